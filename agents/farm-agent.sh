@@ -1,0 +1,907 @@
+#!/bin/sh
+# farm-agent: what the farm keeps on a device. Speaks the line protocol of docs/agent-protocol.md (version 1).
+#
+#   sh farm-agent.sh serve WORKDIR                     answers requests on stdin until it ends
+#   sh farm-agent.sh receive WORKDIR DIGEST OFFSET     appends stdin to a partial upload
+#   sh farm-agent.sh supervise WORKDIR JOB             runs one job to its end (started by `start`)
+#
+# POSIX sh plus `local`, for dash, bash, busybox ash and mksh; the tools are those that both busybox and toybox
+# have (no awk, no dd). What runs while something is measured (request loop, poll, beat, watchdog, telemetry) uses
+# builtins only. mksh computes with 32 bits: sizes in bytes stay strings.
+#
+# The process of a job:  supervise (session of its own, outlives the channel)
+#                          +- the command (session of its own, so that all its descendants can be found)
+#                          +- watch (subshell: limits, lease and telemetry, once a second)
+#
+# shellcheck shell=sh disable=SC3043,SC3013,SC3041,SC3045,SC2034,SC2013,SC2015,SC2045,SC2088,SC2100
+# SC30xx: every shell above has `local`, `-ef` and `ulimit -c`. SC2034: functions answer in variables, since `$(...)`
+# would fork. SC2015: `a && b || leave` is meant. SC2045: names that `is_name` checks. SC2088, SC2100: a `~` that
+# came as text, a word with a dash.
+
+LC_ALL=C # bytes, not characters: ${#text} and ${text#?} count what travels
+export LC_ALL
+umask 022
+unset CDPATH
+set -f # nothing that comes from outside is a pattern; `set +f` stands where one is meant
+[ -z "${KSH_VERSION-}" ] || set +U
+TAB='	' NL='
+' CR=$(printf '\r')
+
+# ---- words of the protocol -----------------------------------------------------------------------------
+
+if [ -n "${KSH_VERSION-}" ]; then # printf is no builtin in mksh
+  put() { print -r -- "$1"; }
+else
+  put() { printf '%s\n' "$1"; }
+fi
+
+encode() { # text -> REPLY
+  case $1 in
+    '') REPLY=%00 && return ;;
+    *["% $TAB$NL$CR"]*) ;;
+    *) REPLY=$1 && return ;;
+  esac
+  local rest="$1" head
+  REPLY=
+  while [ -n "$rest" ]; do
+    head=${rest%%["% $TAB$NL$CR"]*}
+    rest=${rest#"$head"}
+    case $rest in
+      %*) head=$head%25 ;;
+      ' '*) head=$head%20 ;;
+      "$TAB"*) head=$head%09 ;;
+      "$NL"*) head=$head%0A ;;
+      "$CR"*) head=$head%0D ;;
+    esac
+    REPLY=$REPLY$head
+    rest=${rest#?}
+  done
+}
+
+decode() { # field -> REPLY; fails on an unknown escape
+  case $1 in
+    %00) REPLY= && return ;;
+    *%*) ;;
+    *) REPLY=$1 && return ;;
+  esac
+  local rest="$1"
+  REPLY=
+  while :; do
+    case $rest in
+      *%*) REPLY=$REPLY${rest%%"%"*} rest=${rest#*"%"} ;;
+      *) REPLY=$REPLY$rest && return ;;
+    esac
+    case $rest in
+      25*) REPLY=$REPLY% ;;
+      20*) REPLY="$REPLY " ;;
+      09*) REPLY=$REPLY$TAB ;;
+      0A*) REPLY=$REPLY$NL ;;
+      0D*) REPLY=$REPLY$CR ;;
+      *) return 1 ;;
+    esac
+    rest=${rest#??}
+  done
+}
+
+answer() { # word field... -> one reply line
+  local line="$id" field
+  for field do
+    encode "$field"
+    line="$line $REPLY"
+  done
+  put "$line"
+}
+ok() { answer ok "$@"; }
+err() { answer err "$@" && return 1; } # fails, so that `err ... || return` leaves the verb
+send() { answer data $((${#1} + 1)) && put "$1"; } # a text, with its last newline
+
+blame() { # what a failed command said -> the reply
+  case $1 in
+    *'No space left'* | *uota*exceeded* | *'printf: I/O error') err disk-full "$1" ;; # so says dash's printf
+    *'Read-only file system'* | *'ermission denied'* | *'not permitted'*) err unwritable "$1" ;;
+    *) err io "$1" ;;
+  esac
+}
+
+# Checks of what the controller sends: nothing outside the workdir is ever written.
+is_number() { case $1 in '' | *[!0-9]* | 0?*) return 1 ;; *) [ ${#1} -le 9 ] ;; esac }
+is_size() { case $1 in '' | *[!0-9]* | 0?*) return 1 ;; *) [ ${#1} -le 15 ] ;; esac }
+is_digest() { case $1 in *[!0-9a-f]*) return 1 ;; *) [ ${#1} -eq 64 ] ;; esac }
+is_name() { case $1 in '' | [.-]* | *[!A-Za-z0-9._-]*) return 1 ;; *) [ ${#1} -le 200 ] ;; esac }
+is_path() { # relative, and stays below its folder
+  case $1 in '' | /*) return 1 ;; esac
+  case /$1/ in *//* | */./* | */../*) return 1 ;; esac
+}
+
+# ---- the device ----------------------------------------------------------------------------------------
+
+TOOLS='cat chmod cp du env grep head ln ls mkdir mv readlink rm setsid sha256sum sleep tail touch wc'
+
+open_workdir() { # as the controller wrote it -> workdir, absolute, and the current folder
+  local why tool
+  case $1 in
+    '~' | '~/'*)
+      [ -n "${HOME-}" ] || err no-home "HOME is not set on the device: give an absolute workdir" || return
+      workdir=$HOME${1#'~'}
+      ;;
+    /*) workdir=$1 ;;
+    *) err usage "workdir must be absolute or begin with ~/: $1" || return ;;
+  esac
+  for tool in $TOOLS; do
+    command -v "$tool" >/dev/null || err no-tool "$tool" || return
+  done
+  why=$(mkdir -p "$workdir/cas" "$workdir/incoming" "$workdir/trees" "$workdir/spool" "$workdir/lease" 2>&1) &&
+    why=$(cd "$workdir" 2>&1) && cd "$workdir" || blame "$why" || return
+  workdir=$(pwd -P)
+  [ -w . ] || err unwritable "$workdir: no right to write" || return
+  { read -r boot </proc/sys/kernel/random/boot_id; } 2>/dev/null || boot=-
+}
+
+clock() { # -> now: seconds since the device started; a wall clock may jump, this one does not
+  { read -r now _ </proc/uptime; } 2>/dev/null
+  if [ -z "$now" ]; then # Android keeps it from apps: a new process was born just now, in 1/100 s
+    now=$(look self && put "$born")
+    now=${now%??}
+  fi
+  now=${now%%.*}
+}
+
+look() { # pid -> state group session born core; fails when there is no such process. See proc(5), stat
+  local line
+  { read -r line <"/proc/$1/stat"; } 2>/dev/null || return 1
+  # shellcheck disable=SC2086 # splitting is meant; the name, which may hold anything, is cut off
+  set -- ${line##*') '}
+  state=$1 group=$3 session=$4 born=${20} core=${37}
+}
+
+doze() { sleep 0.1 2>/dev/null || sleep 1; }
+
+# ---- the store -----------------------------------------------------------------------------------------
+
+entry() { REPLY=cas/${1%"${1#??}"}/$1; } # digest -> REPLY: where it is kept
+
+size_of() { # file -> REPLY
+  # shellcheck disable=SC2046 # some `wc` pad with spaces
+  set -- $(wc -c <"$1" 2>/dev/null)
+  REPLY=${1:-0}
+}
+
+flush() { fsync "$1" 2>/dev/null || sync "$1" 2>/dev/null || sync; } # no write-back in the middle of a round
+
+do_have() { # digest... ; a linked entry counts as missing
+  local digest missing='' used=''
+  for digest do
+    is_digest "$digest" || err usage "not a digest: $digest" || return
+    if is_kept "$digest"; then
+      used="$used $REPLY"
+    else
+      REPLY=0
+      [ -f "incoming/$digest" ] && size_of "incoming/$digest"
+      missing="$missing $digest=$REPLY"
+    fi
+  done
+  # shellcheck disable=SC2086 # hexadecimal names
+  [ -z "$used" ] || touch -c $used
+  # shellcheck disable=SC2086
+  ok $missing
+}
+
+keep() { # file digest ; a file below incoming/ gets its place, if it is what it should be
+  local sum why
+  sum=$(sha256sum <"$1") && sum=${sum%% *}
+  if [ "$sum" != "$2" ]; then
+    rm -f "$1"
+    err digest-mismatch "the bytes have the digest $sum" || return
+  fi
+  entry "$2"
+  # Executable and read-only for all: the store does not know what a file is for.
+  why=$({ chmod 555 "$1" && mkdir -p "${REPLY%/*}" && flush "$1" && mv -f "$1" "$REPLY"; } 2>&1) ||
+    blame "$why" || return
+  ok
+}
+
+is_kept() { entry "$1" && [ -f "$REPLY" ] && ! [ -h "$REPLY" ]; } # a linked file may have changed
+
+do_commit() { # digest size
+  local part="incoming/$1"
+  is_digest "$1" && is_size "$2" || err usage "commit digest size" || return
+  if is_kept "$1"; then # the reply to an earlier commit was lost
+    rm -f "$part"
+    ok && return
+  fi
+  size_of "$part"
+  [ "$REPLY" = "$2" ] || err short "$REPLY of $2 bytes are here" || return
+  keep "$part" "$1"
+}
+
+do_adopt() { # job path digest ; a file that a job wrote
+  local part="incoming/adopt.$$" why
+  is_name "$1" && is_path "$2" && is_digest "$3" || err usage "adopt job path digest" || return
+  ! is_kept "$3" || { ok && return; }
+  is_plain "spool/$1" "out/$2" || err missing "$2" || return
+  why=$(cp "spool/$1/out/$2" "$part" 2>&1) || { rm -f "$part" && blame "$why"; } || return
+  keep "$part" "$3"
+}
+
+is_plain() { # folder path ; a regular file, and no symbolic link on the way: it may lead out of the workdir
+  local path="$1" rest="$2/"
+  while [ -n "$rest" ]; do
+    path=$path/${rest%%/*}
+    rest=${rest#*/}
+    [ ! -h "$path" ] || return 1
+  done
+  [ -f "$path" ]
+}
+
+do_link() { # digest path ; an entry that is a file of the device itself
+  local why
+  is_digest "$1" || err usage "link digest path" || return
+  case $2 in /*) ;; *) err usage "not an absolute path: $2" || return ;; esac
+  [ -f "$2" ] && [ -r "$2" ] || err missing "$2" || return
+  entry "$1"
+  why=$({ mkdir -p "${REPLY%/*}" && rm -f "incoming/link.$$" && ln -s "$2" "incoming/link.$$" &&
+    mv -f "incoming/link.$$" "$REPLY"; } 2>&1) || blame "$why" || return
+  ok
+}
+
+do_tree() { # name (relative-path=digest)... ; whole or not at all
+  local tree="trees/$1" new="trees/.new.$$" pair path store whole=yes why
+  is_name "$1" || err usage "not a name: $1" || return
+  shift
+  for pair do
+    path=${pair%=*}
+    is_path "$path" && is_digest "${pair##*=}" || err usage "not path=digest: $pair" || return
+    entry "${pair##*=}"
+    [ -f "$REPLY" ] || err missing "${pair##*=}" || return
+    [ "$tree/$path" -ef "$REPLY" ] || whole=
+  done
+  if [ -z "$whole" ] || ! [ -d "$tree" ]; then
+    why=$({ rm -rf "$new" "$tree" && mkdir "$new" && for pair do
+      path=${pair%=*}
+      case $path in */*) mkdir -p "$new/${path%/*}" || exit ;; esac
+      entry "${pair##*=}"
+      ln -s "$workdir/$REPLY" "$new/$path" || exit
+    done && mv "$new" "$tree"; } 2>&1) || { rm -rf "$new" && blame "$why"; } || return
+  fi
+  touch -c "$tree" # for gc
+  ok "$workdir/$tree"
+}
+
+do_gc() { # epoch quota_kib ; partial uploads go first, then files that nothing links to, then the oldest tree
+  local before quota="$2" linked name
+  valid "$1" || err stale "$REPLY" || return
+  is_number "$2" || err usage "gc epoch quota_kib" || return
+  case $(do_jobs) in *=running*) err busy "a job is running" || return ;; esac
+  used && before=$REPLY
+  # shellcheck disable=SC2046 # is_name
+  set -- $(ls -1rt trees)
+  [ "$before" -le "$quota" ] || (set +f && rm -rf incoming/* trees/.new.*)
+  while used && [ "$REPLY" -gt "$quota" ]; do
+    linked=$(ls -lR trees)
+    for name in $(cd cas && set +f && ls -1drt ./*/* 2>/dev/null); do
+      case $linked in *"${name##*/}"*) continue ;; esac
+      rm -f "cas/$name"
+      used
+      [ "$REPLY" -gt "$quota" ] || break 2
+    done
+    [ $# -gt 0 ] || break
+    rm -rf "trees/$1"
+    shift
+  done
+  used
+  ok $((before - REPLY))
+}
+used() { # -> REPLY: KiB on disk
+  # shellcheck disable=SC2046
+  set -- $(du -sck cas incoming | tail -n 1)
+  REPLY=$1
+}
+
+# ---- the lease -----------------------------------------------------------------------------------------
+# lease/<epoch> is a symbolic link whose text is `free` or `held:<since>:<ttl>:<boot>:<holder>`; the highest epoch
+# counts. A state changes only by making the next link, which the kernel lets exactly one process do, with its
+# content, in one step: no lock is needed, and a process that dies anywhere leaves nothing half-done.
+# lease/beat.<epoch> holds the time of the last beat, written in place in one width, so that it is never empty.
+
+current() { # -> epoch: the highest one (ten digits, so that names sort as numbers)
+  local mark=lease/1000000000
+  set +f
+  for mark in lease/1*; do :; done
+  set -f
+  epoch=${mark##*/}
+  [ -h "$mark" ] || epoch=1000000000
+}
+
+lease_state() { # -> epoch; holder (empty: free), ttl, age and expired, in seconds
+  local rest since
+  current
+  if [ "${known-}" != "$epoch" ]; then # the text of an epoch never changes
+    lease_text=$(readlink "lease/$epoch")
+    known=$epoch
+  fi
+  holder='' ttl=0 age=0 expired=yes
+  case $lease_text in held:*) ;; *) return ;; esac
+  rest=${lease_text#held:}
+  since=${rest%%:*} rest=${rest#*:}
+  ttl=${rest%%:*} rest=${rest#*:}
+  decode "${rest#*:}" && holder=$REPLY
+  { read -r since <"lease/beat.$epoch" && since=$((since - 1000000000)); } 2>/dev/null
+  clock
+  age=$((now - since))
+  # A clock that went back, or another boot: the device was restarted.
+  [ "${rest%%:*}" != "$boot" ] || [ "$age" -lt 0 ] || [ "$age" -gt "$ttl" ] || expired=
+}
+
+valid() { # epoch -> fails, with the reason in REPLY, unless it is the lease that counts
+  lease_state
+  REPLY="the lease is no longer $1 but $epoch"
+  [ "$epoch" = "$1" ] || return 1
+  REPLY="the lease $1 ended ${age} s after its last beat"
+  [ -z "$expired" ]
+}
+
+claim() { # text of the next state; fails when another was faster, or with what `ln` said in REPLY
+  local next=$((epoch + 1)) old
+  if ! REPLY=$(ln -s "$1" "lease/$next" 2>&1); then
+    [ -h "lease/$next" ] && REPLY=
+    return 1
+  fi
+  current
+  if [ "$epoch" != "$next" ]; then # this process slept while others went on, and the link was cleaned up
+    rm -f "lease/$next"
+    REPLY=
+    return 1
+  fi
+  old=$((next - 8))
+  [ -h "lease/$old" ] && rm -f "lease/$old" "lease/beat.$old"
+  return 0
+}
+
+beat() { clock && put $((now + 1000000000)) 1<>"lease/beat.$epoch"; }
+
+do_lease() { # holder ttl_s
+  [ -n "$1" ] && [ ${#1} -le 200 ] && is_number "$2" && [ "$2" -gt 0 ] || err usage "lease holder ttl_s" || return
+  local held
+  encode "$1" && held=$REPLY
+  lease_state
+  [ -n "$expired" ] || err held "$holder" "$age" "$ttl" || return
+  clock
+  if ! claim "held:$now:$2:$boot:$held"; then
+    [ -z "$REPLY" ] || blame "$REPLY" || return
+    lease_state
+    err held "$holder" "$age" "$ttl" || return
+  fi
+  end_all lease-lost || err stuck "$REPLY" || return # what an earlier lease left running
+  beat 2>/dev/null || err disk-full "cannot write the beat" || return
+  ok "$epoch"
+}
+
+do_holder() { # who holds the device, if someone does
+  lease_state
+  if [ -n "$expired" ] || [ -z "$holder" ]; then ok; else ok "$holder" "$age" "$ttl"; fi
+}
+
+do_resume() { do_beat "$@"; }
+do_beat() { # epoch
+  valid "$1" || err stale "$REPLY" || return
+  beat 2>/dev/null || err disk-full "cannot write the beat" || return
+  ok
+}
+
+do_release() { # epoch
+  lease_state
+  [ -n "$holder" ] || { ok && return; } # the reply to an earlier release was lost
+  [ "$epoch" = "$1" ] || err stale "the lease is no longer $1 but $epoch" || return
+  end_all killed || err stuck "$REPLY" || return
+  claim free || { [ -z "$REPLY" ] || blame "$REPLY" || return; }
+  ok
+}
+
+# ---- jobs ----------------------------------------------------------------------------------------------
+
+job_state() { # job -> is (running or exited) code why out_size err_size telemetry_size; fails: no such job
+  job=$1 is=exited supervisor='' child='' job_boot=''
+  is_name "$1" && [ -d "spool/$job" ] || return 1
+  if [ ! -f "spool/$job/pid" ]; then sleep 1; fi # it is just being started by another session, or never was
+  { read -r supervisor supervisor_born child child_born job_boot <"spool/$job/pid"; } 2>/dev/null
+  { read -r code why out_size err_size telemetry_size _ <"spool/$job/exit"; } 2>/dev/null && return
+  if is_supervised; then
+    is=running code=- why=-
+    written 6 && out_size=$REPLY
+    written 7 && err_size=$REPLY
+    written 8 && telemetry_size=$REPLY
+    return 0
+  fi
+  # It may have ended since; otherwise restarted device, or no memory, or someone's kill -9: nobody else will tell.
+  [ -f "spool/$job/exit" ] || { finish && orphan && conclude 137 lost; } || { is=running code=- why=- && return; }
+  read -r code why out_size err_size telemetry_size _ <"spool/$job/exit"
+}
+
+is_supervised() {
+  [ "${job_boot-}" = "$boot" ] && look "$supervisor" && [ "$born" = "$supervisor_born" ] && [ "$state" != Z ]
+}
+
+written() { # descriptor of the supervisor -> REPLY: bytes that went through it; no fork. See proc(5), fdinfo
+  REPLY=0
+  { read -r _ REPLY <"/proc/$supervisor/fdinfo/$1"; } 2>/dev/null
+  REPLY=${REPLY:-0}
+}
+
+members() { # of the round job, child, supervisor -> REPLY: pids of its living processes
+  # All that did not leave the session, and all that carry the round's mark in their environment: a process can
+  # hide only by doing both, a new session and an emptied environment.
+  local pid own="$child"
+  REPLY=
+  [ "${job_boot-}" = "$boot" ] || return 0
+  if look "$child" && [ "$born" != "$child_born" ]; then own=none; fi # the number is another's by now
+  set +f
+  for pid in /proc/[0-9]*; do
+    look "${pid#/proc/}" && [ "$session" = "$own" ] && [ "$state" != Z ] && REPLY="$REPLY ${pid#/proc/}"
+  done
+  for pid in $(grep -lszxF "FARM_JOB=$job:$supervisor" /proc/[0-9]*/environ); do
+    pid=${pid#/proc/} && REPLY="$REPLY ${pid%/environ}"
+  done
+  set -f
+}
+
+finish() { # kills what is left of the round; fails when something does not die
+  local signal tries
+  for signal in TERM KILL; do
+    tries=10
+    while [ $tries -gt 0 ]; do
+      members
+      [ -n "$REPLY" ] || return 0
+      case $tries:$signal in
+        *:KILL | 10:*) # to each, since some may have left the group, and to the group, since it may be growing
+          kill "-$signal" "-$child" 2>/dev/null
+          # shellcheck disable=SC2086
+          kill "-$signal" $REPLY 2>/dev/null
+          ;;
+      esac
+      doze
+      tries=$((tries - 1))
+    done
+  done
+  return 1
+}
+
+conclude() { # code why ; into the file that was made at the start, so that a full disk cannot hide the end
+  local line="$1 $2" stream
+  for stream in stdout stderr telemetry; do
+    size_of "spool/$job/$stream"
+    line="$line $REPLY"
+  done
+  put "$line" 1<>"spool/$job/exit.new" && mv -f "spool/$job/exit.new" "spool/$job/exit"
+} 2>/dev/null
+
+blame_end() { # why ; the first reason counts
+  local why=-
+  { read -r why <"spool/$job/why"; } 2>/dev/null
+  [ "$why" != - ] || put "$1" 1<>"spool/$job/why"
+} 2>/dev/null
+
+end_job() { # job why ; until nothing of it runs. Fails when something does not die
+  local tries=50
+  job_state "$1" && [ "$is" = running ] || return 0
+  blame_end "$2"
+  finish || { REPLY="of job $job, processes $REPLY" && return 1; }
+  while is_supervised && [ $tries -gt 0 ]; do # it writes the end
+    doze
+    tries=$((tries - 1))
+  done
+  [ -f "spool/$job/exit" ] || { orphan && conclude 137 lost; }
+}
+
+orphan() { # ends what is left of the supervisor, unless its number is another's by now
+  [ "$job_boot" = "$boot" ] || return 0
+  ! look "$supervisor" || [ "$born" = "$supervisor_born" ] || return 0
+  kill -KILL "-$supervisor" 2>/dev/null
+  return 0
+}
+
+end_all() { # why -> fails with what does not die in REPLY
+  local name
+  for name in $(ls spool); do
+    end_job "$name" "$1" || return
+  done
+}
+
+do_start() { # epoch job wall_s silence_s n_env K=V... n_folders folder... n_copies name=digest... argv...
+  local job="$2" limit="$1 $3 $4" why
+  valid "$1" || err stale "$REPLY" || return
+  is_name "$2" && is_number "$3" && is_number "$4" || err usage "start epoch job wall_s silence_s ..." || return
+  if ! why=$(mkdir "spool/$job" 2>&1); then
+    [ ! -d "spool/$job" ] || err exists "$job" || return
+    blame "$why" || return
+  fi
+  shift 4
+  prepare "$@" && launch || { rm -rf "spool/${job:?}" && return 1; }
+}
+
+prepare() { # as do_start, from n_env on ; fills the folder of job, which runs under limit
+  local dir="spool/$job" out="spool/$job/out" given=' ' command='' kind count word why
+  why=$(mkdir "$out" "$dir/tmp" 2>&1) || blame "$why" || return
+  for kind in setting folder copy; do
+    is_number "$1" && [ "$1" -lt $(($# - 1)) ] || err usage "start: the count of ${kind}s is wrong" || return
+    count=$1 && shift
+    while [ "$count" -gt 0 ]; do
+      "prepare_$kind" "$1" || return
+      shift && count=$((count - 1))
+    done
+  done
+  for word in "PATH=$PATH" "HOME=${HOME:-/}" LANG=C "TMPDIR=$workdir/$dir/tmp"; do
+    case $given in *" ${word%%=*} "*) continue ;; esac # toybox's `env` would keep both
+    encode "$word" && command=$NL$REPLY$command
+  done
+  case $1 in '' | *=*) err usage "not a program: $1" || return ;; esac # `env` would take it for a variable
+  for word do
+    encode "$word" && command=$command$NL$REPLY
+  done
+  # Room for the end is taken now: see conclude.
+  why=$({ put "$limit" >"$dir/limit" && put "${command#"$NL"}" >"$dir/command" && put '-             ' >"$dir/why" &&
+    put "                                                                                " >"$dir/exit.new" &&
+    : >"$dir/stdout" && : >"$dir/stderr" && : >"$dir/telemetry"; } 2>&1) || blame "${why:-No space left}" || return
+}
+
+prepare_setting() { # K=V
+  case $1 in *=*) ;; *) err usage "not K=V: $1" || return ;; esac
+  case ${1%%=*} in '' | [0-9]* | *[!A-Za-z0-9_]*) err usage "not K=V: $1" || return ;; esac
+  encode "$1" && command=$command$NL$REPLY given="$given${1%%=*} "
+}
+prepare_folder() { # path
+  is_path "$1" || err usage "not a relative path: $1" || return
+  why=$(mkdir -p "$out/$1" 2>&1) || blame "$why" || return
+}
+prepare_copy() { # path=digest ; no link, since load_and_run writes its cache files anew at the end of every round
+  is_path "${1%=*}" && is_digest "${1##*=}" || err usage "not path=digest: $1" || return
+  entry "${1##*=}" && [ -f "$REPLY" ] || err missing "${1##*=}" || return
+  why=$(cat "$REPLY" 2>&1 >"$out/${1%=*}") || blame "$why" || return
+}
+
+launch() {
+  # The supervisor says the command's pid and closes its output: its death is an end of file, not a wait for ever.
+  local pid
+  pid=$(setsid sh "$self" supervise "$workdir" "$job" 2>&1 </dev/null &)
+  is_number "$pid" || blame "the supervisor did not start: $pid" || return
+  ok "$pid"
+}
+
+do_poll() { # job
+  job_state "$1" || err unknown "$1" || return
+  put "$id ok $is $code $why $out_size $err_size $telemetry_size"
+}
+
+do_kill() { # job
+  job_state "$1" || err unknown "$1" || return
+  end_job "$1" killed || err stuck "$REPLY" || return
+  ok
+}
+
+do_drop() { # job ; one that is gone already is no mistake: the reply may have been lost
+  local why
+  is_name "$1" || err usage "not a name: $1" || return
+  ! job_state "$1" || [ "$is" = exited ] || err running "$1" || return
+  why=$(rm -rf "spool/$1" 2>&1) || blame "$why" || return
+  ok
+}
+
+do_jobs() {
+  local name all=''
+  for name in $(ls spool); do
+    job_state "$name" && all="$all $job=$is"
+  done
+  # shellcheck disable=SC2086 # is_name
+  ok $all
+}
+
+do_read() { # job relative-path offset max
+  local file="spool/$1/$2"
+  is_name "$1" && is_path "$2" && is_size "$3" && is_number "$4" || err usage "read job path offset max" || return
+  is_plain "spool/$1" "$2" || err missing "$2" || return
+  after "$3"
+  # shellcheck disable=SC2046
+  set -- "$REPLY" $(tail -c "+$REPLY" "$file" | head -c "$4" | wc -c)
+  answer data "$2"
+  # A file that shrinks meanwhile is filled up, so that the line stays in step; its digest will tell.
+  { tail -c "+$1" "$file" | head -c "$2" && cat /dev/zero; } 2>/dev/null | head -c "$2"
+}
+after() { # size -> REPLY: one more, also where 32 bits are too few
+  local high="${1%?????????}" low
+  REPLY=$(($1 + 1))
+  [ "$high" != "$1" ] || return 0
+  low=$((1${1#"$high"} + 1)) # the 1 in front keeps the zeros
+  case $low in 2*) high=$((high + 1)) ;; esac
+  REPLY=$high${low#?}
+}
+
+do_files() { # job ; names may hold anything, so they come from patterns and not from `find`
+  job_state "$1" || err unknown "$1" || return
+  send "$(cd "spool/$job/out" && walk . | digests)"
+}
+walk() { # folder ; prints the encoded path of each regular file below it
+  local file
+  set +f
+  for file in "$1"/* "$1"/.[!.]* "$1"/..?*; do
+    [ ! -h "$file" ] || continue
+    if [ -d "$file" ]; then
+      walk "$file"
+    elif [ -f "$file" ]; then
+      [ -r "$file" ] || chmod u+r "$file" 2>/dev/null
+      encode "${file#./}" && put "$REPLY"
+    fi
+  done
+}
+digests() { # encoded paths on stdin -> lines `<sha256> <size> <encoded path>`; plain names in groups, to fork less
+  local name file sum
+  set -f --
+  while read -r name; do
+    case $name in
+      *[!A-Za-z0-9._/+,=@-]*)
+        decode "$name" && file=$REPLY && sum=$(sha256sum <"$file") || continue
+        size_of "$file"
+        put "${sum%% *} $REPLY $name"
+        ;;
+      *)
+        set -- "$@" "./$name"
+        [ $# -lt 200 ] || { digests_of "$@" && set --; }
+        ;;
+    esac
+  done 2>/dev/null
+  [ $# -eq 0 ] || digests_of "$@"
+}
+digests_of() { # plain paths ; a file that vanishes meanwhile is left out, which the name on its line shows
+  local sums sizes file
+  sums=$(sha256sum -- "$@" 2>/dev/null) sizes=$(wc -c -- "$@" 2>/dev/null)
+  for file do
+    case ${sums%%"$NL"*} in *" $file") ;; *) continue ;; esac
+    # shellcheck disable=SC2086
+    set -- ${sizes%%"$NL"*}
+    put "${sums%% *} $1 ${file#./}"
+    sums=${sums#*"$NL"} sizes=${sizes#*"$NL"}
+  done
+}
+
+# ---- one job, from its start to its end -----------------------------------------------------------------
+
+supervise() { # workdir job
+  open_workdir "$1" && cd "spool/$2" || return
+  local line wall silence
+  exec 2>/dev/null # bash tells how its children died
+  job=$2 supervisor=$$ job_boot=$boot
+  ulimit -c 0 # a core dump would count as a result
+  read -r epoch wall silence <limit
+  look $$ && supervisor_born=$born
+  exec 6>>stdout 7>>stderr 8>>telemetry
+  set -- "FARM_JOB=$job:$$"
+  while read -r line; do decode "$line" && set -- "$@" "$REPLY"; done <./command
+  (cd out && exec setsid env -i "$@" </dev/null >&6 2>&7 6>&- 7>&- 8>&-) 2>&7 &
+  child=$!
+  look $child && child_born=$born
+  put "$$ $supervisor_born $child $child_born $boot" >pid.new && mv pid.new pid
+  put "$child"
+  exec </dev/null >/dev/null
+  cd "$workdir" || exit
+  watch "$epoch" "$wall" "$silence" &
+  wait $child
+  local code=$?
+  trap '' TERM
+  kill -KILL $! # mksh would sleep through a TERM in `read -t`
+  kill -TERM 0 # the `sleep` that the watch may have waited in: this group has nothing else
+  wait
+  until finish; do sleep 1; done # what the command left behind
+  read -r why _ <"spool/$job/why"
+  conclude "$code" "${why:--}"
+  [ "$why" != lease-lost ] || { lease_state && [ -n "$holder" ] && [ -n "$expired" ] && claim free; }
+}
+
+nap() { sleep 1; }
+nap_in_a_builtin() { # where `read` knows -t (not in dash): one process less per second
+  mkfifo "spool/$job/tick" 2>/dev/null && exec 9<>"spool/$job/tick" && rm -f "spool/$job/tick" || return
+  read -r -t 0 _ <&9
+  [ $? -eq 2 ] || nap() { read -r -t 1 _ <&9; }
+}
+
+watch() { # epoch wall_s silence_s ; once a second, until a limit is passed or the supervisor ends this process
+  local mine="$1" wall="$2" silence="$3" began grew size='' real_size='' why=''
+  nap_in_a_builtin
+  clock && began=$now grew=$now
+  find_sensors
+  while [ -z "$why" ]; do
+    sample
+    valid "$mine" || why=lease-lost
+    [ "$wall" -eq 0 ] || [ $((now - began)) -lt "$wall" ] || why=wall-limit
+    written 6 && line=$REPLY && written 7
+    [ "$size" = "$line $REPLY" ] || { size="$line $REPLY" && grew=$now; }
+    if [ "$silence" -gt 0 ] && [ $((now - grew)) -ge "$silence" ] && is_silent; then why=silence-limit; fi
+    is_supervised || why=lost
+    [ -n "$why" ] || nap
+  done
+  blame_end "$why"
+  finish
+  is_supervised || [ -f "spool/$job/exit" ] || conclude 137 lost
+}
+
+is_silent() { # after a closer look, which forks: a program may have opened its streams anew, past our descriptors
+  local real
+  size_of "spool/$job/stdout" && real=$REPLY
+  size_of "spool/$job/stderr" && real="$real $REPLY"
+  [ "$real" != "$size" ] && [ "$real" != "$real_size" ] || return 0
+  real_size=$real grew=$now
+  return 1
+}
+
+find_sensors() { # -> sensors (files), and the first line of the telemetry
+  local file zone names='uptime_s load_1m cores'
+  sensors=
+  set +f
+  for file in /sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_cur_freq; do
+    { read -r _ <"$file"; } 2>/dev/null || continue
+    sensors="$sensors $file"
+    file=${file#/sys/devices/system/cpu/}
+    names="$names ${file%%/*}_khz"
+  done
+  for zone in /sys/class/thermal/thermal_zone[0-9]*; do
+    { read -r file <"$zone/type" && read -r _ <"$zone/temp"; } 2>/dev/null || continue
+    sensors="$sensors $zone/temp"
+    encode "$file"
+    names="$names temp:${REPLY}_mc"
+  done
+  set -f
+  put "$names" >&8
+}
+
+sample() { # one line of telemetry
+  local line='' value='' file
+  read -r line _ </proc/uptime
+  read -r value _ </proc/loadavg
+  line="${line:-$now} ${value:--} "
+  value=
+  set +f
+  for file in "/proc/$child/task"/[0-9]*; do # the core that each thread was on last
+    look "$child/task/${file##*/}" && value=$value,$core
+  done
+  set -f
+  line=$line${value#,}
+  [ -n "$value" ] || line=$line-
+  for file in $sensors; do
+    value=-
+    { read -r value <"$file"; } 2>/dev/null
+    line="$line ${value:--}"
+  done
+  put "$line" >&8
+} 2>/dev/null
+
+# ---- what the device is ---------------------------------------------------------------------------------
+
+do_hello() { # text... ; says the texts back, which shows that the line is clean for all bytes
+  local shell
+  shell=$(shell_name)
+  ok "shell=${shell##*/}" "$@"
+}
+
+shell_name() {
+  case ${KSH_VERSION-}:${BASH_VERSION-} in
+    ?*:*) put mksh ;;
+    *:?*) put bash ;;
+    *) readlink "/proc/$$/exe" ;;
+  esac
+}
+
+do_probe() { send "$(probe 2>/dev/null)"; }
+
+probe() { # sections for farm/dialect/probe.py
+  local file limit='' name
+  ! command -v timeout >/dev/null || limit='timeout 30'
+  part uname && uname -srm && uname -n
+  part os-release && cat /etc/os-release
+  part cpuinfo && cat /proc/cpuinfo
+  part online && cat /sys/devices/system/cpu/online
+  part cores
+  set +f
+  for file in /sys/devices/system/cpu/cpu[0-9]*/cpufreq; do
+    [ -d "$file" ] || continue
+    name=${file%/cpufreq}
+    put "${name##*/cpu} $(cat "$file/cpuinfo_max_freq" || put -) $(cat "$file/scaling_governor" || put -)"
+  done
+  part meminfo && cat /proc/meminfo
+  part loadavg && cat /proc/loadavg
+  part df && df -Pk "$workdir"
+  part thermal
+  for file in /sys/class/thermal/thermal_zone[0-9]*; do
+    [ ! -d "$file" ] || put "$(cat "$file/temp") $(cat "$file/type")"
+  done
+  set -f
+  part nvidia
+  # shellcheck disable=SC2086
+  command -v nvidia-smi >/dev/null &&
+    $limit nvidia-smi --query-gpu=name,driver_version,compute_cap,memory.total --format=csv,noheader
+  part pythons
+  for name in python3 python3.6 python3.7 python3.8 python3.9 python3.10 python3.11 python3.12 python3.13; do
+    file=$(command -v "$name") || continue
+    # shellcheck disable=SC2086
+    $limit "$file" -c "$ASK_PYTHON"
+  done
+  part getprop
+  if command -v getprop >/dev/null; then
+    for name in ro.product.manufacturer ro.product.model ro.soc.model ro.build.version.release; do
+      put "$name $(getprop "$name")"
+    done
+  fi
+  part libc && { getconf GNU_LIBC_VERSION || ldd --version 2>&1 | head -n 2; }
+  part shell && shell_name
+  part tools
+  for name in flock setsid taskset timeout sha256sum dd awk numactl perf nvidia-smi getprop sudo; do
+    command -v "$name" >/dev/null && put "$name"
+  done
+}
+part() { put "" && put "== $1"; }
+
+ASK_PYTHON='
+import sys
+try:
+    import numpy
+    has = "numpy"
+except Exception:
+    has = "-"
+# Its own path: what stands in PATH may be a wrapper that starts slowly.
+print(sys.executable, sys.implementation.name, "%d.%d.%d" % sys.version_info[:3], has)
+'
+
+# ---- the three ways to be called --------------------------------------------------------------------------
+
+do_bye() { ok && exit 0; }
+
+serve() { # workdir
+  id='farm-agent 1' # so stands an error in the place of the greeting
+  put "" # what a login shell said before may lack its newline
+  open_workdir "$1" || return
+  answer $$ "$workdir"
+  local line argument verb
+  while IFS= read -r line; do # a last line without its newline is a cut request: it is dropped
+    # shellcheck disable=SC2086 # splitting is meant
+    set -- $line
+    id=0
+    if [ $# -lt 2 ] || ! is_number "$1"; then err usage "not a request: id verb argument..."; continue; fi
+    id=$1 verb=$2
+    shift 2
+    case $line in
+      *%*)
+        for argument do
+          shift
+          if decode "$argument"; then set -- "$@" "$REPLY"; else verb=%; fi
+        done
+        ;;
+    esac
+    case $verb:$# in
+      hello:* | probe:0 | have:* | commit:2 | adopt:3 | link:2 | tree:[1-9]* | gc:2 | holder:0 | lease:2 | resume:1 | \
+        beat:1 | release:1 | start:[89] | start:[1-9]?* | poll:1 | read:4 | files:1 | kill:1 | drop:1 | jobs:0 | bye:0)
+        "do_$verb" "$@" </dev/null
+        ;;
+      %:*) err usage "an escape that is none" ;;
+      *) err usage "$verb with $# arguments" ;;
+    esac
+  done
+}
+
+receive() { # workdir digest offset
+  id='farm-agent 1'
+  put ""
+  open_workdir "$1" || return
+  is_digest "$2" && is_size "$3" || err usage "receive workdir digest offset" || return
+  local part="incoming/$2" why
+  [ "$3" != 0 ] || rm -f "$part" # 0 begins anew
+  size_of "$part"
+  [ "$REPLY" = "$3" ] || err offset "$REPLY" || return
+  if ! why=$({ cat >>"$part"; } 2>&1); then
+    case $why in *'No space left'* | *uota*exceeded*) rm -f "$part" ;; esac # leave room for others
+    blame "$why" || return
+  fi
+  size_of "$part"
+  ok "$REPLY"
+}
+
+case $0 in /*) self=$0 ;; *) self=$PWD/$0 ;; esac
+case ${1-}:$# in
+  serve:2 | receive:4 | supervise:3) "$@" ;;
+  *) put "usage: farm-agent.sh serve WORKDIR" >&2 && exit 64 ;;
+esac
