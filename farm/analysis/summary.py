@@ -1,0 +1,63 @@
+"""What a cell's rounds say together."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Sequence
+
+from farm.analysis.steady import steady
+from farm.model.matrix import RoundKind
+from farm.model.run import CellStatus, RoundResult, Summary
+
+
+def p90(values: Sequence[float]) -> float:
+    """The 90th percentile of at least one value, in the values' unit.
+
+    Hyndman and Fan's definition 7 (linear between order statistics), as in NumPy and R.
+    """
+    if len(values) == 1:
+        return values[0]
+    return statistics.quantiles(values, n=10, method="inclusive")[-1]
+
+
+def first_inference_ms(result: RoundResult) -> float | None:
+    """The first inference of the process: the first warm-up iteration, or without warm-up the first timed."""
+    return next(iter(result.warmup_ms + result.e2e_ms[:1]), None)
+
+
+def is_counted(result: RoundResult) -> bool:
+    """Whether a round's value enters the cell's: a timed round that completed and has a value."""
+    return (
+        result.kind == RoundKind.TIMED
+        and result.status == CellStatus.COMPLETED
+        and result.value_ms is not None
+        and bool(result.e2e_ms)
+    )
+
+
+def summarise(rounds: Sequence[RoundResult]) -> Summary | None:
+    """The summary of a cell over its completed timed rounds, all times in ms; None when there is none.
+
+    Median, low and high are over the rounds' values (one each); p90 and min are over the steady
+    iterations of all these rounds; load and first inference are medians over those that have them.
+    """
+    counted = [result for result in rounds if is_counted(result)]
+    if not counted:
+        return None
+    values = [result.value_ms for result in counted if result.value_ms is not None]
+    iterations = [time_ms for result in counted for time_ms in result.e2e_ms[steady(result.e2e_ms)[0]]]
+    return Summary(
+        rounds=len(values),
+        median_ms=statistics.median(values),
+        low_ms=min(values),
+        high_ms=max(values),
+        p90_ms=p90(iterations),
+        min_ms=min(iterations),
+        load_ms=_median(result.load_ms for result in counted),
+        first_ms=_median(first_inference_ms(result) for result in counted),
+    )
+
+
+def _median(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return statistics.median(known) if known else None

@@ -1,0 +1,75 @@
+"""Options that several commands share, each defined once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Inventory = Annotated[
+    Path | None,
+    typer.Option(
+        "--inventory", "-i",
+        help="Inventory file or folder. Default: inventory/ here, else the device `local`.",
+        metavar="FILE",
+    ),
+]  # fmt: skip
+Devices = Annotated[
+    str | None,
+    typer.Option(
+        "--devices", "-d",
+        help="Which devices: 'arm-*,gpu-*', 'arm-\\[1-4]', '@group', 'tag:cuda', 'soc=rk3588', '!arm-3'. "
+        "Quote it. Default: all.",
+        metavar="SELECTOR",
+    ),
+]  # fmt: skip
+Models = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--model",
+        "-m",
+        help="A model file, or bundled:NAME. Repeatable. Default: the bundled models.",
+        metavar="FILE",
+    ),
+]
+Inputs = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--input",
+        help="Input data: 'name:value;name:file' with \\[\\[1.,2.]], .json, .npy, .ppm or .pgm. "
+        "Once for all models, or once per --model.",
+        metavar="SPEC",
+    ),
+]
+Variants = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--variant", help="A column of the comparison, 'NAME=OPTIONS', as 'mt2=--multithread 2'. Repeatable.",
+        metavar="NAME=OPTIONS",
+    ),
+]  # fmt: skip
+Sweeps = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--sweep", help="Variants from values: multithread=1,2 or layout=nchw44,nchw88. Several multiply.",
+        metavar="OPTION=VALUES",
+    ),
+]  # fmt: skip
+Recipe = Annotated[
+    str | None,
+    typer.Option(
+        help="MegEngine's tuning for a kind of processor, x86-cpu, arm-cpu or nvidia: layout transform and "
+        "fast-run as stages, under the options given.",
+        metavar="NAME",
+    ),
+]
+Suite = Annotated[
+    Path | None, typer.Option(help="A suite file: models, inputs, variants and rules.", metavar="FILE")
+]
+Rounds = Annotated[
+    int | None, typer.Option(help="Timed processes per cell. Default: 3.", metavar="N", min=1, max=1000)
+]
+Seed = Annotated[int | None, typer.Option(help="Seed of the order of rounds. Default: drawn.", metavar="N")]
+RunsDir = Annotated[Path, typer.Option(help="Where runs are kept.", metavar="DIR")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else there.")]

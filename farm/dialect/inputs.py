@@ -1,0 +1,348 @@
+"""Contents of input files: what load_and_run would misread or abort on, made right or refused.
+
+The program (helpers/data_parser.cpp) takes `.npy` of f4 i4 i2 u2 i1 u1 in C order, images with a header of
+two lines, and JSON with plain numbers. Bytes in, bytes and notes out; nothing is read from a disk.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from farm.errors import RequestError
+from farm.model.measurement import TensorInfo
+
+Array = NDArray[Any]
+
+NPY_TYPES = ("float32", "int32", "int16", "uint16", "int8", "uint8")
+"""What the program reads from a .npy, in the names of `--model-info`."""
+
+JSON_TYPES = {
+    "float32": "float32",
+    "float": "float32",
+    "int32": "int32",
+    "int": "int32",
+    "int8": "int8",
+    "uint8": "uint8",
+}
+"""What the program reads from JSON, and what it is; other types are converted to one of these."""
+
+_NARROWER = {
+    "float64": "float32",
+    "float16": "float32",
+    "int64": "int32",
+    "uint32": "int32",
+    "uint64": "int32",
+}
+_NARROWER |= {"bool": "uint8", "double": "float32", "int16": "int32", "uint16": "int32"}
+_IMAGE = re.compile(rb"P([2356])" + rb"((?:\s|#[^\n]*\n)+)(\d{1,6})" * 3 + rb"\s")
+_MAX_HEADER_BYTES = 1 << 16
+_LARGEST_INTEGER = 1 << 53
+"""Beyond it neighbours are the same float64, which integers are compared in."""
+
+_NO_BRACE = re.compile(rb'("\s*:\s*)(?="(?:shape|type|raw)"\s*:)')
+"""Where the example in MegEngine's documentation lacks a brace: `{"data_f32": "shape": [1,3], ...}}`."""
+
+JSON_EXAMPLE = '{"data": {"shape": [1, 3], "type": "float32", "raw": [3, 4, 5]}}'
+
+
+@dataclass(frozen=True)
+class Content:
+    """One tensor in a file: `tensor` is None where the file does not name it."""
+
+    tensor: str | None
+    dtype: str
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A file as it is sent to a device: `data` is the same object where nothing had to change."""
+
+    data: bytes
+    contents: tuple[Content, ...]
+    notes: tuple[str, ...] = ()
+
+
+def prepare(name: str, data: bytes) -> Prepared:
+    """The file `name` (its suffix decides) in a form that load_and_run reads right.
+
+    Raises RequestError for a file that is damaged, or whose numbers do not fit into a type it reads.
+    """
+    lower = name.lower()
+    if lower.endswith(".npy"):
+        return _npy(name, data)
+    if lower.endswith(".json"):
+        return _json(name, data)
+    if lower.endswith((".ppm", ".pgm")):
+        return _image(name, data)
+    raise RequestError(f"{name} is no input file", hint="inputs are .json, .npy, .ppm or .pgm")
+
+
+def fit(name: str, data: bytes, wanted: TensorInfo) -> Prepared:
+    """A .npy, or an image as a .npy, converted to the type of the model's input where that keeps its numbers.
+
+    Raises RequestError where it does not: a fraction into an integer, a number beyond the type's range; and
+    for an image whose colours are on another axis than the model's.
+    """
+    dtype = wanted.dtype if wanted.dtype in NPY_TYPES else None
+    if name.lower().endswith(".npy"):
+        return _npy(name, data, dtype)
+    prepared = prepare(name, data)
+    (content,) = prepared.contents
+    _check_layout(name, content.shape, wanted)
+    if dtype in (None, content.dtype):
+        return prepared
+    pixels = np.frombuffer(prepared.data[-math.prod(content.shape) :], np.uint8).reshape(content.shape)
+    fitted = _npy(name, _save(pixels), dtype)
+    return Prepared(fitted.data, fitted.contents, (*prepared.notes, *fitted.notes))
+
+
+def fit_json(name: str, data: bytes, inputs: Mapping[str, TensorInfo]) -> Prepared:
+    """JSON whose tensors are declared in the types of the model's inputs, where JSON has them and they keep
+    the numbers.
+
+    Raises RequestError where they do not.
+    """
+    prepared = prepare(name, data)
+    root, notes = json.loads(prepared.data), list(prepared.notes)
+    for content in prepared.contents:
+        tensor, wanted = str(content.tensor), inputs.get(str(content.tensor))
+        if wanted and wanted.dtype in JSON_TYPES and wanted.dtype != content.dtype:
+            root[tensor]["type"] = wanted.dtype
+            notes.append(f"{name}: {tensor!r}: {content.dtype} converted to the model's {wanted.dtype}")
+    if len(notes) == len(prepared.notes):
+        return prepared
+    fitted = prepare(name, json.dumps(root, ensure_ascii=False).encode())
+    return Prepared(fitted.data, fitted.contents, tuple(notes))
+
+
+def inline(nested: object, wanted: TensorInfo) -> Prepared:
+    """Numbers of an `--input` text as a .npy of the model's type and rank (`nested` from
+    `farm.options.input_spec.numbers`, which has one axis more than the text has brackets).
+
+    Leading axes of length 1 are dropped or added to meet the rank. Raises RequestError if the numbers do not
+    fit into the type.
+    """
+    array = np.array(nested, np.float64)
+    while array.ndim > len(wanted.shape) and array.shape[0] == 1:
+        array = array[0]
+    while array.ndim < len(wanted.shape):
+        array = array[np.newaxis]
+    converted = _converted(wanted.name, array, wanted.dtype if wanted.dtype in NPY_TYPES else "float32")
+    return Prepared(_save(converted), _contents(converted))
+
+
+def mismatches(contents: tuple[Content, ...], inputs: tuple[TensorInfo, ...]) -> tuple[str, ...]:
+    """What does not fit the model's inputs: names, types, ranks. A content without a name is `data`.
+
+    Types and shapes that are empty are not compared.
+    """
+    known = {tensor.name: tensor for tensor in inputs}
+    found: list[str] = []
+    for content in contents:
+        name = content.tensor or "data"
+        tensor = known.get(name)
+        if tensor is None:
+            found.append(f"the model has no input {name!r} (it has: {', '.join(known) or 'none'})")
+            continue
+        if tensor.dtype and content.dtype != tensor.dtype:
+            found.append(f"input {name!r} is {tensor.dtype}, and the data is {content.dtype}")
+        if tensor.shape and len(content.shape) != len(tensor.shape):
+            found.append(
+                f"input {name!r} has {len(tensor.shape)} dimensions, and the data has {len(content.shape)}"
+            )
+    return tuple(found)
+
+
+def _npy(name: str, data: bytes, model_dtype: str | None = None) -> Prepared:
+    array = _load(name, data)
+    notes: list[str] = []
+    own = array.dtype.name if array.dtype.name in NPY_TYPES else _NARROWER.get(array.dtype.name)
+    if own is None:
+        raise RequestError(
+            f"{name} holds {array.dtype.name}, which no input can be", hint="use float32 or int32"
+        )
+    wanted = model_dtype or own
+    if wanted != array.dtype.name:
+        whose = "the model's " if model_dtype else ""
+        notes.append(f"{name}: {array.dtype.name} converted to {whose}{wanted}")
+    if array.flags.f_contiguous and not array.flags.c_contiguous:
+        notes.append(f"{name}: Fortran order converted to C order")
+    if array.dtype.byteorder == ">":
+        notes.append(f"{name}: bytes swapped to little endian")
+    version = data[6]
+    plain = array.ndim > 0 and version == 1 and not notes
+    converted = array if plain else np.atleast_1d(_converted(name, array, wanted))
+    return Prepared(data if plain else _save(converted), _contents(converted), tuple(notes))
+
+
+def _load(name: str, data: bytes) -> Array:
+    try:
+        array: Array = np.load(io.BytesIO(data), allow_pickle=False, max_header_size=_MAX_HEADER_BYTES)
+    except (ValueError, EOFError, OSError, SyntaxError, MemoryError, OverflowError, TypeError) as error:
+        words = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise RequestError(f"{name} cannot be read as .npy: {words[:160]}") from None
+    if not isinstance(array, np.ndarray):
+        raise RequestError(f"{name} is no .npy (a .npz holds several arrays)", hint="numpy.save one array")
+    return array
+
+
+def _converted(name: str, array: Array, dtype: str) -> Array:
+    """The array in `dtype`, little endian and C order; its numbers must survive."""
+    target = np.dtype(dtype).newbyteorder("<")
+    if target.kind == "f" and array.dtype.kind in "iu":
+        wide = array.astype(np.float64)
+        if np.any((np.abs(wide) >= _LARGEST_INTEGER) | (wide.astype(target) != wide)):
+            raise RequestError(
+                f"{name} holds integers that {dtype} cannot hold exactly",
+                hint=f"save them as {dtype}",
+            )
+    if target.kind in "iu":
+        limits = np.iinfo(target)
+        bad = ~np.isfinite(array) | (array < limits.min) | (array > limits.max) if array.size else np.zeros(0)
+        if np.any(bad) or (array.dtype.kind == "f" and np.any(array != np.trunc(array))):
+            raise RequestError(
+                f"{name} holds numbers that {dtype} cannot hold", hint="check the type of the data"
+            )
+    with np.errstate(over="ignore"):
+        converted = np.ascontiguousarray(array, target)
+    if target.kind == "f" and np.any(np.isinf(converted) & np.isfinite(array)):
+        raise RequestError(f"{name} holds numbers beyond the range of {dtype}")
+    return converted.reshape(array.shape)
+
+
+def _save(array: Array) -> bytes:
+    stream = io.BytesIO()
+    np.lib.format.write_array(stream, array, version=(1, 0), allow_pickle=False)
+    return stream.getvalue()
+
+
+def _contents(array: Array) -> tuple[Content, ...]:
+    return (Content(None, array.dtype.name, array.shape),)
+
+
+def _json(name: str, data: bytes) -> Prepared:
+    notes: list[str] = []
+    root = _json_root(name, data, notes)
+    if not isinstance(root, dict) or not root:
+        raise RequestError(f"{name} names no tensor", hint=f"write {JSON_EXAMPLE}")
+    fixed = {tensor: _json_tensor(f"{name}: {tensor!r}", value, notes) for tensor, value in root.items()}
+    contents = tuple(
+        Content(tensor, JSON_TYPES[value["type"]], tuple(value["shape"])) for tensor, value in fixed.items()
+    )
+    same = not notes and b"\\" not in data  # the program's own reader knows no escapes
+    return Prepared(data if same else json.dumps(fixed, ensure_ascii=False).encode(), contents, tuple(notes))
+
+
+def _json_root(name: str, data: bytes, notes: list[str]) -> object:
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError) as error:
+        try:
+            root: object = json.loads(_NO_BRACE.sub(rb"\1{", data))
+        except (ValueError, RecursionError):
+            raise RequestError(f"{name} is no JSON: {error}", hint=f"write {JSON_EXAMPLE}") from None
+        notes.append(f"{name}: brace added that MegEngine's documentation forgets")
+        return root
+
+
+def _json_tensor(where: str, value: object, notes: list[str]) -> dict[str, Any]:
+    if not isinstance(value, dict) or not {"shape", "type", "raw"} <= value.keys():
+        raise RequestError(f"{where} needs shape, type and raw", hint=f"write {JSON_EXAMPLE}")
+    shape, kind, raw = value["shape"], value["type"], value["raw"]
+    if not isinstance(shape, list) or not all(type(size) is int and size > 0 for size in shape) or not shape:
+        raise RequestError(f"{where}: shape must be a list of whole numbers")
+    dtype = JSON_TYPES.get(kind) or _NARROWER.get(kind) if isinstance(kind, str) else None
+    if dtype is None:
+        raise RequestError(f"{where}: unknown type {kind!r}", hint=f"one of {', '.join(JSON_TYPES)}")
+    if kind not in JSON_TYPES:
+        notes.append(f"{where}: {kind} converted to {dtype}")
+        kind = dtype
+    numbers = _json_numbers(where, raw, notes)
+    if len(numbers) != math.prod(shape):
+        raise RequestError(
+            f"{where} has {len(numbers)} numbers, and its shape {shape} needs {math.prod(shape)}"
+        )
+    _converted(where, np.array(numbers, np.float64), dtype)
+    return {"shape": shape, "type": kind, "raw": numbers}
+
+
+def _json_numbers(where: str, raw: object, notes: list[str]) -> list[float]:
+    """The numbers in `raw`: a list, nested or not, of numbers or (as the documentation has it) strings."""
+    if isinstance(raw, str):
+        raw = raw.strip().strip("[]").split(",")
+    if not isinstance(raw, list):
+        raise RequestError(f"{where}: raw must be a list of numbers")
+    flat: list[float] = []
+    waiting = raw[::-1]
+    plain = True
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, list):
+            waiting.extend(item[::-1])
+            plain = False
+            continue
+        plain = plain and not isinstance(item, str)
+        flat.append(_json_number(where, item))
+    if not plain:
+        notes.append(f"{where}: raw written as one list of numbers")
+    return flat
+
+
+def _json_number(where: str, item: object) -> float:
+    try:
+        number = json.loads(item) if isinstance(item, str) else item
+    except ValueError:
+        number = None
+    if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
+        raise RequestError(f"{where}: {str(item)[:40]!r} is no number")
+    return number
+
+
+def _image(name: str, data: bytes) -> Prepared:
+    found = _IMAGE.match(data[:_MAX_HEADER_BYTES])
+    if found is None:
+        raise RequestError(f"{name} is no PPM or PGM image")
+    kind, width, height, top = (int(found[index]) for index in (1, 3, 5, 7))
+    channels = 3 if kind in (3, 6) else 1
+    if not 0 < top < 256:
+        raise RequestError(f"{name} has values up to {top}; load_and_run reads one byte for each")
+    size = width * height * channels
+    notes: list[str] = []
+    pixels = data[found.end() : found.end() + size]
+    if kind in (2, 3):
+        pixels = _ascii_pixels(name, data[found.end() :], size)
+        notes.append(f"{name}: image in text form converted to bytes")
+    if not size or len(pixels) != size:
+        raise RequestError(f"{name} has {len(pixels)} bytes of pixels, and {width} x {height} needs {size}")
+    header = f"P{6 if channels == 3 else 5}\n{width} {height} {top}\n".encode()
+    contents = (Content(None, "uint8", (1, height, width, channels)),)
+    if data == header + pixels:
+        return Prepared(data, contents)
+    notes = notes or [f"{name}: header written as load_and_run reads it (two lines)"]
+    return Prepared(header + pixels, contents, tuple(notes))
+
+
+def _check_layout(name: str, shape: tuple[int, ...], wanted: TensorInfo) -> None:
+    channels = shape[3]
+    if len(wanted.shape) == 4 and wanted.shape[3] != channels and wanted.shape[1] == channels:
+        raise RequestError(
+            f"{name} has its channels last, {shape}, and input {wanted.name!r} first, {wanted.shape}",
+            hint="numpy.save the pixels as a .npy, channels first",
+        )
+
+
+def _ascii_pixels(name: str, text: bytes, size: int) -> bytes:
+    try:
+        return bytes(int(word) for word in text.split()[:size])
+    except ValueError:
+        raise RequestError(f"{name} holds something that is no pixel") from None

@@ -1,0 +1,204 @@
+"""What a device says of itself, from the agent's `probe`: sections `== name` of raw text. Pure.
+
+Everything here comes from a device: numbers are checked, text is cut, what does not fit is left out.
+"""
+
+from __future__ import annotations
+
+import re
+
+from farm.model.device import Facts, Gpu, Python
+
+TEXT_LIMIT = 200
+LINES_LIMIT = 50_000
+LIST_LIMIT = 4096
+FEW_LIMIT = 256
+
+# ARM cores do not name themselves in /proc/cpuinfo; implementer and part do (Linux, cputype.h of arm64).
+ARM_PARTS = {
+    ("0x41", "0xd03"): "Cortex-A53", ("0x41", "0xd04"): "Cortex-A35", ("0x41", "0xd05"): "Cortex-A55",
+    ("0x41", "0xd07"): "Cortex-A57", ("0x41", "0xd08"): "Cortex-A72", ("0x41", "0xd09"): "Cortex-A73",
+    ("0x41", "0xd0a"): "Cortex-A75", ("0x41", "0xd0b"): "Cortex-A76", ("0x41", "0xd0c"): "Neoverse-N1",
+    ("0x41", "0xd0d"): "Cortex-A77", ("0x41", "0xd40"): "Neoverse-V1", ("0x41", "0xd41"): "Cortex-A78",
+    ("0x41", "0xd44"): "Cortex-X1", ("0x41", "0xd46"): "Cortex-A510", ("0x41", "0xd47"): "Cortex-A710",
+    ("0x41", "0xd48"): "Cortex-X2", ("0x41", "0xd49"): "Neoverse-N2", ("0x41", "0xd4d"): "Cortex-A715",
+    ("0x41", "0xd4e"): "Cortex-X3", ("0x41", "0xd4f"): "Neoverse-V2", ("0x41", "0xd80"): "Cortex-A520",
+    ("0x41", "0xd81"): "Cortex-A720", ("0x41", "0xd82"): "Cortex-X4",
+}  # fmt: skip
+
+_CAPABILITY = re.compile(r"[0-9]{1,3}\.[0-9]{1,2}")
+_PYTHON = re.compile(r"(/.{1,400}) cpython ([0-9]{1,4})\.([0-9]{1,4})\.([0-9]{1,4}) (numpy|-)")
+
+
+def sections(raw: str) -> dict[str, list[str]]:
+    """The lines of each section by name; what stands before the first is left out."""
+    found: dict[str, list[str]] = {}
+    lines: list[str] | None = None
+    for line in raw.splitlines():
+        if line.startswith("== "):
+            lines = found.setdefault(line[3:].strip(), [])
+        elif lines is not None and line.strip() and len(lines) < LINES_LIMIT:
+            lines.append(line.replace("\0", "").strip())
+    return found
+
+
+def parse_facts(raw: str) -> Facts:
+    """The facts that the text holds; None or empty for what it does not."""
+    part = sections(raw)
+    uname = part.get("uname", [])
+    system, kernel, architecture = (*_words(uname, 0, 3), None, None, None)[:3]
+    cpuinfo = part.get("cpuinfo", [])
+    meminfo = dict(_pairs(part.get("meminfo", [])))
+    properties = dict(line.partition(" ")[::2] for line in part.get("getprop", []))
+    release = dict(line.partition("=")[::2] for line in part.get("os-release", []))
+    android = properties.get("ro.build.version.release")
+    cores = [line.split() for line in part.get("cores", [])]
+    return Facts(
+        hostname=_text(uname[1] if len(uname) > 1 else None),
+        system=_text(system),
+        kernel=_text(kernel),
+        architecture=_text(architecture),
+        os_name=_text(f"Android {android}" if android else release.get("PRETTY_NAME", "").strip("\"'")),
+        libc=_libc(part.get("libc", [])) or ("bionic" if android else None),
+        cpu_model=_cpu_model(cpuinfo) or _text(properties.get("ro.soc.model")),
+        cpu_features=_cpu_features(cpuinfo),
+        core_ids=core_ids(_line(part.get("online", []))) or _processors(cpuinfo),
+        governors=_governors(cores),
+        max_frequency_khz=_frequencies(cores),
+        memory_bytes=_kib(meminfo.get("MemTotal")),
+        memory_available_bytes=_kib(meminfo.get("MemAvailable")),
+        disk_free_bytes=_disk_free(part.get("df", [])),
+        load_average_1m=_decimal(_line(part.get("loadavg", [])).partition(" ")[0]),
+        temperatures_c=_temperatures(part.get("thermal", [])),
+        gpus=_gpus(part.get("nvidia", [])),
+        pythons=_pythons(part.get("pythons", [])),
+        shell=_text(_line(part.get("shell", []))),
+        tools=tuple(filter(None, map(_text, part.get("tools", [])[:FEW_LIMIT]))),
+    )
+
+
+def core_ids(text: str) -> tuple[int, ...]:
+    """Core numbers from the kernel's list format, `0-3,6` (cpuset(7)); empty for anything else."""
+    found: list[int] = []
+    for piece in filter(None, text[:LIST_LIMIT].split(",")):
+        match = re.fullmatch(r"([0-9]{1,4})(?:-([0-9]{1,4}))?", piece)
+        if match is None or len(found) > LIST_LIMIT:
+            return ()
+        found += range(int(match[1]), int(match[2] or match[1]) + 1)
+    return tuple(found)
+
+
+def _text(text: str | None) -> str | None:
+    return "".join(c for c in text if c.isprintable()).strip()[:TEXT_LIMIT] or None if text else None
+
+
+def _line(lines: list[str]) -> str:
+    return lines[0] if lines else ""
+
+
+def _words(lines: list[str], index: int, count: int) -> list[str]:
+    return lines[index].split()[:count] if len(lines) > index else []
+
+
+def _pairs(lines: list[str]) -> list[tuple[str, str]]:
+    return [(name.strip(), value.strip()) for name, _, value in (line.partition(":") for line in lines)]
+
+
+def _number(text: str) -> int | None:
+    """A plain number; `int` itself would take other digits, signs and more of them than it can print."""
+    return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else None
+
+
+def _decimal(text: str) -> float | None:
+    return float(text) if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", text) else None
+
+
+def _kib(text: str | None) -> int | None:
+    number = _number((text or "").partition(" ")[0])
+    return None if number is None else number * 1024
+
+
+def _governors(cores: list[list[str]]) -> tuple[tuple[int, str], ...]:
+    """Of lines `<core> <max kHz or -> <governor>`."""
+    pairs = ((_number(words[0]), _text(words[2])) for words in cores[:LIST_LIMIT] if len(words) == 3)
+    return tuple((core, governor) for core, governor in pairs if core is not None and governor)
+
+
+def _frequencies(cores: list[list[str]]) -> tuple[tuple[int, int], ...]:
+    pairs = ((_number(words[0]), _number(words[1])) for words in cores[:LIST_LIMIT] if len(words) == 3)
+    return tuple((core, khz) for core, khz in pairs if core is not None and khz)
+
+
+def _libc(lines: list[str]) -> str | None:
+    """`glibc 2.36` or `musl`: what says itself."""
+    text = " ".join(lines[:2])[:TEXT_LIMIT]
+    if "musl" in text:
+        return "musl"
+    match = re.search(r"(?:glibc|GLIBC|GNU libc)\D{0,20}(\d+\.\d+)", text) or re.search(
+        r"\)\s+(\d+\.\d+)$", _line(lines)
+    )
+    return f"glibc {match[1]}" if match else None
+
+
+def _cpu_model(lines: list[str]) -> str | None:
+    pairs = _pairs(lines)
+    for name, value in pairs:
+        if name in ("model name", "Hardware", "cpu model", "uarch") and value:
+            return _text(value)
+    implementers = [value for name, value in pairs if name == "CPU implementer"]
+    parts = [value for name, value in pairs if name == "CPU part"]
+    names = dict.fromkeys(
+        ARM_PARTS.get(key, f"ARM {key[0]}/{key[1]}") for key in zip(implementers, parts, strict=False)
+    )
+    return _text(" + ".join(names))
+
+
+def _cpu_features(lines: list[str]) -> tuple[str, ...]:
+    """Features that every core has: `flags` on x86, `Features` on ARM (there `asimddp` is dot product)."""
+    per_core = [set(value.split()) for name, value in _pairs(lines) if name in ("flags", "Features")]
+    return tuple(sorted(set.intersection(*per_core)))[:LIST_LIMIT] if per_core else ()
+
+
+def _processors(lines: list[str]) -> tuple[int, ...]:
+    numbers = (_number(value) for name, value in _pairs(lines) if name == "processor")
+    return tuple(number for number in numbers if number is not None)
+
+
+def _disk_free(lines: list[str]) -> int | None:
+    """POSIX `df -Pk`: the fourth word of the last line is KiB available."""
+    words = lines[-1].split() if len(lines) > 1 else []
+    return _kib(words[3]) if len(words) >= 6 else None
+
+
+def _temperatures(lines: list[str]) -> tuple[tuple[str, float], ...]:
+    """Lines `<millidegrees> <zone type>`; zones that show nothing plausible are left out."""
+    found = []
+    for line in lines[:FEW_LIMIT]:
+        value, _, name = line.partition(" ")
+        zone = _text(name)
+        if zone and re.fullmatch(r"-?[0-9]{1,6}", value) and -60_000 < int(value) < 200_000:
+            found.append((zone, int(value) / 1000))
+    return tuple(found)
+
+
+def _gpus(lines: list[str]) -> tuple[Gpu, ...]:
+    """`nvidia-smi --query-gpu=name,driver_version,compute_cap,memory.total --format=csv,noheader`."""
+    found = []
+    for line in lines[:FEW_LIMIT]:
+        words = [_text(word) for word in line.split(",")]
+        match words:
+            case [str(name), driver, str(capability), str(memory)] if _CAPABILITY.fullmatch(capability):
+                mib = _number(memory.partition(" ")[0])
+                found.append(Gpu(name, driver, capability, mib and mib << 20))
+    return tuple(found)
+
+
+def _pythons(lines: list[str]) -> tuple[Python, ...]:
+    """Lines `<path> <implementation> <version> <numpy or ->`; only CPython counts, each path once."""
+    found: dict[str, Python] = {}
+    for line in lines[:FEW_LIMIT]:
+        match = _PYTHON.fullmatch(line)
+        if match and match[1].isprintable():
+            version = (int(match[2]), int(match[3]), int(match[4]))
+            found.setdefault(match[1], Python(match[1], version, match[5] == "numpy"))
+    return tuple(found.values())

@@ -1,0 +1,95 @@
+"""The shapes of entries in files that people write, and what to say when one does not fit."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, get_args
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
+from pydantic_core import ErrorDetails
+
+from farm.suggest import nearest
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+"""Names of devices, groups, tags, models, variants: safe in a path, an option value, a selector."""
+
+NAME_RULE = "letters, digits and . _ -, at most 64, the first a letter or digit"
+
+
+class Entry(BaseModel):
+    """A mapping of a file that people write: an unknown key is a mistake."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+# --------------------------------------------------------------------------- values
+
+
+def listed(value: object) -> object:
+    """One value where a list may stand."""
+    return [value] if isinstance(value, str) else [] if value is None else value
+
+
+Text = Annotated[str, WithJsonSchema({"type": ["string", "number", "boolean"]})]
+"""Any scalar, as it was typed."""
+
+TEXTS_SCHEMA: dict[str, Any] = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
+
+Texts = Annotated[
+    tuple[str, ...],
+    BeforeValidator(listed),
+    WithJsonSchema(TEXTS_SCHEMA),
+]
+"""One text or a list of them."""
+
+
+# --------------------------------------------------------------------------- what is wrong
+
+SAYINGS = {
+    "missing": "is missing",
+    "int_parsing": "{shown} is not a whole number",
+    "int_type": "should be a whole number",
+    "bool_parsing": "{shown} is neither true nor false",
+    "bool_type": "should be true or false",
+    "string_type": "should be text",
+    "dict_type": 'should be a mapping of "key: value"',
+    "model_type": 'should be a mapping of "key: value"',
+    "tuple_type": "should be a list",
+    "list_type": "should be a list",
+    "greater_than_equal": "{shown} is less than {ge}",
+    "less_than_equal": "{shown} is more than {le}",
+}
+"""What to say for the types of pydantic's errors; its own words for the rest."""
+
+
+def say(model: type[BaseModel], detail: ErrorDetails) -> str:
+    """One error of pydantic about a `model`, in plain words, with the nearest correct name."""
+    shown = f'"{detail["input"]}"'
+    context = detail.get("ctx", {})
+    match detail["type"]:
+        case "extra_forbidden":
+            return f"unknown key{nearest(str(detail['loc'][-1]), _keys_at(model, detail['loc'][:-1]))}"
+        case "enum" | "literal_error":
+            known = re.findall(r"'([^']*)'", context["expected"])
+            return f"{shown} is not one of {', '.join(known)}{nearest(str(detail['input']), known)}"
+        case "value_error":
+            return str(context["error"])
+        case kind:
+            saying = SAYINGS.get(kind, detail["msg"].replace("Input should", "should"))
+            return saying.format(shown=shown, **context) if kind in SAYINGS else saying
+
+
+def _keys_at(model: type[BaseModel], loc: tuple[str | int, ...]) -> list[str]:
+    """The keys that the entry at `loc` of a `model` may have."""
+    for step in loc:
+        info = model.model_fields.get(str(step))
+        nested = [] if info is None else _models_in(info.annotation)
+        if nested:
+            model = nested[0]
+    return list(model.model_fields)
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [found for argument in get_args(annotation) for found in _models_in(argument)]

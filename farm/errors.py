@@ -1,0 +1,103 @@
+"""The one error tree.
+
+FarmError
+├── RequestError      the user's request is wrong; found before any device is touched   (exit code 2)
+├── RunError          farm cannot go on at all                                          (exit code 4)
+└── DeviceError       one device failed at one stage; becomes a failed cell, never ends the run
+
+A message says what happened in plain words; a hint is the next thing to type.
+Library errors are translated where the library is used (one table each); only
+`farm.cli.main` prints an error.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum, StrEnum
+
+
+class ExitCode(IntEnum):
+    """What `farm` returns to the shell."""
+
+    OK = 0
+    REGRESSION = 1
+    REQUEST = 2
+    CELLS_FAILED = 3
+    NOTHING_RAN = 4
+    INTERRUPTED = 130
+
+
+class Stage(StrEnum):
+    """Where on the way through a device something failed."""
+
+    CONNECT = "connect"
+    LEASE = "lease"
+    PROBE = "probe"
+    DEPLOY = "deploy"
+    EXECUTE = "execute"
+    COLLECT = "collect"
+
+
+class Fault(StrEnum):
+    """Whose fault a failure is."""
+
+    USER = "user"
+    DEVICE = "device"
+    NETWORK = "network"
+    RUNTIME = "runtime"
+    FARM = "farm"
+
+
+class FarmError(Exception):
+    """Root of the tree: a message and, where there is one, the next command to type."""
+
+    exit_code = ExitCode.NOTHING_RAN
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class RequestError(FarmError):
+    """The request cannot be carried out as written: bad inventory, unknown option, nothing matches.
+
+    `source` names where the mistake stands, as `file:line` where a file is to blame.
+    """
+
+    exit_code = ExitCode.REQUEST
+
+    def __init__(self, message: str, *, hint: str | None = None, source: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.source = source
+
+    def __str__(self) -> str:
+        return f"{self.source}: {self.message}" if self.source else self.message
+
+
+class RunError(FarmError):
+    """Nothing can run: no disk for the run directory, no runtime, a broken installation."""
+
+
+class DeviceError(FarmError):
+    """One device cannot go on.
+
+    `stage` and `fault` say where and whose; `cause` is a short stable word for scripts
+    (`unreachable`, `key-refused`, `host-key-changed`, `disk-full`, ...). `transient` failures
+    may be tried again, all others must not.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        stage: Stage,
+        fault: Fault,
+        cause: str,
+        hint: str | None = None,
+        transient: bool = False,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.stage = stage
+        self.fault = fault
+        self.cause = cause
+        self.transient = transient

@@ -1,0 +1,42 @@
+"""Files that move, named by their SHA-256."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A file of known content. `path` is where the controller has it; `name` what people call it."""
+
+    name: str
+    sha256: str
+    size_bytes: int
+    path: Path
+    executable: bool = False
+
+
+@dataclass(frozen=True)
+class Produced:
+    """A file that a round left behind, as listed in results.json.
+
+    `role` is what it is (`profile`, `io-dump`, `stdout`, `stderr`, ...); `path` is relative to the
+    run directory.
+    """
+
+    role: str
+    path: str
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class Tree:
+    """A folder to be laid out on a device: relative name -> artifact (a program and its libraries).
+
+    `name` is derived from the digests, so equal trees are laid out once.
+    """
+
+    name: str
+    files: tuple[tuple[str, Artifact], ...]

@@ -1,0 +1,123 @@
+"""What is in the inventory, and what a device says of itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+LOCAL = "local"
+"""Name and address of the embedded device: this machine, through an in-process SSH server."""
+
+
+class RuntimeKind(StrEnum):
+    """What executes a model: see DESIGN, section 1."""
+
+    NATIVE = "native"
+    WHEEL = "wheel"
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """How a device runs models.
+
+    native: `program` is a local path that is pushed with `libraries` (local paths, globs expanded),
+    or, with `on_device`, a path (or a name in PATH) that is already there.
+    wheel: MegEngine's shared libraries of `version`, driven by agents/load_and_run.py under the
+    device's `python` (None: the first python3 of CPython >= 3.6 that the probe finds).
+    """
+
+    kind: RuntimeKind
+    program: str | None = None
+    libraries: tuple[str, ...] = ()
+    on_device: bool = False
+    version: str = "1.13.0"
+    python: str | None = None
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a device answers. `host` may be an alias of ~/.ssh/config; None means: ask that file."""
+
+    host: str
+    port: int | None = None
+    user: str | None = None
+    identity: tuple[Path, ...] = ()
+    proxy_jump: str | None = None
+
+
+@dataclass(frozen=True)
+class Device:
+    """One target. `attributes` serve selectors of the form `soc=rk3588`; `source` is `file:line`."""
+
+    name: str
+    address: Address
+    runtime: Runtime
+    workdir: str = "~/.cache/farm"
+    tags: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    cores: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    attributes: tuple[tuple[str, str], ...] = ()
+    environment: tuple[tuple[str, str], ...] = ()
+    source: str | None = field(default=None, compare=False)
+
+    @property
+    def is_local(self) -> bool:
+        return self.address.host == LOCAL
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """All devices, in the order of the file. `source` is None for the built-in `local` inventory.
+
+    `known_hosts` is the file of pinned host keys that belongs to the inventory.
+    """
+
+    devices: tuple[Device, ...]
+    source: Path | None
+    known_hosts: Path
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """One accelerator. `compute_capability` is NVIDIA's, as `7.5`, where it has one."""
+
+    name: str
+    driver: str | None = None
+    compute_capability: str | None = None
+    memory_bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class Python:
+    """An interpreter on the device; `version` as (major, minor, micro)."""
+
+    path: str
+    version: tuple[int, ...]
+    has_numpy: bool = False
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the probe read on the device; None or empty where the device does not say."""
+
+    hostname: str | None = None
+    system: str | None = None
+    kernel: str | None = None
+    architecture: str | None = None
+    os_name: str | None = None
+    libc: str | None = None
+    cpu_model: str | None = None
+    cpu_features: tuple[str, ...] = ()
+    core_ids: tuple[int, ...] = ()
+    governors: tuple[tuple[int, str], ...] = ()
+    max_frequency_khz: tuple[tuple[int, int], ...] = ()
+    memory_bytes: int | None = None
+    memory_available_bytes: int | None = None
+    disk_free_bytes: int | None = None
+    load_average_1m: float | None = None
+    temperatures_c: tuple[tuple[str, float], ...] = ()
+    gpus: tuple[Gpu, ...] = ()
+    pythons: tuple[Python, ...] = ()
+    shell: str | None = None
+    tools: tuple[str, ...] = field(default=(), metadata={"help": "small tools found, e.g. flock, setsid"})

@@ -1,0 +1,129 @@
+"""The run matrix: what will be run where, and what will not and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+from farm.model.artifact import Artifact
+from farm.model.device import Device
+from farm.model.options import OptionSet, Variant
+
+
+class RoundKind(StrEnum):
+    """A timed round gives times; all others are separate because they would disturb them."""
+
+    TIMED = "timed"
+    PROFILE = "profile"
+    DUMP = "dump"
+    INFO = "info"
+    SETUP = "setup"
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """One input that comes from a file: `tensor` is its name in the model, None where not said."""
+
+    tensor: str | None
+    artifact: Artifact
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """What `--input` said. `text` is the user's; `template` has `{0}`, `{1}` ... where files go.
+
+    An empty spec (`text == ""`) leaves the inputs to the program (zeros).
+    """
+
+    text: str = ""
+    template: str = ""
+    files: tuple[InputFile, ...] = ()
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model file. `name` is unique in a plan and safe in a path; `kind` is the interface of
+    load_and_run that such a file goes to: `mdl` (a MegBrain graph) or `lite` (a packed model); a
+    `testcase` holds its own inputs and is for `mdl`. `notes` are what was done to its inputs.
+    """
+
+    name: str
+    artifact: Artifact
+    inputs: InputSpec = InputSpec()
+    kind: Literal["mdl", "lite", "testcase"] = "mdl"
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Round:
+    """One process invocation of a cell: its kind and the options it is started with.
+
+    `index` counts from 0 within the cell and kind.
+    """
+
+    kind: RoundKind
+    index: int
+    options: OptionSet
+
+
+@dataclass(frozen=True)
+class StageSpec:
+    """Work that is done once before a cell's rounds: `kind` is `layout-transform`, `fast-run` or `tensorrt`.
+
+    It writes `file_name` (role `role`), named by the option `product`; the rounds after it get that file
+    as the option `feeds`, or as their model where `feeds` is `model`.
+    """
+
+    kind: str
+    options: OptionSet
+    product: str
+    role: str
+    feeds: str
+    file_name: str
+
+
+@dataclass(frozen=True)
+class Cell:
+    """device x model x variant, with its stages and rounds.
+
+    `files` are the local files that its options read, by option.
+    """
+
+    device: Device
+    model: Model
+    variant: Variant
+    rounds: tuple[Round, ...]
+    stages: tuple[StageSpec, ...] = ()
+    files: tuple[tuple[str, Artifact], ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def id(self) -> str:
+        return f"{self.device.name}/{self.model.name}/{self.variant.name}"
+
+
+@dataclass(frozen=True)
+class Skip:
+    """A cell that is not run, and why."""
+
+    device: Device
+    model: Model
+    variant: Variant
+    reason: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything `farm bench` will do; `farm plan` prints it.
+
+    `order` per device is drawn from `seed`, so a plan is the same twice.
+    """
+
+    devices: tuple[Device, ...]
+    models: tuple[Model, ...]
+    variants: tuple[Variant, ...]
+    cells: tuple[Cell, ...]
+    skips: tuple[Skip, ...]
+    rounds: int
+    seed: int

@@ -1,0 +1,163 @@
+"""One execution of a plan, as it is kept in results.json and run.json."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from farm.model.artifact import Produced
+from farm.model.device import Facts
+from farm.model.measurement import TensorInfo
+from farm.model.options import Value
+
+SCHEMA_VERSION = 1
+
+
+class CellStatus(StrEnum):
+    COMPLETED = "completed"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True)
+class RoundResult:
+    """What one round gave. Times in ms, per iteration in order; `value_ms` is the round's one value:
+    the median of its steady iterations. `argv` is what ran on the device.
+    """
+
+    kind: str
+    index: int
+    status: str
+    quality: str = "ok"
+    started_at: str | None = None
+    wall_s: float | None = None
+    exit_code: int | None = None
+    argv: tuple[str, ...] = ()
+    load_ms: float | None = None
+    prepare_ms: float | None = None
+    warmup_ms: tuple[float, ...] = ()
+    e2e_ms: tuple[float, ...] = ()
+    host_ms: tuple[float, ...] = ()
+    value_ms: float | None = None
+    engine: str | None = None
+    tensors: tuple[TensorInfo, ...] = ()
+    fault: str | None = None
+    cause: str | None = None
+    error: str | None = None
+    hint: str | None = None
+    artifacts: tuple[Produced, ...] = ()
+
+
+@dataclass(frozen=True)
+class StageResult:
+    """A stage of a cell: what it was, how long it took in seconds, and where its product comes from.
+
+    `from_run` is the run that made it when it came from the cache, else None; `key` is the cache's.
+    `round` is the round that made it, or that failed to.
+    """
+
+    kind: str
+    status: str
+    seconds: float | None
+    from_run: str | None
+    key: str
+    sha256: str | None
+    round: RoundResult | None = None
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Over a cell's completed timed rounds. `median_ms` is the median of the rounds' values,
+    `spread_ms` their range (max - min), p90 and min over all steady iterations.
+    """
+
+    rounds: int
+    median_ms: float
+    low_ms: float
+    high_ms: float
+    p90_ms: float
+    min_ms: float
+    load_ms: float | None = None
+    first_ms: float | None = None
+
+    @property
+    def spread_ms(self) -> float:
+        return self.high_ms - self.low_ms
+
+
+@dataclass(frozen=True)
+class CellResult:
+    """One record of results.json; the shape is DESIGN's, section 7."""
+
+    device: str
+    model: str
+    variant: str
+    options: dict[str, Value]
+    argv: tuple[str, ...]
+    status: CellStatus
+    stage: str | None = None
+    fault: str | None = None
+    cause: str | None = None
+    error: str | None = None
+    hint: str | None = None
+    reason: str | None = None
+    notes: tuple[str, ...] = ()
+    reproduce: str | None = None
+    stages: tuple[StageResult, ...] = ()
+    rounds: tuple[RoundResult, ...] = ()
+    summary: Summary | None = None
+    artifacts: tuple[Produced, ...] = ()
+
+
+@dataclass(frozen=True)
+class DeviceRecord:
+    """A device in a run: who it was, what it said of itself, what was pushed to it."""
+
+    name: str
+    address: str
+    runtime: str
+    runtime_digest: str | None = None
+    engine: str | None = None
+    facts: Facts | None = None
+    pushed_bytes: int = 0
+    pushed_files: int = 0
+    reused_files: int = 0
+    agent_sha256: str | None = None
+    status: str = "ok"
+    error: str | None = None
+    hint: str | None = None
+
+
+@dataclass(frozen=True)
+class ModelRecord:
+    name: str
+    sha256: str
+    size_bytes: int
+    input: str
+
+
+@dataclass(frozen=True)
+class VariantRecord:
+    name: str
+    options: dict[str, Value]
+    digest: str
+
+
+@dataclass(frozen=True)
+class Results:
+    """results.json: everything that scripts and the report read."""
+
+    schema_version: int
+    run_id: str
+    farm_version: str
+    started_at: str
+    ended_at: str | None
+    status: str
+    command: tuple[str, ...]
+    seed: int
+    rounds: int
+    devices: tuple[DeviceRecord, ...]
+    models: tuple[ModelRecord, ...]
+    variants: tuple[VariantRecord, ...]
+    cells: tuple[CellResult, ...]

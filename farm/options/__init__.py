@@ -1,0 +1,55 @@
+"""Every option of load_and_run: one catalogue, and what follows from it. The only place that knows a flag."""
+
+from farm.options.catalogue import CATALOGUE
+from farm.options.check import Findings, advice, applicable, check, interface_of, unknown_to
+from farm.options.command import Output, argv, input_files, outputs
+from farm.options.cores import resolve_cores
+from farm.options.lookup import find, misspelling_note, option, search
+from farm.options.parse import from_mapping, merge, parse, parse_with_notes, without
+from farm.options.rounds import split_rounds
+from farm.options.row import Group, Kind, Needs, Option, Support, Works
+from farm.options.schema import schema
+from farm.options.stages import MODEL as MODEL_FEED
+from farm.options.stages import recipe, stages
+from farm.options.variants import product, slug, sweep, unique, variant, variant_name
+
+__all__ = [
+    "CATALOGUE",
+    "MODEL_FEED",
+    "Findings",
+    "Group",
+    "Kind",
+    "Needs",
+    "Option",
+    "Output",
+    "Support",
+    "Works",
+    "advice",
+    "applicable",
+    "argv",
+    "check",
+    "find",
+    "from_mapping",
+    "input_files",
+    "interface_of",
+    "merge",
+    "misspelling_note",
+    "option",
+    "outputs",
+    "parse",
+    "parse_with_notes",
+    "product",
+    "recipe",
+    "resolve_cores",
+    "schema",
+    "search",
+    "slug",
+    "split_rounds",
+    "stages",
+    "sweep",
+    "unique",
+    "unknown_to",
+    "variant",
+    "variant_name",
+    "without",
+]

@@ -1,0 +1,136 @@
+"""What is wrong with an option set: before any device is touched, and after the probe."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from farm.model.device import Facts, RuntimeKind
+from farm.model.options import OptionSet, Value
+from farm.options.catalogue import BY_NAME
+from farm.options.catalogue.device import WHEEL_COMPUTE_CAPABILITIES
+from farm.options.cores import CoreLabels, missing_cores, thread_count
+from farm.options.lookup import normal
+from farm.options.row import Option, Works
+from farm.options.rules import RULES, Act
+
+Interface = Literal["mdl", "lite"]
+ModelKind = Literal["mdl", "lite", "testcase"]
+"""Kinds of model file: `testcase` is a graph with test data (mgbtest0), which only MDL reads."""
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What `check` found, each as one sentence with its way out."""
+
+    refusals: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def interface_of(options: OptionSet, model_kind: ModelKind | None) -> Interface | None:
+    """The interface that the native program will take: `--lite` and `--mdl` over the kind of the file."""
+    if "lite" in options:
+        return "lite"
+    if model_kind == "testcase" or ("mdl" in options and model_kind is None):
+        return "mdl"
+    return model_kind
+
+
+def check(options: OptionSet, *, runtime: RuntimeKind, model_kind: ModelKind | None) -> Findings:
+    """Everything that can be said of an option set without a device.
+
+    A refusal means that the program would ignore, crash, hang or mislead; the request should not be run.
+    """
+    interface = interface_of(options, model_kind)
+    found: dict[Act, list[str]] = {act: [] for act in Act}
+    rows = [BY_NAME[name] for name, _ in options.values]
+    for row in rows:
+        support = row.support(runtime)
+        if support.works is Works.NO:
+            found[Act.REFUSE].append(f"--{row.name} cannot be had: {support.why}")
+        if row.not_lite and runtime is RuntimeKind.NATIVE and interface == "lite":
+            found[Act.REFUSE].append(
+                f"--{row.name} does not go with a Lite model or --lite: {row.not_lite} "
+                "(leave --lite out; with a Lite model use the wheel runtime)"
+            )
+        if row.not_lite and runtime is RuntimeKind.WHEEL and "lite" in options and not row.wheel_with_lite:
+            found[Act.REFUSE].append(
+                f"--{row.name} does not go with --lite: {row.not_lite} (leave --lite out)"
+            )
+    if interface == "lite" and model_kind == "testcase":
+        found[Act.REFUSE].append(
+            "a model with test data does not go with --lite: invalid model format (leave --lite out)"
+        )
+    for rule in RULES:
+        if rule.applies(options, runtime, interface):
+            found[rule.act].append(f"{rule.reason} ({rule.way_out})")
+    return Findings(*(tuple(found[act]) for act in Act))
+
+
+def applicable(
+    options: OptionSet, *, runtime: RuntimeKind, facts: Facts, cores: CoreLabels = ()
+) -> str | None:
+    """Why an option set makes no sense on a device, None where it does or where the device does not say.
+
+    `cores` are the device's core labels.
+    """
+    for name, value in options.values:
+        reason = _missing(BY_NAME[name], value, runtime, facts)
+        if reason:
+            return f"--{name}: {reason}"
+    threads = thread_count(options)
+    if facts.core_ids and threads > len(facts.core_ids):
+        return f"{threads} threads on {len(facts.core_ids)} cores"
+    return missing_cores(options, facts.core_ids, cores)
+
+
+def advice(options: OptionSet, *, facts: Facts) -> tuple[str, ...]:
+    """What runs on this device but was made for another kind."""
+    here = processors(facts)
+    return tuple(
+        f"--{name} was made for {' or '.join(row.needs.meant_for)}; it runs here, unlikely to be faster"
+        for name, _ in options.values
+        if (row := BY_NAME[name]).needs.meant_for and here and not here & set(row.needs.meant_for)
+    )
+
+
+def processors(facts: Facts) -> frozenset[str]:
+    """The kinds of processor on a device, as `Needs.meant_for` names them."""
+    machine = (facts.architecture or "").lower()
+    found = {"nvidia"} if facts.gpus else set()
+    if machine.startswith(("arm", "aarch64")):
+        found |= {"arm", "mobile-gpu"}
+    if machine in {"x86_64", "amd64", "i386", "i686"}:
+        found.add("x86")
+    return frozenset(found)
+
+
+def unknown_to(options: OptionSet, flags: frozenset[str]) -> tuple[str, ...]:
+    """Options that a program does not have, by the flags that its `--help` lists."""
+    known = {normal(flag) for flag in flags}
+    return tuple(
+        name
+        for name, _ in options.values
+        if BY_NAME[name].flag is None or normal(BY_NAME[name].flag or "") not in known
+    )
+
+
+def _missing(row: Option, value: Value, runtime: RuntimeKind, facts: Facts) -> str | None:
+    """What one option needs and the device has not."""
+    support = row.support(runtime)
+    if support.works is Works.NO:
+        return support.why
+    if runtime in row.needs.nvidia_gpu and row.needs.gpu_value in (None, value):
+        if not facts.gpus:
+            return "the device has no NVIDIA GPU"
+        capability = facts.gpus[0].compute_capability
+        if runtime is RuntimeKind.WHEEL and capability and capability not in WHEEL_COMPUTE_CAPABILITIES:
+            return (
+                f"the wheel of MegEngine 1.13 has no code for {facts.gpus[0].name} (compute capability "
+                f"{capability}; it has {', '.join(WHEEL_COMPUTE_CAPABILITIES)}); use a native build for it"
+            )
+    features = row.needs.cpu_features
+    if features and facts.cpu_features and not set(features) & set(facts.cpu_features):
+        return f"the CPU has no {' or '.join(features)}"
+    return None

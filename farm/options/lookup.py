@@ -1,0 +1,57 @@
+"""Finding a row by what somebody typed."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+from farm.errors import RequestError
+from farm.options.catalogue import CATALOGUE
+from farm.options.row import Option
+
+
+def normal(name: str) -> str:
+    """A name without leading dashes, with dashes for underscores: `--enable_nchw44` -> `enable-nchw44`."""
+    return name.lstrip("-").replace("_", "-")
+
+
+_RIGHT_NAMES = [row.name for row in CATALOGUE]
+_BY_SPELLING = {spelling: row for row in CATALOGUE for spelling in row.spellings}
+
+
+def find(name: str) -> Option | None:
+    """The option that a spelling means, None for none."""
+    return _BY_SPELLING.get(normal(name))
+
+
+def option(name: str) -> Option:
+    """The option that a spelling means. Raises RequestError with the nearest names for an unknown one."""
+    found = find(name)
+    if found is None:
+        raise RequestError(f"unknown option --{normal(name)}", hint=nearest_hint(normal(name), _RIGHT_NAMES))
+    return found
+
+
+def misspelling_note(name: str) -> str | None:
+    """What to say about a documented misspelling, None where the name is right."""
+    row = find(name)
+    if row is None or normal(name) not in row.misspellings:
+        return None
+    return f"--{normal(name)} is how the documentation spells it; load_and_run knows it as --{row.name}"
+
+
+def nearest_hint(name: str, names: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, list(names), n=3, cutoff=0.6)
+    listed = " or ".join(f"--{near}" for near in close)
+    return f"did you mean {listed}?" if close else "`farm options list` shows them all"
+
+
+def search(text: str) -> tuple[Option, ...]:
+    """Options whose name, group, help or traps hold all words of `text`, in catalogue order."""
+    words = normal(text.strip()).casefold().split()
+    return tuple(row for row in CATALOGUE if all(word in _haystack(row) for word in words))
+
+
+def _haystack(row: Option) -> str:
+    text = " ".join((*row.spellings, row.group, row.help, *row.traps, row.reads or "", row.writes or ""))
+    return f"{text} {text.replace('-', ' ')}".casefold()

@@ -1,0 +1,97 @@
+"""Searches and transformations as stages: done once before the timed rounds, which then use their product.
+
+MegEngine's own recipe is such a chain (its user guide, "inference optimisation"): transform the layout
+and dump the model, search algorithms on that model and keep the cache, then run with both. Left in the
+timed rounds, every process would search again, and might choose differently.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from farm.errors import RequestError
+from farm.model.matrix import StageSpec
+from farm.model.options import OptionSet, Value
+from farm.options.catalogue import BY_NAME
+from farm.options.parse import build, without
+from farm.options.rules import SEARCHES
+
+MODEL = "model"
+"""What a stage feeds when its product replaces the model itself."""
+
+ONCE: dict[str, Value] = {"iter": 1, "warmup-iter": 1}
+"""A stage's work is done in the first inference."""
+
+
+@dataclass(frozen=True)
+class _Row:
+    """When any of `triggers` is set, a stage writes `product` (an option that names a file); what feeds on
+    it gets `feeds`, and no longer has `done`.
+    """
+
+    kind: str
+    triggers: tuple[str, ...]
+    product: str
+    default_name: str
+    feeds: str
+    done: tuple[str, ...]
+
+
+STAGES = (
+    _Row(
+        "layout-transform", ("layout-transform",), "layout-transform-dump", "layout-transformed.mge",
+        MODEL, ("layout-transform", "layout-transform-dump"),
+    ),
+    _Row("fast-run", SEARCHES, "fast-run-algo-policy", "fast-run.cache", "fast-run-algo-policy", SEARCHES),
+    _Row("tensorrt", ("tensorrt",), "tensorrt-cache", "tensorrt.cache", "tensorrt-cache", ()),
+)  # fmt: skip
+"""In the order in which they are done."""
+
+
+def stages(options: OptionSet) -> tuple[tuple[StageSpec, ...], OptionSet]:
+    """The stages that an option set asks for, in order, and what the timed rounds are left with."""
+    found: list[StageSpec] = []
+    rest = options
+    later = {name for row in STAGES for name in row.triggers} | {row.product for row in STAGES}
+    for row in STAGES:
+        later -= {*row.triggers, row.product}
+        if not any(name in rest for name in row.triggers):
+            continue
+        file_name = str(rest.get(row.product) or row.default_name).replace("\\", "/").rpartition("/")[2]
+        # Several runs at once would write the product at once.
+        timed_only = without(
+            rest, "thread", *later, *(name for name, _ in rest.values if not _belongs(name, row))
+        )
+        found.append(
+            StageSpec(
+                kind=row.kind,
+                options=build(timed_only.as_dict() | ONCE | {row.product: file_name}),
+                product=row.product,
+                role=BY_NAME[row.product].writes or row.kind,
+                feeds=row.feeds,
+                file_name=file_name,
+            )
+        )
+        left = without(rest, *row.done)
+        rest = left if row.feeds == MODEL else build(left.as_dict() | {row.product: file_name})
+    return tuple(found), rest
+
+
+def _belongs(name: str, row: _Row) -> bool:
+    """Whether an option is part of a stage: what observes or dumps is not."""
+    return BY_NAME[name].is_timed or name in (*row.triggers, row.product)
+
+
+RECIPES: dict[str, dict[str, Value]] = {
+    "x86-cpu": {"layout-transform": "cpu", "fast-run": True},
+    "arm-cpu": {"layout-transform": "cpu", "fast-run": True},
+    "nvidia": {"cuda": True, "layout-transform": "cuda", "fast-run": True},
+}
+"""The tuning of MegEngine's user guide by kind of processor: transform, search, run."""
+
+
+def recipe(name: str) -> OptionSet:
+    """The option set of a recipe. Raises RequestError for an unknown one."""
+    if name not in RECIPES:
+        raise RequestError(f"no recipe {name!r}", hint=f"recipes: {', '.join(RECIPES)}")
+    return build(RECIPES[name])

@@ -1,0 +1,44 @@
+"""The run as JSON types, to be embedded in the report so that the file alone is enough for a program."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+from farm.model.run import CellResult, Results
+from farm.store.codec import results_to_dict
+
+MOST_ITERATIONS = 200_000
+"""Times per iteration that are embedded; a run with more has them in results.json only (about 2 MB)."""
+
+
+def iterations_fit(results: Results) -> bool:
+    rounds = (r for cell in results.cells for r in cell.rounds)
+    return sum(len(r.e2e_ms) + len(r.host_ms) for r in rounds) <= MOST_ITERATIONS
+
+
+def embedded_data(results: Results) -> dict[str, Any]:
+    """results.json's content; above `MOST_ITERATIONS` without times per iteration.
+
+    What JSON cannot say (infinite, not a number) is null.
+    """
+    if not iterations_fit(results):
+        results = replace(results, cells=tuple(_without_iterations(cell) for cell in results.cells))
+    return _plain(results_to_dict(results))  # type: ignore[no-any-return]
+
+
+def _without_iterations(cell: CellResult) -> CellResult:
+    return replace(cell, rounds=tuple(replace(r, e2e_ms=(), host_ms=()) for r in cell.rounds))
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case dict():
+            return {key: _plain(item) for key, item in value.items()}
+        case list():
+            return [_plain(item) for item in value]
+        case float() if not math.isfinite(value):
+            return None
+        case _:
+            return value

@@ -1,0 +1,33 @@
+"""What the pipeline says while it works. The CLI renders it; nothing here knows a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """What an event is about."""
+
+    STAGE = "stage"
+    TRANSFER = "transfer"
+    ROUND = "round"
+    CELL = "cell"
+    NOTE = "note"
+    FAILED = "failed"
+    FINISHED = "finished"
+
+
+@dataclass(frozen=True)
+class Event:
+    """One step of one device. `done` and `total` count rounds (ROUND) or bytes (TRANSFER)."""
+
+    device: str
+    kind: Kind
+    text: str
+    done: int = 0
+    total: int | None = None
+
+
+Listener = Callable[[Event], None]

@@ -1,0 +1,92 @@
+"""Numbers as people read them: one way for the report and for whoever prints the same numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+MISSING = "\N{EN DASH}"
+
+MOST_DECIMALS = 3
+"""load_and_run prints no more."""
+
+
+def decimals_for(values_ms: Iterable[float]) -> int:
+    """Decimals for a group of times in ms that stand under each other: the same for all, 0 to 3.
+
+    The smallest gets three significant digits, and a group below one second at least one decimal.
+    """
+    known = [value for value in values_ms if value > 0]
+    if not known:
+        return MOST_DECIMALS
+    wanted = 2 - math.floor(math.log10(min(known)))
+    return min(max(wanted, 1 if max(known) < 1000 else 0), MOST_DECIMALS)
+
+
+def in_ms(value_ms: float | None, decimals: int) -> str:
+    return MISSING if value_ms is None else f"{value_ms:.{decimals}f}"
+
+
+def as_ratio(ratio: float) -> str:
+    """A ratio with two decimals or, far from 1, three significant digits."""
+    if not math.isfinite(ratio):
+        return MISSING
+    if ratio >= 100:
+        return f"{ratio:.0f}"
+    if ratio >= 10:
+        return f"{ratio:.1f}"
+    return f"{ratio:.2f}" if ratio >= 0.1 else f"{ratio:.3f}"
+
+
+def in_bytes(size_bytes: int | None) -> str:
+    """A file's size in decimal units, as the tools that move files print it."""
+    if size_bytes is None:
+        return MISSING
+    if size_bytes < 1000:
+        return f"{size_bytes} B"
+    for unit, scale in (("kB", 1e3), ("MB", 1e6), ("GB", 1e9)):
+        if size_bytes < 999.5 * scale:
+            return f"{size_bytes / scale:.3g} {unit}"
+    return f"{size_bytes / 1e12:.3g} TB"
+
+
+def in_gib(size_bytes: int | None) -> str:
+    """Memory in GiB, as it is sold."""
+    return MISSING if size_bytes is None else f"{size_bytes / 2**30:.1f} GiB"
+
+
+def in_ghz(frequency_khz: int) -> str:
+    return f"{frequency_khz / 1e6:.2f} GHz"
+
+
+def as_duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def moment(text: str | None) -> datetime | None:
+    """A time as results.json has it (ISO 8601); without an offset it is UTC. None when it is no time."""
+    try:
+        read = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    return read if read.tzinfo else read.replace(tzinfo=UTC)
+
+
+def core_list(cores: Sequence[int]) -> str:
+    """Cores as Linux writes them: `0-3,6`."""
+    runs: list[list[int]] = []
+    for core in sorted(set(cores)):
+        if runs and core == runs[-1][1] + 1:
+            runs[-1][1] = core
+        else:
+            runs.append([core, core])
+    return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in runs)
+
+
+def count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,68 @@
+"""Text of devices and users made fit to be shown: nothing invisible, nothing endless, no path that leads out.
+
+Escaping HTML is not done here: that is the templates' autoescape.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import unicodedata
+from pathlib import PurePosixPath
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+LONGEST_TEXT = 8000
+
+# Cc controls, Cf formats (direction overrides, zero widths), Cs lone surrogates, Zl and Zp separators:
+# they hide or reorder what stands around them. Tab and newline are shown as they are.
+_HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+_PLAIN = re.compile(r"[\t\n -~]*")
+
+_T = TypeVar("_T")
+
+
+def visible(text: str) -> str:
+    """`text` with every character written out that hides or reorders others, and cut when endless."""
+    if len(text) > LONGEST_TEXT:
+        text = f"{text[:LONGEST_TEXT]} ... ({len(text) - LONGEST_TEXT} more characters)"
+    if _PLAIN.fullmatch(text):
+        return text
+    return "".join(_shown(char) for char in text)
+
+
+def _shown(char: str) -> str:
+    if char in "\t\n" or unicodedata.category(char) not in _HIDDEN:
+        return char
+    return f"<U+{ord(char):04X}>"
+
+
+def cleaned(value: _T) -> _T:
+    """The same nouns with every string in them made visible."""
+    return _cleaned(value)  # type: ignore[no-any-return]
+
+
+def _cleaned(value: Any) -> Any:
+    match value:
+        case str() if type(value) is str:
+            return visible(value)
+        case tuple():
+            return tuple(_cleaned(item) for item in value)
+        case dict():
+            return {_cleaned(key): _cleaned(item) for key, item in value.items()}
+        case _ if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+            return type(value)(**{name: _cleaned(item) for name, item in fields.items()})
+        case _:
+            return value
+
+
+def relative_href(path: str) -> str | None:
+    r"""A link to a file of the run directory, or None when `path` is absolute or leads out of it.
+
+    It begins with `./` and has no `:` and no `\`, so that no browser reads a scheme or a host in it.
+    """
+    parts = PurePosixPath(path).parts
+    if not parts or path.startswith("/") or ".." in parts or "\\" in path:
+        return None
+    return "./" + quote("/".join(parts), safe="/")

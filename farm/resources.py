@@ -1,0 +1,28 @@
+"""Finds asset folders: `agents` and `reports` in a wheel or beside `farm/`, `bundled` in `farm/`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import platformdirs
+
+from farm.errors import RunError
+
+_PACKAGE = Path(__file__).parent
+
+
+def folder(name: str) -> Path:
+    """The folder `name`. Raises RunError when this installation lacks it."""
+    for path in (_PACKAGE / "_data" / name, _PACKAGE / name, _PACKAGE.parent / name):
+        if path.is_dir():
+            return path
+    raise RunError(
+        f"this installation of farm is broken: its folder {name}/ is missing", hint="install farm again"
+    )
+
+
+def cache_folder() -> Path:
+    """Where farm keeps what it can get or make again: $FARM_CACHE_DIR, else the user's cache folder."""
+    chosen = os.environ.get("FARM_CACHE_DIR")
+    return (Path(chosen).expanduser() if chosen else platformdirs.user_cache_path("farm")).absolute()

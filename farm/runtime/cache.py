@@ -1,0 +1,144 @@
+"""The folder of runtimes on the controller: one writer at a time, everything in it whole or not there.
+
+    <root>/.lock                  held while anything is made or removed
+    <root>/.staging-*             being made; what a killed farm left is removed by the next one
+    <root>/<project>-<version>-<digest>/lib/*.so, *.pack
+
+<root> is `runtimes` in $FARM_CACHE_DIR, or in the user's cache folder.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+import platformdirs
+from filelock import FileLock, Timeout
+
+from farm.errors import RunError
+
+Progress = Callable[[str, int, int | None], None]
+"""(what is done, bytes done, bytes in all where known). An exception from it stops the work cleanly."""
+
+STAGING = ".staging-"
+LOCK_POLL_S = 0.5
+BIGGER = "set FARM_CACHE_DIR to a folder on a bigger disk"
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def default_root() -> Path:
+    """$FARM_CACHE_DIR/runtimes, else `farm/runtimes` in the user's cache folder."""
+    chosen = os.environ.get("FARM_CACHE_DIR")
+    base = Path(chosen).expanduser() if chosen else platformdirs.user_cache_path("farm")
+    return base.absolute() / "runtimes"
+
+
+@contextmanager
+def staging(root: Path, progress: Progress) -> Iterator[Path]:
+    """An empty folder on the same file system as `root`, under its lock; gone afterwards, whatever happens.
+
+    What is wanted is renamed out of it. Errors of the disk become RunError; SIGTERM unwinds like Ctrl-C.
+    """
+    try:
+        with _sigterm_unwinds(), locked(root, progress):
+            for stale in root.glob(STAGING + "*"):
+                shutil.rmtree(stale, ignore_errors=True)
+            folder = Path(tempfile.mkdtemp(prefix=STAGING, dir=root))
+            try:
+                yield folder
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+    except OSError as error:
+        raise disk_error(error, root) from error
+
+
+@contextmanager
+def locked(root: Path, progress: Progress) -> Iterator[None]:
+    """Hold the lock of `root`, which is made when missing; the system frees it when we die."""
+    root.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(root / ".lock")
+    while True:
+        try:
+            lock.acquire(timeout=LOCK_POLL_S)
+            break
+        except Timeout:
+            progress("waiting for another farm", 0, None)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def need_space(root: Path, needed_bytes: int) -> None:
+    """Raises RunError before anything is fetched when `root` has less room than that."""
+    root.mkdir(parents=True, exist_ok=True)
+    free_bytes = shutil.disk_usage(root).free
+    if free_bytes < needed_bytes:
+        raise RunError(
+            f"not enough room in {root}: {_gb(needed_bytes)} needed, {_gb(free_bytes)} free",
+            hint=f"free {_gb(needed_bytes - free_bytes)} there, or {BIGGER}",
+        )
+
+
+def disk_error(error: OSError, root: Path) -> RunError:
+    """What the disk said, and what to do about it."""
+    where = error.filename or root
+    if error.errno in DISK_FULL:
+        return RunError(
+            f"the disk became full while the runtime was made in {root}; nothing half-made was left",
+            hint=f"free 3 GB there, or {BIGGER}",
+        )
+    return RunError(
+        f"cannot make the runtime: {where}: {error.strerror or error}",
+        hint="set FARM_CACHE_DIR to a folder that you may write to",
+    )
+
+
+def publish(made: Path, final: Path, trash: Path) -> None:
+    """Rename what is finished into place; what stood there before goes to `trash`, a staging folder."""
+    if final.exists():
+        final.rename(trash / f"old-{final.name}")
+    made.rename(final)
+    sync(final.parent)
+
+
+def sync(path: Path) -> None:
+    """Flush a file or a folder's entries to the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _gb(size_bytes: int) -> str:
+    return f"{max(size_bytes, 10**8) / 1e9:.1f} GB"
+
+
+@contextmanager
+def _sigterm_unwinds() -> Iterator[None]:
+    """Let SIGTERM clean up, unless the program has its own answer to it (or this is no main thread)."""
+    if (
+        threading.current_thread() is not threading.main_thread()
+        or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL
+    ):
+        yield
+        return
+
+    def leave(number: int, _frame: FrameType | None) -> None:
+        sys.exit(128 + number)
+
+    signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)

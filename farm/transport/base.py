@@ -1,0 +1,101 @@
+"""The promise of a transport: bytes to and from programs on a device. Only ssh.py names asyncssh."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from farm.model.device import Device
+
+
+@dataclass(frozen=True)
+class Timeouts:
+    """Bounds of a transport, in seconds.
+
+    A silent host is given up after `keepalive_s * (keepalive_misses + 1)`. Transient failures to connect
+    are tried `attempts` times at most, and no new attempt begins later than `retry_total_s` after the first.
+    `ConnectTimeout` of ~/.ssh/config wins over `connect_s`.
+    """
+
+    connect_s: float = 15.0
+    login_s: float = 30.0
+    keepalive_s: float = 15.0
+    keepalive_misses: int = 2
+    attempts: int = 3
+    retry_total_s: float = 60.0
+    close_s: float = 2.0
+
+
+class Channel(Protocol):
+    """A running program on the device. Everything is bytes; nothing is interpreted."""
+
+    async def write(self, data: bytes) -> None:
+        """Send to stdin, waiting while the other side is slow.
+
+        Raises DeviceError(cause="program-ended") when the program is gone and reads no more.
+        """
+
+    async def write_eof(self) -> None:
+        """Close stdin."""
+
+    async def readline(self) -> bytes:
+        """One line with its newline, from stdout; b"" at its end.
+
+        Raises DeviceError(cause="protocol") for a line of more than 1 MiB.
+        """
+
+    async def readexactly(self, count: int) -> bytes:
+        """`count` bytes of stdout; raises DeviceError(cause="connection-lost") when fewer come."""
+
+    async def read(self, count: int = -1) -> bytes:
+        """Up to `count` bytes of stdout (-1: all until it ends); b"" at its end."""
+
+    async def wait(self) -> int:
+        """Exit status of the program (128 + number for a signal), without waiting for its output to end.
+
+        Raises DeviceError(cause="connection-lost") if the line broke.
+        """
+
+    async def stderr(self) -> bytes:
+        """What it wrote to stderr so far (the first 64 KiB); all of it once stdout has ended."""
+
+    async def close(self) -> None:
+        """Close the channel; never raises, bounded in time.
+
+        A program that reads its stdin sees the end of it; one that does not may go on running.
+        """
+
+
+class Connection(Protocol):
+    """One authenticated connection to one device.
+
+    Every method raises DeviceError with stage `connect`, fault `network` and cause `connection-lost`
+    (transient) when the line breaks.
+    """
+
+    async def open(self, argv: tuple[str, ...]) -> Channel:
+        """Start a program. `argv` is quoted here and nowhere else, for a POSIX shell."""
+
+    async def close(self) -> None:
+        """Close; never raises, bounded in time."""
+
+
+class Transport(Protocol):
+    """How to reach one device; made per run by `farm.transport.ssh.transport_for`."""
+
+    async def connect(self) -> Connection:
+        """Connect and authenticate, host key verified.
+
+        Raises DeviceError, stage `connect`, with cause one of: `unreachable`, `name-unknown`,
+        `timed-out`, `connection-lost`, `key-refused`, `host-key-unknown`, `host-key-changed`,
+        `identity-missing`, `identity-locked` (a passphrase and no agent), `ssh-config` (a mistake in
+        ~/.ssh/config), `protocol`, each with a hint. Only unreachable, timed-out, connection-lost and a
+        silent name server are transient, and they have been tried again when this is raised.
+        """
+
+
+class Transports(Protocol):
+    """All transports of a run; made by `farm.transport.open_transports`."""
+
+    def to(self, device: Device) -> Transport:
+        """The transport of one of the devices that were named when this was opened."""

@@ -1,0 +1,171 @@
+"""What can go wrong on the way to a device: one table from library errors to DeviceError."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import asyncssh
+
+from farm.errors import DeviceError, Fault, Stage
+
+
+@dataclass(frozen=True)
+class Peer:
+    """Who was talked to, for messages: `title` is user@host:port, `debug` an ssh command to try by hand."""
+
+    device: str
+    title: str
+    debug: str
+
+
+@dataclass(frozen=True)
+class _Row:
+    """`matches` looks closer where the type alone does not decide. `text` may use {title} and {error}."""
+
+    kind: type[BaseException]
+    cause: str
+    fault: Fault
+    text: str
+    hint: str
+    transient: bool = False
+    matches: Callable[[str], bool] = lambda _: True
+
+
+_DEBUG = "{debug}"
+_CHECK = "farm devices check {device}"
+
+# The first row that fits counts, so special cases stand above general ones.
+_TABLE = (
+    _Row(
+        socket.gaierror,
+        "name-unknown",
+        Fault.NETWORK,
+        "the name server does not answer for {title}: {error}",
+        _CHECK,
+        transient=True,
+        matches=lambda text: "emporary" in text,
+    ),
+    _Row(socket.gaierror, "name-unknown", Fault.USER, "no such host: {title} ({error})", _DEBUG),
+    _Row(TimeoutError, "timed-out", Fault.NETWORK, "{title} did not answer in time", _CHECK, transient=True),
+    _Row(
+        ConnectionRefusedError,
+        "unreachable",
+        Fault.NETWORK,
+        "{title} refuses the connection: no SSH server on that port",
+        _CHECK,
+        transient=True,
+    ),
+    _Row(
+        ConnectionError,
+        "connection-lost",
+        Fault.NETWORK,
+        "the connection to {title} broke: {error}",
+        _CHECK,
+        transient=True,
+    ),
+    _Row(OSError, "unreachable", Fault.NETWORK, "{title} cannot be reached: {error}", _CHECK, transient=True),
+    _Row(
+        asyncssh.ChannelOpenError,
+        "connection-lost",
+        Fault.NETWORK,
+        "the connection to {title} broke",
+        _CHECK,
+        transient=True,
+        matches=lambda text: text == "SSH connection closed",
+    ),
+    # A jump host answers so when it cannot reach the next one.
+    _Row(
+        asyncssh.ChannelOpenError,
+        "unreachable",
+        Fault.NETWORK,
+        "the jump host cannot reach {title}: {error}",
+        _DEBUG,
+        transient=True,
+    ),
+    # OpenSSH says so as a plain protocol error.
+    _Row(
+        asyncssh.DisconnectError,
+        "key-refused",
+        Fault.USER,
+        "{title} had enough after too many keys; name the right one as `identity` in the inventory",
+        _DEBUG,
+        matches=lambda text: "oo many authentication failures" in text,
+    ),
+    _Row(asyncssh.PermissionDenied, "key-refused", Fault.USER, "{title} accepts none of our keys", _DEBUG),
+    _Row(
+        asyncssh.ConnectionLost,
+        "connection-lost",
+        Fault.NETWORK,
+        "the connection to {title} broke: {error}",
+        _CHECK,
+        transient=True,
+    ),
+    _Row(
+        asyncssh.ServiceNotAvailable,
+        "connection-lost",
+        Fault.DEVICE,
+        "{title} closed the connection: {error}",
+        _CHECK,
+        transient=True,
+    ),
+    _Row(
+        asyncssh.DisconnectError,
+        "protocol",
+        Fault.DEVICE,
+        "{title} does not speak SSH as expected: {error}",
+        _DEBUG,
+    ),
+    _Row(
+        asyncssh.ConfigParseError,
+        "ssh-config",
+        Fault.USER,
+        "mistake in the SSH configuration for {title}: {error}",
+        _DEBUG,
+    ),
+    _Row(ValueError, "ssh-config", Fault.USER, "SSH settings for {title} are not usable: {error}", _DEBUG),
+)
+
+TRANSLATED: tuple[type[BaseException], ...] = (OSError, asyncssh.Error, ValueError)
+"""What `translate` has rows for; everything else is a mistake of ours and must be seen as one."""
+
+
+def translate(error: BaseException, peer: Peer) -> DeviceError:
+    """The DeviceError of stage `connect` for a library error that came from talking to `peer`."""
+    text = str(getattr(error, "reason", None) or getattr(error, "strerror", None) or error)
+    row = next(row for row in _TABLE if isinstance(error, row.kind) and row.matches(text))
+    return failure(peer, row.cause, row.fault, row.text, hint=row.hint, error=text, transient=row.transient)
+
+
+def failure(
+    peer: Peer,
+    cause: str,
+    fault: Fault,
+    text: str,
+    *,
+    hint: str = _CHECK,
+    transient: bool = False,
+    error: str = "",
+) -> DeviceError:
+    """A DeviceError of stage `connect`; `{title}`, `{device}`, `{debug}` and `{error}` are filled in."""
+
+    def fill(template: str) -> str:
+        return template.format(title=peer.title, device=peer.device, debug=peer.debug, error=error)
+
+    return DeviceError(
+        fill(text), stage=Stage.CONNECT, fault=fault, cause=cause, hint=fill(hint), transient=transient
+    )
+
+
+def lost(peer: Peer, error: BaseException | None = None) -> DeviceError:
+    """The connection broke (or was closed by us) in the middle of something."""
+    why = str(getattr(error, "reason", None) or error or "closed")
+    return failure(
+        peer,
+        "connection-lost",
+        Fault.NETWORK,
+        "the connection to {title} broke: {error}",
+        error=why,
+        transient=True,
+    )

@@ -1,0 +1,38 @@
+"""Host keys for `farm devices trust`: ask a host for them, see what is pinned, record them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from farm.errors import RequestError
+from farm.model.device import Device
+from farm.transport.base import Timeouts
+from farm.transport.known_hosts import HostKey, describe, pinned, record, trust
+from farm.transport.link import shown_host_keys
+from farm.transport.route import route
+
+__all__ = ["HostKey", "fetch_host_keys", "pinned", "record"]
+
+
+async def fetch_host_keys(
+    device: Device,
+    *,
+    known_hosts: Path,
+    timeouts: Timeouts = Timeouts(),  # noqa: B008 - frozen
+) -> tuple[HostKey, ...]:
+    """The keys, one per type, that the first host without trust on the way to `device` shows: a jump host,
+    or the device itself, which is asked even when it is trusted already.
+
+    Nobody has verified these keys: show their fingerprints before they are recorded. A jump host that is
+    not trusted is not passed; record its key and call again (`HostKey.host` says whose keys they are).
+    Raises DeviceError as `Transport.connect`, and RequestError for `local`, which has no lasting key.
+    """
+    if device.is_local:
+        raise RequestError("`local` is this machine: its host key is made anew each time and needs no trust")
+    hops = await route(device)
+    for index, hop in enumerate(hops):
+        known = trust(hop.known_as, known_hosts, hop.known_hosts)
+        if hop is hops[-1] or not (known.keys or known.authorities):
+            keys = await shown_host_keys(hops[: index + 1], known_hosts, timeouts)
+            return tuple(describe(hop.known_as, key) for key in keys)
+    raise AssertionError("a route has at least one hop")

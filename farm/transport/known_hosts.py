@@ -1,0 +1,187 @@
+"""known_hosts files: which host keys are trusted for whom, and how a new one is recorded.
+
+The inventory's own known_hosts file wins: where it names a host, only what it says counts. Hosts that it
+does not name are looked up in the user's own files, which are never written. The format is OpenSSH's
+(sshd(8), SSH_KNOWN_HOSTS FILE FORMAT), with hashed names, `@cert-authority` and `@revoked`.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncssh
+
+from farm.errors import RequestError
+
+DEFAULT_PORT = 22
+# Preferred first; one handshake per row when the keys of a host are fetched.
+KEY_KINDS = (
+    ("ssh-ed25519",),
+    ("ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521"),
+    ("rsa-sha2-512", "rsa-sha2-256"),
+)
+_ALGORITHMS = tuple(name for kind in KEY_KINDS for name in kind)
+
+
+@dataclass(frozen=True)
+class HostKey:
+    """A public key that a host showed. `line` is its line for a known_hosts file, without newline."""
+
+    type: str
+    fingerprint_sha256: str
+    line: str
+
+    @property
+    def host(self) -> str:
+        """The name that the line is for: `host` or `[host]:port`."""
+        return self.line.split(" ", 1)[0]
+
+
+@dataclass(frozen=True)
+class Trust:
+    """What is known of one host: accepted keys, accepted certificate authorities, refused keys."""
+
+    keys: tuple[asyncssh.SSHKey, ...] = ()
+    authorities: tuple[asyncssh.SSHKey, ...] = ()
+    revoked: tuple[asyncssh.SSHKey, ...] = ()
+
+    @property
+    def algorithms(self) -> list[str]:
+        """Host key algorithms to ask for: of known keys first, so that a host with several keys shows
+        the known one; then all others, so that a host with a new key can be told from one without SSH.
+        """
+        known = [name.decode() for key in self.keys for name in key.sig_algorithms]
+        certificates = [f"{name}-cert-v01@openssh.com" for name in _ALGORITHMS] if self.authorities else []
+        return list(dict.fromkeys([*certificates, *(n for n in known if n in _ALGORITHMS), *_ALGORITHMS]))
+
+
+def host_name(host: str, port: int) -> str:
+    """The name of a host in a known_hosts file."""
+    return host.lower() if port == DEFAULT_PORT else f"[{host.lower()}]:{port}"
+
+
+def trust(name: str, known_hosts: Path, users: Sequence[Path]) -> Trust:
+    """What the inventory's `known_hosts` and the users' files say of `name` (see `host_name`).
+
+    Missing files are empty. Raises RequestError, with the file as source, for one that cannot be read.
+    """
+    pins = _lookup(known_hosts, name)
+    others = [_lookup(path, name, forgiving=True) for path in users]
+    if not pins.keys and not pins.authorities:
+        pins = Trust(
+            tuple(key for other in others for key in other.keys),
+            tuple(key for other in others for key in other.authorities),
+            pins.revoked,
+        )
+    revoked = pins.revoked + tuple(key for other in others for key in other.revoked)
+    return Trust(pins.keys, pins.authorities, revoked)
+
+
+def pinned(known_hosts: Path, host: str, port: int) -> tuple[HostKey, ...]:
+    """Keys that a known_hosts file has for `host` and `port`. Raises RequestError if it cannot be read."""
+    name = host_name(host, port)
+    return tuple(describe(name, key) for key in _lookup(known_hosts, name).keys)
+
+
+def describe(name: str, key: asyncssh.SSHKey) -> HostKey:
+    """`key` as shown by the host `name`."""
+    kind, blob = key.export_public_key().decode().split()[:2]
+    return HostKey(kind, key.get_fingerprint(), f"{name} {kind} {blob}")
+
+
+def record(known_hosts: Path, keys: Iterable[HostKey], *, replace: bool = False) -> tuple[HostKey, ...]:
+    """Write `keys` to a known_hosts file, whole or not at all; returns those that are new.
+
+    Other lines stay as they are. A host that is known by other keys of the same type raises RequestError
+    unless `replace`, which removes everything the file says of that host. So does a line that cannot be
+    changed without changing what it says of other hosts (a pattern).
+    """
+    wanted = tuple(keys)
+    lines = _read(known_hosts).splitlines()
+    for name in dict.fromkeys(key.host for key in wanted):
+        here = {key.type: key for key in wanted if key.host == name}
+        old = [describe(name, key) for key in _lookup(known_hosts, name).keys]
+        changed = [key for key in old if key.type in here and key.line != here[key.type].line]
+        if changed and not replace:
+            raise RequestError(
+                f"{name} is pinned with another {changed[0].type} key: {changed[0].fingerprint_sha256}, "
+                f"it shows {here[changed[0].type].fingerprint_sha256} now",
+                source=str(known_hosts),
+                hint="if the device was really set up anew, remove its lines here and trust it again",
+            )
+        if changed:
+            lines = [kept for line in lines for kept in _without(line, name, known_hosts)]
+    text = "\n".join(lines)
+    new = tuple(key for key in wanted if not _has(text, key))
+    if new:
+        _write(known_hosts, "".join(f"{line}\n" for line in [*lines, *(key.line for key in new)]))
+    return new
+
+
+def _has(text: str, key: HostKey) -> bool:
+    known = asyncssh.import_known_hosts(text).match(key.host, "", None)[0]
+    return any(describe(key.host, one).line == key.line for one in known)
+
+
+def _without(line: str, name: str, source: Path) -> list[str]:
+    """`line` without what it says of `name`: no line, the same line, or one with fewer names."""
+    if not any(asyncssh.import_known_hosts(line).match(name, "", None)[0]):
+        return [line]
+    names, _, key = line.strip().partition(" ")
+    if names.startswith("|") or names == name:
+        return []
+    left = [one for one in names.split(",") if one != name]
+    shorter = ",".join(left) + " " + key
+    if asyncssh.import_known_hosts(shorter).match(name, "", None)[0]:
+        raise RequestError(f"the pattern {names} covers {name}; change that line by hand", source=str(source))
+    return [shorter]
+
+
+def _lookup(path: Path, name: str, *, forgiving: bool = False) -> Trust:
+    """`forgiving` skips lines that mean nothing, as OpenSSH does."""
+    text = _read(path)
+    try:
+        found = asyncssh.import_known_hosts(text).match(name, "", None)
+    except ValueError as error:
+        if not forgiving:
+            raise RequestError(str(error), source=str(path)) from error
+        good = "\n".join(line for line in text.splitlines() if _means_something(line))
+        found = asyncssh.import_known_hosts(good).match(name, "", None)
+    return Trust(tuple(found[0]), tuple(found[1]), tuple(found[2]))
+
+
+def _means_something(line: str) -> bool:
+    try:
+        asyncssh.import_known_hosts(line)
+    except ValueError:
+        return False
+    return True
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text("utf-8", errors="surrogateescape")
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+    except OSError as error:
+        raise RequestError(f"cannot be read: {error.strerror}", source=str(path)) from error
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
+    handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+            os.fchmod(file.fileno(), mode)
+        Path(aside).replace(path.resolve())
+    except BaseException:
+        Path(aside).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,254 @@
+"""One line to a device: through its jump hosts, host keys verified, closed with everything it opened."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, cast
+from weakref import WeakKeyDictionary
+
+import asyncssh
+
+from farm.errors import DeviceError, Fault, RequestError
+from farm.transport.base import Timeouts
+from farm.transport.channel import ClientSession, SshChannel
+from farm.transport.faults import TRANSLATED, Peer, failure, lost, translate
+from farm.transport.known_hosts import KEY_KINDS, Trust, describe, trust
+from farm.transport.route import Hop
+
+_LOGINS_PER_JUMP_HOST = 8
+# dropbear closes a channel that is open but not told its command yet when another one's program ends.
+_START_ATTEMPTS = 3
+# sshd's MaxStartups drops logins at random above 10 at once, and a jump host gets those of all devices.
+_gates: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, asyncio.Semaphore]] = WeakKeyDictionary()
+
+
+class _Owner(asyncssh.SSHClient):
+    """Listens to one connection: when TCP is up, which host key was shown, when it was lost."""
+
+    def __init__(self, deadline: asyncio.Timeout, login_s: float) -> None:
+        self._deadline = deadline
+        self._login_s = login_s
+        self.reached = False
+        self.shown: asyncssh.SSHKey | None = None
+        self.lost = False
+        self.lost_by: Exception | None = None
+
+    def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:  # noqa: ARG002
+        self.reached = True
+        self._deadline.reschedule(asyncio.get_running_loop().time() + self._login_s)
+
+    def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:  # noqa: ARG002
+        self.shown = key
+        return False
+
+    def validate_host_ca_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:  # noqa: ARG002
+        self.shown = key
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.lost = True
+        self.lost_by = exc
+
+
+class Link:
+    """A connection that is logged in, and those to the jump hosts that carry it."""
+
+    def __init__(
+        self,
+        connections: tuple[asyncssh.SSHClientConnection, ...],
+        owner: _Owner,
+        peer: Peer,
+        timeouts: Timeouts,
+    ) -> None:
+        self._connections = connections
+        self._owner = owner
+        self._peer = peer
+        self._timeouts = timeouts
+
+    @property
+    def is_lost(self) -> bool:
+        return self._owner.lost
+
+    async def open(self, command: str) -> SshChannel | None:
+        """Start a command; None when the server wants no more programs on this connection."""
+        for _ in range(_START_ATTEMPTS):
+            opening = asyncio.ensure_future(self._start(command))
+            try:
+                # Cancelled half-way, asyncssh would forget a channel that the server opens all the same.
+                session = await asyncio.shield(opening)
+            except asyncio.CancelledError:
+                opening.add_done_callback(_abandon)
+                raise
+            except asyncssh.ChannelOpenError as error:
+                await asyncio.sleep(0)  # lets asyncssh tell the owner, if the connection is what failed
+                if self._owner.lost:
+                    raise lost(self._peer, self._owner.lost_by) from error
+                if error.code != asyncssh.OPEN_REQUEST_SESSION_FAILED:
+                    return None
+            except TRANSLATED as error:
+                raise lost(self._peer, error) from error
+            else:
+                return SshChannel(session, self._peer, self._timeouts.close_s)
+        raise failure(self._peer, "protocol", Fault.DEVICE, "{title} runs no commands")
+
+    async def _start(self, command: str) -> ClientSession:
+        _, session = await self._connections[-1].create_session(ClientSession, command, encoding=None)
+        return cast("ClientSession", session)
+
+    async def close(self) -> None:
+        await _close(self._connections, self._timeouts.close_s)
+
+
+async def open_link(hops: tuple[Hop, ...], known_hosts: Path, timeouts: Timeouts) -> Link:
+    """Connect and log in, hop by hop. Raises DeviceError as `Transport.connect`; leaves nothing open then."""
+    connections: list[asyncssh.SSHClientConnection] = []
+    async with _gate(hops):
+        try:
+            for hop in hops:
+                connection, owner = await _login(hop, _last(connections), known_hosts, timeouts)
+                connections.append(connection)
+        except BaseException:
+            await _close(tuple(connections), timeouts.close_s)
+            raise
+    return Link(tuple(connections), owner, hops[-1].peer, timeouts)
+
+
+async def shown_host_keys(
+    hops: tuple[Hop, ...], known_hosts: Path, timeouts: Timeouts
+) -> tuple[asyncssh.SSHKey, ...]:
+    """The host keys that the last of `hops` shows, one per kind, none verified; the jump hosts are.
+
+    Raises DeviceError as `Transport.connect`.
+    """
+    *jumps, hop = hops
+    connections: list[asyncssh.SSHClientConnection] = []
+    keys: list[asyncssh.SSHKey] = []
+    refusal: Exception = asyncssh.KeyExchangeFailed("it shows no host key")
+    where = {name: hop.options[name] for name in ("host", "port", "proxy_command") if name in hop.options}
+    try:
+        for jump in jumps:
+            connection, _ = await _login(jump, _last(connections), known_hosts, timeouts)
+            connections.append(connection)
+        for kind in KEY_KINDS:
+            try:
+                async with asyncio.timeout(hop.connect_s or timeouts.connect_s):
+                    key = await asyncssh.get_server_host_key(
+                        tunnel=cast("Any", _last(connections)), server_host_key_algs=kind, **where
+                    )
+            except (asyncssh.KeyExchangeFailed, asyncssh.ConnectionLost, ConnectionError) as error:
+                # It has no key of this kind, and may hang up before we have read so.
+                refusal = error
+                continue
+            keys += [key] if key else []
+    except TRANSLATED as error:
+        raise translate(error, hop.peer) from error
+    finally:
+        await _close(tuple(connections), timeouts.close_s)
+    if not keys:
+        raise translate(refusal, hop.peer)
+    return tuple(keys)
+
+
+async def _login(
+    hop: Hop, tunnel: asyncssh.SSHClientConnection | None, known_hosts: Path, timeouts: Timeouts
+) -> tuple[asyncssh.SSHClientConnection, _Owner]:
+    deadline = asyncio.timeout(hop.connect_s or timeouts.connect_s)
+    owner = _Owner(deadline, timeouts.login_s)
+    try:
+        trusted = Trust((hop.key,)) if hop.key else trust(hop.known_as, known_hosts, hop.known_hosts)
+        async with deadline:
+            connection = await asyncssh.connect(
+                client_factory=lambda: owner,
+                # None, not "not given": asyncssh would open the jump hosts of ~/.ssh/config by itself, and
+                # trust them by other rules.
+                tunnel=cast("Any", tunnel),
+                known_hosts=(trusted.keys, trusted.authorities, trusted.revoked),
+                server_host_key_algs=trusted.algorithms,
+                keepalive_interval=timeouts.keepalive_s,
+                keepalive_count_max=timeouts.keepalive_misses,
+                **hop.options,
+            )
+    except RequestError as error:
+        raise failure(hop.peer, "ssh-config", Fault.USER, "{error}", error=str(error)) from error
+    except asyncssh.HostKeyNotVerifiable as error:
+        raise _bad_host_key(hop, owner.shown, trusted, known_hosts) from error
+    except asyncssh.PermissionDenied as error:
+        if hop.locked:
+            raise failure(
+                hop.peer,
+                "identity-locked",
+                Fault.USER,
+                "{title} accepts none of our keys, and {error} has a passphrase and is in no agent",
+                error=str(hop.locked[0]),
+                hint=f"ssh-add {hop.locked[0]}",
+            ) from error
+        raise translate(error, hop.peer) from error
+    except TRANSLATED as error:
+        raise translate(error, hop.peer) from error
+    return connection, owner
+
+
+def _bad_host_key(hop: Hop, shown: asyncssh.SSHKey | None, trusted: Trust, known_hosts: Path) -> DeviceError:
+    """Unknown, changed or revoked: three different things to a person."""
+    now = f"{describe(hop.known_as, shown).type} {shown.get_fingerprint()}" if shown else "a revoked key"
+    if shown is None or trusted.keys:
+        before = ", ".join(
+            f"{describe(hop.known_as, key).type} {key.get_fingerprint()}" for key in trusted.keys
+        )
+        files = ", ".join(str(path) for path in (known_hosts, *hop.known_hosts) if path.exists())
+        return failure(
+            hop.peer,
+            "host-key-changed",
+            Fault.DEVICE,
+            "{title} shows another host key than the one we know: {error}; "
+            "somebody may be in between, or it was set up anew",
+            error=f"{now} instead of {before or 'none'} (in {files})",
+            hint="farm devices trust {device} --replace",
+        )
+    return failure(
+        hop.peer,
+        "host-key-unknown",
+        Fault.USER,
+        "the host key of {title} is not known yet: {error}",
+        error=now,
+        hint="farm devices trust {device}",
+    )
+
+
+def _last(connections: list[asyncssh.SSHClientConnection]) -> asyncssh.SSHClientConnection | None:
+    return connections[-1] if connections else None
+
+
+@contextlib.asynccontextmanager
+async def _gate(hops: tuple[Hop, ...]) -> AsyncIterator[None]:
+    """Waits its turn at the first jump host, where there is one."""
+    if len(hops) == 1:
+        yield
+        return
+    gates = _gates.setdefault(asyncio.get_running_loop(), {})
+    async with gates.setdefault(hops[0].peer.title, asyncio.Semaphore(_LOGINS_PER_JUMP_HOST)):
+        yield
+
+
+async def _close(connections: tuple[asyncssh.SSHClientConnection, ...], limit_s: float) -> None:
+    """The device first, then its jump hosts; what does not end in time is cut."""
+    for connection in reversed(connections):
+        connection.close()
+    try:
+        async with asyncio.timeout(limit_s):
+            for connection in reversed(connections):
+                await connection.wait_closed()
+    except TimeoutError:
+        pass
+    finally:
+        for connection in reversed(connections):
+            connection.abort()
+
+
+def _abandon(opening: asyncio.Task[ClientSession]) -> None:
+    """Closes a channel that came after nobody wanted it any more."""
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().channel.abort()

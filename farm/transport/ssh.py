@@ -1,0 +1,108 @@
+"""How farm reaches a device: SSH through asyncssh, always with a verified host key."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import tenacity
+
+from farm.errors import DeviceError, Fault
+from farm.model.device import Device
+from farm.transport.base import Timeouts
+from farm.transport.channel import SshChannel, command_line
+from farm.transport.embedded import EmbeddedServer
+from farm.transport.faults import Peer, failure, lost
+from farm.transport.link import Link, open_link
+from farm.transport.route import Hop, route
+
+# A server with MaxSessions 1 costs one connection per program; more than this is a leak of ours.
+_MAX_LINKS = 8
+_FIRST_WAIT_S = 0.5
+_LONGEST_WAIT_S = 10.0
+
+
+def transport_for(
+    device: Device,
+    *,
+    known_hosts: Path,
+    embedded: EmbeddedServer | None = None,
+    timeouts: Timeouts = Timeouts(),  # noqa: B008 - frozen
+) -> SshTransport:
+    """How to reach `device`. `known_hosts` is the inventory's file of pinned keys; it need not exist.
+
+    `embedded` is the running server behind device `local`; other devices do not need it.
+    """
+    return SshTransport(device, known_hosts=known_hosts, embedded=embedded, timeouts=timeouts)
+
+
+class SshTransport:
+    """See `farm.transport.base.Transport`."""
+
+    def __init__(
+        self, device: Device, *, known_hosts: Path, embedded: EmbeddedServer | None, timeouts: Timeouts
+    ) -> None:
+        self._device = device
+        self._known_hosts = known_hosts
+        self._embedded = embedded
+        self._timeouts = timeouts
+
+    async def connect(self) -> SshConnection:
+        """See `farm.transport.base.Transport.connect`; tries again, with jitter, what may pass."""
+        hops = await self._route()
+        retrying = tenacity.AsyncRetrying(
+            retry=tenacity.retry_if_exception(lambda e: isinstance(e, DeviceError) and e.transient),
+            stop=tenacity.stop_after_attempt(self._timeouts.attempts)
+            | tenacity.stop_before_delay(self._timeouts.retry_total_s),
+            wait=tenacity.wait_random_exponential(multiplier=_FIRST_WAIT_S, max=_LONGEST_WAIT_S),
+            reraise=True,
+        )
+
+        async def link() -> Link:
+            return await retrying(open_link, hops, self._known_hosts, self._timeouts)
+
+        return SshConnection(hops[-1].peer, await link(), link)
+
+    async def _route(self) -> tuple[Hop, ...]:
+        if not self._device.is_local:
+            return await route(self._device)
+        if self._embedded is None:
+            raise ValueError("device `local` needs the embedded server")
+        return (self._embedded.hop(self._device.name),)
+
+
+class SshConnection:
+    """See `farm.transport.base.Connection`. Has more than one link where the server limits sessions."""
+
+    def __init__(self, peer: Peer, first: Link, another: Callable[[], Awaitable[Link]]) -> None:
+        self._peer = peer
+        self._links = [first]  # none once closed
+        self._another = another
+
+    async def open(self, argv: tuple[str, ...]) -> SshChannel:
+        """See `farm.transport.base.Connection.open`. Raises ValueError for what can be no command."""
+        command = command_line(argv)
+        if not self._links:
+            raise lost(self._peer)
+        first, *others = self._links
+        for link in [first, *(link for link in others if not link.is_lost)]:
+            channel = await link.open(command)
+            if channel is not None:
+                return channel
+        if len(self._links) == _MAX_LINKS:
+            raise failure(self._peer, "protocol", Fault.DEVICE, "{title} runs no more programs at a time")
+        link = await self._another()
+        if not self._links:
+            await link.close()
+            raise lost(self._peer)
+        self._links.append(link)
+        channel = await link.open(command)
+        if channel is None:
+            raise failure(self._peer, "protocol", Fault.DEVICE, "{title} refuses to run programs")
+        return channel
+
+    async def close(self) -> None:
+        """See `farm.transport.base.Connection.close`."""
+        links, self._links = self._links, []
+        for link in links:
+            await link.close()
