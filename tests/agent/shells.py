@@ -1,0 +1,256 @@
+"""The shells and tools that devices have, and a driver that talks to the real agent under each of them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from farm import wire
+from farm.files import artifact_of
+from farm.model.artifact import Artifact
+
+AGENT = Path(__file__).parents[2] / "agents" / "farm-agent.sh"
+EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+PATIENCE_S = 30.0
+
+# shell: the programs that are all there is on PATH (None: the machine's own), and the shell's program
+SHELLS: dict[str, tuple[tuple[str, ...] | None, str]] = {
+    "dash": (None, "dash"),
+    "bash": (None, "bash"),
+    "busybox": (("busybox", "--list"), "busybox"),
+    "mksh": (("toybox",), "mksh"),  # Android's pair
+}
+
+
+def make_path(folder: Path, shell: str) -> str:
+    """A PATH with `sh` as this shell, and with the one box's tools only where the shell belongs to a box."""
+    listing, program = SHELLS[shell]
+    missing = [name for name in (program, *(listing or ())[:1]) if shutil.which(name) is None]
+    if missing:
+        pytest.skip(f"{missing[0]} is not installed")
+    folder.mkdir()
+    if listing is not None:
+        box = shutil.which(listing[0])
+        names = subprocess.run(listing, capture_output=True, text=True, check=True).stdout.split()
+        for name in names:
+            (folder / name).symlink_to(box)
+    (folder / "sh").unlink(missing_ok=True)
+    (folder / "sh").symlink_to(shutil.which(program))
+    return str(folder) if listing is not None else f"{folder}:/usr/bin:/bin"
+
+
+class Refused(Exception):
+    """An `err` reply; `code` and `fields` as the agent gave them."""
+
+    def __init__(self, reply: wire.Reply) -> None:
+        super().__init__(f"{reply.code} {reply.fields}")
+        self.code = reply.code
+        self.fields = reply.fields
+
+
+class Talk:
+    """One running agent, spoken to line by line."""
+
+    def __init__(self, process: subprocess.Popen[bytes], greeting: wire.Greeting) -> None:
+        self.process = process
+        self.greeting = greeting
+        self.number = 0
+
+    def send(self, line: bytes) -> tuple[wire.Reply, bytes]:
+        self.process.stdin.write(line)
+        self.process.stdin.flush()
+        reply = wire.parse_reply(self.process.stdout.readline())
+        return reply, self.process.stdout.read(reply.size_bytes)
+
+    def __call__(self, verb: str, *arguments: object) -> tuple[str, ...]:
+        """The fields of an `ok`; raises Refused."""
+        return self.full(verb, *arguments)[0].fields
+
+    def data(self, verb: str, *arguments: object) -> bytes:
+        return self.full(verb, *arguments)[1]
+
+    def full(self, verb: str, *arguments: object) -> tuple[wire.Reply, bytes]:
+        self.number += 1
+        reply, data = self.send(wire.request(self.number, verb, *map(str, arguments)))
+        assert reply.id == self.number
+        if reply.status is wire.Status.ERR:
+            raise Refused(reply)
+        return reply, data
+
+    def start(
+        self,
+        epoch: int,
+        job: str,
+        *argv: str,
+        wall_s: int = 60,
+        silence_s: int = 60,
+        settings: tuple[str, ...] = (),
+        folders: tuple[str, ...] = (),
+        copies: tuple[str, ...] = (),
+    ) -> int:
+        counted = [word for words in (settings, folders, copies) for word in (len(words), *words)]
+        return int(self("start", epoch, job, wall_s, silence_s, *counted, *argv)[0])
+
+    def ended(self, job: str) -> tuple[int, str]:
+        """Exit code and why, once the job has ended."""
+        until(lambda: self("poll", job)[0] == "exited")
+        _, code, why, *_ = self("poll", job)
+        return int(code), why
+
+    def output(self, job: str, path: str = "stdout") -> bytes:
+        return self.data("read", job, path, 0, 1 << 20)
+
+    def leave(self) -> None:
+        """End of file on stdin, as when the channel closes."""
+        self.process.stdin.close()
+        self.process.wait(PATIENCE_S)
+        self.process.stdout.close()
+
+
+@dataclass
+class Phone:
+    """A device as the agent sees it: a home, a working directory and a PATH."""
+
+    folder: Path
+    path: str
+    shell: str
+    talks: list[Talk] = field(default_factory=list)
+
+    @property
+    def workdir(self) -> Path:
+        return self.folder / "work dir"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {"PATH": self.path, "HOME": str(self.folder)}
+
+    def popen(
+        self, *arguments: object, environment: dict[str, str] | None = None, **more: object
+    ) -> subprocess.Popen[bytes]:
+        sh = self.path.partition(":")[0] + "/sh"
+        return subprocess.Popen(
+            (sh, str(AGENT), *map(str, arguments)),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=self.environment if environment is None else environment,
+            cwd="/",
+            **more,
+        )
+
+    def talk(self) -> Talk:
+        return self.talk_to(self.popen("serve", self.workdir))
+
+    def talk_to(self, process: subprocess.Popen[bytes]) -> Talk:
+        """Wait for the agent's greeting."""
+        greeting = None
+        while greeting is None and (line := process.stdout.readline()):
+            greeting = wire.parse_greeting(line)
+        assert isinstance(greeting, wire.Greeting), greeting
+        talk = Talk(process, greeting)
+        self.talks.append(talk)
+        return talk
+
+    def talk_as_nobody(self) -> Talk:
+        """The agent of a user without rights; needs root."""
+        if os.geteuid() != 0:
+            pytest.skip("needs root to become somebody without rights")
+        for folder in (self.folder, *self.folder.parents[:2]):
+            folder.chmod(0o755)
+        self.workdir.mkdir()
+        self.workdir.chmod(0o777)
+        return self.talk_to(self.popen("serve", self.workdir, user=65534, group=65534))
+
+    def talk_with(self, mounts: dict[str, str]) -> Talk:
+        """The agent where files or folders of the system are others (target: source); needs root."""
+        if os.geteuid() != 0 or not shutil.which("unshare"):
+            pytest.skip("needs root to put files in the place of the system's")
+        mount = f"{shutil.which('mount')} --bind"
+        lines = [f"{mount} {source} {target} || exit" for target, source in mounts.items()]
+        command = (
+            shutil.which("unshare"), "-m", "/bin/sh", "-c", "\n".join((*lines, 'exec "$@"')), "mounts",
+            self.path.partition(":")[0] + "/sh", str(AGENT), "serve", str(self.workdir),
+        )  # fmt: skip
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=self.environment, cwd="/"
+        )
+        return self.talk_to(process)
+
+    def replace_tool(self, name: str, script: str) -> None:
+        """Put a shell script in the place of a tool; REAL in it is the real one."""
+        tool, real = self.folder / "bin" / name, Path(shutil.which(name) or name)
+        if tool.is_symlink():  # a box knows by its name what to be
+            real = self.folder / "real" / name
+            real.parent.mkdir(exist_ok=True)
+            tool.rename(real)
+        tool.write_text(f"#!/bin/sh\n{script.replace('REAL', str(real))}\n")
+        tool.chmod(0o755)
+
+    def once(
+        self, *arguments: object, data: bytes = b"", environment: dict[str, str] | None = None
+    ) -> wire.Reply:
+        """Run one of the short forms of the agent; its one reply."""
+        process = self.popen(*arguments, environment=environment)
+        output, _ = process.communicate(data, PATIENCE_S)
+        reply = wire.parse_greeting(output.removeprefix(b"\n"))
+        assert isinstance(reply, wire.Reply), output
+        return reply
+
+    def receive(self, digest: str, offset: int, data: bytes) -> wire.Reply:
+        return self.once("receive", self.workdir, digest, offset, data=data)
+
+    def put(self, talk: Talk, path: Path) -> Artifact:
+        """A whole upload."""
+        artifact = artifact_of(path)
+        self.receive(artifact.sha256, 0, path.read_bytes())
+        talk("commit", artifact.sha256, artifact.size_bytes)
+        return artifact
+
+    def stored(self, digest: str) -> Path:
+        return self.workdir / "cas" / digest[:2] / digest
+
+    def processes(self) -> dict[int, str]:
+        """What runs for this working directory, the agents that answer requests left out."""
+        ours = {talk.process.pid for talk in self.talks}
+        return {pid: command for pid, command in running(str(self.workdir)) if pid not in ours}
+
+
+def running(mark: str) -> Iterator[tuple[int, str]]:
+    """Living processes that name `mark` in their command line or environment."""
+    for folder in Path("/proc").iterdir():
+        if not folder.name.isdigit() or int(folder.name) == os.getpid():
+            continue
+        with contextlib.suppress(OSError):
+            command = (folder / "cmdline").read_bytes() + b"\0" + (folder / "environ").read_bytes()
+            if mark.encode() in command:
+                yield int(folder.name), command[:200].decode("utf-8", "replace")
+
+
+def alive(pid: int) -> bool:
+    """Runs, and is no zombie that waits for its parent."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] not in "ZX"
+    except OSError:
+        return False
+
+
+def until(condition: Callable[[], object]) -> None:
+    """Wait for something that must come; a test that waits in vain fails."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline, "it never came"
+        time.sleep(0.05)
+
+
+def end(pids: dict[int, str]) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)

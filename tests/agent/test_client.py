@@ -1,0 +1,386 @@
+"""farm.pipeline.agent against the real agent, over a connection that starts real processes on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import os
+import random
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from farm.errors import DeviceError, Fault, Stage
+from farm.files import artifact_of
+from farm.model.artifact import Tree
+from farm.pipeline.agent import Agent, FileEntry, JobState, Missing, parse_files
+from farm.pipeline.agent_faults import AGENT_ERRORS
+from tests.agent.shells import AGENT, Phone
+
+SCRIPT = AGENT.read_bytes()
+SHA256 = hashlib.sha256(SCRIPT).hexdigest()
+NOISE = "echo 'Welcome!'; printf 'last words without a newline'; "
+
+
+class LocalChannel:
+    """A process as a `farm.transport.base.Channel`."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+        self.said = asyncio.create_task(process.stderr.read())
+
+    async def write(self, data: bytes) -> None:
+        try:
+            self.process.stdin.write(data)
+            await self.process.stdin.drain()
+        except (BrokenPipeError, ConnectionResetError) as error:
+            raise gone("program-ended") from error
+
+    async def write_eof(self) -> None:
+        self.process.stdin.close()
+
+    async def readline(self) -> bytes:
+        return await self.process.stdout.readline()
+
+    async def readexactly(self, count: int) -> bytes:
+        try:
+            return await self.process.stdout.readexactly(count)
+        except asyncio.IncompleteReadError as error:
+            raise gone("connection-lost") from error
+
+    async def read(self, count: int = -1) -> bytes:
+        return await self.process.stdout.read(count)
+
+    async def wait(self) -> int:
+        return await self.process.wait()
+
+    async def stderr(self) -> bytes:
+        return await self.said
+
+    async def close(self) -> None:
+        """As a connection does that breaks: the program finds its input at an end and its output gone."""
+        self.process.stdin.close()
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            await self.process.stdin.wait_closed()
+        self.process._transport.get_pipe_transport(1).close()
+        await self.process.wait()
+        await self.said
+
+
+def gone(cause: str) -> DeviceError:
+    return DeviceError(cause, stage=Stage.CONNECT, fault=Fault.NETWORK, cause=cause, transient=True)
+
+
+class LocalConnection:
+    """Starts programs as a login shell does, with what its rc files say first. `opened` counts round trips."""
+
+    def __init__(self, phone: Phone, noise: str = "", environment: dict[str, str] | None = None) -> None:
+        self.phone = phone
+        self.noise = noise
+        self.environment = phone.environment if environment is None else environment
+        self.channels: list[LocalChannel] = []
+        self.opened: list[tuple[str, ...]] = []
+
+    async def open(self, argv: tuple[str, ...]) -> LocalChannel:
+        self.opened.append(argv)
+        process = await asyncio.create_subprocess_exec(
+            self.phone.path.partition(":")[0] + "/sh", "-c", self.noise + 'exec "$@"', "login", *argv,
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+            env=self.environment, cwd=self.phone.folder, limit=1 << 21,
+        )  # fmt: skip
+        self.channels.append(LocalChannel(process))
+        return self.channels[-1]
+
+    async def close(self) -> None:
+        for channel in self.channels:
+            await channel.close()
+
+    async def start(self) -> Agent:
+        return await Agent.start(self, str(self.phone.workdir), SCRIPT, SHA256)
+
+
+@pytest.fixture
+async def connection(phone: Phone) -> AsyncIterator[LocalConnection]:
+    connection = LocalConnection(phone, NOISE)
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+async def agent(connection: LocalConnection) -> AsyncIterator[Agent]:
+    agent = await connection.start()
+    yield agent
+    with contextlib.suppress(DeviceError):
+        epoch = await agent.lease("the end of the test", 60)
+        await agent.release(epoch)
+
+
+@pytest.fixture
+async def epoch(agent: Agent) -> AsyncIterator[int]:
+    epoch = await agent.lease("tester", 600)
+    yield epoch
+    await agent.release(epoch)
+
+
+@pytest.fixture
+def big(tmp_path: Path) -> Path:
+    path = tmp_path / "big file"
+    path.write_bytes(random.Random(1).randbytes(3_000_001))
+    return path
+
+
+def refusal(error: pytest.ExceptionInfo[DeviceError]) -> tuple[str, str, str]:
+    return error.value.stage.value, error.value.fault.value, error.value.cause
+
+
+async def ended(agent: Agent, job: str) -> JobState:
+    async with asyncio.timeout(30):
+        while (state := await agent.poll(job)).exit_code is None:
+            await asyncio.sleep(0.05)
+    return state
+
+
+async def test_the_agent_installs_itself_once_and_then_starts_in_one_round_trip(connection: LocalConnection):
+    first = await connection.start()
+    assert len(connection.opened) == 3
+    installed = connection.phone.workdir / "agents" / f"{SHA256}.sh"
+    assert installed.read_bytes() == SCRIPT
+    assert list(installed.parent.iterdir()) == [installed]
+    second = await connection.start()
+    assert len(connection.opened) == 4
+    assert first.workdir == second.workdir == str(connection.phone.workdir)
+
+
+async def test_a_home_in_the_workdir_is_expanded_on_the_device(connection: LocalConnection):
+    agent = await Agent.start(connection, "~/here", SCRIPT, SHA256)
+    assert agent.workdir == str(connection.phone.folder / "here")
+
+
+@pytest.mark.parametrize(
+    ("workdir", "home", "cause"),
+    [
+        ("~", "", "no-home"),
+        ("~/x", "", "no-home"),
+        ("relative", "/", "usage"),
+        ("/proc/x", "/", "unwritable"),
+        ("/dev/null/x", "/", "unwritable"),
+    ],
+)
+async def test_a_workdir_that_cannot_be_is_told_with_a_reason(
+    phone: Phone, workdir: str, home: str, cause: str
+):
+    connection = LocalConnection(phone, NOISE, {"PATH": phone.path, "HOME": home})
+    with pytest.raises(DeviceError) as error:
+        await Agent.start(connection, workdir, SCRIPT, SHA256)
+    assert error.value.cause == cause
+    assert "?" not in error.value.message
+    await connection.close()
+
+
+async def test_a_login_shell_that_ends_is_told_with_its_last_words(phone: Phone):
+    connection = LocalConnection(phone, "echo 'this account is closed' >&2; exit 1; ")
+    with pytest.raises(DeviceError, match="this account is closed") as error:
+        await connection.start()
+    assert error.value.cause == "protocol"
+    await connection.close()
+
+
+async def test_a_login_shell_that_waits_for_something_is_given_up(
+    phone: Phone, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("farm.pipeline.agent_start.GREETING_S", 0.5)
+    connection = LocalConnection(phone, "echo 'Press any key'; read -r _; exit; ")
+    with pytest.raises(DeviceError, match="did not start within"):
+        await connection.start()
+    await connection.close()
+
+
+async def test_facts_of_this_machine(agent: Agent):
+    facts = await agent.probe()
+    assert facts.hostname == os.uname().nodename
+    assert facts.architecture == os.uname().machine
+    assert facts.memory_bytes > 0
+    assert facts.disk_free_bytes > 0
+    assert len(facts.core_ids) == os.cpu_count()
+
+
+async def test_an_upload_travels_once_and_reports_its_progress(
+    agent: Agent, connection: LocalConnection, big: Path
+):
+    artifact, seen = artifact_of(big), []
+    assert await agent.upload(artifact, seen.append) == artifact.size_bytes
+    assert seen == sorted(seen)
+    assert seen[-1] == artifact.size_bytes
+    assert await agent.upload(artifact, seen.append) == 0
+    assert connection.phone.stored(artifact.sha256).read_bytes() == big.read_bytes()
+    assert await agent.have([artifact.sha256, "0" * 64]) == (Missing("0" * 64, 0),)
+
+
+async def test_a_broken_upload_goes_on_where_it_stopped(agent: Agent, connection: LocalConnection, big: Path):
+    artifact, seen = artifact_of(big), []
+    connection.phone.receive(artifact.sha256, 0, big.read_bytes()[:2_000_000])
+    assert await agent.upload(artifact, seen.append) == 1_000_001
+    assert min(seen) > 2_000_000
+
+
+@pytest.mark.parametrize("rubbish", [b"rubbish", b"x" * 3_000_001, b"x" * 4_000_000])
+async def test_a_damaged_partial_upload_is_sent_anew(
+    agent: Agent, connection: LocalConnection, big: Path, rubbish: bytes
+):
+    artifact = artifact_of(big)
+    connection.phone.receive(artifact.sha256, 0, rubbish)
+    await agent.upload(artifact, lambda _: None)
+    assert connection.phone.stored(artifact.sha256).read_bytes() == big.read_bytes()
+
+
+async def test_a_file_that_is_not_what_it_was_is_refused(agent: Agent, big: Path):
+    artifact = artifact_of(big)
+    with big.open("r+b") as stream:
+        stream.write(b"changed")
+    with pytest.raises(DeviceError) as error:
+        await agent.upload(artifact, lambda _: None)
+    assert refusal(error) == ("deploy", "network", "digest-mismatch")
+
+
+async def test_a_round_from_start_to_drop(
+    agent: Agent, epoch: int, connection: LocalConnection, tmp_path: Path
+):
+    (tmp_path / "in put").write_text("data")
+    artifact = artifact_of(tmp_path / "in put")
+    await agent.upload(artifact, lambda _: None)
+    tree = await agent.tree(Tree("t", (("in put", artifact),)))
+    await agent.start_job(
+        epoch, "j", ("sh", "-c", 'cat "$0" copy "$A"; echo x >"sub/a b"; exit 4', f"{tree}/in put"),
+        wall_s=60, silence_s=60, environment={"A": f"{tree}/in put"}, folders=("sub",),
+        copies=(("copy", artifact.sha256),),
+    )  # fmt: skip
+    state = await ended(agent, "j")
+    assert (state.exit_code, state.why, state.stdout_bytes) == (4, "-", 12)
+    assert await agent.read("j", "stdout", 4, 100) == b"datadata"
+    assert await agent.read("j", "stdout", 12, 100) == b""
+    entries = {entry.path: entry.size_bytes for entry in await agent.files("j")}
+    assert entries == {"copy": 4, "sub/a b": 2}
+    digest = hashlib.sha256(b"x\n").hexdigest()
+    await agent.adopt("j", "sub/a b", digest)
+    assert await agent.jobs() == {"j": "exited"}
+    await agent.drop("j")
+    assert await agent.jobs() == {}
+    assert await agent.have([digest]) == ()
+    assert await agent.gc(epoch, 1 << 20) == 0
+
+
+async def test_the_holder_is_named(agent: Agent, epoch: int, connection: LocalConnection):
+    other = await connection.start()
+    assert await other.holder() == "tester"
+    with pytest.raises(DeviceError, match="held by tester") as error:
+        await other.lease("somebody else", 60)
+    assert refusal(error) == ("lease", "user", "held")
+    assert error.value.hint
+    with pytest.raises(DeviceError) as error:
+        await other.beat(epoch - 1)
+    assert refusal(error) == ("lease", "device", "stale")
+
+
+async def test_a_call_that_is_cancelled_leaves_the_line_in_step(agent: Agent, epoch: int):
+    """Ctrl-C in the middle of a call: the lease must still be given back over the same line."""
+    await agent.start_job(
+        epoch, "j", ("sh", "-c", "trap '' TERM; while :; do sleep 1; done"), wall_s=60, silence_s=60
+    )
+    call = asyncio.create_task(agent.kill("j"))
+    await asyncio.sleep(0.1)
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    await agent.beat(epoch)
+    assert (await agent.poll("j")).why == "killed"
+
+
+async def test_calls_at_the_same_time_each_get_their_own_answer(agent: Agent):
+    digests = [f"{number:064x}" for number in range(50)]
+    answers = await asyncio.gather(*(agent.have([digest]) for digest in digests))
+    assert answers == [(Missing(digest, 0),) for digest in digests]
+
+
+async def test_a_round_survives_the_connection(connection: LocalConnection):
+    agent = await connection.start()
+    epoch = await agent.lease("tester", 600)
+    await agent.start_job(epoch, "j", ("sh", "-c", "sleep 1; echo there"), wall_s=60, silence_s=60)
+    await connection.close()
+    with pytest.raises(DeviceError) as error:
+        await agent.poll("j")
+    assert error.value.transient
+    again = await connection.start()
+    await again.resume(epoch)
+    assert (await ended(again, "j")).exit_code == 0
+    assert await again.read("j", "stdout", 0, 100) == b"there\n"
+    await again.release(epoch)
+    await again.bye()
+
+
+async def test_goodbye_ends_the_agent(connection: LocalConnection):
+    agent = await connection.start()
+    await agent.bye()
+    assert await connection.channels[-1].wait() == 0
+
+
+LYING = {
+    "another id": "99 ok",
+    "no reply": "hello",
+    "a huge block": "1 data 999999999999",
+    "a word for a number": "1 ok running - - a b c",
+    "too few": "1 ok running",
+    "a code that is none": "1 ok exited 99999999999999999999 - 1 2 3",
+    "white space": "1 ok a\tb",
+}
+
+
+@pytest.mark.parametrize("answer", LYING.values(), ids=LYING)
+async def test_an_agent_that_lies_is_a_protocol_error(phone: Phone, answer: str):
+    liar = f"echo 'farm-agent 1 1 /x'; while read -r _; do echo '{answer}'; done; exit; "
+    connection = LocalConnection(phone, liar)
+    agent = await connection.start()
+    with pytest.raises(DeviceError) as error:
+        await agent.poll("j")
+    assert refusal(error) == ("connect", "device", "protocol")
+    await connection.close()
+
+
+@pytest.mark.parametrize("answer", ["farm-agent 1 x /x", "farm-agent 1 1 relative", "farm-agent 1 ok"])
+async def test_a_greeting_that_lies_is_refused(phone: Phone, answer: str):
+    connection = LocalConnection(phone, f"echo '{answer}'; exit; ")
+    with pytest.raises(DeviceError) as error:
+        await connection.start()
+    assert error.value.cause == "protocol"
+    await connection.close()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"x",
+        b"a b c",
+        b"0" * 64 + b" 1",
+        b"0" * 64 + b" -1 a",
+        b"0" * 64 + b" 1 ../a",
+        b"0" * 64 + b" 1 /a",
+        b"0" * 64 + b" 1 a/../../b",
+        b"0" * 64 + b" 1 a%zz",
+        b"G" * 64 + b" 1 a",
+    ],
+)
+def test_a_listing_that_lies_is_refused(line: bytes):
+    with pytest.raises(DeviceError):
+        parse_files(b"0" * 64 + b" 1 good\n" + line + b"\n")
+
+
+def test_an_honest_listing_is_read():
+    assert parse_files(b"0" * 64 + b" 17 a%20b/%0A\n") == (FileEntry("a b/\n", "0" * 64, 17),)
+
+
+def test_every_code_of_the_agent_has_a_meaning():
+    """The codes stand in the script as `err CODE`; the client's table knows them all, and no other."""
+    codes = set(re.findall(r"\berr ([a-z-]+)", SCRIPT.decode()))
+    assert codes == set(AGENT_ERRORS)

@@ -1,0 +1,157 @@
+"""The lease: one holder at a time, rising epochs, and a device that frees itself."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from farm import wire
+from tests.agent.shells import Phone, Refused, Talk, until
+
+
+def shut(agent: Talk, *request: object) -> Refused:
+    """The refusal of a request."""
+    with pytest.raises(Refused) as refusal:
+        agent(*request)
+    return refusal.value
+
+
+def beats_stop(phone: Phone, epoch: int, seconds: int = 1000) -> None:
+    """The last beat was so long ago."""
+    beat = phone.workdir / "lease" / f"beat.{epoch}"
+    beat.write_text(f"{int(beat.read_text()) - seconds}\n")
+
+
+def test_a_device_has_one_holder_who_is_named_to_the_others(phone: Phone, agent: Talk):
+    assert agent("holder") == ()
+    agent("lease", "nightly run of ann@host: é", 60)
+    other = phone.talk()
+    refusal = shut(other, "lease", "bob", 60)
+    assert refusal.code == "held"
+    assert refusal.fields[0] == "nightly run of ann@host: é"
+    assert refusal.fields[2] == "60"
+    assert other("holder")[0] == "nightly run of ann@host: é"
+
+
+def test_of_many_who_want_a_device_at_once_one_gets_it(phone: Phone):
+    talks = [phone.talk() for _ in range(6)]
+    for _ in range(5):
+        got: list[wire.Reply] = []
+        barrier = threading.Barrier(len(talks))
+
+        def want(talk: Talk, got: list[wire.Reply] = got, barrier: threading.Barrier = barrier) -> None:
+            barrier.wait()
+            got.append(talk.send(b"7 lease me 60\n")[0])
+
+        threads = [threading.Thread(target=want, args=(talk,)) for talk in talks]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        winners = [reply for reply in got if reply.status is wire.Status.OK]
+        assert len(winners) == 1
+        assert {reply.code for reply in got} == {"", "held"}
+        talks[0]("release", winners[0].fields[0])
+
+
+def test_epochs_rise_from_lease_to_lease(agent: Talk):
+    epochs = []
+    for _ in range(12):
+        epochs.append(int(agent("lease", "me", 60)[0]))
+        agent("release", epochs[-1])
+    assert epochs == sorted(set(epochs))
+
+
+def test_old_epochs_do_not_pile_up(phone: Phone, agent: Talk):
+    for _ in range(30):
+        agent("release", agent("lease", "me", 60)[0])
+    assert len(list((phone.workdir / "lease").iterdir())) < 20
+
+
+def test_a_release_whose_reply_was_lost_may_be_repeated(agent: Talk, epoch: int):
+    agent("release", epoch)
+    agent("release", epoch)
+
+
+def test_a_lease_is_resumed_in_another_session(phone: Phone, agent: Talk, epoch: int):
+    agent.leave()
+    again = phone.talk()
+    again("resume", epoch)
+    again("beat", epoch)
+    again("release", epoch)
+
+
+def test_a_lease_that_ended_is_taken_over_with_a_higher_epoch_and_the_old_holder_is_refused(
+    phone: Phone, agent: Talk, epoch: int
+):
+    agent.start(epoch, "old", "sleep", "300")
+    beats_stop(phone, epoch)
+    other = phone.talk()
+    taken = int(other("lease", "bob", 600)[0])
+    assert taken > epoch
+    assert other("poll", "old")[:3] == ("exited", "143", "lease-lost")
+    assert not phone.processes()
+    for request in (("beat", epoch), ("resume", epoch), ("start", epoch, "new", 1, 1, 0, 0, 0, "true")):
+        assert shut(agent, *request).code == "stale"
+    assert shut(agent, "release", epoch).code == "stale"
+    assert other("holder")[0] == "bob"
+    other("release", taken)
+
+
+def test_a_lease_that_ended_is_stale_even_if_nobody_took_it(phone: Phone, agent: Talk, epoch: int):
+    beats_stop(phone, epoch)
+    assert agent("holder") == ()
+    assert shut(agent, "beat", epoch).code == "stale"
+
+
+def test_a_device_that_was_restarted_is_free(phone: Phone, agent: Talk):
+    epoch = int(agent("lease", "me", 600)[0])
+    link = phone.workdir / "lease" / str(epoch)
+    since, ttl, _, holder = str(link.readlink()).removeprefix("held:").split(":")
+    link.unlink()
+    link.symlink_to(f"held:{since}:{ttl}:another-boot:{holder}")
+    other = phone.talk()
+    assert other("holder") == ()
+    assert int(other("lease", "bob", 60)[0]) > epoch
+
+
+def test_a_beat_from_the_future_is_of_another_boot(phone: Phone, agent: Talk, epoch: int):
+    beats_stop(phone, epoch, -1000)
+    assert phone.talk()("holder") == ()
+
+
+def test_when_the_beats_stop_the_device_ends_the_round_and_is_free(phone: Phone, agent: Talk):
+    epoch = int(agent("lease", "me", 2)[0])
+    agent.start(epoch, "j", "sh", "-c", "trap '' TERM; sleep 300 & sleep 300; sleep 300")
+    agent.process.kill()
+    agent.process.wait()
+    agent.leave()
+    until(lambda: not phone.processes())
+    again = phone.talk()
+    assert again("poll", "j")[2] == "lease-lost"
+    state = phone.workdir / "lease" / str(epoch + 1)
+    assert str(state.readlink()) == "free"
+    assert shut(again, "resume", epoch).code == "stale"
+
+
+def test_beats_keep_a_round_alive(phone: Phone, agent: Talk):
+    epoch = int(agent("lease", "me", 2)[0])
+    agent.start(epoch, "j", "sleep", "300")
+
+    def beat() -> bool:
+        agent("beat", epoch)
+        return agent.output("j", "telemetry").count(b"\n") > 5
+
+    until(beat)
+    assert agent("poll", "j")[0] == "running"
+    agent("release", epoch)
+
+
+def test_a_beat_is_written_in_place(phone: Phone, agent: Talk, epoch: int):
+    """So that there is no moment at which a reader finds it empty."""
+    beat = phone.workdir / "lease" / f"beat.{epoch}"
+    before = beat.stat()
+    agent("beat", epoch)
+    after = beat.stat()
+    assert (before.st_ino, before.st_size) == (after.st_ino, after.st_size) == (before.st_ino, 11)

@@ -1,0 +1,152 @@
+"""The line itself: greeting, requests, mistakes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from farm import wire
+from tests.agent.shells import Phone, Refused, Talk
+
+TEXT = st.binary(max_size=40).filter(lambda raw: b"\0" not in raw).map(os.fsdecode)
+
+
+def test_the_greeting_names_the_pid_and_the_absolute_workdir(phone: Phone, agent: Talk):
+    assert agent.greeting == wire.Greeting(agent.process.pid, str(phone.workdir))
+
+
+def test_every_byte_but_nul_comes_back_as_it_went(agent: Talk):
+    every = [os.fsdecode(bytes([byte])) for byte in range(1, 256)]
+    assert agent("hello", *every, "".join(every), "")[1:] == (*every, "".join(every), "")
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(texts=st.lists(TEXT, max_size=5))
+def test_any_text_comes_back_as_it_went(agent: Talk, texts: list[str]):
+    assert agent("hello", *texts)[1:] == tuple(texts)
+
+
+@pytest.mark.parametrize(
+    "text", ["{a,b}", "{1..9}", "*", "~", "$HOME", "`id`", "$(id)", "-n", "\\n\\0", "'\"", "!!", "#x", "é€漢"]
+)
+def test_nothing_in_an_argument_is_expanded(agent: Talk, text: str):
+    assert agent("hello", text)[1:] == (text,)
+
+
+def test_hello_names_the_shell(phone: Phone, agent: Talk):
+    assert agent("hello") == (f"shell={phone.shell}",)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"\n",
+        b"hello\n",
+        b"x hello\n",
+        b"1 nonsense\n",
+        b"1 poll\n",
+        b"1 poll a b\n",
+        b"1 poll %41\n",
+        b"1 hello %\n",
+        b"1 hello a%2\n",
+        b"1 do_hello\n",
+        b"1 *:0\n",
+        b"1 have 12\n",
+        b"1 have " + b"G" * 64 + b"\n",
+        b"1 read job stdout x 1\n",
+        b"1 read job stdout 0 -1\n",
+        b"1 read job stdout 007 1\n",
+        b"1 lease me 0\n",
+        b"1 lease %00 5\n",
+        b"1 lease " + b"x" * 201 + b" 5\n",
+        b"99999999999999999999 hello\n",
+    ],
+)
+def test_a_mistake_in_a_request_is_answered_and_the_next_request_works(agent: Talk, line: bytes):
+    reply, _ = agent.send(line)
+    assert (reply.status, reply.code) == (wire.Status.ERR, "usage")
+    assert agent("jobs") == ()
+
+
+def test_a_request_that_was_cut_is_not_carried_out(phone: Phone, agent: Talk):
+    agent.process.stdin.write(b"1 lease me 60")
+    agent.leave()
+    assert phone.talk()("holder") == ()
+
+
+def test_end_of_input_ends_the_agent(agent: Talk):
+    agent.leave()
+    assert agent.process.returncode == 0
+
+
+def test_bye_ends_the_agent(agent: Talk):
+    agent("bye")
+    assert agent.process.wait(10) == 0
+
+
+def test_a_home_in_the_workdir_is_expanded_by_the_agent(phone: Phone):
+    process = phone.popen("serve", "~/a b")
+    output, _ = process.communicate()
+    greeting = wire.parse_greeting(output.removeprefix(b"\n"))
+    assert greeting == wire.Greeting(process.pid, str(phone.folder / "a b"))
+
+
+@pytest.mark.parametrize(
+    ("workdir", "home", "code"),
+    [("~/w", None, "no-home"), ("~/w", "", "no-home"), ("relative", "/", "usage"), ("~user/w", "/", "usage")],
+)
+def test_a_workdir_that_cannot_be_is_refused_in_place_of_the_greeting(
+    phone: Phone, workdir: str, home: str | None, code: str
+):
+    environment = {"PATH": phone.path} | ({} if home is None else {"HOME": home})
+    assert phone.once("serve", workdir, environment=environment).code == code
+
+
+def test_a_workdir_that_is_a_file_is_refused(phone: Phone):
+    phone.workdir.write_text("in the way")
+    assert phone.once("serve", phone.workdir).code == "io"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become somebody without rights")
+@pytest.mark.parametrize("made", [False, True])
+def test_a_workdir_without_the_right_to_write_is_refused(phone: Phone, made: bool):
+    for folder in (phone.folder, *phone.folder.parents[:2]):
+        folder.chmod(0o755)
+    if made:
+        phone.workdir.mkdir()
+    process = phone.popen("serve", phone.workdir, user=65534, group=65534)
+    output, _ = process.communicate(b"")
+    assert wire.parse_greeting(output.removeprefix(b"\n")).code == "unwritable"
+
+
+def test_a_missing_tool_is_named_in_place_of_the_greeting(phone: Phone):
+    (phone.folder / "bin" / "sha256sum").unlink(missing_ok=True)
+    sh = phone.path.partition(":")[0]
+    reply = phone.once("serve", phone.workdir, environment={"PATH": sh, "HOME": "/"})
+    assert reply.code == "no-tool"
+
+
+def test_called_without_a_purpose_it_says_how(phone: Phone):
+    process = phone.popen(stderr=subprocess.PIPE)
+    _, said = process.communicate()
+    assert process.returncode == 64
+    assert b"usage" in said
+
+
+def test_an_unknown_job_is_unknown_to_every_verb(agent: Talk):
+    for request in (("poll", "nobody"), ("kill", "nobody"), ("files", "nobody"), ("poll", "../..")):
+        with pytest.raises(Refused, match="unknown"):
+            agent(*request)
+
+
+def test_a_tool_that_reads_its_input_eats_no_request(phone: Phone, agent: Talk):
+    phone.replace_tool("python3", "exec cat")
+    agent.process.stdin.write(wire.request(1, "probe") + wire.request(2, "jobs"))
+    agent.process.stdin.flush()
+    reply = wire.parse_reply(agent.process.stdout.readline())
+    agent.process.stdout.read(reply.size_bytes)
+    assert wire.parse_reply(agent.process.stdout.readline()) == wire.Reply(2, wire.Status.OK)

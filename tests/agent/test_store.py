@@ -1,0 +1,312 @@
+"""Files on the device: uploads, the store, trees, what jobs leave behind."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+from pathlib import Path
+
+import pytest
+
+from farm.pipeline.agent import parse_files
+from farm.wire import Status
+from tests.agent.shells import EMPTY_SHA256, Phone, Refused, Talk
+
+CONTENT = random.Random(7).randbytes(300_001)
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+ODD_NAMES = (
+    "with space", "two\nlines", "tab\there", "quote'\"", "back\\slash", "$HOME `id` *", "-n", "é€漢",
+    ".hidden", "..dots", "per%cent", "cr\rhere", "{a,b}", "[x]", "ends ",
+)  # fmt: skip
+
+
+def shut(agent: Talk, *request: object) -> str:
+    """The code with which a request is refused."""
+    with pytest.raises(Refused) as refusal:
+        agent(*request)
+    return refusal.value.code
+
+
+def names_in(folder: str | Path) -> list[str]:
+    return sorted(path.name for path in Path(folder).iterdir())
+
+
+def test_an_upload_is_missing_then_there_and_read_only(phone: Phone, agent: Talk):
+    assert agent("have", SHA256, EMPTY_SHA256) == (f"{SHA256}=0", f"{EMPTY_SHA256}=0")
+    assert phone.receive(SHA256, 0, CONTENT).fields == (str(len(CONTENT)),)
+    assert agent("have", SHA256) == (f"{SHA256}={len(CONTENT)}",)
+    assert agent("commit", SHA256, len(CONTENT)) == ()
+    assert agent("have", SHA256) == ()
+    assert phone.stored(SHA256).read_bytes() == CONTENT
+    assert phone.stored(SHA256).stat().st_mode & 0o777 == 0o555
+    assert list((phone.workdir / "incoming").iterdir()) == []
+
+
+def test_a_commit_whose_reply_was_lost_may_be_repeated(phone: Phone, agent: Talk):
+    phone.receive(SHA256, 0, CONTENT)
+    agent("commit", SHA256, len(CONTENT))
+    assert agent("commit", SHA256, len(CONTENT)) == ()
+
+
+def test_an_empty_file_is_a_file(phone: Phone, agent: Talk):
+    phone.receive(EMPTY_SHA256, 0, b"")
+    agent("commit", EMPTY_SHA256, 0)
+    assert agent("have", EMPTY_SHA256) == ()
+
+
+def test_an_upload_that_broke_off_goes_on_where_it_stopped(phone: Phone, agent: Talk):
+    phone.receive(SHA256, 0, CONTENT[:100_000])
+    assert shut(agent, "commit", SHA256, len(CONTENT)) == "short"
+    assert agent("have", SHA256) == (f"{SHA256}=100000",)
+    reply = phone.receive(SHA256, 99_999, CONTENT[99_999:])
+    assert (reply.status, reply.code, reply.fields) == (Status.ERR, "offset", ("100000",))
+    phone.receive(SHA256, 100_000, CONTENT[100_000:])
+    agent("commit", SHA256, len(CONTENT))
+    assert phone.stored(SHA256).read_bytes() == CONTENT
+
+
+def test_an_upload_from_0_begins_anew(phone: Phone, agent: Talk):
+    phone.receive(SHA256, 0, b"rubbish")
+    phone.receive(SHA256, 0, CONTENT)
+    agent("commit", SHA256, len(CONTENT))
+
+
+def test_a_damaged_upload_is_refused_and_removed(phone: Phone, agent: Talk):
+    phone.receive(SHA256, 0, b"X" + CONTENT[1:])
+    assert shut(agent, "commit", SHA256, len(CONTENT)) == "digest-mismatch"
+    assert agent("have", SHA256) == (f"{SHA256}=0",)
+    assert not phone.stored(SHA256).exists()
+
+
+@pytest.mark.parametrize(
+    ("digest", "offset"), [("../../x", "0"), (SHA256[1:], "0"), (SHA256, "x"), (SHA256, "")]
+)
+def test_receive_takes_only_a_digest_and_an_offset(phone: Phone, digest: str, offset: str):
+    assert phone.once("receive", phone.workdir, digest, offset).code == "usage"
+
+
+def test_a_linked_file_is_used_but_asked_for_again_since_it_may_change(
+    phone: Phone, agent: Talk, tmp_path: Path
+):
+    file = tmp_path / "on device.mge"
+    file.write_bytes(CONTENT)
+    agent("link", SHA256, file)
+    assert phone.stored(SHA256).readlink() == file
+    assert agent("have", SHA256) == (f"{SHA256}=0",)
+    (tree,) = agent("tree", "t", f"model.mge={SHA256}")
+    assert (Path(tree) / "model.mge").read_bytes() == CONTENT
+    other = tmp_path / "moved.mge"
+    file.rename(other)
+    agent("link", SHA256, other)
+    assert (Path(tree) / "model.mge").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize(("path", "code"), [("relative", "usage"), ("/nowhere", "missing"), ("/", "missing")])
+def test_a_link_to_nothing_is_refused(agent: Talk, path: str, code: str):
+    assert shut(agent, "link", SHA256, path) == code
+
+
+def test_a_tree_is_laid_out_whole_with_odd_names(phone: Phone, agent: Talk, tmp_path: Path):
+    (tmp_path / "a").write_bytes(b"first")
+    (tmp_path / "b").write_bytes(b"second")
+    first, second = phone.put(agent, tmp_path / "a").sha256, phone.put(agent, tmp_path / "b").sha256
+    (path,) = agent(
+        "tree", "t-1", f"lib/deep/a.so={first}", f"b=c={second}", *(f"{n}={first}" for n in ODD_NAMES)
+    )
+    assert path == str(phone.workdir / "trees" / "t-1")
+    assert (Path(path) / "lib/deep/a.so").read_bytes() == b"first"
+    assert (Path(path) / "b=c").read_bytes() == b"second"
+    assert names_in(path) == sorted(["lib", "b=c", *ODD_NAMES])
+
+
+def test_a_tree_with_a_missing_file_is_not_laid_out_at_all(phone: Phone, agent: Talk, tmp_path: Path):
+    (tmp_path / "a").write_bytes(b"first")
+    first = phone.put(agent, tmp_path / "a").sha256
+    assert shut(agent, "tree", "t", f"a={first}", f"b={SHA256}") == "missing"
+    assert list((phone.workdir / "trees").iterdir()) == []
+
+
+def test_a_tree_that_lost_a_file_is_laid_out_anew(phone: Phone, agent: Talk, tmp_path: Path):
+    (tmp_path / "a").write_bytes(b"first")
+    pair = f"a={phone.put(agent, tmp_path / 'a').sha256}"
+    (path,) = agent("tree", "t", pair)
+    before = Path(path).stat().st_ino
+    agent("tree", "t", pair)
+    assert Path(path).stat().st_ino == before
+    (Path(path) / "a").unlink()
+    agent("tree", "t", pair)
+    assert (Path(path) / "a").read_bytes() == b"first"
+
+
+@pytest.mark.parametrize("name", ["..", "../t", "a/b", ".new", "-t", "", "a b", "x" * 201])
+def test_a_tree_has_a_plain_name(phone: Phone, agent: Talk, name: str):
+    assert shut(agent, "tree", name) == "usage"
+
+
+@pytest.mark.parametrize("path", ["../x", "/x", "a/../../x", "a//b", "./a", "a/", "", "a/."])
+def test_a_path_in_a_tree_stays_in_it(phone: Phone, agent: Talk, path: str, tmp_path: Path):
+    (tmp_path / "a").write_bytes(b"first")
+    assert shut(agent, "tree", "t", f"{path}={phone.put(agent, tmp_path / 'a').sha256}") == "usage"
+    assert names_in(phone.folder) == ["a", "bin", "work dir"]
+
+
+def test_gc_removes_first_what_no_tree_uses_and_then_the_oldest_tree(
+    phone: Phone, agent: Talk, epoch: int, tmp_path: Path
+):
+    digests = []
+    for index in range(4):
+        (tmp_path / "f").write_bytes(random.Random(index).randbytes(200 << 10))
+        digests.append(phone.put(agent, tmp_path / "f").sha256)
+        os.utime(phone.stored(digests[-1]), (index, index))
+    for name, index in (("old", 0), ("new", 1)):
+        agent("tree", name, f"f={digests[index]}")
+        os.utime(phone.workdir / "trees" / name, (index, index))
+    phone.receive(SHA256, 0, CONTENT)
+
+    def kept() -> tuple[list[int], list[str]]:
+        files = [index for index, digest in enumerate(digests) if phone.stored(digest).exists()]
+        return files, names_in(phone.workdir / "trees")
+
+    assert int(agent("gc", epoch, 100 << 10)[0]) == 0
+    assert kept() == ([0, 1, 2, 3], ["new", "old"])
+    assert int(agent("gc", epoch, 900)[0]) >= 293
+    assert kept() == ([0, 1, 2, 3], ["new", "old"])
+    agent("gc", epoch, 700)
+    assert kept() == ([0, 1, 3], ["new", "old"])
+    agent("gc", epoch, 300)
+    assert kept() == ([1], ["new"])
+    agent("gc", epoch, 0)
+    assert kept() == ([], [])
+
+
+def test_gc_waits_for_jobs_and_for_the_lease(agent: Talk, epoch: int):
+    agent.start(epoch, "j", "sleep", "60")
+    assert shut(agent, "gc", epoch, 0) == "busy"
+    assert shut(agent, "gc", epoch + 7, 0) == "stale"
+
+
+def test_what_a_job_wrote_is_listed_and_read_byte_for_byte(
+    phone: Phone, agent: Talk, epoch: int, tmp_path: Path
+):
+    agent.start(epoch, "j", "true", folders=("deep/er",))
+    agent.ended("j")
+    out = phone.workdir / "spool" / "j" / "out"
+    wanted = {f"deep/er/{name}": os.fsencode(name) * 3 for name in ODD_NAMES}
+    wanted |= {
+        os.fsdecode(b"no \xff utf-8"): b"x",
+        "-n": b"dash",
+        "binary": bytes(range(256)) * 1000,
+        "empty": b"",
+    }
+    wanted |= {f"many/{number:03}.bin": str(number).encode() for number in range(450)}
+    for path, content in wanted.items():
+        (out / path).parent.mkdir(exist_ok=True)
+        (out / path).write_bytes(content)
+    (out / "link").symlink_to(tmp_path)
+    (out / "deep" / "self").symlink_to("..")
+    os.mkfifo(out / "pipe")
+    entries = parse_files(agent.data("files", "j"))
+    assert {entry.path: (entry.sha256, entry.size_bytes) for entry in entries} == {
+        path: (hashlib.sha256(content).hexdigest(), len(content)) for path, content in wanted.items()
+    }
+    assert len(entries) == len(wanted)
+    for path, content in wanted.items():
+        if not path.startswith("many/"):
+            assert agent.output("j", f"out/{path}") == content
+
+
+def test_reading_goes_by_offset(phone: Phone, agent: Talk, epoch: int):
+    agent.start(epoch, "j", "true")
+    agent.ended("j")
+    (phone.workdir / "spool/j/stdout").write_bytes(CONTENT)
+    blocks = [agent.data("read", "j", "stdout", at, 100_000) for at in range(0, 400_000, 100_000)]
+    assert [len(block) for block in blocks] == [100_000, 100_000, 100_000, 1]
+    assert b"".join(blocks) == CONTENT
+    assert agent.data("read", "j", "stdout", len(CONTENT), 10) == b""
+    assert agent.data("read", "j", "stdout", len(CONTENT) + 5, 10) == b""
+
+
+def test_files_beyond_2_gib_are_read_at_the_right_place(phone: Phone, agent: Talk, epoch: int):
+    agent.start(epoch, "j", "true")
+    agent.ended("j")
+    with (phone.workdir / "spool/j/stdout").open("wb") as stream:
+        for at in (1_999_999_999, 2**31 + 5):
+            stream.seek(at)
+            stream.write(b"here")
+    assert agent.data("read", "j", "stdout", 1_999_999_999, 4) == b"here"
+    assert agent.data("read", "j", "stdout", 2**31 + 4, 9) == b"\0here"
+
+
+def test_a_file_that_shrinks_while_it_is_read_does_not_put_the_line_out_of_step(phone: Phone):
+    gone = phone.folder / "gone"
+    phone.replace_tool("tail", f"[ -e '{gone}' ] || {{ : >'{gone}'; exec REAL \"$@\"; }}")
+    agent = phone.talk()
+    epoch = agent("lease", "me", 60)[0]
+    agent.start(epoch, "j", "echo", "a line")
+    agent.ended("j")
+    assert agent.output("j") == b"\0" * 7
+    assert agent("jobs") == ("j=exited",)
+    agent("release", epoch)
+
+
+def test_a_file_that_its_program_made_unreadable_is_read(phone: Phone):
+    agent = phone.talk_as_nobody()
+    epoch = agent("lease", "me", 60)[0]
+    agent.start(epoch, "j", "sh", "-c", "echo hidden >f; chmod 0 f")
+    agent.ended("j")
+    assert [entry.path for entry in parse_files(agent.data("files", "j"))] == ["f"]
+    assert agent.output("j", "out/f") == b"hidden\n"
+    agent("release", epoch)
+
+
+@pytest.mark.parametrize(
+    "path", ["../../lease", "/etc/passwd", "out/../../x", "out/up/passwd", "out/file", "out"]
+)
+def test_reading_stays_in_the_job(phone: Phone, agent: Talk, epoch: int, path: str):
+    agent.start(epoch, "j", "sh", "-c", "ln -s /etc up; ln -s /etc/passwd file")
+    agent.ended("j")
+    assert shut(agent, "read", "j", path, 0, 100) in {"usage", "missing"}
+
+
+def test_a_file_that_a_job_wrote_can_stay_in_the_store(phone: Phone, agent: Talk, epoch: int):
+    agent.start(
+        epoch, "j", "sh", "-c", "mkdir d; printf cache >'d/a b'; printf cache >./-n; ln -s 'd/a b' link"
+    )
+    agent.ended("j")
+    digest = hashlib.sha256(b"cache").hexdigest()
+    assert shut(agent, "adopt", "j", "d/a b", SHA256) == "digest-mismatch"
+    assert shut(agent, "adopt", "j", "link", digest) == "missing"
+    assert shut(agent, "adopt", "j", "../limit", digest) == "usage"
+    agent("adopt", "j", "-n", digest)
+    agent("drop", "j")
+    assert agent("have", digest) == ()
+    assert agent("adopt", "j", "d/a b", digest) == ()
+    agent.start(
+        epoch,
+        "k",
+        "sh",
+        "-c",
+        "echo more >>d/cache; cat d/cache",
+        folders=("d",),
+        copies=(f"d/cache={digest}",),
+    )
+    assert agent.ended("k") == (0, "-")
+    assert agent.output("k") == b"cachemore\n"
+    assert phone.stored(digest).read_bytes() == b"cache"
+
+
+def test_nothing_but_the_store_and_the_lease_is_left_in_the_workdir(phone: Phone, agent: Talk, epoch: int):
+    agent.start(epoch, "j", "true")
+    agent.ended("j")
+    agent("drop", "j")
+    agent("release", epoch)
+    agent.leave()
+    left = sorted(str(path.relative_to(phone.workdir)) for path in phone.workdir.rglob("*"))
+    assert [path for path in left if not path.startswith("lease/")] == [
+        "cas",
+        "incoming",
+        "lease",
+        "spool",
+        "trees",
+    ]

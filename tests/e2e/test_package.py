@@ -1,0 +1,73 @@
+"""The built wheel, installed away from the checkout."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def built_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("dist")
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)]
+    subprocess.run(command, check=True, capture_output=True)
+    return next(folder.glob("*.whl"))
+
+
+def test_the_wheel_carries_agents_reports_and_models(built_wheel: Path) -> None:
+    names = set(zipfile.ZipFile(built_wheel).namelist())
+    assert {
+        "farm/_data/agents/farm-agent.sh",
+        "farm/_data/agents/load_and_run.py",
+        "farm/_data/agents/unpack_runtime.py",
+        "farm/bundled/tiny.mge",
+        "farm/bundled/models.json",
+    } <= names
+    assert any(name.startswith("farm/_data/reports/") and name.endswith(".html.j2") for name in names)
+    top = {name.partition("/")[0] for name in names}
+    assert top == {"farm", next(name for name in top if name.endswith(".dist-info"))}
+
+
+@pytest.mark.wheel
+def test_the_installed_wheel_runs_a_bench_away_from_the_checkout(
+    built_wheel: Path, tmp_path: Path, wheel_runtime: object
+) -> None:
+    environment = tmp_path / "env"
+    venv.create(environment, with_pip=True)
+    pip = [str(environment / "bin/python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "--require-hashes", "-r", str(ROOT / "requirements/run.txt")], check=True)
+    subprocess.run([*pip, "--no-deps", str(built_wheel)], check=True)
+    away = tmp_path / "away"
+    away.mkdir()
+    settings = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+    outcome = subprocess.run(
+        [
+            str(environment / "bin/farm"),
+            "bench",
+            "--model",
+            "bundled:tiny",
+            "--rounds",
+            "1",
+            "--iter",
+            "10",
+            "--json",
+        ],
+        cwd=away,
+        env=settings,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert outcome.returncode == 0, outcome.stderr
+    results = json.loads(outcome.stdout)
+    assert [cell["status"] for cell in results["cells"]] == ["completed"]
+    assert (away / "runs" / results["run_id"] / "report.html").is_file()

@@ -1,0 +1,131 @@
+"""`farm bench` with real MegEngine: on this machine, and over real SSH servers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from farm.dialect.tensor import parse_tensor
+from tests.e2e.conftest import ROOT, Farm, Lab
+
+pytestmark = [pytest.mark.wheel, pytest.mark.usefixtures("wheel_runtime")]
+
+GOLDEN = ROOT / "tests" / "golden"
+
+
+def output_of(cell: dict[str, Any], run: Path) -> np.ndarray:
+    """The value that the last run of a `--bin-out-dump` round wrote."""
+    dumps = [one["path"] for one in cell["artifacts"] if one["role"] == "bin-out-dump"]
+    last = max(dumps, key=lambda path: int(Path(path).name.removeprefix("run").partition("-")[0]))
+    return parse_tensor((run / last).read_bytes()).values
+
+
+def golden(model: str) -> np.ndarray:
+    """What megengine itself computed in Python 3.10 on the same input: see scripts/make_models.py."""
+    return np.load(GOLDEN / f"{model}.npy")
+
+
+@pytest.mark.parametrize("model", ["tiny", "two_inputs", "int8", "shufflenet_v2_x0_5"])
+def test_the_output_is_megengines_own(farm: Farm, tmp_path: Path, model: str) -> None:
+    outcome = farm(
+        "bench",
+        "--model",
+        f"bundled:{model}",
+        "--rounds",
+        "1",
+        "--iter",
+        "10",
+        "--bin-out-dump",
+        "out",
+        "--json",
+    )
+    assert outcome.code == 0, outcome.stderr
+    (cell,) = outcome.results["cells"]
+    expected = golden(model)
+    found = output_of(cell, tmp_path / "runs" / outcome.results["run_id"])
+    # Relative to the largest value: single small values are sums of large ones that cancel.
+    np.testing.assert_allclose(
+        found.reshape(expected.shape), expected, rtol=0, atol=1e-5 * np.abs(expected).max()
+    )
+
+
+@pytest.mark.sshd
+def test_devices_get_the_library_without_cuda_code_once_and_run_it(lab: Lab) -> None:
+    lab.write({"kind": "wheel"})
+    words = ("bench", "--devices", "arm-1,arm-3", "--model", "bundled:tiny", "--rounds", "1", "--json")
+    first = lab.farm(*words)
+    assert first.code == 0, first.stderr
+    for device in first.results["devices"]:
+        assert 60e6 < device["pushed_bytes"] < 90e6
+        store = lab.servers.servers[device["name"]].home / ".cache" / "farm"
+        on_disk = sum(path.lstat().st_blocks * 512 for path in store.rglob("*"))
+        assert on_disk < 450e6
+    second = lab.farm(*words)
+    assert second.code == 0, second.stderr
+    assert [device["pushed_bytes"] for device in second.results["devices"]] == [0, 0]
+    assert all(cell["summary"]["median_ms"] > 0 for cell in second.results["cells"])
+
+
+def test_a_fast_run_search_is_done_once_and_then_comes_from_the_cache(
+    farm: Farm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wheel_runtime: Any
+) -> None:
+    # A cache folder of its own for products; the runtime is linked into it.
+    monkeypatch.setenv("FARM_CACHE_DIR", str(tmp_path / "cache"))
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "runtimes").symlink_to(wheel_runtime.root.parent)
+    words = ("bench", "--model", "bundled:tiny", "--rounds", "2", "--iter", "10", "--fast-run", "--json")
+    first, second = farm(*words), farm(*words)
+    for outcome, from_run in ((first, None), (second, first.results["run_id"])):
+        assert outcome.code == 0, outcome.stderr
+        (cell,) = outcome.results["cells"]
+        (stage,) = cell["stages"]
+        assert (stage["kind"], stage["status"], stage["from_run"]) == ("fast-run", "completed", from_run)
+        assert all("--fast-run" not in one["argv"] for one in cell["rounds"])
+        assert {one["role"] for one in cell["artifacts"]} >= {"fast-run-cache"}
+    roles = [one["role"] for one in first.cells()[0]["stages"][0]["round"]["artifacts"]]
+    assert "fast-run-cache" in roles
+
+
+def test_a_recipe_transforms_then_searches_and_gives_the_same_output(farm: Farm, tmp_path: Path) -> None:
+    # int8: on some processors the wheel's MKL-DNN cannot transform float models (docs/wheel-runtime.md).
+    words = ("--model", "bundled:int8", "--recipe", "x86-cpu", "--rounds", "1", "--iter", "10")
+    outcome = farm("bench", *words, "--bin-out-dump", "out", "--json")
+    assert outcome.code == 0, outcome.stderr
+    (cell,) = outcome.results["cells"]
+    assert [(stage["kind"], stage["status"]) for stage in cell["stages"]] == [
+        ("layout-transform", "completed"),
+        ("fast-run", "completed"),
+    ]
+    assert cell["argv"][4].endswith("int8-transformed.mge")
+    found = output_of(cell, tmp_path / "runs" / outcome.results["run_id"])
+    np.testing.assert_allclose(found.reshape(golden("int8").shape), golden("int8"), atol=5e-3)
+
+
+def test_every_artifact_is_named_by_its_role(farm: Farm, tmp_path: Path) -> None:
+    outcome = farm(
+        "bench", "--model", "bundled:tiny", "--rounds", "1", "--iter", "10", "--profile", "p.json",
+        "--bin-io-dump", "vars", "--model-info", "--json",
+    )  # fmt: skip
+    assert outcome.code == 0, outcome.stdout + outcome.stderr
+    (cell,) = outcome.results["cells"]
+    roles = {one["role"] for one in cell["artifacts"]}
+    assert roles >= {"stderr", "profile", "bin-io-dump"}
+    assert [one["kind"] for one in cell["rounds"]].count("timed") == 1
+    assert {tensor["name"] for one in cell["rounds"] for tensor in one["tensors"]} == {"data", "out"}
+    run = tmp_path / "runs" / outcome.results["run_id"]
+    assert all((run / one["path"]).is_file() for one in cell["artifacts"])
+
+
+def test_what_the_runtime_says_it_cannot_do_is_a_skipped_cell_with_its_reason(farm: Farm) -> None:
+    testcase = ROOT / "tests" / "wheel" / "models" / "testcase.mge"
+    words = ("--c-opr-lib", "lib.so", "--c-opr-lib-with-param")
+    (farm.folder / "lib.so").write_bytes(b"\x7fELF, but no library")
+    outcome = farm("bench", "--model", str(testcase), *words, "--rounds", "2", "--iter", "10", "--json")
+    (cell,) = outcome.results["cells"]
+    assert (cell["status"], cell["error"]) == ("skipped", None), outcome.stderr
+    assert "not to be had on this device" in cell["reason"]
+    assert len(cell["rounds"]) == 1
+    assert outcome.code == 4

@@ -1,0 +1,74 @@
+"""The asset folders are found in a checkout and in an installed package; so are the scripts in them."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from farm import agents, resources
+from farm.errors import RunError
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """An installed farm: only what is put into it is there."""
+    monkeypatch.setattr(resources, "_PACKAGE", tmp_path / "site" / "farm")
+    for cached in (agents.agent_script, agents.runner_files, agents.unpack_script):
+        cached.cache_clear()
+    yield tmp_path / "site" / "farm"
+    for cached in (agents.agent_script, agents.runner_files, agents.unpack_script):
+        cached.cache_clear()
+
+
+def test_an_installed_package_has_its_folders_inside(package):
+    (package / "_data" / "agents").mkdir(parents=True)
+    (package.parent / "agents").mkdir()
+    assert resources.folder("agents") == package / "_data" / "agents"
+
+
+def test_a_checkout_has_its_folders_beside_the_package(package):
+    (package.parent / "reports").mkdir(parents=True)
+    assert resources.folder("reports") == package.parent / "reports"
+
+
+def test_a_folder_of_the_package_itself_is_found(package):
+    (package / "bundled").mkdir(parents=True)
+    assert resources.folder("bundled") == package / "bundled"
+
+
+def test_a_broken_installation_is_told(package):
+    with pytest.raises(RunError) as caught:
+        resources.folder("agents")
+    assert str(caught.value) == "this installation of farm is broken: its folder agents/ is missing"
+    (package / "_data" / "agents").mkdir(parents=True)
+    with pytest.raises(RunError) as caught:
+        agents.agent_script()
+    assert str(caught.value) == "this installation of farm is broken: agents/farm-agent.sh is missing"
+
+
+def test_scripts_are_artifacts_named_by_their_content(package):
+    folder = package / "_data" / "agents"
+    folder.mkdir(parents=True)
+    for name in (
+        "farm-agent.sh",
+        "load_and_run.py",
+        "mge_b.py",
+        "mge_a.py",
+        "unpack_runtime.py",
+        "README.md",
+    ):
+        (folder / name).write_text(f"# {name}\n")
+    script = agents.agent_script()
+    assert script.path == folder / "farm-agent.sh"
+    assert script.sha256 == hashlib.sha256(b"# farm-agent.sh\n").hexdigest()
+    assert script.size_bytes == 16
+    assert script.executable
+    assert [name for name, _ in agents.runner_files()] == ["load_and_run.py", "mge_a.py", "mge_b.py"]
+    assert agents.unpack_script().name == "unpack_runtime.py"
+
+
+def test_this_checkout_has_every_script():
+    assert agents.agent_script().size_bytes
+    assert agents.runner_files()[0][0] == "load_and_run.py"
+    assert agents.unpack_script().size_bytes
