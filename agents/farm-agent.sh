@@ -301,7 +301,8 @@ used() { # -> REPLY: KiB on disk
 # lease/<epoch> is a symbolic link whose text is `free` or `held:<since>:<ttl>:<boot>:<holder>`; the highest epoch
 # counts. A state changes only by making the next link, which the kernel lets exactly one process do, with its
 # content, in one step: no lock is needed, and a process that dies anywhere leaves nothing half-done.
-# lease/beat.<epoch> holds the time of the last beat, written in place in one width, so that it is never empty.
+# lease/beat.<epoch> holds the time of the last beat, written in place in one width: it is empty only until the
+# first one is written, and as long as it is, the time in the link counts.
 
 current() { # -> epoch: the highest one (ten digits, so that names sort as numbers)
   local mark=lease/1000000000
@@ -313,7 +314,7 @@ current() { # -> epoch: the highest one (ten digits, so that names sort as numbe
 }
 
 lease_state() { # -> epoch; holder (empty: free), ttl, age and expired, in seconds
-  local rest since
+  local rest since beat
   current
   if [ "${known-}" != "$epoch" ]; then # the text of an epoch never changes
     lease_text=$(readlink "lease/$epoch")
@@ -325,7 +326,7 @@ lease_state() { # -> epoch; holder (empty: free), ttl, age and expired, in secon
   since=${rest%%:*} rest=${rest#*:}
   ttl=${rest%%:*} rest=${rest#*:}
   decode "${rest#*:}" && holder=$REPLY
-  { read -r since <"lease/beat.$epoch" && since=$((since - 1000000000)); } 2>/dev/null
+  { read -r beat <"lease/beat.$epoch" && since=$((beat - 1000000000)); } 2>/dev/null
   clock
   age=$((now - since))
   # A clock that went back, or another boot: the device was restarted.

@@ -55,6 +55,14 @@ def test_of_many_who_want_a_device_at_once_one_gets_it(phone: Phone):
         talks[0]("release", winners[0].fields[0])
 
 
+def test_a_lease_whose_first_beat_is_not_yet_written_is_held(phone: Phone, agent: Talk, epoch: int):
+    (phone.workdir / "lease" / f"beat.{epoch}").write_text("")
+    other = phone.talk()
+    assert other("holder") != ()
+    assert shut(other, "lease", "bob", 60).code == "held"
+    agent("beat", epoch)
+
+
 def test_epochs_rise_from_lease_to_lease(agent: Talk):
     epochs = []
     for _ in range(12):
