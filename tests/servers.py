@@ -250,8 +250,10 @@ def _start(command: tuple[str, ...], host: str, port: int, log: Path) -> subproc
         )
     until = time.monotonic() + _START_LIMIT_S
     while time.monotonic() < until and process.poll() is None:
-        with contextlib.suppress(OSError), socket.create_connection((host, port), 1.0):
-            return process
+        # Something else may answer: another process, or this very connection, which the kernel lets meet itself.
+        with contextlib.suppress(OSError), socket.create_connection((host, port), 1.0) as greeted:
+            if greeted.recv(4) == b"SSH-" and process.poll() is None:
+                return process
         time.sleep(0.02)
     process.kill()
     process.wait()
