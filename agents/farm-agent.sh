@@ -790,7 +790,7 @@ shell_name() {
 
 do_probe() { send "$(probe 2>/dev/null)"; }
 
-probe() { # sections for farm/dialect/probe.py
+probe() { # sections for farm/device/probe.py
   local file limit='' name
   ! command -v timeout >/dev/null || limit='timeout 30'
   part uname && uname -srm && uname -n

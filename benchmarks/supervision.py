@@ -17,7 +17,7 @@ import tempfile
 from pathlib import Path
 
 from farm.analysis.steady import round_value
-from farm.dialect.load_and_run import parse_log
+from farm.logs.load_and_run import parse_log
 
 FARM = (sys.executable, "-m", "farm", "bench", "--devices", "local", "--model", "bundled:shufflenet_v2_x0_5")
 OPTIONS = ("--rounds", "1", "--iter", "200", "--warmup-iter", "5", "--cpu-default", "--wait", "600", "--json")

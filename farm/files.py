@@ -1,17 +1,18 @@
-"""Files on the controller: whole or not at all, named by what is in them."""
+"""Files on the controller: written whole or not at all, named safely, found by their digest."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+import re
 import tempfile
-from pathlib import Path
+from pathlib import Path, PurePath
+from typing import TypeVar
 
-from farm.errors import RequestError
-from farm.model.artifact import Artifact
+_AnyPath = TypeVar("_AnyPath", bound=PurePath)
 
 
-def write_atomic(path: Path, data: bytes) -> None:
+def write_atomic(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     """Write aside in the same folder, flush to disk, rename: a reader sees the old file or the new one."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -19,7 +20,7 @@ def write_atomic(path: Path, data: bytes) -> None:
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
-        Path(temporary).chmod(0o644)
+        Path(temporary).chmod(mode)
         Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
@@ -32,22 +33,14 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def artifact_of(path: Path, *, name: str | None = None, executable: bool = False) -> Artifact:
-    """The artifact of a local file that the user named.
+def digest_path(root: _AnyPath, sha256: str) -> _AnyPath:
+    """Where a store keeps the content of a digest, here and on devices: `<root>/<aa>/<sha256>`."""
+    return root / sha256[:2] / sha256
 
-    Raises RequestError when it is missing, not a regular file, unreadable or empty.
-    """
-    try:
-        if not path.exists():
-            message, hint = f"no such file: {path}", "check the path; it is relative to where you are"
-        elif not path.is_file():
-            message, hint = f"not a file: {path}", "give the file itself, not its folder"
-        elif path.stat().st_size == 0:
-            message, hint = f"the file is empty: {path}", "copy it again; an interrupted download looks so"
-        else:
-            return Artifact(
-                name or path.name, sha256_of(path), path.stat().st_size, path.resolve(), executable
-            )
-    except OSError as error:
-        message, hint = f"cannot read {path}: {error.strerror}", None
-    raise RequestError(message, hint=hint)
+
+def path_name(name: str) -> str:
+    """A name as one safe path component: letters, digits, `._-+=`; never empty, never dots alone."""
+    safe = re.sub(r"[^A-Za-z0-9._+=-]+", "-", name).strip(".-")[:80]
+    if safe and safe == name:
+        return safe
+    return f"{safe or 'x'}-{hashlib.sha256(name.encode()).hexdigest()[:6]}"

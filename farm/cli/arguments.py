@@ -73,3 +73,7 @@ Rounds = Annotated[
 Seed = Annotated[int | None, typer.Option(help="Seed of the order of rounds. Default: drawn.", metavar="N")]
 RunsDir = Annotated[Path, typer.Option(help="Where runs are kept.", metavar="DIR")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else there.")]
+Selector = Annotated[
+    str | None, typer.Argument(help="A selector, as in --devices. Default: all.", metavar="SELECTOR")
+]
+Run = Annotated[str, typer.Argument(help="A run's id, its folder, or `latest`.")]

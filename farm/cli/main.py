@@ -1,4 +1,4 @@
-"""The command `farm`: one module per command; errors are printed here and nowhere else."""
+"""The command `farm`: errors are printed here and nowhere else."""
 
 from __future__ import annotations
 
@@ -8,26 +8,18 @@ from typing import Annotated
 import typer
 
 import farm
-from farm.cli import bench, devices, options, plan, report, runs, runtime, schema
-from farm.cli.console import say, show_error
+from farm.cli.lazy import CONTEXT, LazyGroup
 from farm.errors import ExitCode, FarmError
 
 app = typer.Typer(
     name="farm",
+    cls=LazyGroup,
     help="Benchmark MegEngine models on many devices over SSH, and compare them in one offline report.",
     no_args_is_help=True,
-    rich_markup_mode="rich",
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings=CONTEXT,
 )
-app.command("bench", **bench.SETTINGS)(bench.command)
-app.command("plan", **plan.SETTINGS)(plan.command)
-app.add_typer(devices.app, name="devices")
-app.add_typer(runs.app, name="runs")
-app.command("report", **report.SETTINGS)(report.command)
-app.add_typer(runtime.app, name="runtime")
-app.add_typer(options.app, name="options")
-app.command("schema", **schema.SETTINGS)(schema.command)
 
 
 def _version(wanted: bool) -> None:
@@ -54,9 +46,13 @@ def main() -> None:
     try:
         app()
     except FarmError as error:
+        from farm.cli.terminal.console import show_error
+
         show_error(error)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
+        from farm.cli.terminal.console import say
+
         say("interrupted", "yellow")
         sys.exit(ExitCode.INTERRUPTED)
     except BrokenPipeError:

@@ -26,7 +26,7 @@ class Condition:
     """One test of a device, model or variant, e.g. `cores >= 4`; `text` is as it was written.
 
     `subject` is `device`, `tag`, `group`, `attribute`, `model`, `variant`, or the name of a fact that
-    only the probe knows (farm.conditions lists them). `key` names the attribute.
+    only the probe knows (farm.inventory.conditions lists them). `key` names the attribute.
     """
 
     text: str

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from shutil import copyfile
 
-from farm.files import sha256_of, write_atomic
+from farm.files import digest_path, sha256_of, write_atomic
 from farm.model.artifact import Artifact
 
 
@@ -57,4 +57,4 @@ class ProductStore:
         return Artifact(product.file_name, product.sha256, product.size_bytes, path)
 
     def _path(self, sha256: str) -> Path:
-        return self._root / "cas" / sha256[:2] / sha256
+        return digest_path(self._root / "cas", sha256)

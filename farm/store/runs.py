@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from farm.errors import RequestError, RunError
-from farm.files import write_atomic
+from farm.files import digest_path, path_name, write_atomic
 from farm.model.artifact import Produced
 from farm.model.run import Results
 from farm.store.codec import results_from_json, results_to_json
@@ -19,14 +18,6 @@ from farm.store.codec import results_from_json, results_to_json
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z")
 RESULTS = "results.json"
 REPORT = "report.html"
-
-
-def path_name(name: str) -> str:
-    """A name as one safe path component: letters, digits, `._-+=`; never empty, never dots alone."""
-    safe = re.sub(r"[^A-Za-z0-9._+=-]+", "-", name).strip(".-")[:80]
-    if safe and safe == name:
-        return safe
-    return f"{safe or 'x'}-{hashlib.sha256(name.encode()).hexdigest()[:6]}"
 
 
 class RunDirectory:
@@ -120,7 +111,7 @@ class RunDirectory:
         return Produced(role, link.relative_to(self.path).as_posix(), sha256, kept.stat().st_size)
 
     def _kept(self, sha256: str) -> Path:
-        return self.path / "artifacts" / sha256[:2] / sha256
+        return digest_path(self.path / "artifacts", sha256)
 
 
 def find_run(runs_dir: Path, name: str) -> RunDirectory:

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from farm import wire
-from farm.files import artifact_of
+from farm.device import wire
 from farm.model.artifact import Artifact
+from farm.store.artifacts import artifact_of
 
 AGENT = Path(__file__).parents[2] / "agents" / "farm-agent.sh"
 EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"

@@ -1,4 +1,4 @@
-"""farm.pipeline.agent against the real agent, over a connection that starts real processes on this machine."""
+"""farm.device.agent against the real agent, over a connection that starts real processes on this machine."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from farm.device.agent import Agent, FileEntry, JobState, Missing, parse_files
+from farm.device.faults import AGENT_ERRORS
 from farm.errors import DeviceError, Fault, Stage
-from farm.files import artifact_of
 from farm.model.artifact import Tree
-from farm.pipeline.agent import Agent, FileEntry, JobState, Missing, parse_files
-from farm.pipeline.agent_faults import AGENT_ERRORS
+from farm.store.artifacts import artifact_of
 from tests.agent.shells import AGENT, Phone
 
 SCRIPT = AGENT.read_bytes()
@@ -191,7 +191,7 @@ async def test_a_login_shell_that_ends_is_told_with_its_last_words(phone: Phone)
 async def test_a_login_shell_that_waits_for_something_is_given_up(
     phone: Phone, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("farm.pipeline.agent_start.GREETING_S", 0.5)
+    monkeypatch.setattr("farm.device.start.GREETING_S", 0.5)
     connection = LocalConnection(phone, "echo 'Press any key'; read -r _; exit; ")
     with pytest.raises(DeviceError, match="did not start within"):
         await connection.start()

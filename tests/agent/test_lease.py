@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from farm import wire
+from farm.device import wire
 from tests.agent.shells import Phone, Refused, Talk, until
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from farm import wire
+from farm.device import wire
 from tests.agent.shells import Phone, Refused, Talk, until
 
 CHATTY = "while :; do echo word; sleep 0.2; done"

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from farm.pipeline.agent import parse_files
-from farm.wire import Status
+from farm.device.agent import parse_files
+from farm.device.wire import Status
 from tests.agent.shells import EMPTY_SHA256, Phone, Refused, Talk
 
 CONTENT = random.Random(7).randbytes(300_001)

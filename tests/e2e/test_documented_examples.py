@@ -16,7 +16,7 @@ from farm.cli.main import main
 from tests.e2e.conftest import LOOKALIKE, ROOT, Farm
 
 BUNDLED = ROOT / "farm" / "bundled"
-SAMPLES = ROOT / "tests" / "unit" / "dialect" / "data"
+SAMPLES = ROOT / "tests" / "unit" / "dumps" / "data"
 ENTRY = "void mgb_c_opr_init(const void* (*get)(int)) { (void)get; }"
 
 

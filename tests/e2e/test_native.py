@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from farm.dialect.load_and_run import parse_log
+from farm.logs.load_and_run import parse_log
 from tests.e2e.conftest import ROOT, Lab, Outcome
 from tests.servers import LoopbackFarm, known_hosts, sshd
 
 pytestmark = pytest.mark.sshd
 
 TRANSCRIPTS = ROOT / "tests" / "data" / "transcripts"
-SAMPLES = ROOT / "tests" / "unit" / "dialect" / "data"
+SAMPLES = ROOT / "tests" / "unit" / "dumps" / "data"
 REPLAY = ROOT / "tests" / "lookalike" / "replay.py"
 TINY = ROOT / "farm" / "bundled" / "tiny.mge"
 

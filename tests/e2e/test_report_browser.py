@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from farm.pipeline.compose import compose
-from farm.reports import render
+from farm.report.compose import compose
+from farm.report.render import render
 from tests.data.results import make
 from tests.e2e.chromium import chromium, program
 

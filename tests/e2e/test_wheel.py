@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from farm.dialect.tensor import parse_tensor
+from farm.dumps.tensor import parse_tensor
 from tests.e2e.conftest import ROOT, Farm, Lab
 
 pytestmark = [pytest.mark.wheel, pytest.mark.usefixtures("wheel_runtime")]

@@ -5,7 +5,7 @@ REPLAY names a folder of transcripts (tests/data/transcripts, or some of them): 
 options is printed, its streams and its exit code. How often it iterates and what its input was may differ where
 nothing closer was recorded; names of files that it writes always do. A run that never ended never ends here.
 
-REPLAY_FILES names a folder of files that the real program wrote (tests/unit/dialect/data); what options name is
+REPLAY_FILES names a folder of files that the real program wrote (tests/unit/dumps/data); what options name is
 made from them. Without it nothing is written, as when an option is silently ignored.
 """
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from farm.model.run import VariantRecord
-from farm.pipeline.visible import cleaned, relative_href, visible
+from farm.visible import cleaned, relative_href, visible
 
 any_text = st.text(st.characters(exclude_categories=()))
 

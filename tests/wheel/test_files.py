@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from farm.dialect.io_text import parse_io_text
-from farm.dialect.tensor import io_file_key, parse_tensor
+from farm.dumps.io_text import parse_io_text
+from farm.dumps.tensor import io_file_key, parse_tensor
 
 from .conftest import BUNDLED, WALL_S, Wheel, close, golden, inputs_of, read_tensor
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from farm.dialect.tensor import parse_tensor
+from farm.dumps.tensor import parse_tensor
 
 from .conftest import BUNDLED, Ended, Wheel, close, golden
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from farm.dialect.fastrun_cache import parse_cache
-from farm.dialect.fitting import parse_fitted
-from farm.dialect.io_text import parse_io_text
-from farm.dialect.profile import parse_profile
-from farm.dialect.static_mem import parse_static_memory
+from farm.dumps.fastrun_cache import parse_cache
+from farm.dumps.io_text import parse_io_text
+from farm.dumps.profile import parse_profile
+from farm.dumps.static_mem import parse_static_memory
+from farm.logs.fitting import parse_fitted
 
 from .conftest import BUNDLED, Ended, Wheel, close, golden, inputs_of
 

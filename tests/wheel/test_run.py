@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from farm.dialect.load_and_run import parse_log
-from farm.dialect.profile import parse_profile
+from farm.dumps.profile import parse_profile
+from farm.logs.load_and_run import parse_log
 
 from .conftest import BUNDLED, WALL_S, Wheel, close, golden, inputs_of, interpreters
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from farm.dialect.load_and_run import diagnose
 from farm.errors import RequestError
+from farm.logs.load_and_run import diagnose
 from farm.model.device import Facts, Gpu, RuntimeKind
 from farm.options import applicable, argv, check, option, split_rounds, stages
 from farm.options.parse import parse_with_notes
@@ -264,9 +264,9 @@ ELSEWHERE = (
     # program
     ("everything is printed on standard error", "e2e/test_native.py::test_recorded_runs_give_their_numbers_or_their_cause"),
     ("flags are compiled out of some builds", "e2e/test_native.py::test_what_a_build_has_not_fails_its_own_cells_and_is_refused_at_once_when_it_is_known"),
-    ("every constraint is an exception with a backtrace", "unit/dialect/test_causes.py::test_every_failed_transcript_has_its_cause"),
-    ("--iter 1 prints a deviation of -nan", "unit/dialect/test_load_and_run.py::test_one_iteration_without_a_deviation_is_complete"),
-    ("threads print without tags", "unit/dialect/test_load_and_run.py::test_runs_in_several_threads_are_counted_and_never_taken_for_one"),
+    ("every constraint is an exception with a backtrace", "unit/causes/test_causes.py::test_every_failed_transcript_has_its_cause"),
+    ("--iter 1 prints a deviation of -nan", "unit/logs/test_load_and_run.py::test_one_iteration_without_a_deviation_is_complete"),
+    ("threads print without tags", "unit/logs/test_load_and_run.py::test_runs_in_several_threads_are_counted_and_never_taken_for_one"),
     ("an option is silently ignored, with exit code 0", "e2e/test_native.py::test_exit_code_0_without_the_promised_file_is_a_failure"),
     # options
     ("a policy file is written anew by every run", "e2e/test_wheel.py::test_a_fast_run_search_is_done_once_and_then_comes_from_the_cache"),
@@ -276,19 +276,19 @@ ELSEWHERE = (
     ("Lite forgets the inputs' names", "wheel/test_files.py::test_a_transformed_model_is_dumped_with_its_names_and_computes_the_same"),
     ("Lite always copies outputs", "wheel/test_files.py::test_the_value_of_an_output_is_only_copied_when_asked_for"),
     ("the log doubles core ids", "wheel/test_run.py::test_threads_are_on_the_cores_asked_for"),
-    ("a batch size overrides the data", "unit/test_plan.py::test_what_ignores_the_input_of_a_model_is_said"),
-    ("--input in a variant would be ignored", "unit/test_plan.py::test_input_in_a_variant_is_refused_since_it_belongs_to_a_model"),
+    ("a batch size overrides the data", "unit/plan/test_matrix.py::test_what_ignores_the_input_of_a_model_is_said"),
+    ("--input in a variant would be ignored", "unit/plan/test_matrix.py::test_input_in_a_variant_is_refused_since_it_belongs_to_a_model"),
     # input
-    ("text without a dot is int32", "unit/test_inputs_pipeline.py::test_text_that_would_be_of_another_type_or_rank_is_sent_as_a_file"),
-    ("a text gets one dimension more", "unit/test_inputs_pipeline.py::test_text_that_would_be_of_another_type_or_rank_is_sent_as_a_file"),
+    ("text without a dot is int32", "unit/plan/test_inputs.py::test_text_that_would_be_of_another_type_or_rank_is_sent_as_a_file"),
+    ("a text gets one dimension more", "unit/plan/test_inputs.py::test_text_that_would_be_of_another_type_or_rank_is_sent_as_a_file"),
     ("a shape has no data", "unit/options/test_input_spec.py::test_a_shape_has_no_data_and_says_so"),
-    ("the documented JSON is none", "unit/dialect/test_inputs.py::test_the_example_of_the_documentation_lacks_a_brace_and_is_read"),
-    ("other JSON aborts", "unit/dialect/test_inputs.py::test_json_that_cannot_be_an_input_is_refused"),
-    ("Fortran order is read as C, f8 and i8 abort", "unit/dialect/test_inputs.py::test_what_the_program_would_misread_is_converted_with_a_note"),
-    ("a usual PPM header is misread", "unit/dialect/test_inputs.py::test_an_image_gets_the_header_that_the_program_reads"),
-    ("wrong names abort, Lite reinterprets wrong types", "unit/test_inputs_pipeline.py::test_data_that_no_input_takes_is_refused_with_what_the_model_has"),
-    ("inputs left out are zeros", "unit/test_inputs_pipeline.py::test_inputs_that_are_left_out_are_named"),
-    ("a missing .npy is not named", "unit/test_inputs_pipeline.py::test_a_file_that_is_gone_when_the_model_is_known_is_an_error_of_the_request"),
+    ("the documented JSON is none", "unit/plan/test_input_content.py::test_the_example_of_the_documentation_lacks_a_brace_and_is_read"),
+    ("other JSON aborts", "unit/plan/test_input_content.py::test_json_that_cannot_be_an_input_is_refused"),
+    ("Fortran order is read as C, f8 and i8 abort", "unit/plan/test_input_content.py::test_what_the_program_would_misread_is_converted_with_a_note"),
+    ("a usual PPM header is misread", "unit/plan/test_input_content.py::test_an_image_gets_the_header_that_the_program_reads"),
+    ("wrong names abort, Lite reinterprets wrong types", "unit/plan/test_inputs.py::test_data_that_no_input_takes_is_refused_with_what_the_model_has"),
+    ("inputs left out are zeros", "unit/plan/test_inputs.py::test_inputs_that_are_left_out_are_named"),
+    ("a missing .npy is not named", "unit/plan/test_inputs.py::test_a_file_that_is_gone_when_the_model_is_known_is_an_error_of_the_request"),
     # wheel
     ("the library kills its process", "e2e/test_lab.py::test_a_crash_is_a_failed_cell_with_its_log_kept"),
     ("algorithm choices live as long as the process", "unit/options/test_rounds.py::test_every_observer_gets_a_round_of_its_own"),
@@ -300,7 +300,7 @@ ELSEWHERE = (
     ("a round may never end", "agent/test_limits.py::test_a_round_that_is_longer_than_its_limit_is_ended"),
     ("--wait-gdb may never end", "e2e/test_native.py::test_a_run_that_never_ends_is_ended_with_its_reason"),
     ("RUNTIME_OVERRIDE_LOG_LEVEL hides all times", "agent/test_jobs.py::test_the_environment_is_clean_and_stdin_is_empty"),
-    ("a log without times ends with exit code 0", "unit/dialect/test_load_and_run.py::test_a_log_without_times_gives_none"),
+    ("a log without times ends with exit code 0", "unit/logs/test_load_and_run.py::test_a_log_without_times_gives_none"),
     # builds
     ("damaged bytes in a model go unnoticed", "agent/test_store.py::test_a_damaged_upload_is_refused_and_removed"),
     ("numbers of two builds differ", "e2e/test_native.py::test_what_a_build_has_not_fails_its_own_cells_and_is_refused_at_once_when_it_is_known"),

@@ -1,0 +1,51 @@
+"""What one row of the tables of `farm.causes.diagnose` says."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from farm.errors import Fault
+from farm.model.options import OptionSet
+
+
+@dataclass(frozen=True)
+class Row:
+    """A text that gives the cause away. `message` may use the pattern's named groups."""
+
+    cause: str
+    fault: Fault
+    pattern: re.Pattern[str]
+    message: str
+    hint: str | None = None
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a round ended, where the text does not matter."""
+
+    cause: str
+    fault: Fault
+    message: str
+    hint: str | None = None
+
+
+@dataclass(frozen=True)
+class Crash:
+    """A crash or hang of some options: all of `all_of`, and `at_least` of `any_of` where there are any."""
+
+    message: str
+    hint: str
+    exit_code: int | None = 139
+    why: str | None = None
+    all_of: tuple[str, ...] = ()
+    any_of: tuple[str, ...] = ()
+    at_least: int = 1
+
+    def applies(self, options: OptionSet) -> bool:
+        some = sum(name in options for name in self.any_of) >= self.at_least or not self.any_of
+        return some and all(name in options for name in self.all_of)
+
+
+def row(cause: str, fault: Fault, pattern: str, message: str, hint: str | None = None) -> Row:
+    return Row(cause, fault, re.compile(pattern, re.MULTILINE), message, hint)

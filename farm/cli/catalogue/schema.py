@@ -1,0 +1,33 @@
+"""`farm schema`: JSON Schemas for editors and scripts."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from farm.cli.terminal.console import show_json
+from farm.inventory import devices as inventory
+from farm.inventory import suite
+from farm.store.codec import results_schema
+
+SETTINGS: dict[str, Any] = {"epilog": "Examples:\n\n  farm schema inventory > inventory.schema.json"}
+
+
+class Document(StrEnum):
+    INVENTORY = "inventory"
+    SUITE = "suite"
+    RESULTS = "results"
+
+
+SCHEMAS = {
+    Document.INVENTORY: inventory.schema,
+    Document.SUITE: suite.schema,
+    Document.RESULTS: results_schema,
+}
+
+
+def command(document: Annotated[Document, typer.Argument(help="Which document.")]) -> None:
+    """Print the JSON Schema of an inventory, a suite or a results.json."""
+    show_json(SCHEMAS[document]())

@@ -1,0 +1,79 @@
+"""Every command of `farm`: one row each. To add one, write its module and a row here.
+
+A module has a function `command` and may have `SETTINGS` for typer (epilog with examples, context settings).
+It is imported when its command is called, not before: see farm.cli.lazy.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Command:
+    """`words` are what the user types after `farm`; `help` is the first line of the command's docstring."""
+
+    words: str
+    module: str
+    help: str
+
+    @property
+    def group(self) -> str:
+        return self.words.rpartition(" ")[0]
+
+    @property
+    def name(self) -> str:
+        return self.words.rpartition(" ")[2]
+
+
+GROUPS = {
+    "devices": "List devices, check that they can be used, and trust their host keys.",
+    "runs": "List and show runs.",
+    "runtime": "Install and list the wheel runtime.",
+    "options": "Search and explain load_and_run's options.",
+}
+"""Commands that have commands below them, and what they are for."""
+
+COMMANDS = (
+    Command("bench", "farm.cli.bench.bench", "Run models on devices and write a report."),
+    Command(
+        "plan",
+        "farm.cli.bench.plan",
+        "Show the matrix, what is skipped and why, and what would be pushed. Touches no device.",
+    ),
+    Command("devices list", "farm.cli.devices.list", "List the devices of the inventory. Touches none."),
+    Command(
+        "devices check",
+        "farm.cli.devices.check",
+        "Connect, start the agent, probe, and say who holds what. Takes no lease, runs no model.",
+    ),
+    Command(
+        "devices trust",
+        "farm.cli.devices.trust",
+        "Show the host key of a device and pin it in the inventory's known_hosts.",
+    ),
+    Command("runs list", "farm.cli.runs.list", "List runs, oldest first."),
+    Command("runs show", "farm.cli.runs.show", "Show one run's matrix, failures and files."),
+    Command(
+        "report",
+        "farm.cli.runs.report",
+        "Render a run's report from its results.json, and print where it is.",
+    ),
+    Command(
+        "runtime install",
+        "farm.cli.runtime.install",
+        "Get MegEngine's wheel from your package index and keep the libraries that farm needs.",
+    ),
+    Command("runtime list", "farm.cli.runtime.list", "List what is installed here."),
+    Command("options list", "farm.cli.catalogue.list", "List the options, all or those that match."),
+    Command(
+        "options show",
+        "farm.cli.catalogue.show",
+        "Everything farm knows of one option: flag, type, what it reads and writes, limits, traps.",
+    ),
+    Command(
+        "schema",
+        "farm.cli.catalogue.schema",
+        "Print the JSON Schema of an inventory, a suite or a results.json.",
+    ),
+)

@@ -1,0 +1,46 @@
+"""`farm report`: write a run's HTML again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from farm.cli import arguments as args
+from farm.cli.terminal.console import out, plain
+from farm.errors import RunError
+from farm.files import write_atomic
+from farm.report.compose import compose
+from farm.report.render import render
+from farm.store.runs import find_run
+
+SETTINGS: dict[str, Any] = {
+    "epilog": "Examples:\n\n  farm report latest\n\n  farm report 20261123-101500-ab12 --output release.html"
+}
+
+
+def command(
+    run: args.Run,
+    runs_dir: args.RunsDir = Path("runs"),
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="Where to write. Default: report.html of the run.", metavar="FILE"
+        ),
+    ] = None,
+) -> None:
+    """Render a run's report from its results.json, and print where it is."""
+    directory = find_run(runs_dir, run)
+    html = render(compose(directory.results()))
+    if output is None:
+        path = directory.write_report(html)
+    else:
+        try:
+            write_atomic(output, html.encode())
+        except OSError as error:
+            raise RunError(
+                f"cannot write {output}: {error.strerror}", hint="choose another --output"
+            ) from error
+        path = output
+    out.print(plain(str(path)))

@@ -1,0 +1,39 @@
+"""`farm runs show`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from farm.cli import arguments as args
+from farm.cli.terminal.console import out, plain, show_json
+from farm.cli.terminal.tables import results_table
+from farm.store.codec import results_to_dict
+from farm.store.runs import find_run
+
+SETTINGS: dict[str, Any] = {
+    "epilog": "Examples:\n\n  farm runs show latest\n\n  farm runs show 20261123-101500-ab12 --json"
+}
+
+
+def command(run: args.Run, runs_dir: args.RunsDir = Path("runs"), json: args.Json = False) -> None:
+    """Show one run's matrix, failures and files."""
+    directory = find_run(runs_dir, run)
+    results = directory.results()
+    if json:
+        show_json(results_to_dict(results))
+        return
+    out.print(
+        plain(f"{results.run_id}: {results.status}, {results.started_at} to {results.ended_at or '...'}")
+    )
+    out.print(results_table(results))
+    for cell in results.cells:
+        if cell.error or cell.reason:
+            out.print(
+                plain(
+                    f"{cell.device}/{cell.model}/{cell.variant}: {cell.status}: {cell.error or cell.reason}"
+                )
+            )
+            if cell.hint:
+                out.print(plain(f"  try: {cell.hint}"))
+    out.print(plain(f"files: {directory.path}"))

@@ -1,0 +1,100 @@
+"""Progress of every device while a bench runs: a live table on a terminal, plain lines in a log."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from farm.cli.terminal.console import clean, err, plain
+from farm.model.matrix import Plan
+from farm.run.events import Event, Kind
+
+BAR_CELLS = 12
+REFRESH_PER_S = 4
+LINE_EVERY_S = 10.0
+
+
+@dataclass
+class _Row:
+    text: str = "waiting"
+    style: str = ""
+    done: int = 0
+    total: int | None = None
+    failures: int = 0
+    told_at: float = float("-inf")
+
+
+class Display:
+    """`with Display(plan) as display` and feed it events."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._rows = {device.name: _Row() for device in plan.devices}
+        self._began = time.monotonic()
+        self._live = Live(
+            get_renderable=self._table, console=err, refresh_per_second=REFRESH_PER_S, transient=True
+        )
+
+    def __enter__(self) -> Self:
+        if err.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if err.is_terminal:
+            self._live.stop()
+
+    def on_event(self, event: Event) -> None:
+        """Take in one event of the pipeline."""
+        row = self._rows[event.device]
+        if event.kind is Kind.NOTE:
+            err.print(plain(f"{event.device}: {event.text}", "yellow"))
+            return
+        row.text = event.text
+        row.style = {Kind.FAILED: "red", Kind.FINISHED: "green"}.get(event.kind, "")
+        if event.kind in (Kind.ROUND, Kind.FINISHED, Kind.TRANSFER):
+            row.done, row.total = event.done, event.total
+        if not err.is_terminal:
+            self._line(event, row)
+
+    def _line(self, event: Event, row: _Row) -> None:
+        """In a log: every change of stage, but rounds and transfers only now and then."""
+        now = time.monotonic()
+        if event.kind in (Kind.ROUND, Kind.TRANSFER) and now - row.told_at < LINE_EVERY_S:
+            return
+        row.told_at = now
+        err.print(plain(f"{event.device}: {event.text}{_fraction(event)}"))
+
+    def _table(self) -> Table:
+        table = Table(box=None, padding=(0, 1), expand=False)
+        table.add_column(f"{time.monotonic() - self._began:4.0f} s", no_wrap=True, max_width=20)
+        table.add_column("")
+        table.add_column("rounds", justify="right")
+        table.add_column("now", overflow="ellipsis", no_wrap=True)
+        for name, row in self._rows.items():
+            share = row.done / row.total if row.total else 0.0
+            filled = round(share * BAR_CELLS)
+            bar = Text("━" * filled, "green").append("━" * (BAR_CELLS - filled), "dim")
+            count = f"{row.done}/{row.total}" if row.total and row.text != "pushing" else ""
+            text = (
+                f"pushing {row.done / 1e6:.0f}/{(row.total or 0) / 1e6:.0f} MB"
+                if row.text == "pushing"
+                else row.text
+            )
+            table.add_row(clean(name), bar, count, plain(text, row.style))
+        return table
+
+
+def _fraction(event: Event) -> str:
+    if event.total is None or event.kind not in (Kind.ROUND, Kind.TRANSFER):
+        return ""
+    if event.kind is Kind.TRANSFER:
+        return f" {event.done / 1e6:.1f} of {event.total / 1e6:.1f} MB"
+    return f" (round {event.done + 1} of {event.total})"

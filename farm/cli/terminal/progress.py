@@ -1,0 +1,45 @@
+"""A progress bar for one long piece of work on the controller."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from farm.cli.terminal.console import err, say
+
+
+class Bar:
+    """Shows `update(label, done_bytes, total_bytes)`; plain lines where there is no terminal."""
+
+    def __init__(self) -> None:
+        self._progress = Progress(
+            TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn(),
+            console=err, transient=True,
+        )  # fmt: skip
+        self._task: TaskID | None = None
+        self._label: str | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._task is not None:  # rich ends with an empty line even where it showed nothing
+            self._progress.stop()
+
+    def update(self, label: str, done_bytes: int, total_bytes: int | None) -> None:
+        if not err.is_terminal:
+            if label != self._label:
+                say(f"{label} ...")
+                self._label = label
+            return
+        if self._task is None or label != self._label:
+            self._progress.start()
+            if self._task is not None:
+                self._progress.remove_task(self._task)
+            self._task = self._progress.add_task(label, total=total_bytes)
+            self._label = label
+        self._progress.update(self._task, completed=done_bytes, total=total_bytes)

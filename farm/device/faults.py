@@ -1,0 +1,82 @@
+"""What the agent's error codes mean to a user: one row per code of docs/agent-protocol.md."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NoReturn
+
+from farm.device.wire import Reply
+from farm.errors import DeviceError, Fault, Stage
+from farm.visible import visible
+
+
+@dataclass(frozen=True)
+class AgentError:
+    """`message` has `{0}`, `{1}` ... for the fields of the reply."""
+
+    stage: Stage
+    fault: Fault
+    message: str
+    hint: str | None = None
+
+
+AGAIN = "run the bench again"
+OTHER_FOLDER = "set workdir: to a folder that the user may write, absolute or beginning with ~/"
+MORE_ROOM = "free some room there, or set workdir: to another disk"
+MORE_TOOLS = "install it: busybox and toybox have all that is needed"
+LEASE_WAIT = "wait for it with --wait SECONDS, or choose other devices"
+LEASE_AGAIN = "the device was away too long or someone else took it: run the bench again"
+LOOK = "look at its processes on the device, or restart the device"
+
+AGENT_ERRORS = {
+    "no-home": AgentError(Stage.CONNECT, Fault.DEVICE, "{0}", OTHER_FOLDER),
+    "no-tool": AgentError(Stage.CONNECT, Fault.DEVICE, "the device has no `{0}`", MORE_TOOLS),
+    "unwritable": AgentError(Stage.DEPLOY, Fault.DEVICE, "{0}", OTHER_FOLDER),
+    "disk-full": AgentError(Stage.DEPLOY, Fault.DEVICE, "the device's disk is full: {0}", MORE_ROOM),
+    "io": AgentError(Stage.DEPLOY, Fault.DEVICE, "{0}", "look at the device's disk"),
+    "held": AgentError(Stage.LEASE, Fault.USER, "held by {0}, last seen {1} s ago", LEASE_WAIT),
+    "stale": AgentError(Stage.LEASE, Fault.DEVICE, "{0}", LEASE_AGAIN),
+    "stuck": AgentError(Stage.LEASE, Fault.DEVICE, "processes do not die: {0}", LOOK),
+    "digest-mismatch": AgentError(Stage.DEPLOY, Fault.NETWORK, "a file arrived damaged: {0}", AGAIN),
+    "short": AgentError(Stage.DEPLOY, Fault.NETWORK, "the upload is not complete: {0}", AGAIN),
+    "offset": AgentError(Stage.DEPLOY, Fault.NETWORK, "the upload moved meanwhile: {0}", AGAIN),
+    "missing": AgentError(Stage.DEPLOY, Fault.DEVICE, "not on the device (any more): {0}", AGAIN),
+    "exists": AgentError(Stage.EXECUTE, Fault.FARM, "job {0} exists already"),
+    "unknown": AgentError(Stage.EXECUTE, Fault.DEVICE, "job {0} is gone from the device", AGAIN),
+    "running": AgentError(Stage.EXECUTE, Fault.FARM, "job {0} still runs"),
+    "busy": AgentError(Stage.EXECUTE, Fault.FARM, "{0}"),
+    "usage": AgentError(Stage.EXECUTE, Fault.FARM, "the agent did not understand: {0}"),
+}
+
+UNKNOWN_ERROR = AgentError(Stage.EXECUTE, Fault.FARM, "the agent refused: {0}")
+
+
+def refuse(reply: Reply, *said: str) -> NoReturn:
+    """Raise what an `err` reply means. `said` stands for fields that the reply lacks."""
+    error = AGENT_ERRORS.get(reply.code, UNKNOWN_ERROR)
+    fields = [visible(field) for field in (*reply.fields, *said)]
+    raise DeviceError(
+        error.message.format(*fields, "?", "?", "?"),
+        stage=error.stage,
+        fault=error.fault,
+        cause=reply.code or "protocol",
+        hint=error.hint,
+    )
+
+
+def broken(message: str) -> DeviceError:
+    """The device does not speak the protocol."""
+    return DeviceError(
+        visible(message),
+        stage=Stage.CONNECT,
+        fault=Fault.DEVICE,
+        cause="protocol",
+        hint="look at the login shell's rc files on the device, then `farm devices check NAME`",
+    )
+
+
+def lost(message: str) -> DeviceError:
+    """The line is gone; another connection may find all as it was."""
+    return DeviceError(
+        message, stage=Stage.CONNECT, fault=Fault.NETWORK, cause="connection-lost", transient=True
+    )

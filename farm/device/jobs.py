@@ -1,0 +1,124 @@
+"""Run one program on a device under the agent's supervision, and see it through."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from farm.device.agent import Agent
+from farm.device.session import Session
+from farm.errors import DeviceError
+
+FIRST_POLL_S = 0.05
+LAST_POLL_S = 0.5
+SILENCE_S = 600
+SMALL_OUTPUT_BYTES = 1 << 20
+LAST_WORDS_CHARS = 300
+
+
+@dataclass(frozen=True)
+class JobSpec:
+    """A program to run: absolute argv, limits in seconds, extra environment, `folders` to make and
+    `copies` (name, digest) to put into its output folder first, and a name that is unique on the device.
+    """
+
+    name: str
+    argv: tuple[str, ...]
+    wall_s: int
+    silence_s: int = SILENCE_S
+    environment: tuple[tuple[str, str], ...] = ()
+    folders: tuple[str, ...] = ()
+    copies: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a job ended. `why` is `-` or the limit that ended it, in the agent's words."""
+
+    exit_code: int
+    why: str
+
+
+@dataclass(frozen=True)
+class SmallOutcome:
+    """A short job with its output in memory (at most 1 MiB of each stream)."""
+
+    exit_code: int
+    why: str
+    stdout: bytes
+    stderr: bytes
+
+    @property
+    def last_words(self) -> str:
+        """The end of what it said, for an error message."""
+        text = (self.stderr.strip() or self.stdout.strip()).decode("utf-8", "replace")
+        return text[-LAST_WORDS_CHARS:] or f"exit code {self.exit_code} ({self.why})"
+
+
+async def start_job(session: Session, spec: JobSpec) -> None:
+    """Start, or find it started already when the first reply was lost with the connection."""
+    tries = 0
+
+    async def start(agent: Agent) -> None:
+        nonlocal tries
+        tries += 1
+        try:
+            await agent.start_job(
+                session.epoch,
+                spec.name,
+                spec.argv,
+                wall_s=spec.wall_s,
+                silence_s=spec.silence_s,
+                environment=dict(spec.environment),
+                folders=spec.folders,
+                copies=spec.copies,
+            )
+        except DeviceError as error:
+            if error.cause != "exists" or tries == 1:
+                raise
+
+    await session.call(start)
+
+
+async def wait_for_job(session: Session, name: str) -> Ended:
+    """Until it has ended. Asks seldom, so that the asking does not disturb what is measured."""
+    pause_s = FIRST_POLL_S
+    while True:
+        state = await session.call(lambda agent: agent.poll(name))
+        if state.exit_code is not None:
+            return Ended(state.exit_code, state.why)
+        await asyncio.sleep(pause_s)
+        pause_s = min(pause_s * 1.5, LAST_POLL_S)
+
+
+async def read_whole(read: Callable[[int], Awaitable[bytes]], limit_bytes: int) -> bytes:
+    """Read from offset 0 until nothing more comes or `limit_bytes` is reached."""
+    data = b""
+    while len(data) < limit_bytes:
+        block = await read(len(data))
+        if not block:
+            break
+        data += block
+    return data[:limit_bytes]
+
+
+async def run_small(session: Session, spec: JobSpec) -> SmallOutcome:
+    """Run a short helper to its end and forget its spool folder.
+
+    When it cannot be seen to its end, the session's release kills it.
+    """
+    await start_job(session, spec)
+    ended = await wait_for_job(session, spec.name)
+
+    async def stream(name: str) -> bytes:
+        return await read_whole(
+            lambda offset: session.call(
+                lambda agent: agent.read(spec.name, name, offset, SMALL_OUTPUT_BYTES)
+            ),
+            SMALL_OUTPUT_BYTES,
+        )
+
+    outcome = SmallOutcome(ended.exit_code, ended.why, await stream("stdout"), await stream("stderr"))
+    await session.call(lambda agent: agent.drop(spec.name))
+    return outcome

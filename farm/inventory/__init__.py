@@ -1,0 +1,1 @@
+"""Door of `inventory/`: the YAML files that people write, inventories and suites, as nouns."""

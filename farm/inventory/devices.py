@@ -1,0 +1,368 @@
+"""Door of `inventory/`: YAML files in, `farm.model.device.Inventory` out.
+
+The keys are described in docs/inventory.md, which docs/schema/inventory.schema.json repeats for editors.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+from platformdirs import user_config_path
+from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema, field_validator, model_validator
+
+from farm.errors import RequestError
+from farm.inventory.entry import NAME, NAME_RULE, Entry, Text, Texts
+from farm.inventory.yaml_source import Document, Mistake, read, refuse
+from farm.model.device import LOCAL, Address, Device, Inventory, Runtime, RuntimeKind
+from farm.suggest import nearest
+
+KNOWN_HOSTS = "known_hosts"
+SUITE_KEYS = frozenset({"models", "variants", "sweep"})
+"""A file with one of these is a suite, though it may have `devices`, too (there: a selector)."""
+
+RESERVED = frozenset({"all"})
+"""Names that selectors give another meaning."""
+
+MAX_CORE_ID = 4095
+_CORES = re.compile(r"(\d{1,4})(?:-(\d{1,4}))?")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_HOST = re.compile(r"[^\s@/,-][^\s@/,]{0,254}")
+_HOST_AND_PORT = re.compile(r"[^:\s]+:\d+")
+_USER = re.compile(r"[^\s@:,-][^\s@:,]*")
+_JUMP = re.compile(r"[^\s-]\S*")
+_PATTERN = re.compile(r"[*?\[]")
+
+
+# --------------------------------------------------------------------------- the shape of a file
+
+
+def _core_ids(value: object) -> object:
+    """`4-7`, `0-3,6` or a list of such as core ids in the order given."""
+    parts = value if isinstance(value, list) else [value]
+    ids: list[int] = []
+    for part in ",".join(str(part) for part in parts).split(","):
+        found = _CORES.fullmatch(part.strip())
+        if not found:
+            raise ValueError(f'"{part.strip()}" is not a core id or a range such as 4-7')
+        first, last = int(found[1]), int(found[2] or found[1])
+        if first > last:
+            raise ValueError(f'"{part.strip()}" runs backwards')
+        if last > MAX_CORE_ID:
+            raise ValueError(f"core {last} is above {MAX_CORE_ID}, the highest core id")
+        ids += range(first, last + 1)
+    if len(set(ids)) < len(ids):
+        raise ValueError("names a core twice")
+    return tuple(ids)
+
+
+CoreIds = Annotated[
+    tuple[int, ...],
+    BeforeValidator(_core_ids),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": ["string", "integer"]},
+                {"type": "array", "items": {"type": ["string", "integer"]}, "minItems": 1},
+            ]
+        }
+    ),
+]
+
+
+class RuntimeEntry(Entry):
+    """How the device runs models: a program of its platform, or MegEngine's wheel."""
+
+    kind: RuntimeKind = Field(description="native: a load_and_run program; wheel: MegEngine's")
+    program: str | None = Field(None, description="native: the program, a path beside this file")
+    libraries: Texts = Field((), description="native: shared libraries pushed with it; globs are expanded")
+    on_device: bool = Field(False, description="native: program is a path (or name in PATH) on the device")
+    python: str | None = Field(None, description="wheel: the interpreter on the device; default: the first")
+
+    @model_validator(mode="after")
+    def _fits_its_kind(self) -> RuntimeEntry:
+        if self.kind == RuntimeKind.WHEEL:
+            for key in ("program", "libraries", "on_device"):
+                if getattr(self, key):
+                    raise ValueError(f"{key} goes with kind: native, not wheel")
+        elif not self.program:
+            raise ValueError("kind: native needs program, the path of a load_and_run")
+        elif self.python:
+            raise ValueError("python goes with kind: wheel, not native")
+        elif self.on_device and self.libraries:
+            raise ValueError(
+                "libraries cannot be pushed with on_device; name their folder in env.LD_LIBRARY_PATH"
+            )
+        return self
+
+
+class Settings(Entry):
+    """What defaults, a group and a device may say."""
+
+    user: str | None = Field(None, description="login name; default: as in ~/.ssh/config")
+    port: int | None = Field(None, ge=1, le=65535)
+    identity: Texts = Field((), description="private key files, beside this file or below ~")
+    proxy_jump: str | None = Field(None, description="hosts to go through, as in ssh -J")
+    workdir: str | None = Field(None, description="the farm's folder on the device; default ~/.cache/farm")
+    runtime: RuntimeEntry | None = Field(None, description="replaces, as a whole, what comes before")
+    tags: Texts = Field((), description="for selectors: tag:cuda")
+    cores: dict[str, CoreIds] = Field({}, description="names for sets of cores, e.g. big: 4-7")
+    attributes: dict[str, Text] = Field({}, description="for selectors: site=lab2")
+    soc: Text | None = Field(None, description="the same as attributes.soc")
+    env: dict[str, Text] = Field({}, description="environment variables of every round")
+
+    @property
+    def all_attributes(self) -> dict[str, str]:
+        return self.attributes | ({"soc": self.soc} if self.soc else {})
+
+    @field_validator("user", "proxy_jump", "workdir")
+    @classmethod
+    def _is_usable(cls, value: str | None, info: ValidationInfo) -> str | None:
+        rule, wanted = _RULES[str(info.field_name)]
+        if value is not None and not rule.fullmatch(value):
+            raise ValueError(f'"{value}" is not {wanted}')
+        return value
+
+    @field_validator("tags")
+    @classmethod
+    def _are_names(cls, values: tuple[str, ...]) -> tuple[str, ...]:
+        for value in values:
+            if not NAME.fullmatch(value):
+                raise ValueError(f'"{value}" is not a name: {NAME_RULE}')
+        return values
+
+    @field_validator("cores", "attributes", "env")
+    @classmethod
+    def _have_names(cls, values: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        rule, wanted = (_VARIABLE, "a variable's name") if info.field_name == "env" else (NAME, "a name")
+        for key in values:
+            if not rule.fullmatch(key):
+                raise ValueError(f'"{key}" is not {wanted}')
+        return values
+
+
+_RULES = {
+    "user": (_USER, "a login name"),
+    "proxy_jump": (_JUMP, "a host to jump through, such as gw.lab or me@gw.lab:22"),
+    "workdir": (re.compile(r"(/|~/)[^\n]*"), "an absolute path or one that starts with ~/"),
+}
+
+
+class GroupEntry(Settings):
+    """What the devices of a group have in common."""
+
+
+class DeviceEntry(Settings):
+    """One device."""
+
+    address: str | None = Field(
+        None, description=f"host, alias of ~/.ssh/config, or {LOCAL}; default: the name"
+    )
+    group: Texts = Field((), description="the groups, the later ones count more")
+    groups: Texts = Field((), description="the same as group")
+
+    @field_validator("address")
+    @classmethod
+    def _is_a_host(cls, value: str | None) -> str | None:
+        if value is None or (_HOST.fullmatch(value) and not _HOST_AND_PORT.fullmatch(value)):
+            return value
+        if "@" in value:
+            raise ValueError(f'"{value}": write the login name under user')
+        if _HOST_AND_PORT.fullmatch(value):
+            raise ValueError(f'"{value}": write the number under port')
+        raise ValueError(f'"{value}" is not a host')
+
+
+class InventoryFile(Entry):
+    """An inventory of devices to benchmark on."""
+
+    defaults: Settings | None = Field(None, description="for all devices of this file")
+    groups: dict[str, GroupEntry | None] = Field({}, description="settings that devices share, by name")
+    devices: dict[str, DeviceEntry | None] = Field(description="by name, in the order of the results")
+
+
+def schema() -> dict[str, Any]:
+    """JSON Schema of an inventory file, for editors."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "farm inventory",
+        **InventoryFile.model_json_schema(),
+    }
+
+
+# --------------------------------------------------------------------------- loading
+
+
+def find_default(cwd: Path) -> Path | None:
+    """The inventory that is meant when none is named: `inventory.yaml` or `inventory/` in `cwd`."""
+    for path in (cwd / "inventory.yaml", cwd / "inventory"):
+        if path.exists():
+            return path
+    return None
+
+
+def load(path: Path | None, *, check_files: bool = False) -> Inventory:
+    """The inventory in a file, or in all inventory files of a folder; None is this machine alone.
+
+    `check_files` also looks whether the files that devices name are there (`require_files`).
+    Raises RequestError with file and line, for all mistakes of a file (or folder) at once.
+    """
+    if path is None:
+        device = Device(LOCAL, Address(LOCAL), Runtime(RuntimeKind.WHEEL))
+        return Inventory((device,), None, user_config_path("farm") / KNOWN_HOSTS)
+    documents = _documents(path)
+    devices = [device for document in documents for device in _devices(document)]
+    mistakes = [mistake for document in documents for mistake in document.mistakes]
+    refuse([*mistakes, *_same_names(devices)])
+    if check_files:
+        require_files(devices)
+    folder = path if path.is_dir() else path.parent
+    return Inventory(tuple(devices), path, folder / KNOWN_HOSTS)
+
+
+def require_files(devices: Iterable[Device]) -> None:
+    """Raise RequestError, with file and line, when a file that one of `devices` names is not there."""
+    mistakes = []
+    for device in devices:
+        runtime = device.runtime
+        wanted = [("identity", path) for path in device.address.identity]
+        if runtime.program and not runtime.on_device:
+            wanted += [("runtime.program", Path(runtime.program))]
+            wanted += [("runtime.libraries", Path(library)) for library in runtime.libraries]
+        for key, path in wanted:
+            if path.is_file():
+                continue
+            problem = "nothing matches" if _PATTERN.search(path.name) else "no such file:"
+            text = f"device {device.name}, {key}: {problem} {path}"
+            mistakes.append(Mistake(device.source or device.name, text))
+    refuse(mistakes)
+
+
+def _documents(path: Path) -> list[Document]:
+    if not path.is_dir():
+        document = read(path)
+        if SUITE_KEYS & document.data.keys():
+            raise RequestError("this is a suite, not an inventory", source=str(path), hint=f"--suite {path}")
+        return [document]
+    files = sorted(file for file in path.iterdir() if file.suffix in {".yaml", ".yml"} and file.is_file())
+    documents = [read(file) for file in files]
+    found = [each for each in documents if "devices" in each.data and not SUITE_KEYS & each.data.keys()]
+    if not found:
+        raise RequestError(
+            "no inventory here: no YAML file has the key devices", source=str(path), hint="docs/inventory.md"
+        )
+    return found
+
+
+def _devices(document: Document) -> list[Device]:
+    """The devices of one file. Mistakes are noted in `document`; what has one is left out."""
+    data = document.data
+    for key in data.keys() - InventoryFile.model_fields.keys():
+        document.blame((key,), f"unknown key{nearest(key, InventoryFile.model_fields)}")
+    defaults = document.check(Settings, ("defaults",), data.get("defaults"))
+    groups = {
+        name: document.check(GroupEntry, ("groups", name), entry)
+        for name, entry in _named(document, "groups").items()
+    }
+    if not data.get("devices"):
+        document.blame(("devices",), "there is none: name at least one device")
+    devices = []
+    for name, raw in _named(document, "devices").items():
+        _blame_unknown_groups(document, name, raw, groups)
+        entry = document.check(DeviceEntry, ("devices", name), raw)
+        if entry is None:
+            continue
+        members = tuple(dict.fromkeys((*entry.group, *entry.groups)))
+        layers = [layer for layer in (defaults, *(groups.get(member) for member in members), entry) if layer]
+        devices.append(_device(document, name, entry, members, layers))
+    return devices
+
+
+def _named(document: Document, key: str) -> dict[str, Any]:
+    """The entries under a top-level key, without those whose name cannot be one."""
+    kept = {name: entry for name, entry in document.mapping(key).items() if document.check_name((key, name))}
+    for name in kept.keys() & RESERVED:
+        document.blame((key, name), f"{name} is no name for it: selectors use the word")
+    return kept
+
+
+def _blame_unknown_groups(document: Document, name: str, raw: object, groups: Iterable[str]) -> None:
+    """Looked for in the raw entry, so that other mistakes of the device do not hide this one."""
+    known = set(groups)
+    for key in ("group", "groups"):
+        value = raw.get(key) if isinstance(raw, dict) else None
+        for member in value if isinstance(value, list) else [value]:
+            if isinstance(member, str) and member not in known:
+                document.blame(("devices", name, key), f'no group "{member}"{nearest(member, known)}')
+
+
+def _device(
+    document: Document, name: str, entry: DeviceEntry, groups: tuple[str, ...], layers: list[Settings]
+) -> Device:
+    """`layers` in rising order of weight: defaults, groups, device."""
+
+    def last(key: str) -> Any:
+        return next((value for layer in reversed(layers) if (value := getattr(layer, key))), None)
+
+    def union(key: str) -> tuple[tuple[str, Any], ...]:
+        return tuple({name: value for layer in layers for name, value in getattr(layer, key).items()}.items())
+
+    address = Address(
+        host=entry.address or name,
+        port=last("port"),
+        user=last("user"),
+        identity=tuple(document.beside(path) for path in last("identity") or ()),
+        proxy_jump=last("proxy_jump"),
+    )
+    device = Device(
+        name=name,
+        address=address,
+        runtime=_runtime(document, last("runtime")),
+        tags=tuple(dict.fromkeys(tag for layer in layers for tag in layer.tags)),
+        groups=groups,
+        cores=union("cores"),
+        attributes=union("all_attributes"),
+        environment=union("env"),
+        source=document.source(("devices", name)),
+    )
+    workdir = last("workdir")
+    return replace(device, workdir=workdir) if workdir else device
+
+
+def _runtime(document: Document, entry: RuntimeEntry | None) -> Runtime:
+    if entry is None:
+        return Runtime(RuntimeKind.WHEEL)
+    program = entry.program
+    if program and not entry.on_device:
+        program = str(document.beside(program))
+    libraries = [library for pattern in entry.libraries for library in _expanded(document.beside(pattern))]
+    return Runtime(
+        kind=entry.kind,
+        program=program,
+        libraries=tuple(dict.fromkeys(libraries)),
+        on_device=entry.on_device,
+        python=entry.python,
+    )
+
+
+def _expanded(path: Path) -> list[str]:
+    """The files that a last component with wildcards means; the pattern itself when there are none."""
+    if not _PATTERN.search(path.name):
+        return [str(path)]
+    return sorted(str(file) for file in path.parent.glob(path.name) if file.is_file()) or [str(path)]
+
+
+def _same_names(devices: Iterable[Device]) -> list[Mistake]:
+    """Device names become folder names, on file systems that do not tell `A` from `a`, too."""
+    mistakes, first = [], dict[str, Device]()
+    for device in devices:
+        twin = first.setdefault(device.name.casefold(), device)
+        if twin is device:
+            continue
+        word = "is a device" if twin.name == device.name else f"differs only in case from {twin.name},"
+        text = f"device {device.name}: {word} already in {twin.source}"
+        mistakes.append(Mistake(str(device.source), text))
+    return mistakes

@@ -1,0 +1,311 @@
+"""Door of suites: a YAML file in, `farm.model.suite.Suite` out.
+
+The keys are described in docs/suites.md, which docs/schema/suite.schema.json repeats for editors.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+
+from farm import options as catalogue
+from farm.errors import RequestError
+from farm.inventory.conditions import all_apply, applies, parse, unwanted
+from farm.inventory.entry import TEXTS_SCHEMA, Entry, Texts, listed
+from farm.inventory.yaml_source import Document, Place, Scalar, read
+from farm.model.options import OptionSet, Variant
+from farm.model.suite import CellRule, Condition, Relation, Suite, SuiteModel, SuiteVariant
+from farm.options.input_spec import parse_input
+from farm.options.parse import parse_bare
+from farm.suggest import nearest
+
+__all__ = ["all_apply", "applies", "load", "schema", "unwanted"]
+
+BUNDLED = "bundled:"
+WHEN = "when"
+
+_T = TypeVar("_T")
+
+
+# --------------------------------------------------------------------------- the shape of a file
+
+
+def _file_or_bundled(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    return {"bundled": value.removeprefix(BUNDLED)} if value.startswith(BUNDLED) else {"file": value}
+
+
+def _parsed(texts: object) -> object:
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise ValueError("should be a condition or a list of conditions")
+    try:
+        return tuple(condition for text in texts for condition in parse(text))
+    except RequestError as error:
+        raise ValueError(error.message) from error
+
+
+Conditions = Annotated[
+    tuple[Condition, ...], BeforeValidator(_parsed), BeforeValidator(listed), WithJsonSchema(TEXTS_SCHEMA)
+]
+"""Conditions, from one text or a list of them; all must hold."""
+
+
+class WhenEntry(Entry):
+    """What is only for some devices."""
+
+    when: Conditions = Field((), description="only on devices for which all these conditions hold")
+
+
+class ModelEntry(WhenEntry):
+    """A model file, or a model that comes with farm."""
+
+    file: str | None = Field(None, description="a path beside this file")
+    bundled: str | None = Field(None, description="the name of a model that comes with farm")
+    input: str | None = Field(None, description="as for --input; paths are beside this file")
+
+    @model_validator(mode="after")
+    def _has_one_origin(self) -> ModelEntry:
+        if bool(self.file) == bool(self.bundled):
+            raise ValueError("needs either file, a path, or bundled, a name")
+        return self
+
+
+class RuleEntry(Entry):
+    """Which cells a rule means: those for which everything that it names holds."""
+
+    when: Conditions = Field((), description="conditions, e.g. arch == aarch64; all must hold")
+    device: Texts = Field((), description="globs; one must fit")
+    model: Texts = Field((), description="globs; one must fit")
+    variant: Texts = Field((), description="globs; one must fit")
+    reason: str | None = Field(None, description="what the report says of cells that are not run")
+
+    @model_validator(mode="after")
+    def _means_something(self) -> RuleEntry:
+        if not (self.when or self.device or self.model or self.variant):
+            raise ValueError("needs when, device, model or variant: as it stands it means every cell")
+        return self
+
+
+def _text_or(entry: type[Entry]) -> dict[str, Any]:
+    return {"anyOf": [{"type": "string"}, entry.model_json_schema()]}
+
+
+def _options_schema(*, with_when: bool) -> dict[str, Any]:
+    mapping = catalogue.schema()
+    if with_when:
+        mapping["properties"] = {WHEN: TEXTS_SCHEMA, **mapping["properties"]}
+    return {"anyOf": [{"type": "string"}, {"type": "null"}, mapping]}
+
+
+def _mapping_of(values: dict[str, Any]) -> WithJsonSchema:
+    return WithJsonSchema({"type": "object", "additionalProperties": values})
+
+
+_SWEPT = {"type": "array", "items": {"type": ["string", "number", "boolean"]}, "minItems": 1}
+_RULES = WithJsonSchema({"type": "array", "items": _text_or(RuleEntry)})
+
+
+class SuiteFile(Entry):
+    """What to run where: models x variants, under rules."""
+
+    devices: Texts = Field((), description="selector, as for --devices; default: all")
+    rounds: int | None = Field(None, ge=1, le=1000, description="timed rounds of each cell")
+    options: Annotated[Any, WithJsonSchema(_options_schema(with_when=False))] = Field(
+        None, description="load_and_run options under those of every variant"
+    )
+    models: Annotated[Any, _mapping_of(_text_or(ModelEntry))] = Field(
+        description="by name; a text is a path, or bundled:NAME"
+    )
+    variants: Annotated[Any, _mapping_of(_options_schema(with_when=True))] = Field(
+        None, description="load_and_run options by name of the variant: a command line or a mapping"
+    )
+    sweep: Annotated[Any, _mapping_of(_SWEPT)] = Field(
+        None, description="values of options; every variant is run with every combination"
+    )
+    include: Annotated[Any, _RULES] = Field(
+        None, description="when there are any: only cells that one of these means are run"
+    )
+    exclude: Annotated[Any, _RULES] = Field(None, description="cells that one of these means are not run")
+
+
+def schema() -> dict[str, Any]:
+    """JSON Schema of a suite file, for editors."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "farm suite",
+        **SuiteFile.model_json_schema(),
+    }
+
+
+# --------------------------------------------------------------------------- loading
+
+
+def load(path: Path) -> Suite:
+    """The suite in a file. Raises RequestError with file and line, for all mistakes at once."""
+    document = read(path)
+    entry = document.check(SuiteFile, (), document.data)
+    suite = Suite(
+        path=path,
+        models=_models(document),
+        variants=_variants(document),
+        options=_options_of(document, ("options",), document.data.get("options")),
+        devices=",".join(entry.devices) or None if entry else None,
+        rounds=entry.rounds if entry else None,
+        include=_rules(document, "include"),
+        exclude=_rules(document, "exclude"),
+    )
+    _check_names_in_rules(document, suite)
+    document.refuse()
+    return suite
+
+
+def _models(document: Document) -> tuple[SuiteModel, ...]:
+    models = []
+    for name, raw in document.mapping("models").items():
+        place: Place = ("models", name)
+        document.check_name(place)
+        entry = document.check(ModelEntry, place, _file_or_bundled(raw))
+        if entry is None:
+            continue
+        file = document.beside(entry.file) if entry.file else None
+        if file and not file.is_file():
+            document.blame((*place, "file"), f"no such file: {file}")
+        source = document.source(place)
+        given = None if entry.input is None else _input(document, (*place, "input"), entry.input)
+        models.append(SuiteModel(name, source, file, entry.bundled, given, entry.when))
+    if "models" in document.data and not document.data["models"]:
+        document.blame(("models",), "there is none: name at least one model")
+    return tuple(models)
+
+
+def _input(document: Document, place: Place, text: str) -> str:
+    """An `--input` with the paths of its files from the suite's folder on."""
+    pieces = []
+    for part in _said(document, place, parse_input, text) or ():
+        value = part.inline or ""
+        if part.path is not None:
+            file = document.beside(part.path)
+            if not file.is_file():
+                document.blame(place, f"no such file: {file}")
+            value = str(file)
+        pieces.append(value if part.tensor is None else f"{part.tensor}:{value}")
+    return ";".join(pieces)
+
+
+def _variants(document: Document) -> tuple[SuiteVariant, ...]:
+    """The variants, each with every combination of the sweep."""
+    axes = [_axis(document, option, values) for option, values in document.mapping("sweep").items()]
+    bases = [_variant(document, name, raw) for name, raw in document.mapping("variants").items()]
+    if axes and not bases:
+        bases = [SuiteVariant("", "", document.source(("sweep",)))]
+    found = []
+    for base in bases:
+        column = (Variant(base.name, base.options),)
+        place = ("variants", base.name) if base.name else ("sweep",)
+        swept = _said(document, place, catalogue.product, column, *axes) if axes else column
+        found += [
+            SuiteVariant(each.name, base.name or each.name, base.source, each.options, base.when)
+            for each in swept or ()
+        ]
+    return tuple(found)
+
+
+def _variant(document: Document, name: str, raw: object) -> SuiteVariant:
+    place: Place = ("variants", name)
+    when: tuple[Condition, ...] = ()
+    if isinstance(raw, dict) and WHEN in raw:
+        checked = document.check(WhenEntry, place, {WHEN: raw[WHEN]})
+        when = checked.when if checked else ()
+        raw = {key: value for key, value in raw.items() if key != WHEN}
+    _said(document, place, catalogue.variant_name, name)
+    return SuiteVariant(name, name, document.source(place), _options_of(document, place, raw), when)
+
+
+def _axis(document: Document, option: str, values: object) -> tuple[Variant, ...]:
+    place: Place = ("sweep", option)
+    if not isinstance(values, list) or not values or not all(isinstance(value, str) for value in values):
+        document.blame(place, "should be a list of values")
+        return ()
+    if any("," in value for value in values):
+        document.blame(place, "a value with a comma cannot be swept; write variants")
+        return ()
+    return _said(document, place, catalogue.sweep, f"{option}={','.join(values)}") or ()
+
+
+def _options_of(document: Document, place: Place, raw: object) -> OptionSet:
+    """A command line or a mapping as an option set; each wrong option is noted with its line."""
+    if raw is None:
+        return OptionSet()
+    if isinstance(raw, Scalar):
+        return _said(document, place, _command_line, raw) or OptionSet()
+    if not isinstance(raw, dict):
+        document.blame(place, "should be a command line or a mapping of options")
+        return OptionSet()
+    values = {name: _plain(value) for name, value in raw.items()}
+    each = [
+        _said(document, (*place, name), catalogue.from_mapping, {name: value})
+        for name, value in values.items()
+    ]
+    if None in each:
+        return OptionSet()
+    return _said(document, place, catalogue.from_mapping, values) or OptionSet()
+
+
+def _command_line(text: str) -> OptionSet:
+    try:
+        return parse_bare(shlex.split(text))[0]
+    except ValueError as error:
+        raise RequestError(str(error).replace("No closing", "no closing")) from None
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, list):
+        return [_plain(part) for part in value]
+    return value.value if isinstance(value, Scalar) else value
+
+
+def _rules(document: Document, key: str) -> tuple[CellRule, ...]:
+    rules = []
+    for index, raw in enumerate(document.listing(key)):
+        place: Place = (key, index)
+        entry = document.check(RuleEntry, place, {WHEN: raw} if isinstance(raw, str) else raw)
+        if entry is None:
+            continue
+        globs = [
+            Condition(f"{subject}:{','.join(values)}", subject, Relation.MATCHES, values)
+            for subject in ("device", "model", "variant")
+            if (values := getattr(entry, subject))
+        ]
+        rules.append(CellRule((*globs, *entry.when), document.source(place), entry.reason))
+    return tuple(rules)
+
+
+def _check_names_in_rules(document: Document, suite: Suite) -> None:
+    """A glob for a model or variant that fits none is a mistake: the rule would do nothing."""
+    known = {
+        "model": [model.name for model in suite.models],
+        "variant": [name for each in suite.variants for name in dict.fromkeys((each.name, each.base))],
+    }
+    for key in ("include", "exclude"):
+        for index, rule in enumerate(getattr(suite, key)):
+            for condition in rule.conditions:
+                names = known.get(condition.subject) or ["default"] * (condition.subject == "variant")
+                for glob in condition.values if names else ():
+                    if not any(fnmatchcase(name, glob) for name in names):
+                        text = f'no {condition.subject} fits "{glob}"{nearest(glob.strip("*?"), names)}'
+                        document.blame((key, index, condition.subject), text)
+
+
+def _said(document: Document, place: Place, read_value: Callable[..., _T], *arguments: Any) -> _T | None:
+    """What `read_value` makes of the arguments; None and a mistake at `place` when it refuses them."""
+    try:
+        return read_value(*arguments)
+    except RequestError as error:
+        document.blame(place, f"{error.message}; {error.hint}" if error.hint else error.message)
+        return None

@@ -1,0 +1,312 @@
+"""YAML files that people write: text in, checked entries out, every mistake with its file and line.
+
+Inventories and suites share this reader. The file is composed into ruamel.yaml's node tree, not
+constructed into objects: the nodes keep the line and the very text of every scalar, so a number
+written where a name belongs (`soc: 3588`, `VERSION: 1.10`) stays what was typed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from farm.errors import RequestError
+from farm.inventory.entry import NAME, NAME_RULE, SAYINGS, Entry, say
+
+Place = tuple[str | int, ...]
+"""Where a value stands in its file: keys and list positions from the top."""
+
+NODE_LIMIT = 200_000
+"""Values in one file with aliases written out: a bound against aliases of aliases of aliases."""
+
+DEPTH_LIMIT = 32
+
+SAID_LIMIT = 300
+"""Characters of one message; what it quotes may be of any length."""
+
+_UNREADABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\x80-\x9f\ud800-\udfff]")
+
+QUOTE = 'text that begins with * & ! or @, or has ": " in it, needs quotes'
+
+SINGULAR = {
+    "devices": "device",
+    "groups": "group",
+    "models": "model",
+    "variants": "variant",
+    "include": "include rule",
+    "exclude": "exclude rule",
+}
+
+_Entry = TypeVar("_Entry", bound=Entry)
+
+
+class Scalar(str):
+    """The text of a YAML scalar; `value` is what YAML makes of it."""
+
+    __slots__ = ("value",)
+    value: bool | int | float | str
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One thing wrong. `source` is `file:line`."""
+
+    source: str
+    text: str
+
+
+@dataclass
+class Document:
+    """A file that was read. `mistakes` collects what is wrong with it; `refuse` raises them together."""
+
+    name: str
+    folder: Path
+    data: dict[str, Any] = field(default_factory=dict)
+    lines: dict[Place, int] = field(default_factory=dict)
+    mistakes: list[Mistake] = field(default_factory=list)
+
+    def source(self, place: Place) -> str:
+        """`file:line` of a place, or of the nearest place around it that the file has."""
+        while place and place not in self.lines:
+            place = place[:-1]
+        return f"{self.name}:{self.lines.get(place, 1)}"
+
+    def beside(self, path: str) -> Path:
+        """A path of the file: from its folder on, with ~ expanded."""
+        try:
+            expanded = Path(path).expanduser()
+        except RuntimeError:  # ~somebody who is not there
+            expanded = Path(path)
+        return self.folder.absolute() / expanded
+
+    def blame(self, place: Place, text: str) -> None:
+        """Note a mistake at `place`."""
+        where = in_words(place)
+        self._note(self.source(place), f"{where}: {text}" if where else text)
+
+    def blame_line(self, line: int, place: Place, text: str) -> None:
+        """Note a mistake at `place` that stands in another line than the one known for it."""
+        self._note(f"{self.name}:{line}", f"{in_words(place)}: {text}")
+
+    def _note(self, source: str, text: str) -> None:
+        flat = " ".join(text.splitlines())
+        self.mistakes.append(Mistake(source, flat if len(flat) <= SAID_LIMIT else f"{flat[:SAID_LIMIT]} ..."))
+
+    def check(self, model: type[_Entry], place: Place, data: object) -> _Entry | None:
+        """`data`, which stands at `place`, as a `model`; None when it has mistakes (all noted)."""
+        try:
+            return model.model_validate({} if data is None else data)
+        except ValidationError as error:
+            for detail in error.errors():
+                loc = tuple(step for step in detail["loc"] if step != "[key]")
+                self.blame(place + loc, say(model, detail))
+            return None
+
+    def check_name(self, place: Place) -> bool:
+        """Whether the last key of `place` can name a thing; noted when not."""
+        if NAME.fullmatch(str(place[-1])):
+            return True
+        self.blame(place, f"not a name: {NAME_RULE}")
+        return False
+
+    def mapping(self, key: str) -> dict[str, Any]:
+        """What stands under a top-level key: a mapping; nothing when it is absent or none (noted)."""
+        found = self.data.get(key)
+        if found is None or isinstance(found, dict):
+            return found or {}
+        self.blame((key,), SAYINGS["dict_type"])
+        return {}
+
+    def listing(self, key: str) -> list[Any]:
+        """What stands under a top-level key: a list; nothing when it is absent or none (noted)."""
+        found = self.data.get(key)
+        if found is None or isinstance(found, list):
+            return found or []
+        self.blame((key,), SAYINGS["list_type"])
+        return []
+
+    def refuse(self) -> None:
+        """Raise RequestError when there are mistakes."""
+        refuse(self.mistakes)
+
+
+def refuse(mistakes: Iterable[Mistake]) -> None:
+    """Raise all mistakes as one RequestError, one `file:line: text` a line, in the order of the file."""
+    ordered = sorted(dict.fromkeys(mistakes), key=_file_order)
+    if not ordered:
+        return
+    first, *others = ordered
+    message = "\n".join([first.text, *(f"{mistake.source}: {mistake.text}" for mistake in others)])
+    raise RequestError(message, source=first.source)
+
+
+def _file_order(mistake: Mistake) -> tuple[str, int]:
+    name, _, line = mistake.source.rpartition(":")
+    return name, int(line)
+
+
+def in_words(place: Place) -> str:
+    """`("devices", "arm-1", "runtime", "kind")` as `device arm-1, runtime.kind`."""
+    if len(place) > 1 and place[0] in SINGULAR:
+        second = place[1] + 1 if isinstance(place[1], int) else place[1]
+        head = [f"{SINGULAR[str(place[0])]} {second}"]
+        rest = place[2:]
+    else:
+        head, rest = [], place
+    tail = ""
+    for step in rest:
+        tail += f"[{step + 1}]" if isinstance(step, int) else f".{step}" if tail else step
+    return ", ".join([*head, *([tail] if tail else [])])
+
+
+# --------------------------------------------------------------------------- reading
+
+
+def read(path: Path) -> Document:
+    """The file at `path`, which must be a mapping.
+
+    Raises RequestError when it cannot be read or is not YAML. Duplicate keys are noted in the
+    document's `mistakes`.
+    """
+    name = str(path)
+    try:
+        text = path.read_text("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise RequestError("not a text file in UTF-8", source=name) from error
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise RequestError(f"cannot read the file: {reason}", source=name) from error
+    return parse(text, name, path.parent)
+
+
+def parse(text: str, name: str, folder: Path) -> Document:
+    """`text` as a document called `name`; see `read`."""
+    document = Document(name, folder)
+    yaml = YAML(typ="rt", pure=True)
+    yaml.composer.warn_double_anchors = False
+    with _translated(f"{name}:1"):
+        root = yaml.compose(text)
+    if root is None:
+        return document
+    if not isinstance(root, MappingNode):
+        raise RequestError('not a mapping of "key: value" lines', source=f"{name}:1")
+    try:
+        document.data = _Reader(document).mapping(root, ())
+    except RecursionError as error:  # a mapping that merges itself
+        raise RequestError("nested too deeply", source=f"{name}:1") from error
+    return document
+
+
+@contextmanager
+def _translated(source: str) -> Iterator[None]:
+    """Errors of ruamel.yaml as RequestErrors. It lets many kinds through: `!!int ""` is an IndexError."""
+    try:
+        yield
+    except RecursionError as error:
+        raise RequestError("nested too deeply", source=source) from error
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        if mark:
+            source = f"{source.rpartition(':')[0]}:{mark.line + 1}"
+        raise RequestError(
+            f"not YAML: {error.problem or error.context}", source=source, hint=QUOTE
+        ) from error
+    except Exception as error:
+        problem = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise RequestError(f"not YAML: {problem}", source=source) from error
+
+
+class _Reader:
+    """Turns nodes into dicts, lists and scalars, and notes the line of every place."""
+
+    def __init__(self, document: Document) -> None:
+        self._document = document
+        self._constructor = YAML(typ="safe", pure=True).constructor
+        self._seen = 0
+
+    def value(self, node: Node, place: Place) -> Any:
+        self._seen += 1
+        if self._seen > NODE_LIMIT or len(place) > DEPTH_LIMIT:
+            raise RequestError("nested too deeply, or too large", source=self._document.source(place))
+        if isinstance(node, MappingNode):
+            return self.mapping(node, place)
+        if isinstance(node, SequenceNode):
+            return self._sequence(node, place)
+        return self._scalar(node, place)
+
+    def mapping(self, node: MappingNode, place: Place) -> dict[str, Any]:
+        result: dict[str, Any] = {}
+        for target in reversed([*self._merged(node, place)]):
+            result |= self.mapping(target, place)
+        own: set[str] = set()
+        for key_node, value_node in node.value:
+            if _is_merge(key_node):
+                continue
+            if not isinstance(key_node, ScalarNode):
+                self._document.blame(place, "a key must be a word")
+                continue
+            key = self._readable(key_node, place)
+            here = (*place, key)
+            if key in own:
+                first = self._document.lines[here]
+                self._document.blame_line(
+                    key_node.start_mark.line + 1, here, f"given twice, first in line {first}"
+                )
+                continue
+            own.add(key)
+            self._document.lines[here] = key_node.start_mark.line + 1
+            result[key] = self.value(value_node, here)
+        return result
+
+    def _merged(self, node: MappingNode, place: Place) -> Iterator[MappingNode]:
+        """The mappings that `<<` names; of two, the first one's keys count."""
+        for key_node, value_node in node.value:
+            if not _is_merge(key_node):
+                continue
+            targets = value_node.value if isinstance(value_node, SequenceNode) else [value_node]
+            for target in targets:
+                self._seen += 1
+                if self._seen > NODE_LIMIT:
+                    raise RequestError("too many merges", source=self._document.source(place))
+                if isinstance(target, MappingNode):
+                    yield target
+                else:
+                    self._document.blame_line(key_node.start_mark.line + 1, place, "<< takes a mapping")
+
+    def _sequence(self, node: SequenceNode, place: Place) -> list[Any]:
+        items = []
+        for index, item in enumerate(node.value):
+            here = (*place, index)
+            self._document.lines[here] = item.start_mark.line + 1
+            items.append(self.value(item, here))
+        return items
+
+    def _scalar(self, node: Node, place: Place) -> Scalar | None:
+        with _translated(self._document.source(place)):
+            constructed = self._constructor.construct_object(node)
+        if constructed is None:
+            return None
+        scalar = Scalar(self._readable(node, place))
+        scalar.value = constructed if isinstance(constructed, bool | int | float) else str(scalar)
+        return scalar
+
+    def _readable(self, node: Node, place: Place) -> str:
+        """The text of a scalar, without what no name or value may have: control codes, half characters."""
+        text = str(node.value)
+        if not _UNREADABLE.search(text):
+            return text
+        self._document.blame_line(node.start_mark.line + 1, place, "contains a control character")
+        return _UNREADABLE.sub("?", text)
+
+
+def _is_merge(key: Node) -> bool:
+    return isinstance(key, ScalarNode) and key.tag == "tag:yaml.org,2002:merge"

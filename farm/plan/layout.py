@@ -1,0 +1,57 @@
+"""How files lie on a device: trees of readable names over the store, named by what is in them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path, PurePath
+
+from farm.files import path_name
+from farm.model.artifact import Artifact, Tree
+from farm.model.device import Runtime
+from farm.model.matrix import InputSpec, Model
+from farm.store.artifacts import artifact_of
+
+
+def model_file_name(model: Model) -> str:
+    return f"{model.name}.mge"
+
+
+def input_names(spec: InputSpec) -> tuple[str, ...]:
+    """A readable name for each input file; the suffix stays, since it decides how it is read.
+
+    They come from the artifact's name: its path may be what a symbolic link of another name points to.
+    """
+    names = (PurePath(file.artifact.name) for file in spec.files)
+    return tuple(
+        f"input{index}-{path_name(name.stem)}{name.suffix.lower()}" for index, name in enumerate(names)
+    )
+
+
+def tree_of(prefix: str, files: Iterable[tuple[str, Artifact]]) -> Tree:
+    """A tree whose name is the digest of its content, so that equal trees are one."""
+    listing = tuple(files)
+    return Tree(f"{prefix}-{content_digest(listing)[:12]}", listing)
+
+
+def content_digest(files: Iterable[tuple[str, Artifact]]) -> str:
+    """SHA-256 over names and digests: which program with which libraries a number belongs to."""
+    text = "\n".join(f"{name} {artifact.sha256}" for name, artifact in files)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def model_tree(model: Model) -> Tree:
+    """The model and its input files under readable names."""
+    names = zip(input_names(model.inputs), (file.artifact for file in model.inputs.files), strict=True)
+    return tree_of("model", ((model_file_name(model), model.artifact), *names))
+
+
+def native_files(runtime: Runtime) -> tuple[tuple[str, Artifact], ...]:
+    """A local build as it is laid out on a device: its names there and its files.
+
+    Raises RequestError when one cannot be read.
+    """
+    assert runtime.program is not None, "the inventory checks that a native runtime names its program"
+    program = artifact_of(Path(runtime.program), name="load_and_run", executable=True)
+    libraries = ((f"lib/{Path(path).name}", artifact_of(Path(path))) for path in runtime.libraries)
+    return (("load_and_run", program), *libraries)

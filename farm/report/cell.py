@@ -1,0 +1,190 @@
+"""One cell of a run as the report shows it in full."""
+
+from __future__ import annotations
+
+import shlex
+
+from farm.analysis.steady import Quality, steady
+from farm.analysis.summary import first_inference_ms, is_counted, p90
+from farm.model.artifact import Produced
+from farm.model.options import Value
+from farm.model.run import CellResult, CellStatus, RoundResult, StageResult, Summary
+from farm.report.numerals import MISSING, as_duration, as_ratio, count, in_bytes, in_ms, moment
+from farm.report.view import CellDetail, Fact, Failure, FileLink, RoundRow, RunOrder, Status
+from farm.visible import relative_href
+
+STATUSES = {
+    CellStatus.COMPLETED: Status("completed", "\N{CHECK MARK}", "completed"),
+    CellStatus.FAILED: Status("failed", "\N{BALLOT X}", "failed"),
+    CellStatus.SKIPPED: Status("skipped", "\N{EN DASH}", "skipped"),
+    CellStatus.CANCELLED: Status("cancelled", "\N{BLACK SQUARE}", "cancelled"),
+}
+
+QUALITY_WORDS = {
+    Quality.OK: "steady",
+    Quality.NOT_STEADY: "not steady",
+    Quality.FEW_ITERATIONS: "too few iterations",
+    Quality.NO_TIMES: "no times",
+    Quality.BAD_TIMES: "impossible times",
+}
+
+
+def anchor(index: int) -> str:
+    """The id of a cell's detail: by number, so that no name gets into a link."""
+    return f"cell-{index + 1}"
+
+
+def status_of(status: str) -> Status:
+    known = {str(key): value for key, value in STATUSES.items()}
+    return known.get(str(status)) or Status("unknown", "?", str(status))
+
+
+def values_ms(cell: CellResult) -> tuple[float, ...]:
+    """The values of the rounds that count, in the order in which they ran."""
+    return tuple(r.value_ms for r in cell.rounds if is_counted(r) and r.value_ms is not None)
+
+
+def quality_warning(cell: CellResult) -> str | None:
+    """What is to be known of the rounds behind a value, None when all of them were steady."""
+    counted = [r for r in cell.rounds if is_counted(r)]
+    doubtful = [r for r in counted if r.quality != Quality.OK]
+    if not doubtful:
+        return None
+    words = sorted({_quality(r) for r in doubtful})
+    return f"{', '.join(words)}: {len(doubtful)} of {count(len(counted), 'round')}"
+
+
+def failure_of(cell: CellResult) -> Failure | None:
+    if cell.status != CellStatus.FAILED:
+        return None
+    return Failure(
+        stage=cell.stage or MISSING,
+        fault=cell.fault or MISSING,
+        cause=cell.cause or MISSING,
+        message=cell.error or "no message",
+        hint=cell.hint,
+    )
+
+
+def compose_cell(index: int, cell: CellResult, decimals: int) -> CellDetail:
+    return CellDetail(
+        anchor=anchor(index),
+        device=cell.device,
+        model=cell.model,
+        variant=cell.variant,
+        status=status_of(cell.status),
+        value=f"{in_ms(cell.summary.median_ms, decimals)} ms" if cell.summary else MISSING,
+        options=tuple(Fact(f"--{name}", _option(value)) for name, value in cell.options.items()),
+        facts=_facts(cell.summary, decimals) if cell.summary else (),
+        argv=shlex.join(cell.argv),  # to be read and copied: nothing runs it
+        reproduce=cell.reproduce,
+        failure=failure_of(cell),
+        reason=cell.reason,
+        notes=cell.notes,
+        stages=tuple(_stage(stage) for stage in cell.stages),
+        rounds=tuple(_round(r, decimals) for r in cell.rounds),
+        order=_run_order(cell, decimals),
+        files=_files(cell),
+    )
+
+
+def _option(value: Value) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _facts(summary: Summary, decimals: int) -> tuple[Fact, ...]:
+    def ms(value: float | None) -> str:
+        return MISSING if value is None else f"{in_ms(value, decimals)} ms"
+
+    spread = f"{in_ms(summary.low_ms, decimals)}\N{EN DASH}{in_ms(summary.high_ms, decimals)} ms"
+    if summary.median_ms:
+        spread += f" ({as_ratio(100 * summary.spread_ms / summary.median_ms)} %)"
+    return (
+        Fact("median of rounds", ms(summary.median_ms)),
+        Fact("spread over rounds", spread),
+        Fact("rounds", str(summary.rounds)),
+        Fact("p90", ms(summary.p90_ms)),
+        Fact("min", ms(summary.min_ms)),
+        Fact("first inference", ms(summary.first_ms)),
+        Fact("load", ms(summary.load_ms)),
+    )
+
+
+def _stage(stage: StageResult) -> Fact:
+    """How long a stage took, and whether it was done now or its product came from the cache."""
+    took = MISSING if stage.seconds is None else as_duration(stage.seconds)
+    if stage.status != CellStatus.COMPLETED:
+        return Fact(stage.kind, f"failed after {took}")
+    made = f"from the cache; made in run {stage.from_run} in {took}"
+    return Fact(stage.kind, made if stage.from_run else f"done in {took}")
+
+
+def _round(result: RoundResult, decimals: int) -> RoundRow:
+    kept = result.e2e_ms[steady(result.e2e_ms)[0]] if is_counted(result) else ()
+    times = (
+        result.load_ms,
+        first_inference_ms(result),
+        result.value_ms,
+        p90(kept) if kept else None,
+        min(kept, default=None),
+    )
+    started = moment(result.started_at)
+    return RoundRow(
+        name=f"{result.kind} {result.index + 1}",
+        status=status_of(result.status),
+        started=f"{started:%H:%M:%S}" if started else MISSING,
+        figures=tuple(in_ms(time, decimals) for time in times),
+        iterations=_iterations(result, len(kept)),
+        quality=_quality(result) if is_counted(result) else MISSING,
+        is_ok=result.quality == Quality.OK or not is_counted(result),
+        error=result.error,
+    )
+
+
+def _iterations(result: RoundResult, kept: int) -> str:
+    if not result.e2e_ms:
+        return MISSING
+    return str(kept) if kept == len(result.e2e_ms) else f"{kept} of {len(result.e2e_ms)}"
+
+
+def _quality(result: RoundResult) -> str:
+    known = {str(key): word for key, word in QUALITY_WORDS.items()}
+    return known.get(result.quality, result.quality)
+
+
+def _run_order(cell: CellResult, decimals: int) -> RunOrder | None:
+    """The picture that shows drift and outliers; two rounds are the fewest that can differ."""
+    values = values_ms(cell)
+    if len(values) < 2 or cell.summary is None:
+        return None
+    low_ms, high_ms = min(values), max(values)
+    range_ms = high_ms - low_ms
+
+    def height(value: float) -> float:
+        return (value - low_ms) / range_ms if range_ms else 0.5
+
+    last = len(values) - 1
+    return RunOrder(
+        points=tuple((i / last, height(value)) for i, value in enumerate(values)),
+        median=min(max(height(cell.summary.median_ms), 0.0), 1.0),
+        low=in_ms(low_ms, decimals),
+        high=in_ms(high_ms, decimals),
+        text=f"{count(len(values), 'round')} in the order in which they ran: "
+        + ", ".join(in_ms(value, decimals) for value in values)
+        + " ms",
+    )
+
+
+def _files(cell: CellResult) -> tuple[FileLink, ...]:
+    produced = dict.fromkeys([*cell.artifacts, *(a for r in cell.rounds for a in r.artifacts)])
+    return tuple(_file(artifact) for artifact in produced)
+
+
+def _file(artifact: Produced) -> FileLink:
+    return FileLink(
+        role=artifact.role,
+        path=artifact.path,
+        href=relative_href(artifact.path),
+        size=in_bytes(artifact.size_bytes),
+        sha256=artifact.sha256[:12],
+    )

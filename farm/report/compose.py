@@ -1,0 +1,239 @@
+"""Results become a report view: every text is chosen and every number is rounded here. Pure."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+from farm.model.run import CellResult, CellStatus, ModelRecord, Results, Summary
+from farm.report.cell import anchor, compose_cell, failure_of, quality_warning, status_of, values_ms
+from farm.report.data import embedded_data, iterations_fit
+from farm.report.environment import compose_environment
+from farm.report.numerals import (
+    MOST_DECIMALS,
+    as_duration,
+    as_ratio,
+    count,
+    decimals_for,
+    in_bytes,
+    in_ms,
+    moment,
+)
+from farm.report.view import (
+    Box,
+    CellDetail,
+    CellLink,
+    Count,
+    Fact,
+    Failure,
+    Head,
+    Matrix,
+    MatrixRow,
+    Method,
+    Problem,
+    ReportView,
+    Strip,
+    Times,
+)
+from farm.visible import cleaned
+
+Cells: TypeAlias = dict[tuple[str, str, str], tuple[int, CellResult]]
+"""Index in results.json and record, by device, model and variant."""
+
+
+UNFINISHED = {
+    "running": "The run had not ended when this was written: cells may be missing.",
+    "interrupted": "The run was interrupted: cells may be missing.",
+}
+"""Statuses of a run that the counts of cells do not tell."""
+
+
+def compose(results: Results) -> ReportView:
+    """The report of one run."""
+    shown = cleaned(results)
+    cells: Cells = {(c.device, c.model, c.variant): (i, c) for i, c in enumerate(shown.cells)}
+    decimals = {
+        model: decimals_for(value for c in shown.cells if c.model == model for value in values_ms(c))
+        for model in _in_order([m.name for m in shown.models], [c.model for c in shown.cells])
+    }
+    variants = _in_order([v.name for v in shown.variants], [c.variant for c in shown.cells])
+    return ReportView(
+        head=_head(shown),
+        matrices=tuple(_matrix(shown, model, variants, cells, decimals[model]) for model in decimals),
+        problems=_problems(shown),
+        cells=_details(shown, decimals),
+        environment=compose_environment(shown.devices),
+        method=Method(
+            seed=str(shown.seed),
+            rounds=shown.rounds,
+            first_variant=variants[0] if variants else "",
+            iterations_embedded=iterations_fit(results),
+        ),
+        data=embedded_data(results),
+    )
+
+
+def _in_order(declared: Iterable[str], met: Iterable[str]) -> tuple[str, ...]:
+    """Names in the order of the plan, then those that only cells name (a plan that was changed)."""
+    return tuple(dict.fromkeys([*declared, *met]))
+
+
+def _details(results: Results, decimals: Mapping[str, int]) -> tuple[CellDetail, ...]:
+    """In the order of the matrices, with one decimal more than these have."""
+    models = list(decimals)
+    numbered = sorted(enumerate(results.cells), key=lambda entry: models.index(entry[1].model))
+    return tuple(compose_cell(i, c, min(decimals[c.model] + 1, MOST_DECIMALS)) for i, c in numbered)
+
+
+def _head(results: Results) -> Head:
+    ended = Counter(cell.status for cell in results.cells)
+    pushed = sum(device.pushed_bytes for device in results.devices)
+    reused = sum(device.reused_files for device in results.devices)
+    engines = sorted({device.engine for device in results.devices if device.engine})
+    facts = [
+        Fact("engine", ", ".join(engines) or "none answered"),
+        Fact("farm", results.farm_version),
+        Fact("rounds per cell", str(results.rounds)),
+        Fact("seed", str(results.seed)),
+        Fact("pushed", f"{in_bytes(pushed)}, {count(reused, 'file')} reused"),
+    ]
+    return Head(
+        run_id=results.run_id,
+        when=_when(results),
+        command=shlex.join(results.command),  # to be read: nothing runs it
+        facts=tuple(facts),
+        counts=tuple(Count(status_of(status), ended[status]) for status in CellStatus),
+        cells=len(results.cells),
+        trouble=_trouble(results, ended),
+    )
+
+
+def _when(results: Results) -> str:
+    started, ended = moment(results.started_at), moment(results.ended_at)
+    if started is None:
+        return results.started_at
+    zone = started.tzname() or ""
+    text = f"{started:%Y-%m-%d %H:%M:%S} {zone}".rstrip()
+    return text if ended is None else f"{text}, took {as_duration((ended - started).total_seconds())}"
+
+
+def _trouble(results: Results, ended: Counter[CellStatus]) -> str | None:
+    if not results.cells:
+        return "This run has no cells: nothing was measured."
+    if not ended[CellStatus.COMPLETED]:
+        return "No cell completed: this run has no times."
+    return UNFINISHED.get(results.status)
+
+
+def _matrix(results: Results, model: str, variants: Sequence[str], cells: Cells, decimals: int) -> Matrix:
+    devices = _in_order([d.name for d in results.devices], [c.device for c in results.cells])
+    record = next((m for m in results.models if m.name == model), None)
+    return Matrix(
+        model=model,
+        facts=_model_facts(record),
+        variants=tuple(variants),
+        rows=tuple(
+            _row(
+                device,
+                [cells.get((device, model, variant)) for variant in variants],
+                results.rounds,
+                decimals,
+            )
+            for device in devices
+        ),
+    )
+
+
+def _model_facts(record: ModelRecord | None) -> tuple[Fact, ...]:
+    if record is None:
+        return ()
+    return (
+        Fact("size", in_bytes(record.size_bytes)),
+        Fact("input", record.input or "zeros"),
+        Fact("sha256", record.sha256[:12]),
+    )
+
+
+@dataclass(frozen=True)
+class _Axis:
+    """What a row's boxes share: the end of their axis, what they are compared with, how they print."""
+
+    end_ms: float
+    reference_ms: float | None
+    planned_rounds: int
+    decimals: int
+
+
+def _row(
+    device: str, found: Sequence[tuple[int, CellResult] | None], planned: int, decimals: int
+) -> MatrixRow:
+    """A device's boxes on one axis, so that bars of a row can be compared by eye."""
+    summaries = [entry[1].summary if entry and _has_times(entry[1]) else None for entry in found]
+    end_ms = max((s.high_ms for s in summaries if s), default=0.0)
+    reference_ms = summaries[0].median_ms if summaries and summaries[0] else None
+    axis = _Axis(end_ms, reference_ms, planned, decimals)
+    first = replace(axis, reference_ms=None)  # the first variant is not compared with itself
+    return MatrixRow(
+        device=device,
+        boxes=tuple(
+            _box(*entry, axis if column else first) if entry else None for column, entry in enumerate(found)
+        ),
+    )
+
+
+def _has_times(cell: CellResult) -> bool:
+    return cell.status == CellStatus.COMPLETED and cell.summary is not None
+
+
+def _box(index: int, cell: CellResult, axis: _Axis) -> Box:
+    times = _times(cell, cell.summary, axis) if cell.summary and _has_times(cell) else None
+    return Box(anchor(index), status_of(cell.status), times, cell.reason or cell.cause or cell.error)
+
+
+def _times(cell: CellResult, summary: Summary, axis: _Axis) -> Times:
+    median, low, high, end = (
+        in_ms(value, axis.decimals)
+        for value in (summary.median_ms, summary.low_ms, summary.high_ms, axis.end_ms)
+    )
+    rounds = count(axis.planned_rounds, "round")
+    if summary.rounds != axis.planned_rounds:
+        rounds = f"{summary.rounds} of {rounds}"
+    scale = axis.end_ms or 1.0
+    reference = axis.reference_ms
+    return Times(
+        median=median,
+        low=low,
+        high=high,
+        rounds=rounds,
+        ratio=as_ratio(summary.median_ms / reference) if reference else None,
+        warning=quality_warning(cell),
+        strip=Strip(
+            rounds=tuple(value / scale for value in values_ms(cell)),
+            low=summary.low_ms / scale,
+            median=summary.median_ms / scale,
+            high=summary.high_ms / scale,
+            reference=None if reference is None else reference / scale,
+            text=f"median {median} ms, {low} to {high} ms over {rounds}; the axis ends at {end} ms",
+        ),
+        sort_ms=summary.median_ms,
+    )
+
+
+def _problems(results: Results) -> tuple[Problem, ...]:
+    """Cells without times; those of one device that have the same reason stand together. Failures first."""
+    groups: dict[tuple[CellStatus, str, Failure | None, str | None], list[CellLink]] = {}
+    for index, cell in enumerate(results.cells):
+        if cell.status == CellStatus.COMPLETED:
+            continue
+        key = (cell.status, cell.device, failure_of(cell), cell.reason)
+        groups.setdefault(key, []).append(CellLink(anchor(index), f"{cell.model} / {cell.variant}"))
+    order = list(CellStatus)
+    return tuple(
+        Problem(status_of(status), device, tuple(links), failure, reason)
+        for (status, device, failure, reason), links in sorted(
+            groups.items(), key=lambda g: order.index(g[0][0])
+        )
+    )

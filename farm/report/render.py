@@ -1,0 +1,59 @@
+"""The door to reports/: a report view becomes one HTML file that needs nothing but itself.
+
+Every value is escaped, an unknown name is an error, and the page's policy lets only the style and the
+scripts of this folder run, named by their hashes: should an escape ever be forgotten, what a device
+wrote still does not run, and nothing is fetched.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from base64 import b64encode
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from farm import resources
+from farm.report.view import ReportView
+
+
+def render(view: ReportView) -> str:
+    """The report as HTML, UTF-8 when written."""
+    return _environment().get_template("report.html.j2").render(view=view, page=_page())
+
+
+def _page() -> dict[str, Markup]:
+    folder = resources.folder("reports")
+    style, script = _joined(folder / "css"), _joined(folder / "js")
+    policy = (
+        f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    return {"style": Markup(style), "script": Markup(script), "policy": Markup(policy)}  # noqa: S704 - own files
+
+
+def _joined(folder: Path) -> str:
+    """All files of a folder; `base` first, `print` last, so that the one is refined and the other wins."""
+    order = {"base": 0, "print": 2}
+    files = sorted(folder.iterdir(), key=lambda file: (order.get(file.stem, 1), file.name))
+    return "\n".join(file.read_text("utf-8") for file in files)
+
+
+def _hash(text: str) -> str:
+    """A source expression of Content Security Policy, level 2: the SHA-256 of an element's text."""
+    return f"'sha256-{b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+@cache
+def _environment() -> Environment:
+    made = Environment(
+        loader=FileSystemLoader(resources.folder("reports")),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.policies["json.dumps_kwargs"] = {"sort_keys": False, "allow_nan": False, "separators": (",", ":")}
+    return made

@@ -1,0 +1,248 @@
+"""What a report shows: text ready to be printed and positions ready to be drawn.
+
+Made by `farm.report.compose`, laid out by the templates in reports/. Every string may hold what a
+device or a user wrote: a template escapes it. Positions are fractions 0..1 of their axis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Status:
+    """How a cell ended, in three forms, so that colour is never the only one. `key` is a CSS class."""
+
+    key: str
+    symbol: str
+    word: str
+
+
+@dataclass(frozen=True)
+class Count:
+    """A number of cells that ended in one way."""
+
+    status: Status
+    cells: int
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A label and what it says."""
+
+    label: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Head:
+    """Who ran what, when, with which versions, and how it ended.
+
+    `trouble` is what the reader must know first (interrupted, nothing ran); None when all is well.
+    """
+
+    run_id: str
+    when: str
+    command: str
+    facts: tuple[Fact, ...]
+    counts: tuple[Count, ...]
+    cells: int
+    trouble: str | None
+
+
+@dataclass(frozen=True)
+class Strip:
+    """A cell's rounds on the axis of its row, which begins at 0 ms and ends at the row's largest round.
+
+    `reference` is the first variant's median on that axis, where there is one; `text` says it in words.
+    """
+
+    rounds: tuple[float, ...]
+    low: float
+    median: float
+    high: float
+    reference: float | None
+    text: str
+
+
+@dataclass(frozen=True)
+class Times:
+    """A cell's value: the median of its rounds' values, in ms, and their range. `sort_ms` is unrounded."""
+
+    median: str
+    low: str
+    high: str
+    rounds: str
+    ratio: str | None
+    warning: str | None
+    strip: Strip
+    sort_ms: float
+
+
+@dataclass(frozen=True)
+class Box:
+    """One cell of a matrix. `anchor` is its detail's; `times` is None unless the cell completed."""
+
+    anchor: str
+    status: Status
+    times: Times | None
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class MatrixRow:
+    """One device; a box per variant, None where the run has no such cell."""
+
+    device: str
+    boxes: tuple[Box | None, ...]
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """One model: devices x variants."""
+
+    model: str
+    facts: tuple[Fact, ...]
+    variants: tuple[str, ...]
+    rows: tuple[MatrixRow, ...]
+
+
+@dataclass(frozen=True)
+class RoundRow:
+    """One round: `figures` are load, first inference, median, p90 and min, in ms."""
+
+    name: str
+    status: Status
+    started: str
+    figures: tuple[str, ...]
+    iterations: str
+    quality: str
+    is_ok: bool
+    error: str | None
+
+
+@dataclass(frozen=True)
+class RunOrder:
+    """A cell's rounds in the order in which they ran: (x, y) per round, y from the lowest to the highest."""
+
+    points: tuple[tuple[float, float], ...]
+    median: float
+    low: str
+    high: str
+    text: str
+
+
+@dataclass(frozen=True)
+class FileLink:
+    """A file of the run directory. `href` is None when its path is not one to be followed."""
+
+    role: str
+    path: str
+    href: str | None
+    size: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a cell failed; `hint` is the next command to type."""
+
+    stage: str
+    fault: str
+    cause: str
+    message: str
+    hint: str | None
+
+
+@dataclass(frozen=True)
+class CellDetail:
+    """Everything about one cell. `argv` and `reproduce` are command lines to be copied."""
+
+    anchor: str
+    device: str
+    model: str
+    variant: str
+    status: Status
+    value: str
+    options: tuple[Fact, ...]
+    facts: tuple[Fact, ...]
+    argv: str
+    reproduce: str | None
+    failure: Failure | None
+    reason: str | None
+    notes: tuple[str, ...]
+    stages: tuple[Fact, ...]
+    rounds: tuple[RoundRow, ...]
+    order: RunOrder | None
+    files: tuple[FileLink, ...]
+
+
+@dataclass(frozen=True)
+class EnvironmentRow:
+    """One fact of every device. `odd` marks the devices that say something else than most do; it is set
+    only for facts that are worth comparing.
+    """
+
+    label: str
+    texts: tuple[str, ...]
+    odd: tuple[bool, ...]
+
+    @property
+    def differs(self) -> bool:
+        return any(self.odd)
+
+
+@dataclass(frozen=True)
+class EnvironmentGroup:
+    title: str
+    rows: tuple[EnvironmentRow, ...]
+
+
+@dataclass(frozen=True)
+class Environment:
+    """The devices' facts side by side."""
+
+    devices: tuple[str, ...]
+    groups: tuple[EnvironmentGroup, ...]
+
+
+@dataclass(frozen=True)
+class CellLink:
+    anchor: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Cells that failed or were skipped for one and the same reason."""
+
+    status: Status
+    device: str
+    cells: tuple[CellLink, ...]
+    failure: Failure | None
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class Method:
+    """What the text on how the numbers were made needs to know."""
+
+    seed: str
+    rounds: int
+    first_variant: str
+    iterations_embedded: bool
+
+
+@dataclass(frozen=True)
+class ReportView:
+    """The whole report. `data` is the run as JSON types, for programs that read the file."""
+
+    head: Head
+    matrices: tuple[Matrix, ...]
+    problems: tuple[Problem, ...]
+    cells: tuple[CellDetail, ...]
+    environment: Environment
+    method: Method
+    data: Mapping[str, Any]

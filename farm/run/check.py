@@ -1,0 +1,49 @@
+"""`farm devices check`: can each device be used, and who holds it? Takes no lease."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from farm import agents
+from farm.device.agent import Agent
+from farm.errors import DeviceError
+from farm.model.device import Device, Facts
+from farm.transport.base import Transports
+from farm.transport.pool import open_transports
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What was found: facts and the lease's holder, or the stage and error of the failure."""
+
+    device: str
+    facts: Facts | None = None
+    holder: str | None = None
+    stage: str | None = None
+    error: str | None = None
+    hint: str | None = None
+
+
+async def check_devices(devices: Sequence[Device], known_hosts: Path) -> tuple[Checked, ...]:
+    """Check all at once; the result is in the order of `devices`."""
+    async with open_transports(devices, known_hosts=known_hosts) as transports:
+        return tuple(await asyncio.gather(*(_check(device, transports) for device in devices)))
+
+
+async def _check(device: Device, transports: Transports) -> Checked:
+    script = agents.agent_script()
+    try:
+        connection = await transports.to(device).connect()
+        try:
+            agent = await Agent.start(connection, device.workdir, script.path.read_bytes(), script.sha256)
+            facts = await agent.probe()
+            holder = await agent.holder()
+            await agent.bye()
+        finally:
+            await connection.close()
+    except DeviceError as error:
+        return Checked(device.name, stage=error.stage.value, error=error.message, hint=error.hint)
+    return Checked(device.name, facts, holder)

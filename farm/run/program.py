@@ -1,0 +1,48 @@
+"""Which flags a native program really has: asked of it once on a device, kept by its digest."""
+
+from __future__ import annotations
+
+import re
+
+from farm.device.jobs import JobSpec, run_small
+from farm.device.session import Session
+from farm.logs.help import parse_flags
+from farm.model.device import Runtime
+from farm.run.deploy import Deployed
+from farm.store.programs import Known, ProgramStore
+
+HELP_LIMIT_S = 60
+UNKNOWN_HELP = (
+    "the program's --help is not load_and_run's: what it cannot do shows only when the round is run"
+)
+
+
+async def flags_of(session: Session, deployed: Deployed, store: ProgramStore) -> frozenset[str]:
+    """The flags of a deployed native program, asked of it when its digest is new.
+
+    Empty when its answer is no help of gflags: that is not kept, since a program that could not start
+    says as little. Raises DeviceError when the device cannot go on.
+    """
+    key = _key(session.device.runtime, deployed.digest)
+    known = store.find(key) if key else None
+    if known is None:
+        spec = JobSpec(
+            "program-help",
+            (*deployed.program, "--help"),
+            HELP_LIMIT_S,
+            environment=(*deployed.environment, *session.device.environment),
+        )
+        outcome = await run_small(session, spec)
+        known = Known(parse_flags(outcome.stdout.decode("utf-8", "replace")), session.device.name)
+        if key and known.flags:
+            store.keep(key, known)
+    return known.flags
+
+
+def _key(runtime: Runtime, digest: str | None) -> str | None:
+    """A name for the store. The digest of a program that is on the device comes from the device: it is
+    checked before it becomes a path, and never stands for a build that was pushed.
+    """
+    if digest is None or not re.fullmatch(r"[0-9a-f]{64}", digest):
+        return None
+    return f"on-device-{digest}" if runtime.on_device else digest
