@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Sequence
-from enum import StrEnum
+
+from farm.model.run import Quality
 
 WINDOW = 10
 """Iterations that are compared with the end of the round."""
@@ -22,16 +23,6 @@ TOLERANCE = 0.02
 
 RESOLUTION_MS = 0.001
 """load_and_run prints three decimals of a millisecond: less than this is no difference."""
-
-
-class Quality(StrEnum):
-    """What is to be thought of a round's value. Only `ok` and `not-steady` were judged."""
-
-    OK = "ok"
-    NOT_STEADY = "not-steady"
-    FEW_ITERATIONS = "few-iterations"
-    NO_TIMES = "no-times"
-    BAD_TIMES = "bad-times"
 
 
 def steady(e2e_ms: Sequence[float]) -> tuple[slice, bool]:

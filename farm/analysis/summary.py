@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from farm.analysis.steady import steady
 from farm.model.matrix import RoundKind
-from farm.model.run import CellStatus, RoundResult, Summary
+from farm.model.run import RoundResult, RoundStatus, Summary
 
 
 def p90(values: Sequence[float]) -> float:
@@ -28,8 +28,8 @@ def first_inference_ms(result: RoundResult) -> float | None:
 def is_counted(result: RoundResult) -> bool:
     """Whether a round's value enters the cell's: a timed round that completed and has a value."""
     return (
-        result.kind == RoundKind.TIMED
-        and result.status == CellStatus.COMPLETED
+        result.kind is RoundKind.TIMED
+        and result.status is RoundStatus.COMPLETED
         and result.value_ms is not None
         and bool(result.e2e_ms)
     )

@@ -14,8 +14,9 @@ from fnmatch import fnmatchcase
 from functools import partial
 
 from farm.errors import RequestError
-from farm.model.device import Device, Facts
-from farm.model.suite import Condition, Relation, Suite
+from farm.model.build import Build
+from farm.model.device import Device, Facts, Runtime
+from farm.model.request import Condition, Relation, Rules
 from farm.suggest import nearest
 
 GIBIBYTE = 2**30
@@ -152,27 +153,40 @@ def all_apply(
     return False if False in found else None if None in found else True
 
 
-def unwanted(suite: Suite, device: Device, facts: Facts | None, *, model: str, variant: str) -> str | None:
-    """Why the suite does not want a cell; None when it does, or when only the device can say.
+def unwanted(rules: Rules, device: Device, facts: Facts | None, *, model: str, variant: str) -> str | None:
+    """Why a cell is not wanted; None when it is, or when only the device can say.
 
     Asked twice: before a device is touched (`facts` None) and with what the probe found.
     """
-    row = next((each for each in suite.models if each.name == model), None)
-    column = next((each for each in suite.variants if each.name == variant), None)
+    row = next((each for each in rules.models if each.name == model), None)
+    column = next((each for each in rules.variants if each.name == variant), None)
     for part in (row, column):
         if part and all_apply(part.when, device, facts) is False:
-            return f"{part.name} is only for {_said(part.when)} ({part.source})"
+            return f"{part.name} is only for {_in_words(part.when)} ({part.source})"
     names = (variant, column.base) if column else (variant,)
     means = partial(all_apply, device=device, facts=facts, model=model, variant=names)
-    if suite.include and all(means(rule.conditions) is False for rule in suite.include):
-        return f"no include rule of {suite.path} means it"
-    for rule in suite.exclude:
+    if rules.include and all(means(rule.conditions) is False for rule in rules.include):
+        return f"no include rule of {rules.source} means it"
+    for rule in rules.exclude:
         if means(rule.conditions):
-            return rule.reason or f"excluded by {_said(rule.conditions)} ({rule.source})"
+            return rule.reason or f"excluded by {_in_words(rule.conditions)} ({rule.source})"
     return None
 
 
-def _said(conditions: Iterable[Condition]) -> str:
+def runtime_of(build: Build, device: Device, facts: Facts | None) -> Runtime | None:
+    """What a build runs on a device: the first choice that applies; a build without choices is the
+    device's own runtime. None when no choice applies, or when only the device can say which one does.
+    """
+    if not build.choices:
+        return device.runtime
+    for choice in build.choices:
+        applies_here = all_apply(choice.when, device, facts)
+        if applies_here is not False:
+            return choice.runtime if applies_here else None
+    return None
+
+
+def _in_words(conditions: Iterable[Condition]) -> str:
     return " and ".join(condition.text for condition in conditions)
 
 

@@ -1,4 +1,4 @@
-"""Door of suites: a YAML file in, `farm.model.suite.Suite` out.
+"""Door of suites: a YAML file in, `farm.model.request.Suite` out.
 
 The keys are described in docs/suites.md, which docs/schema/suite.schema.json repeats for editors.
 """
@@ -15,16 +15,14 @@ from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from farm import options as catalogue
 from farm.errors import RequestError
-from farm.inventory.conditions import all_apply, applies, parse, unwanted
+from farm.inventory.conditions import parse
 from farm.inventory.entry import TEXTS_SCHEMA, Entry, Texts, listed
 from farm.inventory.yaml_source import Document, Place, Scalar, read
 from farm.model.options import OptionSet, Variant
-from farm.model.suite import CellRule, Condition, Relation, Suite, SuiteModel, SuiteVariant
+from farm.model.request import CellRule, Condition, ModelRequest, Relation, Suite, VariantRequest
 from farm.options.input_spec import parse_input
 from farm.options.parse import parse_bare
 from farm.suggest import nearest
-
-__all__ = ["all_apply", "applies", "load", "schema", "unwanted"]
 
 BUNDLED = "bundled:"
 WHEN = "when"
@@ -165,7 +163,7 @@ def load(path: Path) -> Suite:
     return suite
 
 
-def _models(document: Document) -> tuple[SuiteModel, ...]:
+def _models(document: Document) -> tuple[ModelRequest, ...]:
     models = []
     for name, raw in document.mapping("models").items():
         place: Place = ("models", name)
@@ -178,7 +176,7 @@ def _models(document: Document) -> tuple[SuiteModel, ...]:
             document.blame((*place, "file"), f"no such file: {file}")
         source = document.source(place)
         given = None if entry.input is None else _input(document, (*place, "input"), entry.input)
-        models.append(SuiteModel(name, source, file, entry.bundled, given, entry.when))
+        models.append(ModelRequest(file, entry.bundled, given, name, source, entry.when))
     if "models" in document.data and not document.data["models"]:
         document.blame(("models",), "there is none: name at least one model")
     return tuple(models)
@@ -198,25 +196,25 @@ def _input(document: Document, place: Place, text: str) -> str:
     return ";".join(pieces)
 
 
-def _variants(document: Document) -> tuple[SuiteVariant, ...]:
+def _variants(document: Document) -> tuple[VariantRequest, ...]:
     """The variants, each with every combination of the sweep."""
     axes = [_axis(document, option, values) for option, values in document.mapping("sweep").items()]
     bases = [_variant(document, name, raw) for name, raw in document.mapping("variants").items()]
     if axes and not bases:
-        bases = [SuiteVariant("", "", document.source(("sweep",)))]
+        bases = [VariantRequest("", "", document.source(("sweep",)))]
     found = []
     for base in bases:
         column = (Variant(base.name, base.options),)
         place = ("variants", base.name) if base.name else ("sweep",)
         swept = _said(document, place, catalogue.product, column, *axes) if axes else column
         found += [
-            SuiteVariant(each.name, base.name or each.name, base.source, each.options, base.when)
+            VariantRequest(each.name, base.name or each.name, base.source, each.options, base.when)
             for each in swept or ()
         ]
     return tuple(found)
 
 
-def _variant(document: Document, name: str, raw: object) -> SuiteVariant:
+def _variant(document: Document, name: str, raw: object) -> VariantRequest:
     place: Place = ("variants", name)
     when: tuple[Condition, ...] = ()
     if isinstance(raw, dict) and WHEN in raw:
@@ -224,7 +222,7 @@ def _variant(document: Document, name: str, raw: object) -> SuiteVariant:
         when = checked.when if checked else ()
         raw = {key: value for key, value in raw.items() if key != WHEN}
     _said(document, place, catalogue.variant_name, name)
-    return SuiteVariant(name, name, document.source(place), _options_of(document, place, raw), when)
+    return VariantRequest(name, name, document.source(place), _options_of(document, place, raw), when)
 
 
 def _axis(document: Document, option: str, values: object) -> tuple[Variant, ...]:
@@ -289,7 +287,7 @@ def _rules(document: Document, key: str) -> tuple[CellRule, ...]:
 def _check_names_in_rules(document: Document, suite: Suite) -> None:
     """A glob for a model or variant that fits none is a mistake: the rule would do nothing."""
     known = {
-        "model": [model.name for model in suite.models],
+        "model": [str(model.name) for model in suite.models],
         "variant": [name for each in suite.variants for name in dict.fromkeys((each.name, each.base))],
     }
     for key in ("include", "exclude"):

@@ -7,8 +7,10 @@ from enum import StrEnum
 from typing import Literal
 
 from farm.model.artifact import Artifact
+from farm.model.build import INVENTORY_BUILD, Build
 from farm.model.device import Device
 from farm.model.options import OptionSet, Variant
+from farm.model.request import Rules
 
 
 class RoundKind(StrEnum):
@@ -68,7 +70,7 @@ class Round:
 
 
 @dataclass(frozen=True)
-class StageSpec:
+class Preparation:
     """Work that is done once before a cell's rounds: `kind` is `layout-transform`, `fast-run` or `tensorrt`.
 
     It writes `file_name` (role `role`), named by the option `product`; the rounds after it get that file
@@ -85,7 +87,7 @@ class StageSpec:
 
 @dataclass(frozen=True)
 class Cell:
-    """device x model x variant, with its stages and rounds.
+    """device x model x variant, with its preparations and rounds.
 
     `files` are the local files that its options read, by option.
     """
@@ -94,13 +96,13 @@ class Cell:
     model: Model
     variant: Variant
     rounds: tuple[Round, ...]
-    stages: tuple[StageSpec, ...] = ()
+    preparations: tuple[Preparation, ...] = ()
     files: tuple[tuple[str, Artifact], ...] = ()
     notes: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:
-        return f"{self.device.name}/{self.model.name}/{self.variant.name}"
+        return cell_id(self.device, self.model, self.variant)
 
 
 @dataclass(frozen=True)
@@ -112,12 +114,22 @@ class Skip:
     variant: Variant
     reason: str
 
+    @property
+    def id(self) -> str:
+        return cell_id(self.device, self.model, self.variant)
+
+
+def cell_id(device: Device, model: Model, variant: Variant) -> str:
+    """What a cell is called in the journal and in messages: unique in a plan."""
+    return f"{device.name}/{model.name}/{variant.name}"
+
 
 @dataclass(frozen=True)
 class Plan:
     """Everything `farm bench` will do; `farm plan` prints it.
 
-    `order` per device is drawn from `seed`, so a plan is the same twice.
+    The order of a device's rounds is drawn from `seed`, so a plan is the same twice. `rules` are asked
+    again about each cell once its device was probed. `build` is what its cells run.
     """
 
     devices: tuple[Device, ...]
@@ -127,3 +139,5 @@ class Plan:
     skips: tuple[Skip, ...]
     rounds: int
     seed: int
+    rules: Rules = Rules()
+    build: Build = INVENTORY_BUILD

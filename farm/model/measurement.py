@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from farm.errors import Fault
+
 
 @dataclass(frozen=True)
 class TensorInfo:
@@ -46,9 +48,9 @@ UNAVAILABLE = "unavailable"
 
 @dataclass(frozen=True)
 class Cause:
-    """Why a round failed, in plain words. `fault` is a `farm.errors.Fault` value."""
+    """Why a round failed, in plain words."""
 
-    fault: str
+    fault: Fault
     cause: str
     message: str
     hint: str | None = None

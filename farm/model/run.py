@@ -5,12 +5,47 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from farm.errors import Fault, Stage
 from farm.model.artifact import Produced
-from farm.model.device import Facts
+from farm.model.device import Facts, RuntimeKind
+from farm.model.matrix import RoundKind
 from farm.model.measurement import TensorInfo
 from farm.model.options import Value
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""Version 2 says `preparations` where version 1 said `stages`; farm.store.codec reads both."""
+
+
+class RoundStatus(StrEnum):
+    """Whether a round, or a preparation, gave what it was for."""
+
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+class RunStatus(StrEnum):
+    """Where a run is. `partial`: some cells failed; `failed`: none completed."""
+
+    RUNNING = "running"
+    COMPLETED = "completed"
+    PARTIAL = "partial"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+
+class DeviceStatus(StrEnum):
+    OK = "ok"
+    FAILED = "failed"
+
+
+class Quality(StrEnum):
+    """What is to be thought of a round's value. Only `ok` and `not-steady` were judged."""
+
+    OK = "ok"
+    NOT_STEADY = "not-steady"
+    FEW_ITERATIONS = "few-iterations"
+    NO_TIMES = "no-times"
+    BAD_TIMES = "bad-times"
 
 
 class CellStatus(StrEnum):
@@ -26,10 +61,10 @@ class RoundResult:
     the median of its steady iterations. `argv` is what ran on the device.
     """
 
-    kind: str
+    kind: RoundKind
     index: int
-    status: str
-    quality: str = "ok"
+    status: RoundStatus
+    quality: Quality = Quality.OK
     started_at: str | None = None
     wall_s: float | None = None
     exit_code: int | None = None
@@ -42,7 +77,7 @@ class RoundResult:
     value_ms: float | None = None
     engine: str | None = None
     tensors: tuple[TensorInfo, ...] = ()
-    fault: str | None = None
+    fault: Fault | None = None
     cause: str | None = None
     error: str | None = None
     hint: str | None = None
@@ -50,15 +85,15 @@ class RoundResult:
 
 
 @dataclass(frozen=True)
-class StageResult:
-    """A stage of a cell: what it was, how long it took in seconds, and where its product comes from.
+class PreparationResult:
+    """A preparation of a cell: what it was, how long it took in seconds, and where its product comes from.
 
     `from_run` is the run that made it when it came from the cache, else None; `key` is the cache's.
     `round` is the round that made it, or that failed to.
     """
 
     kind: str
-    status: str
+    status: RoundStatus
     seconds: float | None
     from_run: str | None
     key: str
@@ -96,15 +131,15 @@ class CellResult:
     options: dict[str, Value]
     argv: tuple[str, ...]
     status: CellStatus
-    stage: str | None = None
-    fault: str | None = None
+    stage: Stage | None = None
+    fault: Fault | None = None
     cause: str | None = None
     error: str | None = None
     hint: str | None = None
     reason: str | None = None
     notes: tuple[str, ...] = ()
     reproduce: str | None = None
-    stages: tuple[StageResult, ...] = ()
+    preparations: tuple[PreparationResult, ...] = ()
     rounds: tuple[RoundResult, ...] = ()
     summary: Summary | None = None
     artifacts: tuple[Produced, ...] = ()
@@ -116,7 +151,7 @@ class DeviceRecord:
 
     name: str
     address: str
-    runtime: str
+    runtime: RuntimeKind
     runtime_digest: str | None = None
     engine: str | None = None
     facts: Facts | None = None
@@ -124,7 +159,7 @@ class DeviceRecord:
     pushed_files: int = 0
     reused_files: int = 0
     agent_sha256: str | None = None
-    status: str = "ok"
+    status: DeviceStatus = DeviceStatus.OK
     error: str | None = None
     hint: str | None = None
 
@@ -153,7 +188,7 @@ class Results:
     farm_version: str
     started_at: str
     ended_at: str | None
-    status: str
+    status: RunStatus
     command: tuple[str, ...]
     seed: int
     rounds: int

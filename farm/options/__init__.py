@@ -6,11 +6,11 @@ from farm.options.command import Output, argv, input_files, outputs
 from farm.options.cores import resolve_cores
 from farm.options.lookup import find, misspelling_note, option, search
 from farm.options.parse import from_mapping, merge, parse, parse_with_notes, without
+from farm.options.preparations import MODEL as MODEL_FEED
+from farm.options.preparations import preparations, recipe
 from farm.options.rounds import split_rounds
 from farm.options.row import Group, Kind, Needs, Option, Support, Works
 from farm.options.schema import schema
-from farm.options.stages import MODEL as MODEL_FEED
-from farm.options.stages import recipe, stages
 from farm.options.variants import product, slug, sweep, unique, variant, variant_name
 
 __all__ = [
@@ -38,6 +38,7 @@ __all__ = [
     "outputs",
     "parse",
     "parse_with_notes",
+    "preparations",
     "product",
     "recipe",
     "resolve_cores",
@@ -45,7 +46,6 @@ __all__ = [
     "search",
     "slug",
     "split_rounds",
-    "stages",
     "sweep",
     "unique",
     "unknown_to",

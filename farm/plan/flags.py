@@ -14,12 +14,13 @@ from farm.model.device import Runtime, RuntimeKind
 from farm.model.matrix import Cell
 from farm.options import option, unknown_to
 from farm.plan.layout import content_digest, native_files
+from farm.plan.matrix import Wanted
 from farm.store.programs import Known, ProgramStore
 
 
-def unknown_flags(cell: Cell, flags: frozenset[str]) -> tuple[str, ...]:
-    """The options that the cell's stages and rounds would send and a program of these flags does not have."""
-    sent = (*(stage.options for stage in cell.stages), *(one.options for one in cell.rounds))
+def unknown_flags(cell: Cell | Wanted, flags: frozenset[str]) -> tuple[str, ...]:
+    """The options that the cell would send and a program of these flags does not have."""
+    sent = (*(one.options for one in cell.preparations), *(one.options for one in cell.rounds))
     return tuple(dict.fromkeys(name for options in sent for name in unknown_to(options, flags)))
 
 
@@ -31,7 +32,7 @@ def unknown_flag_error(names: Sequence[str]) -> DeviceError:
     )  # fmt: skip
 
 
-def refuse_unknown_flags(cells: Sequence[Cell], store: ProgramStore) -> None:
+def refuse_unknown_flags(cells: Sequence[Wanted], store: ProgramStore) -> None:
     """Before a device is touched: refuse a variant that no chosen device's program can run.
 
     Judges pushed local builds whose flags are known. Where one device can run a variant and another

@@ -3,94 +3,175 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from farm.errors import RequestError
+from farm.inventory.conditions import unwanted
 from farm.model.artifact import Artifact
+from farm.model.build import INVENTORY_BUILD, Build
 from farm.model.device import Device, RuntimeKind
-from farm.model.matrix import Cell, Model, Plan, Round, RoundKind, Skip
+from farm.model.matrix import Cell, Model, Plan, Preparation, Round, RoundKind, Skip
 from farm.model.options import OptionSet, Variant
-from farm.options import Works, check, from_mapping, merge, option, resolve_cores, split_rounds, stages
+from farm.model.request import DEFAULT_ROUNDS, Rules
+from farm.options import (
+    Findings,
+    Works,
+    check,
+    from_mapping,
+    merge,
+    option,
+    preparations,
+    resolve_cores,
+    split_rounds,
+)
 
-Rule = Callable[[Device, Model, Variant], str | None]
-"""Why a cell is not wanted, or None: what a suite's include and exclude rules become."""
-
-Files = dict[str, tuple[tuple[str, Artifact], ...]]
+Files = Mapping[str, tuple[tuple[str, Artifact], ...]]
 """By variant: the local files that its options read, by option."""
 
 
-def make_plan(
-    devices: Sequence[Device],
-    models: Sequence[Model],
-    variants: Sequence[Variant],
-    *,
-    rounds: int,
-    seed: int,
-    rules: Sequence[Rule] = (),
-    files: Files | None = None,
-) -> Plan:
-    """The matrix with its stages and rounds. `files` are what each variant's options read.
+@dataclass(frozen=True)
+class Sources:
+    """What was read for a request: everything that a plan is made of."""
 
-    Raises RequestError when a variant would be ignored, crash or hang on a device's runtime: that is
-    a mistake of the request. What a runtime cannot do at all is a skip with its reason.
+    devices: tuple[Device, ...]
+    models: tuple[Model, ...]
+    variants: tuple[Variant, ...]
+    rounds: int = DEFAULT_ROUNDS
+    seed: int = 0
+    rules: Rules = Rules()
+    files: Files = field(default_factory=dict)
+    build: Build = INVENTORY_BUILD
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A cell in the making: its options are right for the runtime, its model's inputs not yet looked at.
+
+    `variant` has the device's own cores in place of their names; `notes` are about the options.
     """
-    cells: list[Cell] = []
-    skips: list[Skip] = []
-    for variant in variants:
+
+    device: Device
+    model: Model
+    variant: Variant
+    rounds: tuple[Round, ...]
+    preparations: tuple[Preparation, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Every combination, wanted or skipped with its reason."""
+
+    wanted: tuple[Wanted, ...]
+    skips: tuple[Skip, ...]
+
+    @property
+    def models(self) -> tuple[Model, ...]:
+        """The models that are run somewhere, each once."""
+        return tuple({one.model.name: one.model for one in self.wanted}.values())
+
+
+def choose(sources: Sources) -> Matrix:
+    """Which combinations are run, with which options.
+
+    Raises RequestError when a variant would be ignored, crash or hang on a device's runtime, or nothing
+    is left: that is a mistake of the request. What a runtime cannot do at all is a skip with its reason.
+    """
+    for variant in sources.variants:
         if "input" in variant.options:
             raise RequestError(
                 f"variant {variant.name!r}: --input belongs to a model, not to a variant",
                 hint="give --input beside --model; several models take one each, in the same order",
             )
-    for device in devices:
-        for model in models:
-            for variant in variants:
-                outcome = _cell(device, model, variant, rounds, rules, files or {})
-                (cells if isinstance(outcome, Cell) else skips).append(outcome)  # type: ignore[arg-type]
-    if not cells:
-        reasons = "; ".join(dict.fromkeys(skip.reason for skip in skips))
+    outcomes = [
+        _outcome(sources, device, model, variant)
+        for device in sources.devices
+        for model in sources.models
+        for variant in sources.variants
+    ]
+    matrix = Matrix(
+        tuple(one for one in outcomes if isinstance(one, Wanted)),
+        tuple(one for one in outcomes if isinstance(one, Skip)),
+    )
+    if not matrix.wanted:
+        reasons = "; ".join(dict.fromkeys(skip.reason for skip in matrix.skips))
         raise RequestError(f"nothing to run: {reasons}", hint="farm options show NAME explains an option")
-    return Plan(tuple(devices), tuple(models), tuple(variants), tuple(cells), tuple(skips), rounds, seed)
+    return matrix
 
 
-def _cell(
-    device: Device, model: Model, variant: Variant, rounds: int, rules: Sequence[Rule], files: Files
-) -> Cell | Skip:
-    for rule in rules:
-        reason = rule(device, model, variant)
-        if reason is not None:
-            return Skip(device, model, variant, reason)
+def make_plan(sources: Sources, matrix: Matrix, fitted: Sequence[Model]) -> Plan:
+    """The plan. `fitted` are the models of the matrix with their inputs as the models want them."""
+    models = {model.name: model for model in fitted}
+    cells = tuple(
+        Cell(
+            one.device,
+            models[one.model.name],
+            one.variant,
+            one.rounds,
+            one.preparations,
+            sources.files.get(one.variant.name, ()),
+            (*models[one.model.name].notes, *one.notes),
+        )
+        for one in matrix.wanted
+    )
+    return Plan(
+        sources.devices,
+        tuple(models.get(model.name, model) for model in sources.models),
+        sources.variants,
+        cells,
+        matrix.skips,
+        sources.rounds,
+        sources.seed,
+        sources.rules,
+        sources.build,
+    )
+
+
+def _outcome(sources: Sources, device: Device, model: Model, variant: Variant) -> Wanted | Skip:
+    reason = unwanted(sources.rules, device, None, model=model.name, variant=variant.name)
+    if reason is not None:
+        return Skip(device, model, variant, reason)
     try:
         options = resolve_cores(variant.options, device.cores)
     except RequestError as error:
         return Skip(device, model, variant, error.message)
-    cannot = impossible(options, device.runtime.kind)
-    if cannot:
-        return Skip(device, model, variant, cannot)
-    with_input = merge(options, from_mapping({"input": model.inputs.text}))
-    findings = check(with_input, runtime=device.runtime.kind, model_kind=model.kind)
-    if findings.refusals:
-        where = f"variant {variant.name!r} of {model.name} on {device.name} ({device.runtime.kind} runtime)"
-        raise RequestError(
-            f"{where}: {findings.refusals[0]}", hint="farm options show NAME explains an option"
-        )
-    planned: list[Round] = []
-    todo, rest = stages(options)
-    for kind, options_of_round in split_rounds(rest):
-        repeat = rounds if kind is RoundKind.TIMED else 1
-        taken = sum(1 for one in planned if one.kind is kind)
-        planned += [Round(kind, taken + index, options_of_round) for index in range(repeat)]
-    notes = (*model.notes, *findings.warnings, *findings.notes)
-    return Cell(
+    reason = impossible(options, device.runtime.kind)
+    if reason is not None:
+        return Skip(device, model, variant, reason)
+    findings = _checked(device, model, variant.name, options)
+    before, rest = preparations(options)
+    return Wanted(
         device,
         model,
         replace(variant, options=options),
-        tuple(planned),
-        todo,
-        files.get(variant.name, ()),
-        notes,
+        _rounds(rest, sources.rounds),
+        before,
+        (*findings.warnings, *findings.notes),
     )
+
+
+def _checked(device: Device, model: Model, variant: str, options: OptionSet) -> Findings:
+    """What is to be said of the options. Raises RequestError where they cannot do what they promise."""
+    runtime = device.runtime.kind
+    with_input = merge(options, from_mapping({"input": model.inputs.text}))
+    findings = check(with_input, runtime=runtime, model_kind=model.kind)
+    if findings.refusals:
+        where = f"variant {variant!r} of {model.name} on {device.name} ({runtime} runtime)"
+        raise RequestError(
+            f"{where}: {findings.refusals[0]}", hint="farm options show NAME explains an option"
+        )
+    return findings
+
+
+def _rounds(options: OptionSet, timed: int) -> tuple[Round, ...]:
+    """`timed` rounds, and one of each other kind that the options ask for."""
+    planned: list[Round] = []
+    for kind, options_of_round in split_rounds(options):
+        repeat = timed if kind is RoundKind.TIMED else 1
+        taken = sum(1 for one in planned if one.kind is kind)
+        planned += [Round(kind, taken + index, options_of_round) for index in range(repeat)]
+    return tuple(planned)
 
 
 def impossible(options: OptionSet, runtime: RuntimeKind) -> str | None:

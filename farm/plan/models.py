@@ -1,9 +1,9 @@
-"""From what the user typed to nouns: models, inputs and variants, every mistake found before a device."""
+"""Models from disk: what was asked for as nouns, every mistake found before a device is touched."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,33 +12,31 @@ from farm.errors import RequestError
 from farm.files import path_name
 from farm.model.artifact import Artifact
 from farm.model.matrix import Model
-from farm.model.options import OptionSet, Variant
-from farm.options import input_files, merge
+from farm.model.options import Variant
+from farm.model.request import ModelRequest
+from farm.options import input_files
 from farm.plan.inputs import read_input
 from farm.plan.model_file import HEAD_BYTES, sniff
 from farm.store.artifacts import artifact_of
 from farm.suggest import nearest
-
-BUNDLED = "bundled:"
 
 
 @dataclass(frozen=True)
 class Bundled:
     """A model that comes with farm, and the `--input` it is used with unless one is given."""
 
-    name: str
     file: Path
     input: str
 
 
-def bundled_models() -> tuple[Bundled, ...]:
+def bundled_models() -> Mapping[str, Bundled]:
     """The models in farm/bundled, each with the input that lies beside it (see scripts/make_models.py)."""
     folder = resources.folder("bundled")
     listing = json.loads((folder / "models.json").read_text("utf-8"))
-    return tuple(
-        Bundled(name, folder / entry["file"], ";".join(_beside(folder, part) for part in entry["input"]))
+    return {
+        name: Bundled(folder / entry["file"], ";".join(_beside(folder, part) for part in entry["input"]))
         for name, entry in listing.items()
-    )
+    }
 
 
 def _beside(folder: Path, part: str) -> str:
@@ -46,50 +44,53 @@ def _beside(folder: Path, part: str) -> str:
     return f"{tensor}:{folder / file}"
 
 
-def read_model(text: str, *, input_text: str | None = None, name: str | None = None) -> Model:
-    """A model from a path or `bundled:NAME`, with its inputs.
+def read_models(requests: Sequence[ModelRequest]) -> tuple[Model, ...]:
+    """The models with their inputs. Raises RequestError, with the line of the suite where one names it."""
+    return _unique(tuple(_read_at_its_place(request) for request in requests))
 
-    Raises RequestError for a missing or empty file, and for one that is no MegEngine model.
+
+def _read_at_its_place(request: ModelRequest) -> Model:
+    try:
+        return read_model(request)
+    except RequestError as error:
+        if request.source is None:
+            raise
+        message = f"model {request.name}: {error}"
+        raise RequestError(message, hint=error.hint, source=request.source) from error
+
+
+def read_model(request: ModelRequest) -> Model:
+    """One model with its inputs.
+
+    Raises RequestError for a missing or empty file, and for one that is not a MegEngine model.
     """
-    if text.startswith(BUNDLED):
-        known = {entry.name: entry for entry in bundled_models()}
-        entry = known.get(text.removeprefix(BUNDLED))
-        if entry is None:
-            raise RequestError(
-                f"no bundled model {text.removeprefix(BUNDLED)!r}",
-                hint=f"bundled models: {', '.join(known)}{nearest(text.removeprefix(BUNDLED), known)}",
-            )
-        path, default_input = entry.file, entry.input
-    else:
-        path, default_input = Path(text).expanduser(), ""
+    path, input_text = _origin(request)
     artifact = artifact_of(path)
     with path.open("rb") as stream:
         found = sniff(stream.read(HEAD_BYTES))
     if found is None:
         raise RequestError(
-            f"{path} is no MegEngine model (its first bytes fit no known format)",
+            f"{path} is not a MegEngine model (its first bytes fit no known format)",
             hint="dump one with megengine.jit.trace(...).dump(), or try --model bundled:tiny",
         )
-    spec, notes = read_input(default_input if input_text is None else input_text)
-    return Model(path_name(name or path.stem), artifact, spec, found.kind, notes)
+    spec, notes = read_input(input_text)
+    return Model(path_name(request.name or path.stem), artifact, spec, found.kind, notes)
 
 
-def read_models(models: Sequence[str], inputs: Sequence[str]) -> tuple[Model, ...]:
-    """All models; one `--input` serves every model, several serve one model each, in order.
-
-    No models at all means the bundled ones. Raises RequestError, also when names collide.
-    """
-    texts = list(models) or [BUNDLED + entry.name for entry in bundled_models()]
-    if len(inputs) > 1 and len(inputs) != len(texts):
+def _origin(request: ModelRequest) -> tuple[Path, str]:
+    """The file and the `--input` that goes with it."""
+    if request.file is not None:
+        return request.file, request.input or ""
+    known = bundled_models()
+    name = request.bundled or ""
+    if name not in known:
         raise RequestError(
-            f"{len(inputs)} inputs for {len(texts)} models",
-            hint="give one --input for all models, or one for each --model in the same order",
+            f"no bundled model {name!r}", hint=f"bundled models: {', '.join(known)}{nearest(name, known)}"
         )
-    chosen: list[str | None] = list(inputs) if len(inputs) > 1 else [next(iter(inputs), None)] * len(texts)
-    return unique(tuple(read_model(text, input_text=spec) for text, spec in zip(texts, chosen, strict=True)))
+    return known[name].file, known[name].input if request.input is None else request.input
 
 
-def unique(models: tuple[Model, ...]) -> tuple[Model, ...]:
+def _unique(models: tuple[Model, ...]) -> tuple[Model, ...]:
     """Models of equal name get their digest's first letters; the same file twice is refused."""
     seen: dict[tuple[str, str], Artifact] = {}
     for model in models:
@@ -107,17 +108,6 @@ def unique(models: tuple[Model, ...]) -> tuple[Model, ...]:
         else model
         for model in models
     )
-
-
-def with_base(base: OptionSet, variants: Sequence[Variant]) -> tuple[Variant, ...]:
-    """Every variant on top of the options of the command line; `default` alone when there is none."""
-    if not variants:
-        return (Variant("default", base),)
-    names = [variant.name for variant in variants]
-    for name in names:
-        if names.count(name) > 1:
-            raise RequestError(f"two variants are called {name!r}", hint="give each variant its own name")
-    return tuple(Variant(variant.name, merge(base, variant.options)) for variant in variants)
 
 
 def option_files(variants: Sequence[Variant]) -> dict[str, tuple[tuple[str, Artifact], ...]]:

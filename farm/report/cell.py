@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 
-from farm.analysis.steady import Quality, steady
+from farm.analysis.steady import steady
 from farm.analysis.summary import first_inference_ms, is_counted, p90
 from farm.model.artifact import Produced
 from farm.model.options import Value
-from farm.model.run import CellResult, CellStatus, RoundResult, StageResult, Summary
+from farm.model.run import (
+    CellResult,
+    CellStatus,
+    PreparationResult,
+    Quality,
+    RoundResult,
+    RoundStatus,
+    Summary,
+)
 from farm.report.numerals import MISSING, as_duration, as_ratio, count, in_bytes, in_ms, moment
 from farm.report.view import CellDetail, Fact, Failure, FileLink, RoundRow, RunOrder, Status
 from farm.visible import relative_href
 
-STATUSES = {
+STATUSES: Mapping[str, Status] = {
     CellStatus.COMPLETED: Status("completed", "\N{CHECK MARK}", "completed"),
     CellStatus.FAILED: Status("failed", "\N{BALLOT X}", "failed"),
     CellStatus.SKIPPED: Status("skipped", "\N{EN DASH}", "skipped"),
@@ -34,11 +43,6 @@ def anchor(index: int) -> str:
     return f"cell-{index + 1}"
 
 
-def status_of(status: str) -> Status:
-    known = {str(key): value for key, value in STATUSES.items()}
-    return known.get(str(status)) or Status("unknown", "?", str(status))
-
-
 def values_ms(cell: CellResult) -> tuple[float, ...]:
     """The values of the rounds that count, in the order in which they ran."""
     return tuple(r.value_ms for r in cell.rounds if is_counted(r) and r.value_ms is not None)
@@ -50,7 +54,7 @@ def quality_warning(cell: CellResult) -> str | None:
     doubtful = [r for r in counted if r.quality != Quality.OK]
     if not doubtful:
         return None
-    words = sorted({_quality(r) for r in doubtful})
+    words = sorted({QUALITY_WORDS[r.quality] for r in doubtful})
     return f"{', '.join(words)}: {len(doubtful)} of {count(len(counted), 'round')}"
 
 
@@ -72,7 +76,7 @@ def compose_cell(index: int, cell: CellResult, decimals: int) -> CellDetail:
         device=cell.device,
         model=cell.model,
         variant=cell.variant,
-        status=status_of(cell.status),
+        status=STATUSES[cell.status],
         value=f"{in_ms(cell.summary.median_ms, decimals)} ms" if cell.summary else MISSING,
         options=tuple(Fact(f"--{name}", _option(value)) for name, value in cell.options.items()),
         facts=_facts(cell.summary, decimals) if cell.summary else (),
@@ -81,7 +85,7 @@ def compose_cell(index: int, cell: CellResult, decimals: int) -> CellDetail:
         failure=failure_of(cell),
         reason=cell.reason,
         notes=cell.notes,
-        stages=tuple(_stage(stage) for stage in cell.stages),
+        preparations=tuple(_preparation(one) for one in cell.preparations),
         rounds=tuple(_round(r, decimals) for r in cell.rounds),
         order=_run_order(cell, decimals),
         files=_files(cell),
@@ -110,13 +114,13 @@ def _facts(summary: Summary, decimals: int) -> tuple[Fact, ...]:
     )
 
 
-def _stage(stage: StageResult) -> Fact:
-    """How long a stage took, and whether it was done now or its product came from the cache."""
-    took = MISSING if stage.seconds is None else as_duration(stage.seconds)
-    if stage.status != CellStatus.COMPLETED:
-        return Fact(stage.kind, f"failed after {took}")
-    made = f"from the cache; made in run {stage.from_run} in {took}"
-    return Fact(stage.kind, made if stage.from_run else f"done in {took}")
+def _preparation(one: PreparationResult) -> Fact:
+    """How long it took, and whether it was done now or its product came from the cache."""
+    took = MISSING if one.seconds is None else as_duration(one.seconds)
+    if one.status is RoundStatus.FAILED:
+        return Fact(one.kind, f"failed after {took}")
+    made = f"from the cache; made in run {one.from_run} in {took}"
+    return Fact(one.kind, made if one.from_run else f"done in {took}")
 
 
 def _round(result: RoundResult, decimals: int) -> RoundRow:
@@ -131,11 +135,11 @@ def _round(result: RoundResult, decimals: int) -> RoundRow:
     started = moment(result.started_at)
     return RoundRow(
         name=f"{result.kind} {result.index + 1}",
-        status=status_of(result.status),
+        status=STATUSES[result.status],
         started=f"{started:%H:%M:%S}" if started else MISSING,
         figures=tuple(in_ms(time, decimals) for time in times),
         iterations=_iterations(result, len(kept)),
-        quality=_quality(result) if is_counted(result) else MISSING,
+        quality=QUALITY_WORDS[result.quality] if is_counted(result) else MISSING,
         is_ok=result.quality == Quality.OK or not is_counted(result),
         error=result.error,
     )
@@ -145,11 +149,6 @@ def _iterations(result: RoundResult, kept: int) -> str:
     if not result.e2e_ms:
         return MISSING
     return str(kept) if kept == len(result.e2e_ms) else f"{kept} of {len(result.e2e_ms)}"
-
-
-def _quality(result: RoundResult) -> str:
-    known = {str(key): word for key, word in QUALITY_WORDS.items()}
-    return known.get(result.quality, result.quality)
 
 
 def _run_order(cell: CellResult, decimals: int) -> RunOrder | None:

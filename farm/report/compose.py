@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from farm.model.run import CellResult, CellStatus, ModelRecord, Results, Summary
-from farm.report.cell import anchor, compose_cell, failure_of, quality_warning, status_of, values_ms
+from farm.model.run import CellResult, CellStatus, ModelRecord, Results, RunStatus, Summary
+from farm.report.cell import STATUSES, anchor, compose_cell, failure_of, quality_warning, values_ms
 from farm.report.data import embedded_data, iterations_fit
 from farm.report.environment import compose_environment
 from farm.report.numerals import (
@@ -45,8 +45,8 @@ Cells: TypeAlias = dict[tuple[str, str, str], tuple[int, CellResult]]
 
 
 UNFINISHED = {
-    "running": "The run had not ended when this was written: cells may be missing.",
-    "interrupted": "The run was interrupted: cells may be missing.",
+    RunStatus.RUNNING: "The run had not ended when this was written: cells may be missing.",
+    RunStatus.INTERRUPTED: "The run was interrupted: cells may be missing.",
 }
 """Statuses of a run that the counts of cells do not tell."""
 
@@ -105,7 +105,7 @@ def _head(results: Results) -> Head:
         when=_when(results),
         command=shlex.join(results.command),  # to be read: nothing runs it
         facts=tuple(facts),
-        counts=tuple(Count(status_of(status), ended[status]) for status in CellStatus),
+        counts=tuple(Count(STATUSES[status], ended[status]) for status in CellStatus),
         cells=len(results.cells),
         trouble=_trouble(results, ended),
     )
@@ -190,7 +190,7 @@ def _has_times(cell: CellResult) -> bool:
 
 def _box(index: int, cell: CellResult, axis: _Axis) -> Box:
     times = _times(cell, cell.summary, axis) if cell.summary and _has_times(cell) else None
-    return Box(anchor(index), status_of(cell.status), times, cell.reason or cell.cause or cell.error)
+    return Box(anchor(index), STATUSES[cell.status], times, cell.reason or cell.cause or cell.error)
 
 
 def _times(cell: CellResult, summary: Summary, axis: _Axis) -> Times:
@@ -232,7 +232,7 @@ def _problems(results: Results) -> tuple[Problem, ...]:
         groups.setdefault(key, []).append(CellLink(anchor(index), f"{cell.model} / {cell.variant}"))
     order = list(CellStatus)
     return tuple(
-        Problem(status_of(status), device, tuple(links), failure, reason)
+        Problem(STATUSES[status], device, tuple(links), failure, reason)
         for (status, device, failure, reason), links in sorted(
             groups.items(), key=lambda g: order.index(g[0][0])
         )

@@ -173,7 +173,7 @@ class CellDetail:
     failure: Failure | None
     reason: str | None
     notes: tuple[str, ...]
-    stages: tuple[Fact, ...]
+    preparations: tuple[Fact, ...]
     rounds: tuple[RoundRow, ...]
     order: RunOrder | None
     files: tuple[FileLink, ...]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from farm import agents
@@ -13,13 +13,14 @@ from farm.device.jobs import JobSpec, run_small
 from farm.device.session import Conversation, Session
 from farm.errors import DeviceError, Fault, Stage
 from farm.files import digest_path
-from farm.model.artifact import Artifact, Tree
+from farm.model.artifact import Artifact
 from farm.model.device import Device, Facts, Python, RuntimeKind
 from farm.model.matrix import Cell, Model
 from farm.options import outputs
 from farm.plan.layout import content_digest, input_names, model_file_name, model_tree, native_files, tree_of
 from farm.plan.matrix import needed_artifacts
 from farm.runtime.compact import Pack
+from farm.runtime.files import WheelFiles
 
 OLDEST_PYTHON = (3, 6)
 UNPACK_WALL_S = 900
@@ -28,20 +29,6 @@ REWRITTEN = frozenset({"fast-run-algo-policy", "tensorrt-cache"})
 
 Sent = Callable[[int, int], None]
 """Progress of a transfer: bytes done, bytes in all."""
-
-
-@dataclass(frozen=True)
-class WheelFiles:
-    """The wheel runtime on the controller.
-
-    `libraries` are the pristine files by their name in the tree, `cpu_libraries` the ones without CUDA
-    code (name, sha256, size): those exist only in `cpu_pack`, and on devices.
-    """
-
-    libraries: tuple[tuple[str, Artifact], ...]
-    cpu_libraries: tuple[tuple[str, Artifact], ...]
-    cpu_pack: Callable[[], Pack]
-    full_pack: Callable[[], Pack]
 
 
 @dataclass
@@ -54,14 +41,23 @@ class Pushed:
 
 
 @dataclass(frozen=True)
-class Deployed:
-    """Where things are on the device. `program` starts every argument vector; paths are absolute."""
+class Program:
+    """How a round is started: `argv` begins every argument vector; `digest` is what it is made of, None
+    where the device could not tell.
+    """
 
-    program: tuple[str, ...]
-    environment: tuple[tuple[str, str], ...]
-    digest: str | None
+    argv: tuple[str, ...]
+    environment: tuple[tuple[str, str], ...] = ()
+    digest: str | None = None
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """Where things are on the device: the store, and the folder of each model by its name. All absolute."""
+
+    program: Program
     store: str = ""
-    folders: dict[str, str] = field(default_factory=dict)
+    folders: Mapping[str, str] = field(default_factory=dict)
 
     def model_path(self, model: Model) -> str:
         return f"{self.folders[model.name]}/{model_file_name(model)}"
@@ -75,113 +71,111 @@ class Deployed:
 
     def reads(self, cell: Cell) -> dict[str, str]:
         """Where the files are that options read, by option."""
-        return {
-            option: str(digest_path(PurePosixPath(self.store), file.sha256))
-            for option, file in cell.files
-            if option not in REWRITTEN
-        }
+        return {option: self.kept(file.sha256) for option, file in cell.files if option not in REWRITTEN}
 
     def copies(self, cell: Cell) -> tuple[tuple[str, str], ...]:
         """(name in the output folder, digest) of files that a round both reads and rewrites."""
         names = {output.option: output.path for output in outputs(cell.variant.options)}
         return tuple((names[option], file.sha256) for option, file in cell.files if option in REWRITTEN)
 
-
-async def deploy(
-    session: Session,
-    cells: Sequence[Cell],
-    facts: Facts,
-    wheel: WheelFiles | None,
-    pushed: Pushed,
-    sent: Sent,
-) -> Deployed:
-    """Push what is missing and lay out the runtime and every model of `cells`.
-
-    Raises DeviceError, stage `deploy`: `disk-full`, `digest-mismatch`, `program-missing`,
-    `architecture`, `python-missing`.
-    """
-    device = session.device
-    await push(session, needed_artifacts(cells), pushed, sent)
-    if device.runtime.kind is RuntimeKind.WHEEL:
-        assert wheel is not None, "the wheel runtime is prepared before devices are touched"
-        deployed = await _deploy_wheel(session, facts, wheel, pushed, sent)
-    else:
-        deployed = await _deploy_native(session, pushed, sent)
-    for model in {cell.model.name: cell.model for cell in cells}.values():
-        tree = model_tree(model)
-        deployed.folders[model.name] = await session.call(_laying_out(tree))
-    return replace(deployed, store=f"{session.workdir}/cas")
+    def kept(self, sha256: str) -> str:
+        """Where the store has an artifact."""
+        return _kept(self.store, sha256)
 
 
-async def push(session: Session, artifacts: Sequence[Artifact], pushed: Pushed, sent: Sent) -> None:
-    """One question for all digests, then only the missing ones travel; on `local` they are linked."""
-    missing = {item.sha256: item.present_bytes for item in await _missing(session, artifacts)}
-    pushed.reused += len(artifacts) - len(missing)
-    total = sum(artifact.size_bytes for artifact in artifacts if artifact.sha256 in missing)
-    done = 0
-    for artifact in artifacts:
-        if artifact.sha256 not in missing:
-            continue
-        if session.device.is_local:
-            await session.call(_linking(artifact))
-            pushed.reused += 1
-            continue
-        moved = await session.call(_uploading(artifact, _offset(sent, done, total)))
-        pushed.bytes += moved
-        pushed.files += 1
-        done += artifact.size_bytes
-        sent(done, total)
+def _kept(store: str, sha256: str) -> str:
+    return str(digest_path(PurePosixPath(store), sha256))
 
 
-def _laying_out(tree: Tree) -> Conversation[str]:
-    return lambda agent: agent.tree(tree)
+class Pusher:
+    """Moves artifacts to one device and counts what travelled."""
+
+    def __init__(self, session: Session, sent: Sent = lambda _done, _total: None) -> None:
+        self.session = session
+        self.pushed = Pushed()
+        self._sent = sent
+
+    async def missing(self, artifacts: Sequence[Artifact]) -> tuple[Missing, ...]:
+        """One question for all digests."""
+        return await self.session.call(lambda agent: agent.have([artifact.sha256 for artifact in artifacts]))
+
+    async def push(self, artifacts: Sequence[Artifact]) -> None:
+        """Only what is missing travels; on `local` it is linked."""
+        missing = {item.sha256 for item in await self.missing(artifacts)}
+        wanted = [artifact for artifact in artifacts if artifact.sha256 in missing]
+        self.pushed.reused += len(artifacts) - len(missing)
+        total = sum(artifact.size_bytes for artifact in wanted)
+        done = 0
+        for artifact in wanted:
+            if self.session.device.is_local:
+                await self.session.call(_linking(artifact))
+                self.pushed.reused += 1
+                continue
+            self.pushed.bytes += await self.session.call(self._uploading(artifact, done, total))
+            self.pushed.files += 1
+            done += artifact.size_bytes
+            self._sent(done, total)
+
+    def _uploading(self, artifact: Artifact, before: int, total: int) -> Conversation[int]:
+        return lambda agent: agent.upload(artifact, lambda count: self._sent(before + count, total))
 
 
 def _linking(artifact: Artifact) -> Conversation[None]:
     return lambda agent: agent.link(artifact.sha256, str(artifact.path))
 
 
-def _uploading(artifact: Artifact, progress: Callable[[int], None]) -> Conversation[int]:
-    return lambda agent: agent.upload(artifact, progress)
+async def deploy(pusher: Pusher, cells: Sequence[Cell], facts: Facts, wheel: WheelFiles | None) -> Deployed:
+    """Push what is missing and lay out the runtime and every model of `cells`.
+
+    Raises DeviceError, stage `deploy`: `disk-full`, `digest-mismatch`, `program-missing`,
+    `architecture`, `python-missing`.
+    """
+    session = pusher.session
+    await pusher.push(needed_artifacts(cells))
+    if session.device.runtime.kind is RuntimeKind.WHEEL:
+        assert wheel is not None, "the wheel runtime is prepared before devices are touched"
+        program = await _deploy_wheel(pusher, facts, wheel)
+    else:
+        program = await _deploy_native(pusher)
+    models = {cell.model.name: cell.model for cell in cells}
+    folders = {name: await session.call(_laying_out(model)) for name, model in models.items()}
+    return Deployed(program, f"{session.workdir}/cas", folders)
 
 
-def _offset(sent: Sent, before: int, total: int) -> Callable[[int], None]:
-    return lambda count: sent(before + count, total)
+def _laying_out(model: Model) -> Conversation[str]:
+    tree = model_tree(model)
+    return lambda agent: agent.tree(tree)
 
 
-async def _missing(session: Session, artifacts: Sequence[Artifact]) -> tuple[Missing, ...]:
-    return await session.call(lambda agent: agent.have([artifact.sha256 for artifact in artifacts]))
-
-
-async def _deploy_wheel(
-    session: Session, facts: Facts, wheel: WheelFiles, pushed: Pushed, sent: Sent
-) -> Deployed:
+async def _deploy_wheel(pusher: Pusher, facts: Facts, wheel: WheelFiles) -> Program:
+    session = pusher.session
     python = device_python(session.device, facts)
     require_wheel_platform(session.device, facts)
     runner = agents.runner_files()
-    await push(session, [artifact for _, artifact in runner], pushed, sent)
+    await pusher.push([artifact for _, artifact in runner])
     if session.device.is_local:
         libraries = wheel.libraries
-        await push(session, [artifact for _, artifact in libraries], pushed, sent)
+        await pusher.push([artifact for _, artifact in libraries])
     else:
         libraries = wheel.libraries if facts.gpus else wheel.cpu_libraries
-        if await _missing(session, [artifact for _, artifact in libraries]):
+        if await pusher.missing([artifact for _, artifact in libraries]):
             pack = await asyncio.to_thread(wheel.full_pack if facts.gpus else wheel.cpu_pack)
-            await _unpack(session, python, pack, pushed, sent)
+            await _unpack(pusher, python, pack)
         else:
-            pushed.reused += len(libraries)
+            pusher.pushed.reused += len(libraries)
     tree = tree_of("wheel", (*runner, *libraries))
     folder = await session.call(lambda agent: agent.tree(tree))
     # -B: nothing is written beside the program; -E: the user's PYTHON* settings do not reach a round.
-    program = (python.path, "-B", "-E", f"{folder}/load_and_run.py")
-    return Deployed(program, (), content_digest(tree.files))
+    argv = (python.path, "-B", "-E", f"{folder}/load_and_run.py")
+    return Program(argv, digest=content_digest(tree.files))
 
 
-async def _unpack(session: Session, python: Python, pack: Pack, pushed: Pushed, sent: Sent) -> None:
+async def _unpack(pusher: Pusher, python: Python, pack: Pack) -> None:
+    session = pusher.session
     script = agents.unpack_script()
-    await push(session, [script, pack.artifact], pushed, sent)
+    await pusher.push([script, pack.artifact])
     store = f"{session.workdir}/cas"
-    paths = (_stored(store, script), _stored(store, pack.artifact), store)
+    paths = (_kept(store, script.sha256), _kept(store, pack.artifact.sha256), store)
     argv = (python.path, "-B", "-E", *paths, "--remove-pack")
     outcome = await run_small(session, JobSpec(f"unpack-{pack.artifact.sha256[:12]}", argv, UNPACK_WALL_S))
     if outcome.exit_code != 0:
@@ -193,10 +187,6 @@ async def _unpack(session: Session, python: Python, pack: Pack, pushed: Pushed, 
             cause="disk-full" if full else "unpack-failed",
             hint=f"free 600 MB in {session.workdir}" if full else f"farm devices check {session.device.name}",
         )
-
-
-def _stored(store: str, artifact: Artifact) -> str:
-    return str(digest_path(PurePosixPath(store), artifact.sha256))
 
 
 def device_python(device: Device, facts: Facts) -> Python:
@@ -229,20 +219,21 @@ def require_wheel_platform(device: Device, facts: Facts) -> None:
         )
 
 
-async def _deploy_native(session: Session, pushed: Pushed, sent: Sent) -> Deployed:
+async def _deploy_native(pusher: Pusher) -> Program:
+    session = pusher.session
     runtime = session.device.runtime
     assert runtime.program is not None, "the inventory checks that a native runtime names its program"
     if runtime.on_device:
         return await _find_native(session, runtime.program)
     files = native_files(runtime)
-    await push(session, [artifact for _, artifact in files], pushed, sent)
+    await pusher.push([artifact for _, artifact in files])
     tree = tree_of("native", files)
     folder = await session.call(lambda agent: agent.tree(tree))
     environment = (("LD_LIBRARY_PATH", f"{folder}/lib"),) if runtime.libraries else ()
-    return Deployed((f"{folder}/load_and_run",), environment, content_digest(files))
+    return Program((f"{folder}/load_and_run",), environment, content_digest(files))
 
 
-async def _find_native(session: Session, program: str) -> Deployed:
+async def _find_native(session: Session, program: str) -> Program:
     """A program that is on the device already: it must be there and executable; its digest is kept."""
     look = 'p=$(command -v "$0") && [ -x "$p" ] && printf "%s\\n" "$p" && exec sha256sum "$p"'
     outcome = await run_small(session, JobSpec("find-program", ("/bin/sh", "-c", look, program), 60))
@@ -256,4 +247,4 @@ async def _find_native(session: Session, program: str) -> Deployed:
             hint="correct runtime.program, or give a local build without on_device: it is pushed then",
         )
     digest = lines[1].split()[0] if len(lines) > 1 and len(lines[1].split()[0]) == 64 else None
-    return Deployed((lines[0],), (), digest)
+    return Program((lines[0],), digest=digest)

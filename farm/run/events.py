@@ -1,4 +1,4 @@
-"""What the pipeline says while it works. The CLI renders it; nothing here knows a terminal."""
+"""What a run tells while it works. The CLI renders it; nothing here knows a terminal."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from enum import StrEnum
 class Kind(StrEnum):
     """What an event is about."""
 
-    STAGE = "stage"
+    STEP = "step"
     TRANSFER = "transfer"
     ROUND = "round"
-    CELL = "cell"
     NOTE = "note"
     FAILED = "failed"
     FINISHED = "finished"

@@ -2,36 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from zlib import crc32
 
 from farm.analysis.steady import round_value
+from farm.causes.diagnose import diagnose
 from farm.device.jobs import Ended, JobSpec, start_job, wait_for_job
-from farm.device.session import Session
 from farm.errors import Fault
-from farm.logs.load_and_run import diagnose, parse_log
-from farm.model.artifact import Produced
+from farm.logs.load_and_run import parse_log
 from farm.model.matrix import Cell, Round, RoundKind
 from farm.model.measurement import Cause, Measurement
-from farm.model.run import RoundResult
+from farm.model.run import Quality, RoundResult, RoundStatus
 from farm.options import argv as options_argv
 from farm.options import outputs
 from farm.run.collect import Pulled, collect
+from farm.run.context import OnDevice
 from farm.run.deploy import Deployed
-from farm.store.runs import RunDirectory
 
 OUT_DIR = "."
 """Rounds start in their output folder, so that what they write is found there and nowhere else."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """When a round is ended from outside, in seconds: in all, and without a sign of life."""
-
-    wall_s: int = 1800
-    silence_s: int = 600
 
 
 @dataclass(frozen=True)
@@ -48,16 +39,16 @@ class Ready:
     environment: tuple[tuple[str, str], ...]
     model_path: str
     input_text: str | None
-    reads: dict[str, str] = field(default_factory=dict)
+    reads: Mapping[str, str] = field(default_factory=dict)
     copies: tuple[tuple[str, str], ...] = ()
 
 
 def ready(cell: Cell, deployed: Deployed) -> Ready:
-    """The cell as it was deployed, before any stage."""
+    """The cell as it was deployed, before any preparation."""
     return Ready(
         cell,
-        deployed.program,
-        (*deployed.environment, *cell.device.environment),
+        deployed.program.argv,
+        (*deployed.program.environment, *cell.device.environment),
         deployed.model_path(cell.model),
         deployed.input_text(cell.model),
         deployed.reads(cell),
@@ -65,58 +56,70 @@ def ready(cell: Cell, deployed: Deployed) -> Ready:
     )
 
 
-def command_of(here: Ready, one: Round) -> tuple[str, ...]:
+def command_of(made: Ready, one: Round) -> tuple[str, ...]:
     """The exact argument vector that runs on the device."""
     return options_argv(
         one.options,
-        program=here.program,
-        model=here.model_path,
-        input_text=here.input_text,
+        program=made.program,
+        model=made.model_path,
+        input_text=made.input_text,
         out_dir=OUT_DIR,
-        inputs=here.reads,
+        inputs=made.reads,
     )
 
 
-async def run_round(
-    session: Session,
-    here: Ready,
-    one: Round,
-    run: RunDirectory,
-    limits: Limits,
-    clock: Callable[[], float],
-    *,
-    adopt: bool = False,
-) -> RoundResult:
-    """Start, wait, pull everything it wrote (always), judge.
+@dataclass(frozen=True)
+class Executed:
+    """A round that was started and has ended; `wall_s` is from its start to the news of its end."""
+
+    job: str
+    argv: tuple[str, ...]
+    started_at: str
+    wall_s: float
+    ended: Ended
+
+
+async def run_round(here: OnDevice, made: Ready, one: Round, *, adopt: bool = False) -> RoundResult:
+    """Execute, collect everything it wrote (always), judge.
 
     With `adopt`, what it wrote also stays in the device's store, for later rounds. A round that fails
-    is a result with `status="failed"`; DeviceError means that the device cannot go on.
+    is a result with status `failed`; DeviceError means that the device cannot go on.
     """
-    cell = here.cell
-    name = round_name(one)
-    job = f"{run.run_id}-{crc32(cell.id.encode()):08x}-{name}"
-    argv = command_of(here, one)
+    cell, directory = made.cell, here.context.directory
+    executed = await execute(here, made, one)
+    under = directory.cell_path(cell.device.name, cell.model.name, cell.variant.name, round_name(one))
+    pulled = await collect(here.session, executed.job, directory, under, one, adopt=adopt)
+    return judge(one, executed, pulled)
+
+
+async def execute(here: OnDevice, made: Ready, one: Round) -> Executed:
+    """Start the round's process and wait for its end."""
+    name = f"{here.context.directory.run_id}-{crc32(made.cell.id.encode()):08x}-{round_name(one)}"
+    limits, clock = here.context.settings.limits, here.context.clock
+    argv = command_of(made, one)
     folders = tuple(output.path for output in outputs(one.options) if output.is_directory)
-    spec = JobSpec(job, argv, limits.wall_s, limits.silence_s, here.environment, folders, here.copies)
+    spec = JobSpec(name, argv, limits.wall_s, limits.silence_s, made.environment, folders, made.copies)
     started_at, began = datetime.now(UTC).isoformat(timespec="milliseconds"), clock()
-    await start_job(session, spec)
-    ended = await wait_for_job(session, job)
-    wall_s = clock() - began
-    under = run.cell_path(cell.device.name, cell.model.name, cell.variant.name, name)
-    pulled = await collect(session, job, run, under, one, adopt=adopt)
+    await start_job(here.session, spec)
+    ended = await wait_for_job(here.session, name)
+    return Executed(name, argv, started_at, round(clock() - began, 3), ended)
+
+
+def judge(one: Round, executed: Executed, pulled: Pulled) -> RoundResult:
+    """What a round gave: its times when its log is whole, else why it does not count."""
     measurement = parse_log(pulled.log, runs=int(one.options.get("thread") or 1))
-    cause = failure_of(one, ended, measurement, pulled)
+    cause = failure_of(one, executed.ended, measurement, pulled)
     is_timed = one.kind is RoundKind.TIMED and cause is None
-    value_ms, quality = round_value(measurement.e2e_ms) if is_timed else (None, "ok")
+    value_ms, quality = round_value(measurement.e2e_ms) if is_timed else (None, Quality.OK)
     return RoundResult(
-        kind=one.kind.value,
+        kind=one.kind,
         index=one.index,
-        status="failed" if cause else "completed",
+        status=RoundStatus.FAILED if cause else RoundStatus.COMPLETED,
         quality=quality,
-        started_at=started_at,
-        wall_s=round(wall_s, 3),
-        exit_code=ended.exit_code,
-        argv=argv,
+        started_at=executed.started_at,
+        wall_s=executed.wall_s,
+        exit_code=executed.ended.exit_code,
+        argv=executed.argv,
         load_ms=measurement.load_ms,
         prepare_ms=measurement.prepare_ms,
         warmup_ms=measurement.warmup_ms,
@@ -159,8 +162,3 @@ def failure_of(one: Round, ended: Ended, measurement: Measurement, pulled: Pulle
 
 def round_name(one: Round) -> str:
     return f"{one.kind.value}-{one.index}"
-
-
-def artifacts_of(rounds: tuple[RoundResult, ...]) -> tuple[Produced, ...]:
-    """All files of a cell's rounds."""
-    return tuple(artifact for one in rounds for artifact in one.artifacts)

@@ -8,7 +8,7 @@ from farm.device.jobs import JobSpec, run_small
 from farm.device.session import Session
 from farm.logs.help import parse_flags
 from farm.model.device import Runtime
-from farm.run.deploy import Deployed
+from farm.run.deploy import Program
 from farm.store.programs import Known, ProgramStore
 
 HELP_LIMIT_S = 60
@@ -17,20 +17,20 @@ UNKNOWN_HELP = (
 )
 
 
-async def flags_of(session: Session, deployed: Deployed, store: ProgramStore) -> frozenset[str]:
+async def flags_of(session: Session, program: Program, store: ProgramStore) -> frozenset[str]:
     """The flags of a deployed native program, asked of it when its digest is new.
 
     Empty when its answer is no help of gflags: that is not kept, since a program that could not start
     says as little. Raises DeviceError when the device cannot go on.
     """
-    key = _key(session.device.runtime, deployed.digest)
+    key = _key(session.device.runtime, program.digest)
     known = store.find(key) if key else None
     if known is None:
         spec = JobSpec(
             "program-help",
-            (*deployed.program, "--help"),
+            (*program.argv, "--help"),
             HELP_LIMIT_S,
-            environment=(*deployed.environment, *session.device.environment),
+            environment=(*program.environment, *session.device.environment),
         )
         outcome = await run_small(session, spec)
         known = Known(parse_flags(outcome.stdout.decode("utf-8", "replace")), session.device.name)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import from_json
 
 from farm.errors import RequestError
 from farm.model.run import SCHEMA_VERSION, Results
@@ -24,26 +26,57 @@ def results_to_dict(results: Results) -> dict[str, Any]:
 
 
 def results_from_json(data: bytes, source: str) -> Results:
-    """Raises RequestError when `data` is not a results.json of a version that this farm reads."""
+    """Any published version of results.json. Raises RequestError when `data` is none."""
     try:
-        results = _RESULTS.validate_json(data)
+        value = from_json(data)
+    except ValueError as error:
+        raise RequestError(f"not a results file: not JSON: {error}", source=source, hint=READABLE) from error
+    upgraded = _upgraded(value, source) if isinstance(value, dict) else value
+    try:
+        return _RESULTS.validate_python(upgraded)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise RequestError(
-            f"not a results file: {where or 'top'}: {first['msg']}",
-            source=source,
-            hint="farm runs list shows the runs that can be read",
+            f"not a results file: {where or 'top'}: {first['msg']}", source=source, hint=READABLE
         ) from error
-    if results.schema_version != SCHEMA_VERSION:
-        raise RequestError(
-            f"schema version {results.schema_version}; this farm reads version {SCHEMA_VERSION}",
-            source=source,
-            hint="use the farm that made it, or run the bench again",
-        )
-    return results
+
+
+READABLE = "farm runs list shows the runs that can be read"
 
 
 def results_schema() -> dict[str, Any]:
     """JSON Schema of results.json, as in docs/schema."""
     return _RESULTS.json_schema()
+
+
+# --------------------------------------------------------------------------- earlier versions
+
+
+def _preparations_for_stages(value: dict[str, Any]) -> None:
+    """Version 1 called the preparations of a cell its stages."""
+    cells = value.get("cells")
+    for cell in cells if isinstance(cells, list) else ():
+        if isinstance(cell, dict) and "stages" in cell:
+            cell["preparations"] = cell.pop("stages")
+
+
+UPGRADES: dict[int, Callable[[dict[str, Any]], None]] = {1: _preparations_for_stages}
+"""By version: what makes it the next one, in place. tests/data/results has a file of each version."""
+
+
+def _upgraded(value: dict[str, Any], source: str) -> dict[str, Any]:
+    """The same in today's version. Raises RequestError for a version that no farm up to this one wrote."""
+    version = value.get("schema_version")
+    if not isinstance(version, int):
+        raise RequestError("not a results file: schema_version is missing", source=source, hint=READABLE)
+    while version in UPGRADES:
+        UPGRADES[version](value)
+        version += 1
+    if version != SCHEMA_VERSION:
+        raise RequestError(
+            f"schema version {version}; this farm reads versions 1 to {SCHEMA_VERSION}",
+            source=source,
+            hint="use the farm that made it, or run the bench again",
+        )
+    return value | {"schema_version": version}

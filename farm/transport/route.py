@@ -15,6 +15,7 @@ import asyncssh
 
 from farm.errors import Fault
 from farm.model.device import Address, Device
+from farm.transport.address import ssh_argv
 from farm.transport.faults import TRANSLATED, Peer, failure, translate
 from farm.transport.known_hosts import DEFAULT_PORT, host_name
 
@@ -100,7 +101,7 @@ def _hop(
     """One hop, and the jump hosts before it. `also` are identities to try besides the usual ones."""
     given: dict[str, Any] = {"port": address.port, "username": address.user}
     given = {name: value for name, value in given.items() if value is not None}
-    peer = Peer(device, address.host, _debug(address, identity))
+    peer = Peer(device, address.host, shlex.join((*ssh_argv(address, "-v", identity=identity), "true")))
     try:
         # No keys are loaded yet: they are looked at one by one below.
         read = asyncssh.SSHClientConnectionOptions(host=address.host, client_keys=None, **{**ALWAYS, **given})
@@ -215,19 +216,6 @@ def _title(user: str, host: str, port: int) -> str:
 
 def _strings(value: object) -> list[str]:
     return [str(one) for one in value] if isinstance(value, list) else []
-
-
-def _debug(address: Address, identity: tuple[Path, ...]) -> str:
-    """The same connection with OpenSSH's client, for a person to type."""
-    words = ["ssh", "-v"]
-    for path in identity:
-        words += ["-i", str(path)]
-    if address.port:
-        words += ["-p", str(address.port)]
-    if address.proxy_jump:
-        words += ["-J", address.proxy_jump]
-    target = f"{address.user}@{address.host}" if address.user else address.host
-    return shlex.join([*words, target, "true"])
 
 
 def _has_aes() -> bool:

@@ -8,7 +8,6 @@ import secrets
 import shlex
 import socket
 import sys
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,25 +16,26 @@ import typer
 
 from farm import resources
 from farm.cli import arguments as args
-from farm.cli.bench.catalogue_options import (
-    misspelling_notes,
-    normalise,
-    with_load_and_run_options,
-    with_recipe,
-)
-from farm.cli.bench.prepare import check_inputs, prepare_plan, prepare_wheel
+from farm.cli.bench.catalogue_options import normalise
+from farm.cli.bench.request_options import takes_request
 from farm.cli.terminal.console import out, say, show_json
 from farm.cli.terminal.live import Display
 from farm.cli.terminal.loop import run
+from farm.cli.terminal.progress import Bar, Lines
 from farm.cli.terminal.tables import results_table
 from farm.device.session import Patience
-from farm.model.options import OptionSet
-from farm.model.run import Results
+from farm.model.device import RuntimeKind
+from farm.model.matrix import Plan
+from farm.model.request import Request
+from farm.model.run import SCHEMA_VERSION, Results
+from farm.plan.prepare import Prepared, prepare
 from farm.report.compose import compose
 from farm.report.render import render
-from farm.run.bench import BenchSettings, bench, exit_code
-from farm.run.execute import Limits
+from farm.run.bench import bench, exit_code
+from farm.run.context import Limits, Settings
+from farm.runtime.files import WheelFiles, wheel_files
 from farm.store.codec import results_to_dict
+from farm.store.products import ProductStore
 from farm.store.programs import program_store
 from farm.store.runs import RunDirectory
 
@@ -49,20 +49,10 @@ SETTINGS: dict[str, Any] = {
 }
 
 
-@with_load_and_run_options
+@takes_request
 def command(
     *,
-    options: OptionSet,
-    inventory: args.Inventory = None,
-    devices: args.Devices = None,
-    model: args.Models = None,
-    input: args.Inputs = None,  # noqa: A002 - the option's name
-    variant: args.Variants = None,
-    sweep: args.Sweeps = None,
-    recipe: args.Recipe = None,
-    suite: args.Suite = None,
-    rounds: args.Rounds = None,
-    seed: args.Seed = None,
+    request: Request,
     runs_dir: args.RunsDir = Path("runs"),
     run_id: Annotated[
         str | None, typer.Option(help="Name of the run. Default: the time.", metavar="ID")
@@ -86,47 +76,56 @@ def command(
     Without a model: the bundled ones. Without an inventory: this machine, as the device `local`.
     Every option of load_and_run can be given under its own name; a --variant adds to these.
     """
-    for note in misspelling_notes(sys.argv):
-        say(f"note: {note}", "dim")
-    prepared = prepare_plan(
-        inventory=inventory, devices=devices, models=model or [], inputs=input or [],
-        options=with_recipe(recipe, options),
-        variants=variant or [], sweeps=sweep or [], suite=suite, rounds=rounds, seed=seed,
-    )  # fmt: skip
-    wheel = prepare_wheel(prepared.plan)
-    prepared = replace(prepared, plan=check_inputs(prepared.plan))
+    with Bar() as bar:
+        prepared = prepare(request, bar.update, fetch=True)
     directory = RunDirectory.create(runs_dir, run_id or new_run_id())
-    settings = BenchSettings(
+    settings = Settings(
         holder=f"{getpass.getuser()}@{socket.gethostname()} pid {os.getpid()} run {directory.run_id}",
         known_hosts=prepared.inventory.known_hosts,
         command=("farm", *sys.argv[1:]),
-        products=resources.cache_folder() / "products",
+        products=ProductStore(resources.cache_folder() / "products"),
         programs=program_store(),
         limits=Limits(round_limit, silence_limit),
         patience=Patience(lease_wait_s=wait, reconnect_s=reconnect),
     )
-    directory.write_run(
-        {
-            "schema_version": 1,
-            "run_id": directory.run_id,
-            "command": shlex.join(settings.command),
-            "inventory": str(prepared.inventory.source) if prepared.inventory.source else None,
-            "devices": [device.name for device in prepared.plan.devices],
-            "models": [one.name for one in prepared.plan.models],
-            "variants": [one.name for one in prepared.plan.variants],
-            "cells": len(prepared.plan.cells),
-            "rounds": prepared.plan.rounds,
-            "seed": prepared.plan.seed,
-        }
-    )
+    directory.write_run(run_record(prepared, directory.run_id, settings))
+    plan = prepared.plan
     try:
-        with Display(prepared.plan) as display:
-            results = run(bench(prepared.plan, directory, wheel, settings, display.on_event, prepared.rule))
+        with Display(plan) as display:
+            results = run(bench(plan, directory, _wheel(prepared), settings, display.on_event))
     except KeyboardInterrupt:
         finish(directory, directory.results(), json=json)
         raise
     finish(directory, results, json=json)
     raise typer.Exit(exit_code(results))
+
+
+def _wheel(prepared: Prepared) -> WheelFiles | None:
+    """The wheel runtime's files where a device needs them."""
+    if prepared.runtime is None or not _needs_wheel(prepared.plan):
+        return None
+    return wheel_files(prepared.runtime, Lines().update)
+
+
+def _needs_wheel(plan: Plan) -> bool:
+    return any(cell.device.runtime.kind is RuntimeKind.WHEEL for cell in plan.cells)
+
+
+def run_record(prepared: Prepared, run_id: str, settings: Settings) -> dict[str, Any]:
+    """run.json: what was asked for, before anything is done."""
+    plan, inventory = prepared.plan, prepared.inventory
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "run_id": run_id,
+        "command": shlex.join(settings.command),
+        "inventory": str(inventory.source) if inventory.source else None,
+        "devices": [device.name for device in plan.devices],
+        "models": [one.name for one in plan.models],
+        "variants": [one.name for one in plan.variants],
+        "cells": len(plan.cells),
+        "rounds": plan.rounds,
+        "seed": plan.seed,
+    }
 
 
 def finish(directory: RunDirectory, results: Results, *, json: bool) -> None:

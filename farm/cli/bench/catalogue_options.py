@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
 
 from farm.errors import RequestError
 from farm.model.options import OptionSet
-from farm.options import CATALOGUE, from_mapping, merge, recipe
+from farm.options import CATALOGUE, from_mapping, misspelling_note
 from farm.options.row import Kind, Option
 
 _TYPES: dict[Kind, type] = {Kind.INT: int, Kind.UINT: int, Kind.FLOAT: float}
 _OWN = {"input"}
 """Options that farm takes itself, under the same name."""
+
+ROWS = {f"lar_{row.name.replace('-', '_')}": row for row in CATALOGUE if row.name not in _OWN}
+"""By the name of the parameter in a command."""
 
 
 def normalise(token: str) -> str:
@@ -24,49 +26,27 @@ def normalise(token: str) -> str:
     return _SPELLINGS.get(token.replace("_", "-"), token.replace("_", "-"))
 
 
-def misspelling_notes(argv: Sequence[str]) -> tuple[str, ...]:
+def misspelling_notes(words: Sequence[str]) -> tuple[str, ...]:
     """A note for each documented misspelling in a command line: accepted, but better known."""
-    notes = []
-    for word in argv:
-        name = word.lstrip("-").partition("=")[0].replace("_", "-")
-        if word.startswith("-") and name in _MISSPELT:
-            notes.append(
-                f"--{name} is a misspelling in MegEngine's documentation; took it as --{_MISSPELT[name]}"
-            )
-    return tuple(notes)
+    typed = (word.partition("=")[0] for word in words if word.startswith("-"))
+    return tuple(note for word in typed if (note := misspelling_note(word)))
 
 
-def with_recipe(name: str | None, options: OptionSet) -> OptionSet:
-    """The options given on top of a recipe's. Raises RequestError for an unknown recipe."""
-    return merge(recipe(name), options) if name else options
-
-
-def with_load_and_run_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give `command` every option of the catalogue; it receives them as one OptionSet in `options`."""
-    rows = [row for row in CATALOGUE if row.name not in _OWN]
-    names = {f"lar_{row.name.replace('-', '_')}": row for row in rows}
-
-    @functools.wraps(command)
-    def wrapper(**values: Any) -> Any:
-        given = {row.name: values.pop(name) for name, row in names.items()}
-        for name, value in given.items():
-            if isinstance(value, str) and value.startswith("--"):  # click takes any next word for the value
-                raise RequestError(f"--{name} needs a value before {value}", hint=f"farm options show {name}")
-        return command(
-            options=from_mapping({k: v for k, v in given.items() if v not in (None, False)}), **values
-        )
-
-    signature = inspect.signature(command, eval_str=True)
-    own = [parameter for parameter in signature.parameters.values() if parameter.name != "options"]
-    added = [
+def parameters() -> tuple[inspect.Parameter, ...]:
+    """The options of the catalogue as parameters of a command."""
+    return tuple(
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=_annotation(row))
-        for name, row in names.items()
-    ]
-    parameters = [*own, *added]
-    wrapper.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
-    wrapper.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    del wrapper.__wrapped__
-    return wrapper
+        for name, row in ROWS.items()
+    )
+
+
+def given_options(values: Mapping[str, Any]) -> OptionSet:
+    """The option set of what was given for `parameters`. Raises RequestError for a value that is none."""
+    given = {row.name: values[name] for name, row in ROWS.items()}
+    for name, value in given.items():
+        if isinstance(value, str) and value.startswith("--"):  # click takes any next word for the value
+            raise RequestError(f"--{name} needs a value before {value}", hint=f"farm options show {name}")
+    return from_mapping({name: value for name, value in given.items() if value not in (None, False)})
 
 
 def _annotation(row: Option) -> Any:
@@ -81,4 +61,3 @@ def _annotation(row: Option) -> Any:
 
 
 _SPELLINGS = {spelling.replace("_", "-"): row.name for row in CATALOGUE for spelling in row.spellings}
-_MISSPELT = {spelling.replace("_", "-"): row.name for row in CATALOGUE for spelling in row.misspellings}

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 from farm.cli import arguments as args
-from farm.cli.bench.catalogue_options import (
-    misspelling_notes,
-    normalise,
-    with_load_and_run_options,
-    with_recipe,
-)
-from farm.cli.bench.prepare import check_inputs, prepare_plan
-from farm.cli.terminal.console import out, plain, say, show_json
+from farm.cli.bench.catalogue_options import normalise
+from farm.cli.bench.request_options import takes_request
+from farm.cli.terminal.console import out, plain, show_json
+from farm.cli.terminal.progress import Bar
 from farm.cli.terminal.tables import plan_table
 from farm.model.matrix import Plan
-from farm.model.options import OptionSet
+from farm.model.request import Request
 from farm.plan.matrix import cells_of, needed_artifacts
+from farm.plan.prepare import prepare
 
 SETTINGS: dict[str, Any] = {
     "context_settings": {"token_normalize_func": normalise},
@@ -27,35 +23,15 @@ SETTINGS: dict[str, Any] = {
 }
 
 
-@with_load_and_run_options
-def command(
-    *,
-    options: OptionSet,
-    inventory: args.Inventory = None,
-    devices: args.Devices = None,
-    model: args.Models = None,
-    input: args.Inputs = None,  # noqa: A002 - the option's name
-    variant: args.Variants = None,
-    sweep: args.Sweeps = None,
-    recipe: args.Recipe = None,
-    suite: args.Suite = None,
-    rounds: args.Rounds = None,
-    seed: args.Seed = None,
-    json: args.Json = False,
-) -> None:
+@takes_request
+def command(*, request: Request, json: args.Json = False) -> None:
     """Show the matrix, what is skipped and why, and what would be pushed. Touches no device.
 
     Takes what `farm bench` takes. What only a device can tell (its cores, its GPU) is checked by the
     bench after it has looked.
     """
-    for note in misspelling_notes(sys.argv):
-        say(f"note: {note}", "dim")
-    prepared = prepare_plan(
-        inventory=inventory, devices=devices, models=model or [], inputs=input or [],
-        options=with_recipe(recipe, options),
-        variants=variant or [], sweeps=sweep or [], suite=suite, rounds=rounds, seed=seed,
-    )  # fmt: skip
-    plan = check_inputs(prepared.plan)
+    with Bar() as bar:
+        plan = prepare(request, bar.update, fetch=False).plan
     if json:
         show_json(as_json(plan))
         return

@@ -6,11 +6,12 @@ from dataclasses import asdict
 from typing import Any
 
 from farm.cli import arguments as args
-from farm.cli.bench.prepare import EVERYTHING, load_inventory
 from farm.cli.terminal.console import out, show_json
 from farm.cli.terminal.tables import simple_table
+from farm.inventory.devices import load_or_default
+from farm.model.request import ALL_DEVICES
 from farm.plan.select import select
-from farm.run.record import address_text
+from farm.transport.address import address_text
 
 SETTINGS: dict[str, Any] = {
     "epilog": "Examples:\n\n  farm devices list\n\n  farm devices list 'tag:cuda' --json"
@@ -19,13 +20,13 @@ SETTINGS: dict[str, Any] = {
 
 def command(devices: args.Selector = None, inventory: args.Inventory = None, json: args.Json = False) -> None:
     """List the devices of the inventory. Touches none."""
-    loaded = load_inventory(inventory)
-    chosen = select(loaded, devices or EVERYTHING)
+    loaded = load_or_default(inventory)
+    chosen = select(loaded, devices or ALL_DEVICES)
     if json:
         show_json([asdict(device) for device in chosen])
         return
     rows = [
-        (one.name, address_text(one), str(one.runtime.kind), " ".join(one.groups), " ".join(one.tags))
+        (one.name, address_text(one.address), str(one.runtime.kind), " ".join(one.groups), " ".join(one.tags))
         for one in chosen
     ]
     out.print(simple_table(("device", "address", "runtime", "groups", "tags"), rows))

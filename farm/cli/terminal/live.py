@@ -26,7 +26,6 @@ class _Row:
     style: str = ""
     done: int = 0
     total: int | None = None
-    failures: int = 0
     told_at: float = float("-inf")
 
 
@@ -52,7 +51,7 @@ class Display:
             self._live.stop()
 
     def on_event(self, event: Event) -> None:
-        """Take in one event of the pipeline."""
+        """Take in one event of the run."""
         row = self._rows[event.device]
         if event.kind is Kind.NOTE:
             err.print(plain(f"{event.device}: {event.text}", "yellow"))

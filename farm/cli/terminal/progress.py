@@ -10,6 +10,18 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColum
 from farm.cli.terminal.console import err, say
 
 
+class Lines:
+    """Prints each new label once: for logs, and while something else draws on the terminal."""
+
+    def __init__(self) -> None:
+        self._label: str | None = None
+
+    def update(self, label: str, _done_bytes: int, _total_bytes: int | None) -> None:
+        if label != self._label:
+            say(f"{label} ...")
+            self._label = label
+
+
 class Bar:
     """Shows `update(label, done_bytes, total_bytes)`; plain lines where there is no terminal."""
 
@@ -18,6 +30,7 @@ class Bar:
             TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn(),
             console=err, transient=True,
         )  # fmt: skip
+        self._lines = Lines()
         self._task: TaskID | None = None
         self._label: str | None = None
 
@@ -32,9 +45,7 @@ class Bar:
 
     def update(self, label: str, done_bytes: int, total_bytes: int | None) -> None:
         if not err.is_terminal:
-            if label != self._label:
-                say(f"{label} ...")
-                self._label = label
+            self._lines.update(label, done_bytes, total_bytes)
             return
         if self._task is None or label != self._label:
             self._progress.start()

@@ -15,16 +15,21 @@ from pathlib import Path
 
 from farm.analysis.steady import round_value
 from farm.analysis.summary import summarise
+from farm.errors import Fault, Stage
 from farm.model.artifact import Produced
-from farm.model.device import Facts, Gpu, Python
+from farm.model.device import Facts, Gpu, Python, RuntimeKind
+from farm.model.matrix import RoundKind
 from farm.model.run import (
     SCHEMA_VERSION,
     CellResult,
     CellStatus,
     DeviceRecord,
+    DeviceStatus,
     ModelRecord,
     Results,
     RoundResult,
+    RoundStatus,
+    RunStatus,
     VariantRecord,
 )
 
@@ -57,9 +62,9 @@ def timed_round(draw: random.Random, index: int, level_ms: float, argv: tuple[st
     e2e_ms = times(draw, level_ms, iterations)
     value_ms, quality = round_value(e2e_ms)
     return RoundResult(
-        kind="timed",
+        kind=RoundKind.TIMED,
         index=index,
-        status="completed",
+        status=RoundStatus.COMPLETED,
         quality=quality,
         started_at=f"2026-11-23T11:{31 + index:02d}:{draw.randrange(60):02d}+00:00",
         wall_s=round(sum(e2e_ms) / 1000 + 0.4, 3),
@@ -99,7 +104,7 @@ def cell(
     )
 
 
-def failed(made: CellResult, **why: str) -> CellResult:
+def failed(made: CellResult, **why: object) -> CellResult:
     return replace(made, status=CellStatus.FAILED, rounds=(), summary=None, artifacts=(), **why)
 
 
@@ -166,7 +171,7 @@ def record(device: str) -> DeviceRecord:
     return DeviceRecord(
         name=device,
         address=f"bench@{device}.lab:22",
-        runtime="wheel 1.13.0" if device == "gpu-1" else "native",
+        runtime=RuntimeKind.WHEEL if device == "gpu-1" else RuntimeKind.NATIVE,
         runtime_digest=sha256("wheel" if device == "gpu-1" else "native"),
         engine="MegEngine 1.13.0",
         facts=facts(device),
@@ -193,7 +198,7 @@ def run(
         farm_version="0.1.0",
         started_at="2026-11-23T11:30:27+00:00",
         ended_at="2026-11-23T11:36:41+00:00",
-        status="completed",
+        status=RunStatus.COMPLETED,
         command=(
             "farm",
             "bench",
@@ -222,8 +227,8 @@ def as_in_a_bad_night(c: CellResult) -> CellResult:
     if c.device == "arm-3":
         return failed(
             c,
-            stage="connect",
-            fault="network",
+            stage=Stage.CONNECT,
+            fault=Fault.NETWORK,
             cause="unreachable",
             error="arm-3.lab:22 did not answer within 10 s (3 tries).",
             hint="farm devices check arm-3",
@@ -235,8 +240,8 @@ def as_in_a_bad_night(c: CellResult) -> CellResult:
     if (c.device, c.model, c.variant) == ("arm-2", "resnet18_int8", "nchw44, weights prepared"):
         return failed(
             c,
-            stage="execute",
-            fault="runtime",
+            stage=Stage.EXECUTE,
+            fault=Fault.RUNTIME,
             cause="signal-11",
             error="load_and_run ended by signal 11 (segmentation fault) in round 1, after the model was loaded.",
             hint="farm bench --devices arm-2 --model resnet18_int8.mge --variant 'v=--enable-nchw44' --verbose",
@@ -254,14 +259,17 @@ def lab() -> Results:
     unreachable = DeviceRecord(
         "arm-3",
         "bench@arm-3.lab:22",
-        "native",
-        status="failed",
+        RuntimeKind.NATIVE,
+        status=DeviceStatus.FAILED,
         error="no answer within 10 s",
         hint="farm devices check arm-3",
     )
     devices = tuple(unreachable if d.name == "arm-3" else d for d in made.devices)
     return replace(
-        made, devices=devices, cells=tuple(as_in_a_bad_night(c) for c in made.cells), status="interrupted"
+        made,
+        devices=devices,
+        cells=tuple(as_in_a_bad_night(c) for c in made.cells),
+        status=RunStatus.INTERRUPTED,
     )
 
 
@@ -272,7 +280,12 @@ def loud(c: CellResult) -> CellResult:
     value_ms, quality = round_value(rising)
     worn = replace(second, e2e_ms=rising, value_ms=value_ms, quality=quality)
     lost = replace(
-        rest[-1], status="failed", e2e_ms=(), value_ms=None, exit_code=137, error="killed: limit of 60 s"
+        rest[-1],
+        status=RoundStatus.FAILED,
+        e2e_ms=(),
+        value_ms=None,
+        exit_code=137,
+        error="killed: limit of 60 s",
     )
     rounds = (first, worn, *rest[:-1], lost)
     return replace(
@@ -325,7 +338,12 @@ def hostile() -> Results:
         cells += [
             named,
             failed(
-                replace(named, variant="fails"), stage=text, fault=other, cause=text, error=other, hint=text
+                replace(named, variant="fails"),
+                stage=Stage.EXECUTE,
+                fault=Fault.DEVICE,
+                cause=text,
+                error=other,
+                hint=text,
             ),
             skipped(replace(named, variant="skipped"), text),
         ]
@@ -333,7 +351,7 @@ def hostile() -> Results:
         DeviceRecord(
             text,
             text,
-            text,
+            RuntimeKind.NATIVE,
             text,
             text,
             replace(
@@ -343,7 +361,7 @@ def hostile() -> Results:
             1,
             1,
             text,
-            text,
+            DeviceStatus.FAILED,
             text,
             text,
         )
@@ -354,7 +372,7 @@ def hostile() -> Results:
         run_id=HOSTILE[0],
         farm_version=HOSTILE[1],
         started_at=HOSTILE[3],
-        status="interrupted",
+        status=RunStatus.INTERRUPTED,
         command=HOSTILE,
         devices=devices,
         models=tuple(ModelRecord(text, text, 1, text) for text in HOSTILE),
@@ -365,7 +383,7 @@ def hostile() -> Results:
 
 def empty() -> Results:
     made = run("empty", {}, {}, [], 5)
-    return replace(made, ended_at=None, status="interrupted")
+    return replace(made, ended_at=None, status=RunStatus.INTERRUPTED)
 
 
 def many(cells: int) -> Results:

@@ -7,12 +7,15 @@ from hypothesis import strategies as st
 
 from farm.analysis.steady import round_value
 from farm.analysis.summary import p90, summarise
-from farm.model.run import RoundResult, Summary
+from farm.model.matrix import RoundKind
+from farm.model.run import RoundResult, RoundStatus, Summary
 
 
 def timed(index: int, e2e_ms: list[float], **more: object) -> RoundResult:
     value_ms, quality = round_value(e2e_ms)
-    made = RoundResult("timed", index, "completed", quality=quality, e2e_ms=tuple(e2e_ms), value_ms=value_ms)
+    made = RoundResult(
+        RoundKind.TIMED, index, RoundStatus.COMPLETED, quality, e2e_ms=tuple(e2e_ms), value_ms=value_ms
+    )
     return dataclasses.replace(made, **more)
 
 
@@ -45,8 +48,8 @@ def test_load_and_first_inference_are_medians_over_the_rounds_that_have_them():
 @pytest.mark.parametrize(
     "left_out",
     [
-        timed(1, [100.0] * 10, status="failed"),
-        timed(1, [100.0] * 10, kind="profile"),
+        timed(1, [100.0] * 10, status=RoundStatus.FAILED),
+        timed(1, [100.0] * 10, kind=RoundKind.PROFILE),
         timed(1, [100.0] * 10, value_ms=None),
         timed(1, []),
     ],

@@ -17,7 +17,8 @@ from farm.errors import RequestError
 from farm.inventory import conditions, suite
 from farm.model.device import Address, Device, Facts, Gpu, Runtime, RuntimeKind
 from farm.model.options import OptionSet
-from farm.plan.suite import suite_request
+from farm.plan.models import read_models
+from farm.plan.request import Arguments, read_request
 
 REPOSITORY = Path(__file__).parents[3]
 
@@ -128,7 +129,7 @@ def test_a_suite_becomes_models_and_variants_with_the_command_line_between_its_o
     path = nightly(
         "models: {t: bundled:tiny}\noptions: {iter: 20, warmup-iter: 3}\nvariants: {a: '', b: {iter: 7}}\n"
     )
-    request = suite_request(suite.load(path), OptionSet((("iter", 5),)))
+    request = read_request(Arguments(suite=path, options=OptionSet((("iter", 5),))))
     assert [model.name for model in request.models] == ["t"]
     assert [(variant.name, variant.options.as_dict()) for variant in request.variants] == [
         ("a", {"iter": 5, "warmup-iter": 3}),
@@ -138,7 +139,7 @@ def test_a_suite_becomes_models_and_variants_with_the_command_line_between_its_o
 
 def test_a_file_that_is_no_model_is_told_with_the_line_of_the_suite(nightly):
     with pytest.raises(RequestError) as caught:
-        suite_request(suite.load(nightly("models:\n  a: m.mge\n")), OptionSet())
+        read_models(read_request(Arguments(suite=nightly("models:\n  a: m.mge\n"))).models)
     assert str(caught.value).startswith("nightly.yaml:2: model a: ")
 
 
@@ -174,7 +175,7 @@ exclude:
 )  # fmt: skip
 def test_rules_say_why_a_cell_is_not_wanted(nightly, device, facts, cell, reason):
     found = suite.load(nightly(RULES))
-    assert suite.unwanted(found, device, facts, model=cell[0], variant=cell[1]) == reason
+    assert conditions.unwanted(found.rules, device, facts, model=cell[0], variant=cell[1]) == reason
 
 
 def test_a_rule_for_a_variant_means_what_was_swept_from_it(nightly):
@@ -186,7 +187,7 @@ def test_a_rule_for_a_variant_means_what_was_swept_from_it(nightly):
     wanted = [
         variant.name
         for variant in found.variants
-        if suite.unwanted(found, ARM, None, model="a", variant=variant.name) is None
+        if conditions.unwanted(found.rules, ARM, None, model="a", variant=variant.name) is None
     ]
     assert wanted == ["g, multithread=1"]
 
@@ -215,7 +216,7 @@ FOR_THE_DEVICE = [
 
 
 def holds(text: str, device: Device, facts: Facts | None) -> bool | None:
-    return suite.all_apply(conditions.parse(text), device, facts, model="m1", variant=("v, x=1", "v"))
+    return conditions.all_apply(conditions.parse(text), device, facts, model="m1", variant=("v, x=1", "v"))
 
 
 @pytest.mark.parametrize("text", TRUE_OF_ARM)
@@ -267,7 +268,7 @@ def test_any_text_is_a_condition_or_a_request_error(text):
         parsed = conditions.parse(text)
     except RequestError:
         return
-    assert suite.all_apply(parsed, ARM, ARM_FACTS, model="m", variant=("v",)) in (True, False, None)
+    assert conditions.all_apply(parsed, ARM, ARM_FACTS, model="m", variant=("v",)) in (True, False, None)
 
 
 # --------------------------------------------------------------------------- what is wrong, in exact words
@@ -393,13 +394,13 @@ def test_the_example_in_the_documentation_loads(nightly):
     (example,) = re.findall(
         r"```yaml\n(.*?)```", (REPOSITORY / "docs/suites.md").read_text("utf-8"), re.DOTALL
     )
-    request = suite_request(suite.load(nightly(example)), OptionSet())
+    request = read_request(Arguments(suite=nightly(example)))
     assert (len(request.models), len(request.variants)) == (2, 12)
 
 
 def test_the_example_suite_loads_and_fits_the_schema():
     path = REPOSITORY / "inventory/nightly.yaml"
     jsonschema.validate(YAML(typ="safe").load(path), suite.schema())
-    request = suite_request(suite.load(path), OptionSet())
+    request = read_request(Arguments(suite=path))
     assert request.models
     assert request.variants

@@ -16,7 +16,7 @@ import pytest
 from farm.errors import RequestError
 from farm.logs.load_and_run import diagnose
 from farm.model.device import Facts, Gpu, RuntimeKind
-from farm.options import applicable, argv, check, option, split_rounds, stages
+from farm.options import applicable, argv, check, option, preparations, split_rounds
 from farm.options.parse import parse_with_notes
 
 ROOT = Path(__file__).parents[3]
@@ -59,7 +59,7 @@ def answers(trap: Trap) -> dict[str, str]:
         "skipped": applicable(options, runtime=trap.runtime, facts=trap.facts) or "",
     }
     if not found.refusals:
-        todo, rest = stages(options)
+        todo, rest = preparations(options)
         (_, timed), *others = split_rounds(rest)
         said |= {"timed": words(timed), "dumped": " ".join(words(one) for _, one in others)}
         said["stage"] = " ".join(words(one.options) for one in todo)

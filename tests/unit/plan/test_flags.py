@@ -9,12 +9,12 @@ import pytest
 from farm.errors import RequestError
 from farm.model.artifact import Artifact
 from farm.model.device import Address, Device, Runtime, RuntimeKind
-from farm.model.matrix import Model, Plan
+from farm.model.matrix import Model
 from farm.model.options import Variant
 from farm.options import parse
 from farm.plan.flags import refuse_unknown_flags, unknown_flags
 from farm.plan.layout import content_digest, native_files
-from farm.plan.matrix import make_plan
+from farm.plan.matrix import Sources, Wanted, choose
 from farm.run.program import _key
 from farm.store.programs import Known, ProgramStore
 
@@ -35,9 +35,9 @@ def device(
     return Device(name, Address(name), Runtime(kind, program=str(build), on_device=on_device))
 
 
-def plan(*devices: Device, options: str) -> Plan:
+def wanted(*devices: Device, options: str) -> tuple[Wanted, ...]:
     model = Model("m", Artifact("m.mge", "0" * 64, 1, Path("m.mge")))
-    return make_plan(devices, [model], [Variant("v", parse(options.split()))], rounds=1, seed=1)
+    return choose(Sources(devices, (model,), (Variant("v", parse(options.split())),))).wanted
 
 
 def know(store: ProgramStore, one: Device, flags: frozenset[str]) -> None:
@@ -50,9 +50,9 @@ def test_a_variant_that_no_device_can_run_is_refused_with_what_it_needs(
     one = device(tmp_path, "one")
     know(store, one, ALL - {"cuda"})
     with pytest.raises(RequestError, match=r"one has no --cuda \(its --help on one says so\)") as caught:
-        refuse_unknown_flags(plan(one, options="--cuda").cells, store)
+        refuse_unknown_flags(wanted(one, options="--cuda"), store)
     assert "LITE_WITH_CUDA" in (caught.value.hint or "")
-    refuse_unknown_flags(plan(one, options="--cpu").cells, store)
+    refuse_unknown_flags(wanted(one, options="--cpu"), store)
 
 
 @pytest.mark.parametrize("other", ["knows it", "never asked", "is there", "wheel"])
@@ -66,18 +66,18 @@ def test_a_variant_that_another_device_may_run_is_not_refused(
     if other in {"knows it", "is there"}:
         # A file of that name on this machine says nothing of one on the device.
         know(store, two, ALL if other == "knows it" else ALL - {"cuda"})
-    refuse_unknown_flags(plan(one, two, options="--cuda").cells, store)
+    refuse_unknown_flags(wanted(one, two, options="--cuda"), store)
 
 
 def test_a_build_that_was_changed_is_another_program(store: ProgramStore, tmp_path: Path) -> None:
     one = device(tmp_path, "one")
     know(store, one, ALL - {"cuda"})
     (tmp_path / "one").write_text("built again")
-    refuse_unknown_flags(plan(one, options="--cuda").cells, store)
+    refuse_unknown_flags(wanted(one, options="--cuda"), store)
 
 
-def test_what_a_stage_sends_is_looked_at_too(tmp_path: Path) -> None:
-    (cell,) = plan(device(tmp_path, "one"), options="--fast-run").cells
+def test_what_a_preparation_sends_is_looked_at_too(tmp_path: Path) -> None:
+    (cell,) = wanted(device(tmp_path, "one"), options="--fast-run")
     assert unknown_flags(cell, ALL) == ()
     assert unknown_flags(cell, ALL - {"fast_run", "fast_run_algo_policy"}) == (
         "fast-run",

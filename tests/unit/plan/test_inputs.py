@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
 
-from farm.cli.bench import prepare
 from farm.errors import RequestError
 from farm.model.artifact import Artifact
 from farm.model.device import Address, Device, Runtime, RuntimeKind
@@ -16,11 +16,13 @@ from farm.model.matrix import Model, Plan
 from farm.model.measurement import TensorInfo
 from farm.model.options import Variant
 from farm.options import parse
+from farm.plan import prepare
 from farm.plan.inputs import fit_inputs, leave_unchecked, read_input
 from farm.plan.layout import input_names
-from farm.plan.matrix import make_plan
+from farm.plan.matrix import Sources, choose, make_plan
 from farm.plan.model_info import UnreadableError
-from farm.run.deploy import Deployed
+from farm.run.deploy import Deployed, Program
+from farm.runtime.install import InstalledRuntime
 
 DATA = TensorInfo("input", "data", (1, 3), "float32")
 IMAGE = TensorInfo("input", "image", (1, 2, 3, 3), "uint8")
@@ -50,7 +52,7 @@ def travels(one: Model, index: int = 0) -> np.ndarray:
 
 def on_device(one: Model) -> str | None:
     """The text that the program gets."""
-    return Deployed((), (), None, folders={"m": "/d"}).input_text(one)
+    return Deployed(Program(()), folders={"m": "/d"}).input_text(one)
 
 
 def test_a_file_that_every_program_reads_right_travels_as_it_is(here: Path) -> None:
@@ -209,39 +211,39 @@ def test_a_model_that_cannot_be_read_keeps_its_input_and_says_so() -> None:
     assert "zeros" in leave_unchecked(model(""), "why").notes[0]
 
 
-def plan_of(*models: Model) -> Plan:
+def planned(*models: Model) -> Plan:
+    """The plan of these models, planned as farm does: their inputs fitted before."""
     device = Device("d", Address("10.0.0.1"), Runtime(RuntimeKind.NATIVE, program="/bin/true"))
-    return make_plan(
-        [device], models, [Variant("v", parse(["--multithread", "2", "--cpu"]))], rounds=1, seed=1
-    )
+    variant = Variant("v", parse(["--multithread", "2", "--cpu"]))
+    sources = Sources((device,), models, (variant,))
+    matrix = choose(sources)
+    runtime = cast("InstalledRuntime", object())
+    return make_plan(sources, matrix, prepare.fit_models(matrix.models, runtime, lambda *_: None))
 
 
-def test_the_plan_gets_the_fitted_models_and_the_cells_their_notes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_plan_has_the_fitted_models_and_the_cells_their_notes(monkeypatch: pytest.MonkeyPatch) -> None:
     np.save("x.npy", np.array([[1, 2, 3]], np.int64))
-    plan = plan_of(model("data:x.npy"))
-    assert plan.cells[0].notes[0] == "x.npy: int64 converted to int32"
-    (others,) = (plan.cells[0].notes[1:],)
-    assert others
-    monkeypatch.setattr(prepare.install, "installed", object)
+    read = model("data:x.npy")
+    assert read.notes == ("x.npy: int64 converted to int32",)
     monkeypatch.setattr(prepare, "model_tensors", lambda *_: (DATA, OUT))
-    checked = prepare.check_inputs(plan)
-    assert checked.cells[0].notes == ("x.npy: int64 converted to the model's float32", *others)
-    assert checked.models == (checked.cells[0].model,)
-    assert travels(checked.cells[0].model).dtype == np.float32
+    plan = planned(read)
+    note, *others = plan.cells[0].notes
+    assert note == "x.npy: int64 converted to the model's float32"
+    assert others
+    assert plan.models == (plan.cells[0].model,)
+    assert travels(plan.cells[0].model).dtype == np.float32
 
 
 def test_without_the_runtime_or_its_help_a_note_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise UnreadableError("it cannot")
 
-    monkeypatch.setattr(prepare.install, "installed", lambda: None)
-    assert "not installed here" in prepare.check_inputs(plan_of(model("data:[1]"))).cells[0].notes[0]
-    monkeypatch.setattr(prepare.install, "installed", object)
+    (unchecked,) = prepare.fit_models([model("data:[1]")], None, lambda *_: None)
+    assert "not installed here" in unchecked.notes[0]
     monkeypatch.setattr(prepare, "model_tensors", refuse)
-    assert "it cannot" in prepare.check_inputs(plan_of(model("data:[1]"))).cells[0].notes[0]
+    assert "it cannot" in planned(model("data:[1]")).cells[0].notes[0]
 
 
-def test_a_test_case_holds_its_own_inputs_and_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prepare.install, "installed", lambda: None)
-    plan = plan_of(model("", "testcase"))
-    assert prepare.check_inputs(plan) == plan
+def test_a_test_case_holds_its_own_inputs_and_is_not_asked() -> None:
+    one = model("", "testcase")
+    assert prepare.fit_models([one], None, lambda *_: None) == (one,)

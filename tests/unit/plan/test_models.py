@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 
 from farm.errors import RequestError
+from farm.model.matrix import Model
 from farm.model.options import OptionSet, Variant
 from farm.options import parse
-from farm.plan.models import bundled_models, option_files, read_model, read_models, with_base
+from farm.plan.models import bundled_models, option_files, read_models
+from farm.plan.request import Arguments, read_request, with_base
 
-TINY = next(entry.file for entry in bundled_models() if entry.name == "tiny").read_bytes()
+TINY = bundled_models()["tiny"].file.read_bytes()
 
 
 @pytest.fixture(autouse=True)
@@ -23,16 +25,25 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def asked(models: list[str], inputs: list[str]) -> tuple[Model, ...]:
+    return read_models(read_request(Arguments(models=tuple(models), inputs=tuple(inputs))).models)
+
+
+def one(model: str, *inputs: str) -> Model:
+    (only,) = asked([model], [*inputs])
+    return only
+
+
 def test_a_bundled_model_brings_its_input_unless_another_is_given() -> None:
-    own = read_model("bundled:two_inputs")
+    own = one("bundled:two_inputs")
     assert [file.tensor for file in own.inputs.files] == ["image", "weights"]
     assert own.inputs.template == "image:{0};weights:{1}"
-    assert read_model("bundled:two_inputs", input_text="").inputs.files == ()
+    assert one("bundled:two_inputs", "").inputs.files == ()
 
 
 def test_what_was_done_to_an_input_is_a_note_of_its_model() -> None:
     np.save("x.npy", np.ones((1, 3, 16, 16)))
-    assert read_model("a.mge", input_text="data:x.npy").notes == ("x.npy: float64 converted to float32",)
+    assert one("a.mge", "data:x.npy").notes == ("x.npy: float64 converted to float32",)
 
 
 @pytest.mark.parametrize(
@@ -40,8 +51,8 @@ def test_what_was_done_to_an_input_is_a_note_of_its_model() -> None:
     [
         ("none.mge", "no such file", "check the path"),
         ("empty.mge", "empty", "copy it again"),
-        ("text.mge", "no MegEngine model", "bundled:tiny"),
-        ("short.mge", "no MegEngine model", "dump"),
+        ("text.mge", "not a MegEngine model", "bundled:tiny"),
+        ("short.mge", "not a MegEngine model", "dump"),
         (".", "not a file", "the file itself"),
         ("bundled:tinny", "no bundled model 'tinny'", "did you mean tiny?"),
     ],
@@ -53,7 +64,7 @@ def test_a_model_that_is_none_is_refused_with_the_way_out(
     (here / "text.mge").write_text("this is no model, but it is long enough to be one")
     (here / "short.mge").write_bytes(TINY[:10])
     with pytest.raises(RequestError, match=says) as caught:
-        read_model(path)
+        one(path)
     assert hint in str(caught.value.hint)
 
 
@@ -63,31 +74,31 @@ def test_a_model_that_is_none_is_refused_with_the_way_out(
 def test_an_input_that_cannot_be_read_is_refused(here: Path, text: str, says: str) -> None:
     (here / "a.npy").write_text("not numpy")
     with pytest.raises(RequestError, match=says):
-        read_model("a.mge", input_text=text)
+        one("a.mge", text)
 
 
 def test_no_model_means_the_bundled_ones() -> None:
-    assert [model.name for model in read_models([], [])] == [entry.name for entry in bundled_models()]
+    assert [model.name for model in asked([], [])] == [*bundled_models()]
 
 
 def test_one_input_serves_all_models_and_several_serve_one_each() -> None:
     Path("b.mge").write_bytes(TINY)
-    both = read_models(["a.mge", "bundled:int8"], ["data:[1.0]"])
+    both = asked(["a.mge", "bundled:int8"], ["data:[1.0]"])
     assert [model.inputs.text for model in both] == ["data:[1.0]", "data:[1.0]"]
-    each = read_models(["a.mge", "b.mge"], ["data:[1.0]", "data:[2.0]"])
+    each = asked(["a.mge", "b.mge"], ["data:[1.0]", "data:[2.0]"])
     assert [model.inputs.text for model in each] == ["data:[1.0]", "data:[2.0]"]
     with pytest.raises(RequestError, match="2 inputs for 3 models"):
-        read_models(["a.mge", "b.mge", "bundled:int8"], ["data:[1.0]", "data:[2.0]"])
+        asked(["a.mge", "b.mge", "bundled:int8"], ["data:[1.0]", "data:[2.0]"])
 
 
 def test_models_of_one_name_are_told_apart_and_the_same_twice_is_refused(here: Path) -> None:
     (here / "other").mkdir()
     (here / "other" / "a.mge").write_bytes(TINY + b"more")
-    names = [model.name for model in read_models(["a.mge", "other/a.mge"], [])]
+    names = [model.name for model in asked(["a.mge", "other/a.mge"], [])]
     assert len(set(names)) == 2
     assert all(name.startswith("a-") for name in names)
     with pytest.raises(RequestError, match="twice"):
-        read_models(["a.mge", "a.mge"], [])
+        asked(["a.mge", "a.mge"], [])
 
 
 def test_variants_stand_on_the_options_of_the_command_line() -> None:

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from farm.model.device import Facts
-from farm.model.run import CellStatus, DeviceRecord
+from farm.model.device import Facts, RuntimeKind
+from farm.model.run import CellStatus, DeviceRecord, RunStatus
 from farm.report.compose import compose
 from farm.report.numerals import MISSING
 from farm.store.codec import results_from_json
@@ -167,7 +167,7 @@ def test_every_box_and_every_problem_leads_to_a_detail(lab):
 
 
 def environment(*facts):
-    devices = tuple(DeviceRecord(f"d{i}", f"a{i}", "native", facts=f) for i, f in enumerate(facts))
+    devices = tuple(DeviceRecord(f"d{i}", f"a{i}", RuntimeKind.NATIVE, facts=f) for i, f in enumerate(facts))
     view = compose(replace(example("empty"), devices=devices))
     return {row.label: row for group in view.environment.groups for row in group.rows}
 
@@ -214,10 +214,10 @@ def test_a_run_without_any_time_says_so():
 @pytest.mark.parametrize(
     ("status", "trouble"),
     [
-        ("completed", None),
-        ("partial", None),  # the counts of failed cells say that
-        ("running", "The run had not ended when this was written: cells may be missing."),
-        ("interrupted", "The run was interrupted: cells may be missing."),
+        (RunStatus.COMPLETED, None),
+        (RunStatus.PARTIAL, None),  # the counts of failed cells say that
+        (RunStatus.RUNNING, "The run had not ended when this was written: cells may be missing."),
+        (RunStatus.INTERRUPTED, "The run was interrupted: cells may be missing."),
     ],
 )
 def test_a_run_that_did_not_end_by_itself_says_so(status, trouble):

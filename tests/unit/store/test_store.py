@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from farm.errors import RequestError
-from farm.model.run import Results
+from farm.model.run import SCHEMA_VERSION, Results
 from farm.store.codec import results_from_json, results_schema, results_to_dict, results_to_json
 from farm.store.products import Product, ProductStore
 from farm.store.runs import RunDirectory, find_run, path_name
@@ -49,6 +49,16 @@ def test_what_is_no_results_file_is_refused_by_name(text: str, word: str) -> Non
     with pytest.raises(RequestError, match=r"x\.json") as caught:
         results_from_json(text.encode(), "x.json")
     assert word in str(caught.value)
+
+
+def test_version_1_is_still_read_with_its_stages_as_preparations() -> None:
+    path = ROOT / "tests" / "data" / "results" / "version-1.json"
+    written = json.loads(path.read_bytes())
+    assert written["schema_version"] == 1
+    stages = [one["kind"] for cell in written["cells"] for one in cell["stages"]]
+    results = results_from_json(path.read_bytes(), str(path))
+    assert results.schema_version == SCHEMA_VERSION
+    assert [one.kind for cell in results.cells for one in cell.preparations] == stages == ["fast-run"]
 
 
 def test_a_later_schema_version_is_refused(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a suite file asks for: models x variants under rules."""
+"""What the user asks for, by arguments or by a suite file: devices x models x variants under rules."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from farm.model.options import OptionSet
+from farm.model.options import OptionSet, Variant
 
 
 class Relation(StrEnum):
@@ -47,20 +47,24 @@ class CellRule:
 
 
 @dataclass(frozen=True)
-class SuiteModel:
-    """A model by path (absolute) or the name of a bundled one; `input` as for --input, None: the usual."""
+class ModelRequest:
+    """A model by path or by the name of a bundled one; `input` as for --input, None: the usual.
 
-    name: str
-    source: str
+    `name` is what to call it, None: after its file. `source` is `file:line` where a suite names it.
+    `when` says which devices it is for.
+    """
+
     file: Path | None = None
     bundled: str | None = None
     input: str | None = None
+    name: str | None = None
+    source: str | None = None
     when: tuple[Condition, ...] = ()
 
 
 @dataclass(frozen=True)
-class SuiteVariant:
-    """A column of the suite, swept values included.
+class VariantRequest:
+    """A column of a suite, swept values included.
 
     `base` is the name in the file of the variant that it was swept from, or its own; `when` says which
     devices it is for.
@@ -74,17 +78,50 @@ class SuiteVariant:
 
 
 @dataclass(frozen=True)
-class Suite:
-    """A suite file. `devices` is a selector; `options` stand under those of every variant.
-
-    A cell is run when an `include` rule means it (or there is none) and no `exclude` rule does.
+class Rules:
+    """Which cells are wanted: those that an `include` rule means (or there is none) and no `exclude` rule
+    does, of models and variants that are for the device (their `when`). `source` is the suite's file.
     """
 
+    source: str = ""
+    models: tuple[ModelRequest, ...] = ()
+    variants: tuple[VariantRequest, ...] = ()
+    include: tuple[CellRule, ...] = ()
+    exclude: tuple[CellRule, ...] = ()
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A suite file. `devices` is a selector; `options` stand under those of every variant."""
+
     path: Path
-    models: tuple[SuiteModel, ...]
-    variants: tuple[SuiteVariant, ...] = ()
+    models: tuple[ModelRequest, ...]
+    variants: tuple[VariantRequest, ...] = ()
     options: OptionSet = field(default_factory=OptionSet)
     devices: str | None = None
     rounds: int | None = None
     include: tuple[CellRule, ...] = ()
     exclude: tuple[CellRule, ...] = ()
+
+    @property
+    def rules(self) -> Rules:
+        return Rules(str(self.path), self.models, self.variants, self.include, self.exclude)
+
+
+DEFAULT_ROUNDS = 3
+ALL_DEVICES = "*"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What `farm bench` and `farm plan` are asked for. `inventory` None: the usual one;
+    `variants` are complete, with the options that stand under them.
+    """
+
+    inventory: Path | None = None
+    devices: str = ALL_DEVICES
+    models: tuple[ModelRequest, ...] = ()
+    variants: tuple[Variant, ...] = ()
+    rounds: int = DEFAULT_ROUNDS
+    seed: int = 0
+    rules: Rules = Rules()

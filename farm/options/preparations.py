@@ -1,4 +1,4 @@
-"""Searches and transformations as stages: done once before the timed rounds, which then use their product.
+"""Preparations: searches and transformations, done once before the timed rounds, which use their product.
 
 MegEngine's own recipe is such a chain (its user guide, "inference optimisation"): transform the layout
 and dump the model, search algorithms on that model and keep the cache, then run with both. Left in the
@@ -10,23 +10,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from farm.errors import RequestError
-from farm.model.matrix import StageSpec
+from farm.model.matrix import Preparation
 from farm.model.options import OptionSet, Value
 from farm.options.catalogue import BY_NAME
 from farm.options.parse import build, without
 from farm.options.rules import SEARCHES
 
 MODEL = "model"
-"""What a stage feeds when its product replaces the model itself."""
+"""What a preparation feeds when its product replaces the model itself."""
 
 ONCE: dict[str, Value] = {"iter": 1, "warmup-iter": 1}
-"""A stage's work is done in the first inference."""
+"""The work of a preparation is done in the first inference."""
 
 
 @dataclass(frozen=True)
 class _Row:
-    """When any of `triggers` is set, a stage writes `product` (an option that names a file); what feeds on
-    it gets `feeds`, and no longer has `done`.
+    """When any of `triggers` is set, a preparation writes `product` (an option that names a file); what feeds
+    on it gets `feeds`, and no longer has `done`.
     """
 
     kind: str
@@ -37,7 +37,7 @@ class _Row:
     done: tuple[str, ...]
 
 
-STAGES = (
+ROWS = (
     _Row(
         "layout-transform", ("layout-transform",), "layout-transform-dump", "layout-transformed.mge",
         MODEL, ("layout-transform", "layout-transform-dump"),
@@ -48,12 +48,12 @@ STAGES = (
 """In the order in which they are done."""
 
 
-def stages(options: OptionSet) -> tuple[tuple[StageSpec, ...], OptionSet]:
-    """The stages that an option set asks for, in order, and what the timed rounds are left with."""
-    found: list[StageSpec] = []
+def preparations(options: OptionSet) -> tuple[tuple[Preparation, ...], OptionSet]:
+    """The preparations that an option set asks for, in order, and what the timed rounds are left with."""
+    found: list[Preparation] = []
     rest = options
-    later = {name for row in STAGES for name in row.triggers} | {row.product for row in STAGES}
-    for row in STAGES:
+    later = {name for row in ROWS for name in row.triggers} | {row.product for row in ROWS}
+    for row in ROWS:
         later -= {*row.triggers, row.product}
         if not any(name in rest for name in row.triggers):
             continue
@@ -63,7 +63,7 @@ def stages(options: OptionSet) -> tuple[tuple[StageSpec, ...], OptionSet]:
             rest, "thread", *later, *(name for name, _ in rest.values if not _belongs(name, row))
         )
         found.append(
-            StageSpec(
+            Preparation(
                 kind=row.kind,
                 options=build(timed_only.as_dict() | ONCE | {row.product: file_name}),
                 product=row.product,
@@ -78,7 +78,7 @@ def stages(options: OptionSet) -> tuple[tuple[StageSpec, ...], OptionSet]:
 
 
 def _belongs(name: str, row: _Row) -> bool:
-    """Whether an option is part of a stage: what observes or dumps is not."""
+    """Whether an option is part of a preparation: what observes or dumps is not."""
     return BY_NAME[name].is_timed or name in (*row.triggers, row.product)
 
 

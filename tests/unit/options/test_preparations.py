@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from farm.errors import RequestError
-from farm.options import parse, recipe, stages
+from farm.options import parse, preparations, recipe
 
 
 def asked(text: str) -> tuple[list[str], str]:
-    todo, rest = stages(parse(text.split()))
+    todo, rest = preparations(parse(text.split()))
     return [stage.kind for stage in todo], " ".join(f"{name}={value}" for name, value in rest.values)
 
 
@@ -35,7 +35,9 @@ def test_a_search_is_done_once_and_the_rounds_get_its_product(
 
 
 def test_a_stage_runs_one_inference_with_the_options_that_it_depends_on() -> None:
-    todo, _ = stages(parse(["--fast-run", "--multithread", "2", "--iter", "500", "--profile", "p.json"]))
+    todo, _ = preparations(
+        parse(["--fast-run", "--multithread", "2", "--iter", "500", "--profile", "p.json"])
+    )
     assert todo[0].options.as_dict() == {
         "iter": 1,
         "fast-run": True,
@@ -45,7 +47,7 @@ def test_a_stage_runs_one_inference_with_the_options_that_it_depends_on() -> Non
 
 
 def test_the_transformation_knows_nothing_of_the_search_that_follows_it() -> None:
-    todo, _ = stages(parse(["--layout-transform", "cpu", "--fast-run", "--reproducible"]))
+    todo, _ = preparations(parse(["--layout-transform", "cpu", "--fast-run", "--reproducible"]))
     assert "fast-run" not in todo[0].options
     assert "layout-transform" not in todo[1].options
     assert todo[0].feeds == "model"
@@ -59,4 +61,4 @@ def test_an_unknown_recipe_is_refused_with_the_known_ones() -> None:
 
 @pytest.mark.parametrize("name", ["x86-cpu", "arm-cpu", "nvidia"])
 def test_a_recipe_transforms_first_and_searches_then(name: str) -> None:
-    assert [stage.kind for stage in stages(recipe(name))[0]] == ["layout-transform", "fast-run"]
+    assert [stage.kind for stage in preparations(recipe(name))[0]] == ["layout-transform", "fast-run"]

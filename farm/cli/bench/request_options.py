@@ -1,0 +1,72 @@
+"""What `farm bench` and `farm plan` have in common: options that become one Request."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from farm.cli import arguments as args
+from farm.cli.bench import catalogue_options
+from farm.cli.terminal.console import say
+from farm.model.options import OptionSet
+from farm.plan.request import Arguments, read_request
+
+
+def takes_request(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give `command` the options that say what to run, load_and_run's among them; it receives them as one
+    Request in `request`.
+    """
+    asked = _parameters(_arguments, without="options")
+    own = _parameters(command, without="request")
+
+    @functools.wraps(command)
+    def wrapper(**values: Any) -> Any:
+        for note in catalogue_options.misspelling_notes(sys.argv):
+            say(f"note: {note}", "dim")
+        options = catalogue_options.given_options(values)
+        arguments = _arguments(options=options, **{one.name: values[one.name] for one in asked})
+        return command(request=read_request(arguments), **{one.name: values[one.name] for one in own})
+
+    parameters = [*asked, *own, *catalogue_options.parameters()]
+    wrapper.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    wrapper.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    del wrapper.__wrapped__
+    return wrapper
+
+
+def _arguments(
+    *,
+    options: OptionSet,
+    inventory: args.Inventory = None,
+    devices: args.Devices = None,
+    model: args.Models = None,
+    input: args.Inputs = None,  # noqa: A002 - the option's name
+    variant: args.Variants = None,
+    sweep: args.Sweeps = None,
+    recipe: args.Recipe = None,
+    suite: args.Suite = None,
+    rounds: args.Rounds = None,
+    seed: args.Seed = None,
+) -> Arguments:
+    """The options in the order in which --help shows them."""
+    return Arguments(
+        inventory=inventory,
+        devices=devices,
+        models=tuple(model or ()),
+        inputs=tuple(input or ()),
+        variants=tuple(variant or ()),
+        sweeps=tuple(sweep or ()),
+        recipe=recipe,
+        suite=suite,
+        rounds=rounds,
+        seed=seed,
+        options=options,
+    )
+
+
+def _parameters(function: Callable[..., Any], *, without: str) -> list[inspect.Parameter]:
+    signature = inspect.signature(function, eval_str=True)
+    return [one for one in signature.parameters.values() if one.name != without]

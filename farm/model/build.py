@@ -1,0 +1,32 @@
+"""Builds: which program or wheel runs the models on which device."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from farm.model.device import Runtime
+from farm.model.request import Condition
+
+
+@dataclass(frozen=True)
+class BuildChoice:
+    """The runtime for devices of which all conditions hold."""
+
+    when: tuple[Condition, ...]
+    runtime: Runtime
+
+
+@dataclass(frozen=True)
+class Build:
+    """A named map from a condition to a runtime: what a release or a bisect compares.
+
+    The first choice that applies counts; a build without choices is each device's own runtime, as the
+    inventory has it. farm.inventory.conditions decides which one applies.
+    """
+
+    name: str
+    choices: tuple[BuildChoice, ...] = ()
+
+
+INVENTORY_BUILD = Build("inventory")
+"""What every run uses unless builds are named."""

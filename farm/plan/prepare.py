@@ -1,0 +1,87 @@
+"""From a request to a plan: read, choose, fit, plan. Touches no device."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from farm.inventory import devices as inventories
+from farm.model.device import Inventory, RuntimeKind
+from farm.model.matrix import Model, Plan
+from farm.model.request import Request
+from farm.plan.flags import refuse_unknown_flags
+from farm.plan.inputs import fit_inputs, leave_unchecked
+from farm.plan.matrix import Matrix, Sources, choose, make_plan
+from farm.plan.model_info import UnreadableError, model_tensors
+from farm.plan.models import option_files, read_models
+from farm.plan.select import select
+from farm.runtime import install
+from farm.runtime.cache import Progress
+from farm.runtime.install import InstalledRuntime
+from farm.store.programs import program_store
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A plan, the inventory it was made from, and the wheel runtime of this machine where it is here."""
+
+    plan: Plan
+    inventory: Inventory
+    runtime: InstalledRuntime | None
+
+
+def prepare(request: Request, progress: Progress, *, fetch: bool) -> Prepared:
+    """The plan of a request. With `fetch` the wheel runtime is installed first when a device needs it.
+
+    Raises RequestError for everything that is wrong with the request, all but the fit of its inputs
+    before anything is fetched, and RunError when the runtime cannot be installed.
+    """
+    inventory = inventories.load_or_default(request.inventory)
+    sources = read_sources(request, inventory)
+    matrix = choose(sources)
+    refuse_unknown_flags(matrix.wanted, program_store())
+    runtime = install.ensure(progress) if fetch and needs_wheel(matrix) else install.installed()
+    fitted = fit_models(matrix.models, runtime, progress)
+    return Prepared(make_plan(sources, matrix, fitted), inventory, runtime)
+
+
+def read_sources(request: Request, inventory: Inventory) -> Sources:
+    """Everything that the request names, read. Raises RequestError for what is missing."""
+    devices = select(inventory, request.devices)
+    inventories.require_files(devices)
+    return Sources(
+        devices=devices,
+        models=read_models(request.models),
+        variants=request.variants,
+        rounds=request.rounds,
+        seed=request.seed,
+        rules=request.rules,
+        files=option_files(request.variants),
+    )
+
+
+def needs_wheel(matrix: Matrix) -> bool:
+    return any(one.device.runtime.kind is RuntimeKind.WHEEL for one in matrix.wanted)
+
+
+def fit_models(
+    models: Sequence[Model], runtime: InstalledRuntime | None, progress: Progress
+) -> tuple[Model, ...]:
+    """The models with their inputs compared with what they take, and converted where that helps.
+
+    It takes the wheel runtime on this machine. Where there is none, or it cannot read a model, a note
+    says so. Raises RequestError for data that a model cannot take.
+    """
+    return tuple(_fitted(model, runtime, progress) for model in models)
+
+
+def _fitted(model: Model, runtime: InstalledRuntime | None, progress: Progress) -> Model:
+    if model.kind == "testcase":  # it holds its own inputs
+        return model
+    if runtime is None:
+        return leave_unchecked(model, "the wheel runtime is not installed here")
+    try:
+        tensors = model_tensors(model.artifact, runtime, progress)
+    except UnreadableError as error:
+        return leave_unchecked(model, error.message)
+    return fit_inputs(model, tensors)

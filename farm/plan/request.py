@@ -1,0 +1,105 @@
+"""From the command line to a request; a suite file stands for some of its arguments."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from farm.errors import RequestError
+from farm.inventory import suite as suites
+from farm.model.options import OptionSet, Variant
+from farm.model.request import ALL_DEVICES, DEFAULT_ROUNDS, ModelRequest, Request, Rules, Suite
+from farm.options import merge, product, recipe, sweep, unique, variant
+from farm.plan.models import bundled_models
+
+BUNDLED = "bundled:"
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """The arguments of `farm bench` and `farm plan`, as they were typed; `options` are load_and_run's."""
+
+    inventory: Path | None = None
+    devices: str | None = None
+    models: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
+    variants: tuple[str, ...] = ()
+    sweeps: tuple[str, ...] = ()
+    recipe: str | None = None
+    suite: Path | None = None
+    rounds: int | None = None
+    seed: int | None = None
+    options: OptionSet = OptionSet()
+
+
+def read_request(arguments: Arguments) -> Request:
+    """What is asked for. Raises RequestError for what no farm could do, whatever the inventory.
+
+    Options of the command line count more than the suite's own, less than a variant's.
+    """
+    base = arguments.options
+    if arguments.recipe:
+        base = merge(recipe(arguments.recipe), base)
+    suite = _suite(arguments)
+    if suite is not None:
+        base = merge(suite.options, base)
+        columns = tuple(Variant(entry.name, entry.options) for entry in suite.variants)
+    else:
+        columns = _columns(arguments.variants, arguments.sweeps)
+    return Request(
+        inventory=arguments.inventory,
+        devices=arguments.devices or (suite and suite.devices) or ALL_DEVICES,
+        models=suite.models if suite else _models(arguments.models, arguments.inputs),
+        variants=with_base(base, columns),
+        rounds=arguments.rounds or (suite and suite.rounds) or DEFAULT_ROUNDS,
+        seed=secrets.randbelow(2**31) if arguments.seed is None else arguments.seed,
+        rules=suite.rules if suite else Rules(),
+    )
+
+
+def _suite(arguments: Arguments) -> Suite | None:
+    if arguments.suite is None:
+        return None
+    if arguments.models or arguments.inputs or arguments.variants or arguments.sweeps:
+        raise RequestError(
+            "--suite brings its own models, inputs and variants",
+            hint="leave out --model, --input, --variant and --sweep, or copy the suite",
+        )
+    return suites.load(arguments.suite)
+
+
+def _models(models: Sequence[str], inputs: Sequence[str]) -> tuple[ModelRequest, ...]:
+    """One `--input` serves every model, several serve one model each, in order; no models: the bundled."""
+    texts = list(models) or [BUNDLED + name for name in bundled_models()]
+    if len(inputs) > 1 and len(inputs) != len(texts):
+        raise RequestError(
+            f"{len(inputs)} inputs for {len(texts)} models",
+            hint="give one --input for all models, or one for each --model in the same order",
+        )
+    chosen: list[str | None] = list(inputs) if len(inputs) > 1 else [next(iter(inputs), None)] * len(texts)
+    return tuple(
+        ModelRequest(bundled=text.removeprefix(BUNDLED), input=given)
+        if text.startswith(BUNDLED)
+        else ModelRequest(file=Path(text).expanduser(), input=given)
+        for text, given in zip(texts, chosen, strict=True)
+    )
+
+
+def _columns(variants: Sequence[str], sweeps: Sequence[str]) -> tuple[Variant, ...]:
+    """Variants and sweeps together: each variant with every combination of the sweeps."""
+    named = [variant(text) for text in variants]
+    swept = sweep(*sweeps)
+    return product(named, swept) if named and swept else unique(named or swept)
+
+
+def with_base(base: OptionSet, variants: Sequence[Variant]) -> tuple[Variant, ...]:
+    """Every variant on top of `base`; `default` alone when there is none."""
+    if not variants:
+        return (Variant("default", base),)
+    names = [each.name for each in variants]
+    for name in names:
+        if names.count(name) > 1:
+            raise RequestError(f"two variants are called {name!r}", hint="give each variant its own name")
+    return tuple(Variant(each.name, merge(base, each.options)) for each in variants)

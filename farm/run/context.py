@@ -1,0 +1,69 @@
+"""What a run needs to know, gathered once; and what the steps on one device share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from farm.device.session import Patience, Session
+from farm.model.device import Device, Facts
+from farm.model.matrix import Plan
+from farm.run.deploy import Deployed
+from farm.run.events import Listener
+from farm.run.record import Recorder
+from farm.runtime.files import WheelFiles
+from farm.store.products import ProductStore
+from farm.store.programs import ProgramStore
+from farm.store.runs import RunDirectory
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When a round is ended from outside, in seconds: in all, and without a sign of life."""
+
+    wall_s: int = 1800
+    silence_s: int = 600
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to go about it: who we are to the devices, where products of preparations and the flags of
+    native programs are kept, how patient we are, how many devices work at once.
+    """
+
+    holder: str
+    known_hosts: Path
+    command: tuple[str, ...]
+    products: ProductStore
+    programs: ProgramStore
+    limits: Limits = Limits()
+    patience: Patience = Patience()
+    parallel: int = 100
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """One run: what is to be done, where it is kept, and who is told. `clock` counts seconds."""
+
+    plan: Plan
+    directory: RunDirectory
+    recorder: Recorder
+    settings: Settings
+    wheel: WheelFiles | None
+    listener: Listener
+    clock: Callable[[], float]
+
+
+@dataclass(frozen=True)
+class OnDevice:
+    """A device whose cells can be run: its session, what the probe found, where the files are."""
+
+    context: RunContext
+    session: Session
+    facts: Facts
+    deployed: Deployed
+
+    @property
+    def device(self) -> Device:
+        return self.session.device

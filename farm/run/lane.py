@@ -1,0 +1,202 @@
+"""One device's way through a run: reach, probe, fit, deploy, prepare, rounds, give back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+
+from farm import agents
+from farm.device.session import Session
+from farm.errors import DeviceError, Fault, Stage
+from farm.inventory.conditions import unwanted
+from farm.model.device import Device, Facts, RuntimeKind
+from farm.model.matrix import Cell, Skip
+from farm.model.run import DeviceStatus, RoundStatus
+from farm.options import advice, applicable
+from farm.plan.flags import unknown_flag_error, unknown_flags
+from farm.plan.matrix import cells_of, schedule
+from farm.run.context import OnDevice, RunContext
+from farm.run.deploy import Deployed, Pusher, deploy
+from farm.run.events import Event, Kind
+from farm.run.execute import Ready, ready, run_round
+from farm.run.preparations import prepare
+from farm.run.program import UNKNOWN_HELP, flags_of
+from farm.run.reproduce import by_hand
+from farm.transport.base import Transport
+
+STORE_QUOTA_KIB = 8 << 20
+"""What a device's artifact store may hold after a run, 8 GiB; what was used longest ago goes first."""
+
+
+class Lane:
+    """See the module. `go` is the whole way; every other method is one step of it."""
+
+    def __init__(self, context: RunContext, device: Device, transport: Transport) -> None:
+        self._context = context
+        self._device = device
+        self._transport = transport
+        self._cells = cells_of(context.plan, device)
+        self._recorder = context.recorder
+
+    async def go(self, places: asyncio.Semaphore) -> None:
+        """Never raises but for cancellation: what goes wrong becomes the device's failed cells."""
+        if not self._cells:
+            self._tell(Kind.FINISHED, "nothing to run here")
+            return
+        async with places:
+            try:
+                await self._steps()
+            except DeviceError as error:
+                self._give_up(error)
+            except asyncio.CancelledError:
+                self._tell(Kind.FAILED, "interrupted; device given back")
+                raise
+            except Exception as error:  # noqa: BLE001 - a mistake of ours must not cost the other devices
+                self._give_up(self._own_fault(error))
+
+    async def _steps(self) -> None:
+        self._tell(Kind.STEP, "connecting")
+        async with self._session() as session:
+            facts = await self._probe(session)
+            cells = self._fit(facts)
+            if not cells:
+                self._tell(Kind.FINISHED, "no cell makes sense here")
+                return
+            deployed = await self._deploy(session, facts, cells)
+            cells = await self._fit_program(session, deployed, cells)
+            here = OnDevice(self._context, session, facts, deployed)
+            await self._rounds(here, await self._prepare(here, cells))
+            await self._clean_up(session)
+
+    def _session(self) -> Session:
+        """Reaching the device and taking its lease; leaving it gives both back."""
+        return Session(
+            self._device,
+            self._transport,
+            agents.agent_script(),
+            holder=self._context.settings.holder,
+            patience=self._context.settings.patience,
+            note=lambda text: self._tell(Kind.NOTE, text),
+        )
+
+    async def _probe(self, session: Session) -> Facts:
+        self._tell(Kind.STEP, "probing")
+        facts = await session.call(lambda agent: agent.probe())
+        self._recorder.device(self._device.name, facts=facts)
+        return facts
+
+    def _fit(self, facts: Facts) -> tuple[Cell, ...]:
+        """The cells that this device can run, with advice; the others are skipped with the reason."""
+        fitting: list[Cell] = []
+        for cell in self._cells:
+            reason = self._misfit(cell, facts)
+            if reason is None:
+                notes = (*cell.notes, *advice(cell.variant.options, facts=facts))
+                fitting.append(replace(cell, notes=notes))
+            else:
+                self._recorder.skip(Skip(cell.device, cell.model, cell.variant, reason))
+        self._cells = tuple(fitting)
+        return self._cells
+
+    def _misfit(self, cell: Cell, facts: Facts) -> str | None:
+        """Why a cell makes no sense on a device of these facts, by its options or by the suite's rules."""
+        cannot = applicable(
+            cell.variant.options, runtime=self._device.runtime.kind, facts=facts, cores=cell.device.cores
+        )
+        rules = self._context.plan.rules
+        return cannot or unwanted(
+            rules, self._device, facts, model=cell.model.name, variant=cell.variant.name
+        )
+
+    async def _deploy(self, session: Session, facts: Facts, cells: Sequence[Cell]) -> Deployed:
+        self._tell(Kind.STEP, "deploying")
+        pusher = Pusher(session, lambda done, total: self._tell(Kind.TRANSFER, "pushing", done, total))
+        try:
+            deployed = await deploy(pusher, cells, facts, self._context.wheel)
+        finally:
+            self._recorder.device(
+                self._device.name,
+                pushed_bytes=pusher.pushed.bytes,
+                pushed_files=pusher.pushed.files,
+                reused_files=pusher.pushed.reused,
+                agent_sha256=agents.agent_script().sha256,
+            )
+        self._recorder.device(self._device.name, runtime_digest=deployed.program.digest)
+        return deployed
+
+    async def _fit_program(
+        self, session: Session, deployed: Deployed, cells: tuple[Cell, ...]
+    ) -> tuple[Cell, ...]:
+        """The cells whose options a native program has, asked of itself; the others end here."""
+        if self._device.runtime.kind is not RuntimeKind.NATIVE:
+            return cells
+        flags = await flags_of(session, deployed.program, self._context.settings.programs)
+        if not flags:
+            self._tell(Kind.NOTE, UNKNOWN_HELP)
+            return tuple(replace(cell, notes=(*cell.notes, UNKNOWN_HELP)) for cell in cells)
+        able: list[Cell] = []
+        for cell in cells:
+            missing = unknown_flags(cell, flags)
+            if missing:
+                error = unknown_flag_error(missing)
+                self._recorder.fail([cell], error)
+                self._tell(Kind.NOTE, f"{cell.model.name} {cell.variant.name}: {error.message}")
+            else:
+                able.append(cell)
+        return tuple(able)
+
+    async def _prepare(self, here: OnDevice, cells: Sequence[Cell]) -> list[Ready]:
+        """The cells that can be run: one whose preparation failed is closed by the recorder."""
+        prepared: list[Ready] = []
+        for cell in cells:
+            if cell.preparations:
+                what = cell.preparations[0].kind
+                self._tell(Kind.STEP, f"{cell.model.name} {cell.variant.name}: {what}")
+            made, results = await prepare(here, ready(cell, here.deployed))
+            self._recorder.preparations(cell, results)
+            prepared.append(made)
+        return prepared
+
+    async def _rounds(self, here: OnDevice, prepared: Sequence[Ready]) -> None:
+        """All rounds in the order of the schedule, each collected and on disk before the next one."""
+        by_id = {made.cell.id: made for made in prepared}
+        steps = schedule([made.cell for made in prepared], self._context.plan.seed)
+        for number, (cell, one) in enumerate(steps):
+            if self._recorder.is_closed(cell):
+                continue  # an earlier round of this cell failed
+            name = f"{cell.model.name} {cell.variant.name}"
+            self._tell(Kind.ROUND, f"{name} {one.kind.value}", number, len(steps))
+            result = await run_round(here, by_id[cell.id], one)
+            if result.engine:
+                self._recorder.device(self._device.name, engine=result.engine)
+            self._recorder.round(cell, result, reproduce=by_hand(by_id[cell.id], here.deployed))
+            if result.status is RoundStatus.FAILED:
+                self._tell(Kind.NOTE, f"{name}: {result.error}")
+
+    async def _clean_up(self, session: Session) -> None:
+        """What a device keeps stays within its quota; the session gives the rest back."""
+        await session.call(lambda agent: agent.gc(session.epoch, STORE_QUOTA_KIB))
+        rounds = sum(len(cell.rounds) for cell in self._cells)
+        self._tell(Kind.FINISHED, "done", rounds, rounds)
+
+    def _give_up(self, error: DeviceError) -> None:
+        self._recorder.device(
+            self._device.name, status=DeviceStatus.FAILED, error=error.message, hint=error.hint
+        )
+        self._recorder.fail(self._cells, error)
+        self._tell(Kind.FAILED, f"{error.stage.value}: {error.message}")
+
+    def _own_fault(self, error: Exception) -> DeviceError:
+        directory = self._context.directory
+        directory.journal("farm-fault", device=self._device.name, error=repr(error))
+        return DeviceError(
+            f"farm itself failed: {error!r}",
+            stage=Stage.EXECUTE,
+            fault=Fault.FARM,
+            cause="farm-fault",
+            hint=f"please report it, with {directory.path / 'journal.jsonl'}",
+        )
+
+    def _tell(self, kind: Kind, text: str, done: int = 0, total: int | None = None) -> None:
+        self._context.listener(Event(self._device.name, kind, text, done, total))
