@@ -204,11 +204,6 @@ def find_default(cwd: Path) -> Path | None:
     return None
 
 
-def load_or_default(path: Path | None) -> Inventory:
-    """The inventory that was named, the one that is here, or the built-in `local`."""
-    return load(path or find_default(Path.cwd()))
-
-
 def load(path: Path | None, *, check_files: bool = False) -> Inventory:
     """The inventory in a file, or in all inventory files of a folder; None is this machine alone.
 

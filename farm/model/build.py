@@ -21,7 +21,7 @@ class Build:
     """A named map from a condition to a runtime: what a release or a bisect compares.
 
     The first choice that applies counts; a build without choices is each device's own runtime, as the
-    inventory has it. farm.inventory.conditions decides which one applies.
+    inventory has it. farm.plan.rules decides which one applies.
     """
 
     name: str

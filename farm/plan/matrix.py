@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from farm.errors import RequestError
-from farm.inventory.conditions import unwanted
 from farm.model.artifact import Artifact
 from farm.model.build import INVENTORY_BUILD, Build
 from farm.model.device import Device, RuntimeKind
@@ -25,6 +24,7 @@ from farm.options import (
     resolve_cores,
     split_rounds,
 )
+from farm.plan.rules import unwanted
 
 Files = Mapping[str, tuple[tuple[str, Artifact], ...]]
 """By variant: the local files that its options read, by option."""

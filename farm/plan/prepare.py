@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from farm.inventory import devices as inventories
+from farm.inventory import read_devices
+from farm.inventory.devices import require_files
 from farm.model.device import Inventory, RuntimeKind
 from farm.model.matrix import Model, Plan
 from farm.model.request import Request
@@ -14,7 +15,6 @@ from farm.plan.inputs import fit_inputs, leave_unchecked
 from farm.plan.matrix import Matrix, Sources, choose, make_plan
 from farm.plan.model_info import UnreadableError, model_tensors
 from farm.plan.models import option_files, read_models
-from farm.plan.select import select
 from farm.runtime import install
 from farm.runtime.cache import Progress
 from farm.runtime.install import InstalledRuntime
@@ -36,20 +36,9 @@ def prepare(request: Request, progress: Progress, *, fetch: bool) -> Prepared:
     Raises RequestError for everything that is wrong with the request, all but the fit of its inputs
     before anything is fetched, and RunError when the runtime cannot be installed.
     """
-    inventory = inventories.load_or_default(request.inventory)
-    sources = read_sources(request, inventory)
-    matrix = choose(sources)
-    refuse_unknown_flags(matrix.wanted, program_store())
-    runtime = install.ensure(progress) if fetch and needs_wheel(matrix) else install.installed()
-    fitted = fit_models(matrix.models, runtime, progress)
-    return Prepared(make_plan(sources, matrix, fitted), inventory, runtime)
-
-
-def read_sources(request: Request, inventory: Inventory) -> Sources:
-    """Everything that the request names, read. Raises RequestError for what is missing."""
-    devices = select(inventory, request.devices)
-    inventories.require_files(devices)
-    return Sources(
+    inventory, devices = read_devices(request.inventory, request.devices)
+    require_files(devices)
+    sources = Sources(
         devices=devices,
         models=read_models(request.models),
         variants=request.variants,
@@ -58,6 +47,11 @@ def read_sources(request: Request, inventory: Inventory) -> Sources:
         rules=request.rules,
         files=option_files(request.variants),
     )
+    matrix = choose(sources)
+    refuse_unknown_flags(matrix.wanted, program_store())
+    runtime = install.ensure(progress) if fetch and needs_wheel(matrix) else install.installed()
+    fitted = fit_models(matrix.models, runtime, progress)
+    return Prepared(make_plan(sources, matrix, fitted), inventory, runtime)
 
 
 def needs_wheel(matrix: Matrix) -> bool:

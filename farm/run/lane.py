@@ -9,13 +9,13 @@ from dataclasses import replace
 from farm import agents
 from farm.device.session import Session
 from farm.errors import DeviceError, Fault, Stage
-from farm.inventory.conditions import unwanted
 from farm.model.device import Device, Facts, RuntimeKind
 from farm.model.matrix import Cell, Skip
 from farm.model.run import DeviceStatus, RoundStatus
 from farm.options import advice, applicable
 from farm.plan.flags import unknown_flag_error, unknown_flags
 from farm.plan.matrix import cells_of, schedule
+from farm.plan.rules import unwanted
 from farm.run.context import OnDevice, RunContext
 from farm.run.deploy import Deployed, Pusher, deploy
 from farm.run.events import Event, Kind

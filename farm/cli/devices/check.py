@@ -12,9 +12,8 @@ from farm.cli.terminal.console import out, say, show_json
 from farm.cli.terminal.loop import run
 from farm.cli.terminal.tables import simple_table
 from farm.errors import ExitCode
-from farm.inventory.devices import load_or_default
+from farm.inventory import read_devices
 from farm.model.request import ALL_DEVICES
-from farm.plan.select import select
 from farm.run.check import Checked, check_devices
 
 SETTINGS: dict[str, Any] = {"epilog": "Examples:\n\n  farm devices check\n\n  farm devices check 'arm-*'"}
@@ -22,8 +21,7 @@ SETTINGS: dict[str, Any] = {"epilog": "Examples:\n\n  farm devices check\n\n  fa
 
 def command(devices: args.Selector = None, inventory: args.Inventory = None, json: args.Json = False) -> None:
     """Connect, start the agent, probe, and say who holds what. Takes no lease, runs no model."""
-    loaded = load_or_default(inventory)
-    chosen = select(loaded, devices or ALL_DEVICES)
+    loaded, chosen = read_devices(inventory, devices or ALL_DEVICES)
     checked = run(check_devices(chosen, loaded.known_hosts))
     if json:
         show_json([asdict(one) for one in checked])

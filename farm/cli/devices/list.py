@@ -8,9 +8,8 @@ from typing import Any
 from farm.cli import arguments as args
 from farm.cli.terminal.console import out, show_json
 from farm.cli.terminal.tables import simple_table
-from farm.inventory.devices import load_or_default
+from farm.inventory import read_devices
 from farm.model.request import ALL_DEVICES
-from farm.plan.select import select
 from farm.transport.address import address_text
 
 SETTINGS: dict[str, Any] = {
@@ -20,8 +19,7 @@ SETTINGS: dict[str, Any] = {
 
 def command(devices: args.Selector = None, inventory: args.Inventory = None, json: args.Json = False) -> None:
     """List the devices of the inventory. Touches none."""
-    loaded = load_or_default(inventory)
-    chosen = select(loaded, devices or ALL_DEVICES)
+    _, chosen = read_devices(inventory, devices or ALL_DEVICES)
     if json:
         show_json([asdict(device) for device in chosen])
         return

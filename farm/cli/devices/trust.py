@@ -11,9 +11,8 @@ from farm.cli import arguments as args
 from farm.cli.terminal.console import out, plain, say
 from farm.cli.terminal.loop import run
 from farm.errors import DeviceError, RequestError
-from farm.inventory.devices import load_or_default
+from farm.inventory import read_devices
 from farm.model.device import Device
-from farm.plan.select import select
 from farm.transport.host_keys import fetch_host_keys
 from farm.transport.known_hosts import record
 
@@ -35,8 +34,8 @@ def command(
     Compare the fingerprint with what the device itself says (`ssh-keygen -lf /etc/ssh/ssh_host_*.pub`):
     this is the moment in which an impostor would be let in.
     """
-    loaded = load_or_default(inventory)
-    for device in select(loaded, devices):
+    loaded, chosen = read_devices(inventory, devices)
+    for device in chosen:
         if device.is_local:
             say(f"{device.name}: embedded, its key is made anew for every run")
             continue

@@ -17,6 +17,7 @@ from farm.errors import RequestError
 from farm.inventory import conditions, suite
 from farm.model.device import Address, Device, Facts, Gpu, Runtime, RuntimeKind
 from farm.model.options import OptionSet
+from farm.plan import rules
 from farm.plan.models import read_models
 from farm.plan.request import Arguments, read_request
 
@@ -175,7 +176,7 @@ exclude:
 )  # fmt: skip
 def test_rules_say_why_a_cell_is_not_wanted(nightly, device, facts, cell, reason):
     found = suite.load(nightly(RULES))
-    assert conditions.unwanted(found.rules, device, facts, model=cell[0], variant=cell[1]) == reason
+    assert rules.unwanted(found.rules, device, facts, model=cell[0], variant=cell[1]) == reason
 
 
 def test_a_rule_for_a_variant_means_what_was_swept_from_it(nightly):
@@ -187,7 +188,7 @@ def test_a_rule_for_a_variant_means_what_was_swept_from_it(nightly):
     wanted = [
         variant.name
         for variant in found.variants
-        if conditions.unwanted(found.rules, ARM, None, model="a", variant=variant.name) is None
+        if rules.unwanted(found.rules, ARM, None, model="a", variant=variant.name) is None
     ]
     assert wanted == ["g, multithread=1"]
 
@@ -216,7 +217,7 @@ FOR_THE_DEVICE = [
 
 
 def holds(text: str, device: Device, facts: Facts | None) -> bool | None:
-    return conditions.all_apply(conditions.parse(text), device, facts, model="m1", variant=("v, x=1", "v"))
+    return rules.all_apply(conditions.parse(text), device, facts, model="m1", variant=("v, x=1", "v"))
 
 
 @pytest.mark.parametrize("text", TRUE_OF_ARM)
@@ -268,7 +269,7 @@ def test_any_text_is_a_condition_or_a_request_error(text):
         parsed = conditions.parse(text)
     except RequestError:
         return
-    assert conditions.all_apply(parsed, ARM, ARM_FACTS, model="m", variant=("v",)) in (True, False, None)
+    assert rules.all_apply(parsed, ARM, ARM_FACTS, model="m", variant=("v",)) in (True, False, None)
 
 
 # --------------------------------------------------------------------------- what is wrong, in exact words

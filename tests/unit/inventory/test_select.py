@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from farm.errors import RequestError
+from farm.inventory.select import select
 from farm.model.device import Address, Device, Inventory, Runtime, RuntimeKind
-from farm.plan.select import select
 
 
 def device(name: str, **more) -> Device:

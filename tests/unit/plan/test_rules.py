@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from farm.inventory.conditions import parse, runtime_of
+from farm.inventory.conditions import parse
 from farm.model.build import INVENTORY_BUILD, Build, BuildChoice
 from farm.model.device import Address, Device, Facts, Runtime, RuntimeKind
+from farm.plan.rules import runtime_of
 
 OWN, OLD, NEW = (Runtime(RuntimeKind.NATIVE, program=name) for name in ("own", "old", "new"))
 DEVICE = Device("arm-1", Address("arm-1"), OWN, tags=("arm64",))

@@ -1,0 +1,128 @@
+"""Whether conditions hold: true, false, or "only the device can say". Pure."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterable
+from fnmatch import fnmatchcase
+from functools import partial
+
+from farm.inventory.conditions import NUMBER_FACTS, SUBJECTS, TEXT_FACTS, Words
+from farm.model.build import Build
+from farm.model.device import Device, Facts, Runtime
+from farm.model.request import Condition, Relation, Rules
+
+SAME_ARCHITECTURE = {"arm64": "aarch64", "amd64": "x86_64", "x86-64": "x86_64", "x64": "x86_64"}
+
+KERNEL_FEATURE = {
+    "dotprod": "asimddp",
+    "fp16": "asimdhp",
+    "neon": "asimd",
+    "avx512": "avx512f",
+    "vnni": "avx512_vnni",
+}
+"""Names that people use for CPU features, and Linux's in /proc/cpuinfo."""
+
+_RELATIONS: dict[Relation, Callable[[float, float], bool]] = {
+    Relation.EQUAL: operator.eq,
+    Relation.UNEQUAL: operator.ne,
+    Relation.LESS: operator.lt,
+    Relation.AT_MOST: operator.le,
+    Relation.MORE: operator.gt,
+    Relation.AT_LEAST: operator.ge,
+}
+
+
+def applies(
+    condition: Condition, device: Device, facts: Facts | None, *, model: str = "", variant: Words = ()
+) -> bool | None:
+    """Whether the condition holds; None when only the device can say, and has not.
+
+    `variant` are the names that mean the variant: its own, and that of the variant it was swept from.
+    """
+    found = _holds(condition, device, facts, {"model": (model,), "variant": variant})
+    return found if found is None else found is not condition.negated
+
+
+def all_apply(
+    conditions: Iterable[Condition],
+    device: Device,
+    facts: Facts | None,
+    *,
+    model: str = "",
+    variant: Words = (),
+) -> bool | None:
+    """Whether all conditions hold; None when only the device can say."""
+    found = [applies(each, device, facts, model=model, variant=variant) for each in conditions]
+    return False if False in found else None if None in found else True
+
+
+def unwanted(rules: Rules, device: Device, facts: Facts | None, *, model: str, variant: str) -> str | None:
+    """Why a cell is not wanted; None when it is, or when only the device can say.
+
+    Asked twice: before a device is touched (`facts` None) and with what the probe found.
+    """
+    row = next((each for each in rules.models if each.name == model), None)
+    column = next((each for each in rules.variants if each.name == variant), None)
+    for part in (row, column):
+        if part and all_apply(part.when, device, facts) is False:
+            return f"{part.name} is only for {_in_words(part.when)} ({part.source})"
+    names = (variant, column.base) if column else (variant,)
+    means = partial(all_apply, device=device, facts=facts, model=model, variant=names)
+    if rules.include and all(means(rule.conditions) is False for rule in rules.include):
+        return f"no include rule of {rules.source} means it"
+    for rule in rules.exclude:
+        if means(rule.conditions):
+            return rule.reason or f"excluded by {_in_words(rule.conditions)} ({rule.source})"
+    return None
+
+
+def runtime_of(build: Build, device: Device, facts: Facts | None) -> Runtime | None:
+    """What a build runs on a device: the first choice that applies; a build without choices is the
+    device's own runtime. None when no choice applies, or when only the device can say which one does.
+    """
+    if not build.choices:
+        return device.runtime
+    for choice in build.choices:
+        applies_here = all_apply(choice.when, device, facts)
+        if applies_here is not False:
+            return choice.runtime if applies_here else None
+    return None
+
+
+def _in_words(conditions: Iterable[Condition]) -> str:
+    return " and ".join(condition.text for condition in conditions)
+
+
+def _holds(condition: Condition, device: Device, facts: Facts | None, cell: dict[str, Words]) -> bool | None:
+    subject = condition.subject
+    if subject in NUMBER_FACTS:
+        number = NUMBER_FACTS[subject](facts) if facts else None
+        return None if number is None else _RELATIONS[condition.relation](number, float(condition.values[0]))
+    if subject in TEXT_FACTS:
+        words = _fact(subject, facts)
+    elif subject == "attribute":
+        words = tuple(value for key, value in device.attributes if key == condition.key)
+    else:
+        words = cell[subject] if subject in cell else SUBJECTS[subject](device)
+    if words is None:
+        return None
+    wanted = [_usual(subject, value) for value in condition.values]
+    found = any(fnmatchcase(_usual(subject, word), pattern) for word in words for pattern in wanted)
+    return found is not (condition.relation is Relation.UNEQUAL)
+
+
+def _fact(name: str, facts: Facts | None) -> Words | None:
+    words = TEXT_FACTS[name](facts) if facts else ()
+    said_none = facts is not None and name == "gpu"  # a probe that finds no GPU says that there is none
+    return words if words or said_none else None
+
+
+def _usual(subject: str, word: str) -> str:
+    """Facts in their usual spelling; names of the inventory as they are."""
+    if subject not in TEXT_FACTS:
+        return word
+    word = word.casefold()
+    if subject == "arch":
+        return SAME_ARCHITECTURE.get(word, word)
+    return KERNEL_FEATURE.get(word, word) if subject == "feature" else word
