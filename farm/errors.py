@@ -31,7 +31,6 @@ class Stage(StrEnum):
 
     CONNECT = "connect"
     LEASE = "lease"
-    PROBE = "probe"
     DEPLOY = "deploy"
     EXECUTE = "execute"
     COLLECT = "collect"

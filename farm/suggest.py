@@ -5,15 +5,16 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+LIKENESS = 0.6
 
-def nearest_name(word: str, known: Iterable[str]) -> str | None:
-    """The known name most like `word`, or None when none is near."""
+
+def nearest_names(word: str, known: Iterable[str], count: int) -> list[str]:
+    """The known names most like `word`, the nearest first, `count` at most; upper and lower case alike."""
     by_folded = {name.casefold(): name for name in known}
-    found = difflib.get_close_matches(word.casefold(), by_folded, n=1, cutoff=0.6)
-    return by_folded[found[0]] if found else None
+    found = difflib.get_close_matches(word.casefold(), by_folded, n=count, cutoff=LIKENESS)
+    return [by_folded[name] for name in found]
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """` (did you mean X?)`, or nothing: to be put behind a message or hint."""
-    name = nearest_name(word, known)
-    return f" (did you mean {name}?)" if name else ""
+    return "".join(f" (did you mean {name}?)" for name in nearest_names(word, known, 1))

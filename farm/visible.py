@@ -19,7 +19,15 @@ LONGEST_TEXT = 8000
 _HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 _PLAIN = re.compile(r"[\t\n -~]*")
 
+# What no name or value in a file that people write may have: they cannot be seen, typed or printed.
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+
 _T = TypeVar("_T")
+
+
+def has_controls(text: str) -> bool:
+    """Whether there are control codes (but tab and newline) or half characters in a text."""
+    return bool(_CONTROLS.search(text))
 
 
 def visible(text: str) -> str:
@@ -29,6 +37,12 @@ def visible(text: str) -> str:
     if _PLAIN.fullmatch(text):
         return text
     return "".join(_shown(char) for char in text)
+
+
+def one_line(text: str, limit: int) -> str:
+    """`text` made visible on one line, white space folded, cut after `limit` characters."""
+    line = visible(" ".join(text.split()))
+    return line if len(line) <= limit else f"{line[:limit]} ..."
 
 
 def _shown(char: str) -> str:

@@ -10,11 +10,11 @@ from farm.causes.texts import LOADER, TEXTS
 from farm.errors import Fault
 from farm.model.measurement import Cause
 from farm.model.options import OptionSet
+from farm.visible import one_line
 
 TEXT_LIMIT = 64 * 1024
 WORD_LIMIT = 160
 _NO_OPTIONS = OptionSet()
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 _WHAT = re.compile(r"^\s*what\(\):\s*(?P<what>.{1,400})", re.MULTILINE)
 _EXTRA = re.compile(r"^extra message: (?P<extra>.{1,400})", re.MULTILINE)
 
@@ -54,7 +54,7 @@ def _first(rows: tuple[Row, ...], text: str) -> Cause | None:
     for row in rows:
         found = row.pattern.search(text)
         if found:
-            words = {name: _printable(word or "") for name, word in found.groupdict().items()}
+            words = {name: one_line(word or "", WORD_LIMIT) for name, word in found.groupdict().items()}
             return Cause(row.fault, row.cause, row.message.format(**words).rstrip(" :"), row.hint)
     return None
 
@@ -72,17 +72,13 @@ def _exception(text: str) -> Cause | None:
     if found is None:
         return None
     extra = _EXTRA.search(text)
-    said = _printable(extra["extra"] if extra else found["what"])
+    said = one_line(extra["extra"] if extra else found["what"], WORD_LIMIT)
     return Cause(Fault.RUNTIME, "exception", f"the program stopped: {said}", "the whole text is in stderr")
 
 
 def _by_code(exit_code: int | None) -> Cause | None:
     row = EXIT_CODES.get(exit_code) if exit_code is not None else None
     return Cause(row.fault, row.cause, row.message, row.hint) if row else None
-
-
-def _printable(text: str) -> str:
-    return _CONTROL.sub(" ", text).strip()[:WORD_LIMIT]
 
 
 def _ends(text: str) -> str:

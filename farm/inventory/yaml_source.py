@@ -7,7 +7,6 @@ written where a name belongs (`soc: 3588`, `VERSION: 1.10`) stays what was typed
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from farm.errors import RequestError
 from farm.inventory.entry import NAME, NAME_RULE, SAYINGS, Entry, say
+from farm.visible import has_controls, one_line, visible
 
 Place = tuple[str | int, ...]
 """Where a value stands in its file: keys and list positions from the top."""
@@ -30,10 +30,8 @@ NODE_LIMIT = 200_000
 
 DEPTH_LIMIT = 32
 
-SAID_LIMIT = 300
+MESSAGE_LIMIT = 300
 """Characters of one message; what it quotes may be of any length."""
-
-_UNREADABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\x80-\x9f\ud800-\udfff]")
 
 QUOTE = 'text that begins with * & ! or @, or has ": " in it, needs quotes'
 
@@ -98,8 +96,7 @@ class Document:
         self._note(f"{self.name}:{line}", f"{in_words(place)}: {text}")
 
     def _note(self, source: str, text: str) -> None:
-        flat = " ".join(text.splitlines())
-        self.mistakes.append(Mistake(source, flat if len(flat) <= SAID_LIMIT else f"{flat[:SAID_LIMIT]} ..."))
+        self.mistakes.append(Mistake(source, one_line(text, MESSAGE_LIMIT)))
 
     def check(self, model: type[_Entry], place: Place, data: object) -> _Entry | None:
         """`data`, which stands at `place`, as a `model`; None when it has mistakes (all noted)."""
@@ -302,10 +299,10 @@ class _Reader:
     def _readable(self, node: Node, place: Place) -> str:
         """The text of a scalar, without what no name or value may have: control codes, half characters."""
         text = str(node.value)
-        if not _UNREADABLE.search(text):
+        if not has_controls(text):
             return text
         self._document.blame_line(node.start_mark.line + 1, place, "contains a control character")
-        return _UNREADABLE.sub("?", text)
+        return visible(text)
 
 
 def _is_merge(key: Node) -> bool:

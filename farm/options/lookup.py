@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
-
 from farm.errors import RequestError
 from farm.options.catalogue import CATALOGUE
 from farm.options.row import Option
+from farm.suggest import nearest_names
 
 
 def normal(name: str) -> str:
@@ -28,7 +26,7 @@ def option(name: str) -> Option:
     """The option that a spelling means. Raises RequestError with the nearest names for an unknown one."""
     found = find(name)
     if found is None:
-        raise RequestError(f"unknown option --{normal(name)}", hint=nearest_hint(normal(name), _RIGHT_NAMES))
+        raise RequestError(f"unknown option --{normal(name)}", hint=_hint(normal(name)))
     return found
 
 
@@ -40,10 +38,9 @@ def misspelling_note(name: str) -> str | None:
     return f"--{normal(name)} is how the documentation spells it; load_and_run knows it as --{row.name}"
 
 
-def nearest_hint(name: str, names: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, list(names), n=3, cutoff=0.6)
-    listed = " or ".join(f"--{near}" for near in close)
-    return f"did you mean {listed}?" if close else "`farm options list` shows them all"
+def _hint(name: str) -> str:
+    listed = " or ".join(f"--{near}" for near in nearest_names(name, _RIGHT_NAMES, 3))
+    return f"did you mean {listed}?" if listed else "`farm options list` shows them all"
 
 
 def search(text: str) -> tuple[Option, ...]:

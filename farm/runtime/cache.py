@@ -4,7 +4,7 @@
     <root>/.staging-*             being made; what a killed farm left is removed by the next one
     <root>/<project>-<version>-<digest>/lib/*.so, *.pack
 
-<root> is `runtimes` in $FARM_CACHE_DIR, or in the user's cache folder.
+<root> is `runtimes` in farm's cache folder.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-import platformdirs
 from filelock import FileLock, Timeout
 
+from farm import resources
 from farm.errors import RunError
 
 Progress = Callable[[str, int, int | None], None]
@@ -36,10 +36,8 @@ DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def default_root() -> Path:
-    """$FARM_CACHE_DIR/runtimes, else `farm/runtimes` in the user's cache folder."""
-    chosen = os.environ.get("FARM_CACHE_DIR")
-    base = Path(chosen).expanduser() if chosen else platformdirs.user_cache_path("farm")
-    return base.absolute() / "runtimes"
+    """`runtimes` in farm's cache folder."""
+    return resources.cache_folder() / "runtimes"
 
 
 @contextmanager

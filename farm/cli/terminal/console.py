@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
 from farm.errors import FarmError
+from farm.visible import visible
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False)
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-
-
-def clean(text: str) -> str:
-    """Text from a device or a file, made harmless for a terminal: no escape or control codes."""
-    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
-
 
 def plain(text: str, style: str = "") -> Text:
     """Text that is printed as it is: no markup, no control codes."""
-    return Text(clean(text), style=style)
+    return Text(visible(text), style=style)
 
 
 def say(text: str, style: str = "") -> None:

@@ -11,9 +11,10 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from farm.cli.terminal.console import clean, err, plain
+from farm.cli.terminal.console import err, plain
 from farm.model.matrix import Plan
 from farm.run.events import Event, Kind
+from farm.visible import visible
 
 BAR_CELLS = 12
 REFRESH_PER_S = 4
@@ -87,7 +88,7 @@ class Display:
                 if row.text == "pushing"
                 else row.text
             )
-            table.add_row(clean(name), bar, count, plain(text, row.style))
+            table.add_row(visible(name), bar, count, plain(text, row.style))
         return table
 
 

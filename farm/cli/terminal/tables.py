@@ -8,10 +8,11 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from farm.cli.terminal.console import clean, plain
+from farm.cli.terminal.console import plain
 from farm.model.matrix import Plan
 from farm.model.run import CellResult, CellStatus, Results
 from farm.report.numerals import decimals_for, in_ms
+from farm.visible import visible
 
 _STYLES = {
     CellStatus.COMPLETED: "",
@@ -37,7 +38,7 @@ def results_table(results: Results) -> Group:
         decimals = decimals_for(times)
         for device in results.devices:
             row = [_cell(cells.get((device.name, model.name, variant)), decimals) for variant in variants]
-            table.add_row(clean(device.name), clean(model.name), *row)
+            table.add_row(visible(device.name), visible(model.name), *row)
     return Group(table)
 
 
@@ -64,7 +65,7 @@ def plan_table(plan: Plan) -> Table:
     for device in plan.devices:
         for model in plan.models:
             row = [rounds.get((device.name, model.name, one.name), "skip") for one in plan.variants]
-            table.add_row(clean(device.name), clean(model.name), *row)
+            table.add_row(visible(device.name), visible(model.name), *row)
     return table
 
 
@@ -74,5 +75,5 @@ def simple_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*(clean(cell) for cell in row))
+        table.add_row(*(visible(cell) for cell in row))
     return table
