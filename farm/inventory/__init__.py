@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from farm.inventory.devices import find_default, load
+from platformdirs import user_config_path
+
 from farm.inventory.select import select
-from farm.model.device import Device, Inventory
+from farm.model.device import KNOWN_HOSTS, LOCAL, Address, Device, Inventory, Runtime, RuntimeKind
 
 
 def read_devices(path: Path | None, selector: str) -> tuple[Inventory, tuple[Device, ...]]:
@@ -15,5 +16,26 @@ def read_devices(path: Path | None, selector: str) -> tuple[Inventory, tuple[Dev
     Raises RequestError, with file and line, for mistakes in the file, and for a selector that matches
     nothing.
     """
-    inventory = load(path or find_default(Path.cwd()))
+    found = path or find_default(Path.cwd())
+    inventory = _read(found) if found else this_machine()
     return inventory, select(inventory, selector)
+
+
+def _read(path: Path) -> Inventory:
+    from farm.inventory.devices import load  # YAML and validation cost a tenth of a second
+
+    return load(path)
+
+
+def find_default(cwd: Path) -> Path | None:
+    """The inventory that is meant when none is named: `inventory.yaml` or `inventory/` in `cwd`."""
+    for path in (cwd / "inventory.yaml", cwd / "inventory"):
+        if path.exists():
+            return path
+    return None
+
+
+def this_machine() -> Inventory:
+    """The inventory where there is none: this machine alone, as `local`."""
+    device = Device(LOCAL, Address(LOCAL), Runtime(RuntimeKind.WHEEL))
+    return Inventory((device,), None, user_config_path("farm") / KNOWN_HOSTS)

@@ -11,16 +11,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
-from platformdirs import user_config_path
 from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema, field_validator, model_validator
 
 from farm.errors import RequestError
 from farm.inventory.entry import NAME, NAME_RULE, Entry, Text, Texts
-from farm.inventory.yaml_source import Document, Mistake, read, refuse
-from farm.model.device import LOCAL, Address, Device, Inventory, Runtime, RuntimeKind
+from farm.inventory.files import WILDCARDS
+from farm.inventory.mistakes import Mistake, refuse
+from farm.inventory.yaml_source import Document, read
+from farm.model.device import KNOWN_HOSTS, LOCAL, Address, Device, Inventory, Runtime, RuntimeKind
 from farm.suggest import nearest
 
-KNOWN_HOSTS = "known_hosts"
 SUITE_KEYS = frozenset({"models", "variants", "sweep"})
 """A file with one of these is a suite, though it may have `devices`, too (there: a selector)."""
 
@@ -34,7 +34,6 @@ _HOST = re.compile(r"[^\s@/,-][^\s@/,]{0,254}")
 _HOST_AND_PORT = re.compile(r"[^:\s]+:\d+")
 _USER = re.compile(r"[^\s@:,-][^\s@:,]*")
 _JUMP = re.compile(r"[^\s-]\S*")
-_PATTERN = re.compile(r"[*?\[]")
 
 
 # --------------------------------------------------------------------------- the shape of a file
@@ -196,49 +195,17 @@ def schema() -> dict[str, Any]:
 # --------------------------------------------------------------------------- loading
 
 
-def find_default(cwd: Path) -> Path | None:
-    """The inventory that is meant when none is named: `inventory.yaml` or `inventory/` in `cwd`."""
-    for path in (cwd / "inventory.yaml", cwd / "inventory"):
-        if path.exists():
-            return path
-    return None
+def load(path: Path) -> Inventory:
+    """The inventory in a file, or in all inventory files of a folder.
 
-
-def load(path: Path | None, *, check_files: bool = False) -> Inventory:
-    """The inventory in a file, or in all inventory files of a folder; None is this machine alone.
-
-    `check_files` also looks whether the files that devices name are there (`require_files`).
     Raises RequestError with file and line, for all mistakes of a file (or folder) at once.
     """
-    if path is None:
-        device = Device(LOCAL, Address(LOCAL), Runtime(RuntimeKind.WHEEL))
-        return Inventory((device,), None, user_config_path("farm") / KNOWN_HOSTS)
     documents = _documents(path)
     devices = [device for document in documents for device in _devices(document)]
     mistakes = [mistake for document in documents for mistake in document.mistakes]
     refuse([*mistakes, *_same_names(devices)])
-    if check_files:
-        require_files(devices)
     folder = path if path.is_dir() else path.parent
     return Inventory(tuple(devices), path, folder / KNOWN_HOSTS)
-
-
-def require_files(devices: Iterable[Device]) -> None:
-    """Raise RequestError, with file and line, when a file that one of `devices` names is not there."""
-    mistakes = []
-    for device in devices:
-        runtime = device.runtime
-        wanted = [("identity", path) for path in device.address.identity]
-        if runtime.program and not runtime.on_device:
-            wanted += [("runtime.program", Path(runtime.program))]
-            wanted += [("runtime.libraries", Path(library)) for library in runtime.libraries]
-        for key, path in wanted:
-            if path.is_file():
-                continue
-            problem = "nothing matches" if _PATTERN.search(path.name) else "no such file:"
-            text = f"device {device.name}, {key}: {problem} {path}"
-            mistakes.append(Mistake(device.source or device.name, text))
-    refuse(mistakes)
 
 
 def _documents(path: Path) -> list[Document]:
@@ -350,7 +317,7 @@ def _runtime(document: Document, entry: RuntimeEntry | None) -> Runtime:
 
 def _expanded(path: Path) -> list[str]:
     """The files that a last component with wildcards means; the pattern itself when there are none."""
-    if not _PATTERN.search(path.name):
+    if not WILDCARDS.search(path.name):
         return [str(path)]
     return sorted(str(file) for file in path.parent.glob(path.name) if file.is_file()) or [str(path)]
 

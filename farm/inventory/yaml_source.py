@@ -7,7 +7,7 @@ written where a name belongs (`soc: 3588`, `VERSION: 1.10`) stays what was typed
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +20,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from farm.errors import RequestError
 from farm.inventory.entry import NAME, NAME_RULE, SAYINGS, Entry, say
+from farm.inventory.mistakes import Mistake, refuse
 from farm.visible import has_controls, one_line, visible
 
 Place = tuple[str | int, ...]
@@ -52,14 +53,6 @@ class Scalar(str):
 
     __slots__ = ("value",)
     value: bool | int | float | str
-
-
-@dataclass(frozen=True)
-class Mistake:
-    """One thing wrong. `source` is `file:line`."""
-
-    source: str
-    text: str
 
 
 @dataclass
@@ -134,21 +127,6 @@ class Document:
     def refuse(self) -> None:
         """Raise RequestError when there are mistakes."""
         refuse(self.mistakes)
-
-
-def refuse(mistakes: Iterable[Mistake]) -> None:
-    """Raise all mistakes as one RequestError, one `file:line: text` a line, in the order of the file."""
-    ordered = sorted(dict.fromkeys(mistakes), key=_file_order)
-    if not ordered:
-        return
-    first, *others = ordered
-    message = "\n".join([first.text, *(f"{mistake.source}: {mistake.text}" for mistake in others)])
-    raise RequestError(message, source=first.source)
-
-
-def _file_order(mistake: Mistake) -> tuple[str, int]:
-    name, _, line = mistake.source.rpartition(":")
-    return name, int(line)
 
 
 def in_words(place: Place) -> str:

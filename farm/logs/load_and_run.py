@@ -12,11 +12,8 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field
 
-from farm.causes.diagnose import diagnose
 from farm.logs.tensor_table import TableReader
 from farm.model.measurement import Measurement, TensorInfo
-
-__all__ = ["diagnose", "message_of", "parse_log"]
 
 MAX_ITERATIONS = 1_000_000
 MAX_LINE_CHARS = 4096

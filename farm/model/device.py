@@ -10,6 +10,10 @@ LOCAL = "local"
 """Name and address of the embedded device: this machine, through an in-process SSH server."""
 
 
+KNOWN_HOSTS = "known_hosts"
+"""The file of pinned host keys, beside the inventory."""
+
+
 class RuntimeKind(StrEnum):
     """What executes a model: see DESIGN, section 1."""
 

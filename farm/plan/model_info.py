@@ -14,7 +14,6 @@ from pathlib import Path
 from farm import agents, resources
 from farm.errors import FarmError, Fault
 from farm.files import write_atomic
-from farm.logs.load_and_run import diagnose, parse_log
 from farm.model.artifact import Artifact
 from farm.model.measurement import TensorInfo
 from farm.plan.layout import content_digest
@@ -49,6 +48,9 @@ def model_tensors(model: Artifact, runtime: InstalledRuntime, progress: Progress
 
 
 def _ask(model: Artifact, files: Sequence[tuple[str, Artifact]]) -> tuple[TensorInfo, ...]:
+    from farm.causes.diagnose import diagnose
+    from farm.logs.load_and_run import parse_log
+
     with tempfile.TemporaryDirectory(prefix="farm-model-info-") as name:
         folder = Path(name)
         (folder / "lib").mkdir()

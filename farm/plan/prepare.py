@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from farm.inventory import read_devices
-from farm.inventory.devices import require_files
+from farm.inventory.files import require_files
 from farm.model.device import Inventory, RuntimeKind
 from farm.model.matrix import Model, Plan
 from farm.model.request import Request

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from farm.errors import RequestError
-from farm.inventory import suite as suites
 from farm.model.options import OptionSet, Variant
 from farm.model.request import ALL_DEVICES, DEFAULT_ROUNDS, ModelRequest, Request, Rules, Suite
 from farm.options import merge, product, recipe, sweep, unique, variant
@@ -67,6 +66,8 @@ def _suite(arguments: Arguments) -> Suite | None:
             "--suite brings its own models, inputs and variants",
             hint="leave out --model, --input, --variant and --sweep, or copy the suite",
         )
+    from farm.inventory import suite as suites
+
     return suites.load(arguments.suite)
 
 

@@ -21,8 +21,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from filelock import FileLock, Timeout
-
 from farm import resources
 from farm.errors import RunError
 
@@ -62,6 +60,8 @@ def staging(root: Path, progress: Progress) -> Iterator[Path]:
 @contextmanager
 def locked(root: Path, progress: Progress) -> Iterator[None]:
     """Hold the lock of `root`, which is made when missing; the system frees it when we die."""
+    from filelock import FileLock, Timeout
+
     root.mkdir(parents=True, exist_ok=True)
     lock = FileLock(root / ".lock")
     while True:

@@ -35,7 +35,12 @@ def misspelling_notes(words: Sequence[str]) -> tuple[str, ...]:
 def parameters() -> tuple[inspect.Parameter, ...]:
     """The options of the catalogue as parameters of a command."""
     return tuple(
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=_annotation(row))
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=False if row.is_flag else None,
+            annotation=_annotation(row),
+        )
         for name, row in ROWS.items()
     )
 
@@ -52,7 +57,7 @@ def given_options(values: Mapping[str, Any]) -> OptionSet:
 def _annotation(row: Option) -> Any:
     panel = f"load_and_run: {row.group}"
     if row.is_flag:
-        return Annotated[bool | None, typer.Option(f"--{row.name}", help=row.help, rich_help_panel=panel)]
+        return Annotated[bool, typer.Option(f"--{row.name}", help=row.help, rich_help_panel=panel)]
     kind = _TYPES.get(row.kind, str)
     metavar = row.metavar or {int: "N", float: "X"}.get(kind, "TEXT")
     return Annotated[

@@ -14,6 +14,8 @@ from ruamel.yaml import YAML
 
 from farm.errors import RequestError
 from farm.inventory import devices as inventory
+from farm.inventory import find_default, this_machine
+from farm.inventory.files import require_files
 from farm.inventory.yaml_source import parse
 from farm.model.device import Address, Runtime, RuntimeKind
 
@@ -45,9 +47,9 @@ def lab(tmp_path, monkeypatch):
     return write
 
 
-def refused(path: Path, **options) -> RequestError:
+def refused(path: Path) -> RequestError:
     with pytest.raises(RequestError) as caught:
-        inventory.load(path, **options)
+        inventory.load(path)
     return caught.value
 
 
@@ -141,25 +143,26 @@ def test_a_folder_is_all_its_inventory_files_and_no_suite_and_nothing_else(lab):
 
 
 def test_without_an_inventory_there_is_this_machine(tmp_path):
-    loaded = inventory.load(None)
+    loaded = this_machine()
     (device,) = loaded.devices
     assert (device.is_local, device.name, device.runtime.kind) == (True, "local", RuntimeKind.WHEEL)
     assert loaded.source is None
-    assert inventory.find_default(tmp_path) is None
+    assert find_default(tmp_path) is None
 
 
 def test_the_inventory_of_the_current_folder_is_found(tmp_path):
     (tmp_path / "inventory").mkdir()
-    assert inventory.find_default(tmp_path) == tmp_path / "inventory"
+    assert find_default(tmp_path) == tmp_path / "inventory"
     (tmp_path / "inventory.yaml").touch()
-    assert inventory.find_default(tmp_path) == tmp_path / "inventory.yaml"
+    assert find_default(tmp_path) == tmp_path / "inventory.yaml"
 
 
 def test_libraries_are_found_by_globs(lab, tmp_path):
     for name in ("b.so", "a.so", "c.txt"):
         lab("", f"lib/{name}")
     text = "devices: {x: {runtime: {kind: native, program: lib/a.so, libraries: ['lib/*.so', lib/a.so]}}}"
-    loaded = inventory.load(lab(text), check_files=True)
+    loaded = inventory.load(lab(text))
+    require_files(loaded.devices)
     assert loaded.devices[0].runtime.libraries == (str(tmp_path / "lib/a.so"), str(tmp_path / "lib/b.so"))
 
 
@@ -262,8 +265,10 @@ def test_a_name_in_two_files_is_told_with_both_places(lab):
 
 def test_files_that_are_missing_are_told_when_files_are_checked(lab, tmp_path):
     path = lab(LAB.replace("~/.ssh/lab", "key"))
-    inventory.load(path)
-    assert str(refused(path, check_files=True)).splitlines() == [
+    loaded = inventory.load(path)
+    with pytest.raises(RequestError) as caught:
+        require_files(loaded.devices)
+    assert str(caught.value).splitlines() == [
         f"lab.yaml:6: device arm-1, identity: no such file: {tmp_path}/key",
         f"lab.yaml:6: device arm-1, runtime.program: no such file: {tmp_path}/builds/arm64/load_and_run",
         f"lab.yaml:6: device arm-1, runtime.libraries: nothing matches {tmp_path}/builds/arm64/lib/*.so",
@@ -272,9 +277,9 @@ def test_files_that_are_missing_are_told_when_files_are_checked(lab, tmp_path):
 
 def test_only_the_files_of_chosen_devices_are_asked_for(lab):
     arm, gpu, phone = inventory.load(lab(LAB)).devices
-    inventory.require_files([gpu, phone])
+    require_files([gpu, phone])
     with pytest.raises(RequestError):
-        inventory.require_files([arm])
+        require_files([arm])
 
 
 def test_what_is_no_inventory_is_named(lab, tmp_path):

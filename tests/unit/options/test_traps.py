@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from farm.causes.diagnose import diagnose
 from farm.errors import RequestError
-from farm.logs.load_and_run import diagnose
 from farm.model.device import Facts, Gpu, RuntimeKind
 from farm.options import applicable, argv, check, option, preparations, split_rounds
 from farm.options.parse import parse_with_notes

@@ -1,0 +1,30 @@
+"""The files that devices of an inventory name: identities, programs, libraries."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from farm.inventory.mistakes import Mistake, refuse
+from farm.model.device import Device
+
+WILDCARDS = re.compile(r"[*?\[]")
+
+
+def require_files(devices: Iterable[Device]) -> None:
+    """Raise RequestError, with file and line, when a file that one of `devices` names is not there."""
+    mistakes = []
+    for device in devices:
+        runtime = device.runtime
+        wanted = [("identity", path) for path in device.address.identity]
+        if runtime.program and not runtime.on_device:
+            wanted += [("runtime.program", Path(runtime.program))]
+            wanted += [("runtime.libraries", Path(library)) for library in runtime.libraries]
+        for key, path in wanted:
+            if path.is_file():
+                continue
+            problem = "nothing matches" if WILDCARDS.search(path.name) else "no such file:"
+            text = f"device {device.name}, {key}: {problem} {path}"
+            mistakes.append(Mistake(device.source or device.name, text))
+    refuse(mistakes)
