@@ -25,8 +25,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from elftools.elf.elffile import ELFFile
-
 from farm.errors import RunError
 from farm.files import sha256_of
 from farm.model.artifact import Artifact
@@ -154,6 +152,8 @@ def _make(kind: Kind, runtime: InstalledRuntime, staging: Path, progress: Progre
 
 def _sections(path: Path, names: tuple[str, ...]) -> tuple[tuple[int, int], ...]:
     """(first, end) offsets in bytes of the named sections of an ELF file."""
+    from elftools.elf.elffile import ELFFile
+
     with path.open("rb") as stream:
         elf = ELFFile(stream)
         wanted = (section for section in elf.iter_sections() if section.name in names)
