@@ -17,10 +17,10 @@ def address_text(address: Address) -> str:
 def ssh_argv(address: Address, *flags: str, identity: Sequence[Path]) -> tuple[str, ...]:
     """OpenSSH's client for the same connection, to be shown to a person; nothing in farm runs it."""
     words = ["ssh", *flags]
-    if address.port:
-        words += ["-p", str(address.port)]
     for path in identity:
         words += ["-i", str(path)]
+    if address.port:
+        words += ["-p", str(address.port)]
     if address.proxy_jump:
         words += ["-J", address.proxy_jump]
     return (*words, f"{address.user}@{address.host}" if address.user else address.host)

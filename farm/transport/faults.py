@@ -135,7 +135,9 @@ def translate(error: BaseException, peer: Peer) -> DeviceError:
     """The DeviceError of stage `connect` for a library error that came from talking to `peer`."""
     text = str(getattr(error, "reason", None) or getattr(error, "strerror", None) or error)
     row = next(row for row in _TABLE if isinstance(error, row.kind) and row.matches(text))
-    return failure(peer, row.cause, row.fault, row.text, hint=row.hint, error=text, transient=row.transient)
+    translated = failure(peer, row.cause, row.fault, row.text, hint=row.hint, error=text)
+    translated.transient = row.transient
+    return translated
 
 
 def failure(
@@ -145,7 +147,6 @@ def failure(
     text: str,
     *,
     hint: str = _CHECK,
-    transient: bool = False,
     error: str = "",
 ) -> DeviceError:
     """A DeviceError of stage `connect`; `{title}`, `{device}`, `{debug}` and `{error}` are filled in."""
@@ -153,19 +154,10 @@ def failure(
     def fill(template: str) -> str:
         return template.format(title=peer.title, device=peer.device, debug=peer.debug, error=error)
 
-    return DeviceError(
-        fill(text), stage=Stage.CONNECT, fault=fault, cause=cause, hint=fill(hint), transient=transient
-    )
+    return DeviceError(fill(text), stage=Stage.CONNECT, fault=fault, cause=cause, hint=fill(hint))
 
 
 def lost(peer: Peer, error: BaseException | None = None) -> DeviceError:
     """The connection broke (or was closed by us) in the middle of something."""
     why = str(getattr(error, "reason", None) or error or "closed")
-    return failure(
-        peer,
-        "connection-lost",
-        Fault.NETWORK,
-        "the connection to {title} broke: {error}",
-        error=why,
-        transient=True,
-    )
+    return translate(ConnectionError(why), peer)
