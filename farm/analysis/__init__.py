@@ -1,0 +1,1 @@
+"""What rounds say together: steady state and summaries. Pure."""

@@ -1,0 +1,1 @@
+"""All that is said to one device: the agent, its protocol, jobs and the session that keeps them."""

@@ -1,0 +1,1 @@
+"""Files that load_and_run writes, as nouns: profiles, tensors, caches, memory plans. Pure."""

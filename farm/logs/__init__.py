@@ -1,0 +1,1 @@
+"""What load_and_run prints, as nouns: times, tensors, flags. Pure."""

@@ -1,1 +1,1 @@
-"""The nouns: frozen dataclasses and enums. No I/O, no clock, no randomness."""
+"""The nouns: frozen dataclasses and enums. No I/O, no clock."""

@@ -1,0 +1,1 @@
+"""From a request to a plan: read, choose, fit, plan. Touches no device."""

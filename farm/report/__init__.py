@@ -1,0 +1,1 @@
+"""From results to one HTML file. Pure until it is written."""

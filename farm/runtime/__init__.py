@@ -1,0 +1,1 @@
+"""MegEngine's wheel on this machine: found, fetched, made small."""

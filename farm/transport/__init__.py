@@ -1,0 +1,1 @@
+"""How devices are reached: SSH with verified host keys; the only user of asyncssh."""

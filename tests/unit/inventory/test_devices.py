@@ -349,7 +349,7 @@ def test_the_schema_in_docs_is_the_one_of_the_code():
 
 @pytest.mark.parametrize("name", ["inventory/local.yaml", "inventory/examples/lab.yaml"])
 def test_the_example_inventories_load_and_fit_the_schema(name):
-    jsonschema.validate(YAML(typ="safe").load(REPOSITORY / name), inventory.schema())
+    jsonschema.validate(YAML(typ="safe", pure=True).load(REPOSITORY / name), inventory.schema())
     assert inventory.load(REPOSITORY / name).devices
 
 

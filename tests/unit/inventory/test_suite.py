@@ -401,7 +401,7 @@ def test_the_example_in_the_documentation_loads(nightly):
 
 def test_the_example_suite_loads_and_fits_the_schema():
     path = REPOSITORY / "inventory/nightly.yaml"
-    jsonschema.validate(YAML(typ="safe").load(path), suite.schema())
+    jsonschema.validate(YAML(typ="safe", pure=True).load(path), suite.schema())
     request = read_request(Arguments(suite=path))
     assert request.models
     assert request.variants

@@ -1,0 +1,44 @@
+"""The documentation site."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.project.conftest import Tool
+
+LOADED = re.compile(r"<(?:script|link|img|iframe|source)\b[^>]*?\b(?:src|href)=[\"']?(?:https?:)?//[^\s>]*")
+
+
+@pytest.fixture
+def copy(root: Path, tmp_path: Path) -> Path:
+    shutil.copytree(root / "docs", tmp_path / "docs")
+    shutil.copy(root / "mkdocs.yml", tmp_path)
+    return tmp_path
+
+
+def test_the_site_builds_without_a_warning_and_loads_nothing_from_elsewhere(copy: Path, tool: Tool) -> None:
+    outcome = tool("mkdocs", "build", cwd=copy)
+    assert outcome.returncode == 0, outcome.stderr
+    pages = list((copy / "site").rglob("*.html"))
+    assert len(pages) > len(list((copy / "docs").rglob("*.md")))  # and 404.html
+    assert [load for page in pages for load in LOADED.findall(page.read_text())] == []
+
+
+@pytest.mark.parametrize(
+    ("page", "text", "complaint"),
+    [
+        ("orphan.md", "# Orphan", "not included in the"),
+        ("index.md", "[gone](gone.md)", "gone.md"),
+        ("index.md", "[gone](cli.md#gone)", "#gone"),
+    ],
+    ids=["a page outside the navigation", "a dead link", "a dead anchor"],
+)
+def test_the_site_is_not_built_with(page: str, text: str, complaint: str, copy: Path, tool: Tool) -> None:
+    (copy / "docs" / page).write_text(text)
+    outcome = tool("mkdocs", "build", cwd=copy)
+    assert outcome.returncode != 0
+    assert complaint in outcome.stderr
