@@ -1,1 +1,4 @@
-"""What rounds say together: steady state and summaries. Pure."""
+"""What rounds say together.
+
+Steady state and summaries. Pure.
+"""

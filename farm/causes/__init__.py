@@ -1,1 +1,4 @@
-"""Why a round failed, in plain words: tables of texts, endings and exit codes. Pure."""
+"""Why a round failed, in plain words.
+
+Tables of texts, endings and exit codes. Pure.
+"""

@@ -1,1 +1,4 @@
-"""The command line: a table of commands, one module each; the only user of typer and rich."""
+"""The command line: one module per command.
+
+The only user of typer and rich; farm.cli.commands is the table of commands.
+"""

@@ -1,1 +1,4 @@
-"""All that is said to one device: the agent, its protocol, jobs and the session that keeps them."""
+"""All that is said to one device.
+
+The agent and its protocol, jobs, and the session that keeps connection and lease.
+"""

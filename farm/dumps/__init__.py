@@ -1,1 +1,4 @@
-"""Files that load_and_run writes, as nouns: profiles, tensors, caches, memory plans. Pure."""
+"""Files that load_and_run writes, as nouns.
+
+Profiles, tensors, caches, memory plans; each knows one format. Pure.
+"""

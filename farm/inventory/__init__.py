@@ -1,4 +1,7 @@
-"""Door of `inventory/`: the YAML files that people write, inventories and suites, as nouns."""
+"""Files that people write, as nouns.
+
+Door of `inventory/`: inventories and suites in YAML, selectors, conditions.
+"""
 
 from __future__ import annotations
 

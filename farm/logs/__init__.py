@@ -1,1 +1,4 @@
-"""What load_and_run prints, as nouns: times, tensors, flags. Pure."""
+"""What load_and_run prints, as nouns.
+
+Times, tensors, flags. Pure.
+"""

@@ -1,1 +1,4 @@
-"""The nouns: frozen dataclasses and enums. No I/O, no clock."""
+"""The nouns, frozen.
+
+No I/O, no clock, no randomness.
+"""

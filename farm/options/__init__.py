@@ -1,4 +1,7 @@
-"""Every option of load_and_run: one catalogue, and what follows from it. The only place that knows a flag."""
+"""Every option of load_and_run.
+
+One catalogue, and what follows from it. The only place that knows a flag.
+"""
 
 from farm.options.catalogue import CATALOGUE
 from farm.options.check import Findings, advice, applicable, check, interface_of, unknown_to

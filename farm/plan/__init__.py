@@ -1,1 +1,4 @@
-"""From a request to a plan: read, choose, fit, plan. Touches no device."""
+"""From a request to a plan.
+
+Read, choose, fit, plan. Touches no device.
+"""

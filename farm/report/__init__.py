@@ -1,1 +1,4 @@
-"""From results to one HTML file. Pure until it is written."""
+"""From results to one HTML file.
+
+Pure until it is written.
+"""

@@ -1,1 +1,4 @@
-"""A plan carried out: one lane per device; the only owner of tasks."""
+"""A plan carried out, one lane per device.
+
+The only owner of tasks.
+"""

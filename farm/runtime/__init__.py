@@ -1,1 +1,4 @@
-"""MegEngine's wheel on this machine: found, fetched, made small."""
+"""MegEngine's wheel on this machine.
+
+Found or fetched, checked, made small for devices.
+"""

@@ -1,1 +1,4 @@
-"""What is kept on disk: run directories, products, programs, artifacts."""
+"""What is kept on disk.
+
+Run directories, products of preparations, flags of programs, files by digest.
+"""

@@ -1,1 +1,4 @@
-"""How devices are reached: SSH with verified host keys; the only user of asyncssh."""
+"""How devices are reached: SSH.
+
+Host keys are always verified. The only user of asyncssh.
+"""

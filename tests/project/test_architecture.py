@@ -1,0 +1,56 @@
+"""The picture and the page about the rooms say what the code says."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+MOST_FILES = 15
+MOST_LINES = 40
+
+
+def rooms(root: Path) -> list[Path]:
+    return [
+        path
+        for path in [root / "farm", *(root / "farm").rglob("*")]
+        if path.is_dir() and [*path.glob("*.py")]
+    ]
+
+
+def test_the_picture_of_the_rooms_is_the_one_that_the_code_gives(root: Path) -> None:
+    command = [sys.executable, "scripts/draw_rooms.py", "--check"]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"python scripts/draw_rooms.py {done.stderr}"
+
+
+def test_no_room_has_more_files_than_can_be_taken_in(root: Path) -> None:
+    crowded = {
+        str(room.relative_to(root)): count
+        for room in rooms(root)
+        if (count := len([file for file in room.glob("*.py") if file.name != "__init__.py"])) > MOST_FILES
+    }
+    assert crowded == {}
+
+
+@pytest.mark.parametrize("room", ["run", "device", "plan"])
+def test_no_function_is_longer_than_a_screen(root: Path, room: str) -> None:
+    long = [
+        f"{file.name}: {node.name}"
+        for file in (root / "farm" / room).glob("*.py")
+        for node in ast.walk(ast.parse(file.read_text("utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (node.end_lineno or 0) - node.lineno + 1 > MOST_LINES
+    ]
+    assert long == []
+
+
+def test_every_file_that_the_page_names_is_there(root: Path) -> None:
+    text = (root / "docs" / "architecture.md").read_text("utf-8").split("## Rooms to come")[0]
+    named = re.findall(r"`((?:farm|agents|reports|tests|scripts|docs)/[\w./-]*)`", text)
+    assert len(named) > 30
+    assert [name for name in named if not (root / name).exists()] == []
