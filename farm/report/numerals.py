@@ -41,14 +41,9 @@ def as_ratio(ratio: float) -> str:
 
 def in_bytes(size_bytes: int | None) -> str:
     """A file's size in decimal units, as the tools that move files print it."""
-    if size_bytes is None:
-        return MISSING
-    if size_bytes < 1000:
-        return f"{size_bytes} B"
-    for unit, scale in (("kB", 1e3), ("MB", 1e6), ("GB", 1e9)):
-        if size_bytes < 999.5 * scale:
-            return f"{size_bytes / scale:.3g} {unit}"
-    return f"{size_bytes / 1e12:.3g} TB"
+    from humanize import naturalsize  # not for who only prints times
+
+    return MISSING if size_bytes is None else naturalsize(size_bytes, format="%.3g")
 
 
 def in_gib(size_bytes: int | None) -> str:

@@ -78,12 +78,14 @@ def locked(root: Path, progress: Progress) -> Iterator[None]:
 
 def need_space(root: Path, needed_bytes: int) -> None:
     """Raises RunError before anything is fetched when `root` has less room than that."""
+    from humanize import naturalsize
+
     root.mkdir(parents=True, exist_ok=True)
     free_bytes = shutil.disk_usage(root).free
     if free_bytes < needed_bytes:
         raise RunError(
-            f"not enough room in {root}: {_gb(needed_bytes)} needed, {_gb(free_bytes)} free",
-            hint=f"free {_gb(needed_bytes - free_bytes)} there, or {BIGGER}",
+            f"not enough room in {root}: {naturalsize(needed_bytes)} needed, {naturalsize(free_bytes)} free",
+            hint=f"free {naturalsize(needed_bytes - free_bytes)} there, or {BIGGER}",
         )
 
 
@@ -116,10 +118,6 @@ def sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _gb(size_bytes: int) -> str:
-    return f"{max(size_bytes, 10**8) / 1e9:.1f} GB"
 
 
 @contextmanager

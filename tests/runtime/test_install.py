@@ -250,7 +250,7 @@ def test_who_waits_for_the_lock_says_so(index, demo_wheel, tmp_path):
 
 
 def test_too_little_room_is_found_before_anything_is_fetched(index, demo_wheel, small_disk):
-    with pytest.raises(RunError, match=r"0.0 GB needed|0.1 GB needed") as caught:
+    with pytest.raises(RunError, match=r"[kM]B needed") as caught:
         install.install(quiet, root=small_disk, pinned=demo_wheel[1])
     assert "FARM_CACHE_DIR" in caught.value.hint
     assert not index.half_way.is_set()
