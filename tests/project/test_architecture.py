@@ -54,3 +54,17 @@ def test_every_file_that_the_page_names_is_there(root: Path) -> None:
     named = re.findall(r"`((?:farm|agents|reports|tests|scripts|docs)/[\w./-]*)`", text)
     assert len(named) > 30
     assert [name for name in named if not (root / name).exists()] == []
+
+
+def test_every_field_of_the_report_view_is_shown(root: Path) -> None:
+    shown = "\n".join(file.read_text("utf-8") for file in (root / "reports").rglob("*.j2"))
+    fields = {
+        f"{node.name}.{field.target.id}"
+        for node in ast.parse((root / "farm/report/view.py").read_text("utf-8")).body
+        if isinstance(node, ast.ClassDef)
+        for field in node.body
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
+    }
+    assert len(fields) > 50
+    unused = {name for name in fields if not re.search(rf"\b{name.rpartition('.')[2]}\b", shown)}
+    assert unused == set()

@@ -65,7 +65,7 @@ def test_the_head_says_who_ran_what_and_when():
         "farm": "0.1.0",
         "rounds per cell": "5",
         "seed": "1978226013",
-        "pushed": "0 B, 9 files reused",
+        "pushed": "0 Bytes, 9 files reused",
     }
     assert head.trouble is None
 

@@ -61,8 +61,8 @@ def test_a_ratio_has_about_three_digits(ratio, text):
 @pytest.mark.parametrize(
     ("size_bytes", "text"),
     [
-        (0, "0 B"),
-        (999, "999 B"),
+        (0, "0 Bytes"),
+        (999, "999 Bytes"),
         (1000, "1 kB"),
         (84_512_332, "84.5 MB"),
         (999_900, "1 MB"),
