@@ -2,8 +2,8 @@
 
     .venv/bin/python benchmarks/fast_run.py [MODEL ...]
 
-Uses farm's own stages: the search runs once (products are kept in a folder of its own, so that it really
-searches), the rounds after it load what it found.
+Uses farm's own preparations: the search runs once (products are kept in a folder of their own, so that it
+really searches), the rounds after it load what it found.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def main(models: list[str]) -> None:
             text=True,
         )
     for cell in json.loads(outcome.stdout)["cells"]:
-        searching_ms = cell["stages"][0]["round"]["warmup_ms"][0]
+        searching_ms = cell["preparations"][0]["round"]["warmup_ms"][0]
         cached_ms = statistics.median(one["warmup_ms"][0] for one in cell["rounds"])
         times = f"{searching_ms:.0f} ms searching, {cached_ms:.0f} ms with the cache"
         print(f"{cell['model']}: first inference {times}, ratio {searching_ms / cached_ms:.1f}")

@@ -12,15 +12,14 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from farm.errors import RequestError
 from farm.model.measurement import TensorInfo
 
-Array = NDArray[Any]
+Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
 NPY_TYPES = ("float32", "int32", "int16", "uint16", "int8", "uint8")
 """What the program reads from a .npy, in the names of `--model-info`."""

@@ -22,7 +22,7 @@ from farm.cli.terminal.console import out, say, show_json
 from farm.cli.terminal.live import Display
 from farm.cli.terminal.loop import run
 from farm.cli.terminal.progress import Bar, Lines
-from farm.cli.terminal.tables import results_table
+from farm.cli.terminal.results import results_table
 from farm.device.session import Patience
 from farm.model.device import RuntimeKind
 from farm.model.matrix import Plan

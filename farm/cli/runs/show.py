@@ -7,7 +7,7 @@ from typing import Any
 
 from farm.cli import arguments as args
 from farm.cli.terminal.console import out, plain, show_json
-from farm.cli.terminal.tables import results_table
+from farm.cli.terminal.results import results_table
 from farm.store.codec import results_to_dict
 from farm.store.runs import find_run
 
