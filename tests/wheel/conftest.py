@@ -126,10 +126,13 @@ class Wheel:
 @pytest.fixture(scope="session")
 def wheel_folder(wheel_runtime: InstalledRuntime, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
-    libraries = [(f"lib/{library.name}", library) for library in wheel_runtime.libraries]
-    for name, artifact in (*agents.runner_files(), *libraries):
+    files = {f"lib/{library.name}": library.path for library in wheel_runtime.libraries}
+    store = tmp_path_factory.mktemp("cas")  # where files have no names by which modules could be found
+    for name, artifact in agents.runner_files():
+        files[name] = Path(shutil.copyfile(artifact.path, store / artifact.sha256))
+    for name, path in files.items():
         (folder / name).parent.mkdir(exist_ok=True)
-        (folder / name).symlink_to(artifact.path)
+        (folder / name).symlink_to(path)
     return folder
 
 

@@ -39,18 +39,18 @@ Given = Union[Array, Shape]
 
 def parse(text: str) -> Dict[str, Given]:
     """By name what is given, of the whole option. Raises AbortError."""
-    values: Dict[str, Given] = {}
+    given: Dict[str, Given] = {}
     for part in text.split(";"):
         if not part:
             continue
         head, colon, tail = part.partition(":")
         name, source = (head, tail) if colon else ("data", part)
         found = _read(name, source)
-        twice = sorted(set(found) & set(values))
+        twice = sorted(set(found) & set(given))
         if twice:
             raise failed("inputs.count(name) == 0", f"--input gives {', '.join(twice)} twice")
-        values.update(found)
-    return values
+        given.update(found)
+    return given
 
 
 def _read(name: str, source: str) -> Dict[str, Given]:
