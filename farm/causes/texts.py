@@ -68,7 +68,7 @@ TEXTS: tuple[Row, ...] = (
     row(
         UNAVAILABLE,
         USER,
-        # agents/mge_routes.py: exit code 69.
+        # agents/wheel/load_and_run.py: exit code 69.
         r"load_and_run\.py: not available here: (?P<said>.{1,300})",
         "not to be had on this device: {said}",
         "`farm options show NAME` says what an option needs",

@@ -27,7 +27,7 @@ class Runtime:
 
     native: `program` is a local path that is pushed with `libraries` (local paths, globs expanded),
     or, with `on_device`, a path (or a name in PATH) that is already there.
-    wheel: MegEngine's shared libraries of `version`, driven by agents/load_and_run.py under the
+    wheel: MegEngine's shared libraries of `version`, driven by agents/wheel/load_and_run.py under the
     device's `python` (None: the first python3 of CPython >= 3.6 that the probe finds).
     """
 

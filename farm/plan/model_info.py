@@ -53,8 +53,8 @@ def _ask(model: Artifact, files: Sequence[tuple[str, Artifact]]) -> tuple[Tensor
 
     with tempfile.TemporaryDirectory(prefix="farm-model-info-") as name:
         folder = Path(name)
-        (folder / "lib").mkdir()
         for file, artifact in files:
+            (folder / file).parent.mkdir(parents=True, exist_ok=True)
             (folder / file).symlink_to(artifact.path)
         command = (sys.executable, "-B", "-E", str(folder / "load_and_run.py"), str(model.path), *OPTIONS)
         environment = {"PATH": os.defpath, "HOME": name, "TMPDIR": name, "LANG": "C"}

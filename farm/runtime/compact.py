@@ -2,7 +2,7 @@
 
 The large library is three quarters code for NVIDIA GPUs. Where there is none, these sections are filled
 with zeros: every address stays, so the library loads and runs, and the zeros are holes on the device's
-disk. A pack is made once and kept beside the libraries; `agents/unpack_runtime.py` rebuilds the files.
+disk. A pack is made once and kept beside the libraries; `agents/wheel/unpack.py` rebuilds the files.
 
 Format of a pack, version 1. One line of JSON, ended by a newline:
 

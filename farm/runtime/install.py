@@ -28,11 +28,6 @@ class InstalledRuntime:
     root: Path
     libraries: tuple[Artifact, ...]
 
-    @property
-    def size_bytes(self) -> int:
-        """Of all files in `root`, packs for devices included."""
-        return sum(path.stat().st_size for path in self.root.rglob("*") if path.is_file())
-
 
 def installed(*, root: Path | None = None, wheel: Wheel = WHEEL) -> InstalledRuntime | None:
     """The pinned runtime, or None when it is not here whole (names and sizes are looked at)."""
@@ -84,16 +79,6 @@ def install(
     done = installed(root=root, wheel=pinned)
     assert done is not None, "what was published is whole"
     return done
-
-
-def remove(*, root: Path | None = None, wheel: Wheel = WHEEL) -> bool:
-    """Remove the runtime and its packs; False when there was none."""
-    root = root or cache.default_root()
-    if not (root / wheel.key).exists():
-        return False
-    with cache.staging(root, lambda *_: None) as staging:
-        (root / wheel.key).rename(staging / "removed")
-    return True
 
 
 def _check_given(path: Path, pinned: Wheel, progress: Progress) -> None:

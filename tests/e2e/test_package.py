@@ -27,8 +27,10 @@ def test_the_wheel_carries_agents_reports_and_models(built_wheel: Path) -> None:
     names = set(zipfile.ZipFile(built_wheel).namelist())
     assert {
         "farm/_data/agents/farm-agent.sh",
-        "farm/_data/agents/load_and_run.py",
-        "farm/_data/agents/unpack_runtime.py",
+        "farm/_data/agents/wheel/load_and_run.py",
+        "farm/_data/agents/wheel/unpack.py",
+        "farm/_data/agents/wheel/mge/__init__.py",
+        "farm/_data/agents/wheel/mge/run.py",
         "farm/bundled/tiny.mge",
         "farm/bundled/models.json",
     } <= names

@@ -1,4 +1,4 @@
-"""Packs made here and rebuilt by agents/unpack_runtime.py, with the demo wheel and with the real one."""
+"""Packs made here and rebuilt by agents/wheel/unpack.py, with the demo wheel and with the real one."""
 
 from __future__ import annotations
 
@@ -209,11 +209,10 @@ def test_the_rebuilt_library_is_small_and_runs_a_model(wheel_runtime, tmp_path):
     assert [(name, one.sha256, one.size_bytes) for name, one in wanted] == list(pack.files)
     assert wanted[0][1].sha256 == WHEEL.zeroed_sha256
     tree = tmp_path / "tree"
-    (tree / "lib").mkdir(parents=True)
-    for name, one in wanted:
-        (tree / name).symlink_to(store / one.sha256[:2] / one.sha256)
-    for name, one in agents.runner_files():
-        (tree / name).symlink_to(one.path)
+    libraries = [(name, store / one.sha256[:2] / one.sha256) for name, one in wanted]
+    for name, path in (*libraries, *((name, one.path) for name, one in agents.runner_files())):
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        (tree / name).symlink_to(path)
     model = resources.folder("bundled") / "tiny.mge"
     for python in pythons():
         command = (python, "-B", str(tree / "load_and_run.py"), str(model), "--iter", "2", "--cpu")

@@ -275,14 +275,11 @@ def test_a_folder_that_cannot_be_made_is_said(demo_wheel, tmp_path):
     assert "FARM_CACHE_DIR" in caught.value.hint
 
 
-def test_removed_is_gone(demo_wheel, tmp_path):
+def test_what_is_installed_is_listed(demo_wheel, tmp_path):
     path, pin = demo_wheel
+    assert install.list_installed(root=tmp_path, wheel=pin) == ()
     install.install(quiet, wheel=path, root=tmp_path, pinned=pin)
     assert [one.root for one in install.list_installed(root=tmp_path, wheel=pin)] == [tmp_path / pin.key]
-    assert install.remove(root=tmp_path, wheel=pin)
-    assert listing(tmp_path) == []
-    assert install.list_installed(root=tmp_path, wheel=pin) == ()
-    assert not install.remove(root=tmp_path, wheel=pin)
 
 
 def test_the_cache_is_where_the_environment_says(tmp_path, monkeypatch):

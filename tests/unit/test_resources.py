@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from modulefinder import ModuleFinder
+from pathlib import Path
 
 import pytest
 
@@ -49,26 +51,31 @@ def test_a_broken_installation_is_told(package):
 
 def test_scripts_are_artifacts_named_by_their_content(package):
     folder = package / "_data" / "agents"
-    folder.mkdir(parents=True)
-    for name in (
-        "farm-agent.sh",
-        "load_and_run.py",
-        "mge_b.py",
-        "mge_a.py",
-        "unpack_runtime.py",
-        "README.md",
-    ):
-        (folder / name).write_text(f"# {name}\n")
+    (folder / "wheel" / "mge" / "deep").mkdir(parents=True)
+    for name in ("load_and_run.py", "mge/b.py", "mge/a.py", "mge/deep/c.py", "unpack.py", "mge/README.md"):
+        (folder / "wheel" / name).write_text(f"# {name}\n")
+    (folder / "farm-agent.sh").write_text("# farm-agent.sh\n")
     script = agents.agent_script()
     assert script.path == folder / "farm-agent.sh"
     assert script.sha256 == hashlib.sha256(b"# farm-agent.sh\n").hexdigest()
     assert script.size_bytes == 16
     assert script.executable
-    assert [name for name, _ in agents.runner_files()] == ["load_and_run.py", "mge_a.py", "mge_b.py"]
-    assert agents.unpack_script().name == "unpack_runtime.py"
+    files = agents.runner_files()
+    assert [name for name, _ in files] == ["load_and_run.py", "mge/a.py", "mge/b.py", "mge/deep/c.py"]
+    assert [one.path for _, one in files] == [folder / "wheel" / name for name, _ in files]
+    assert agents.unpack_script().path == folder / "wheel" / "unpack.py"
 
 
 def test_this_checkout_has_every_script():
     assert agents.agent_script().size_bytes
     assert agents.runner_files()[0][0] == "load_and_run.py"
     assert agents.unpack_script().size_bytes
+
+
+def test_what_is_pushed_is_what_a_run_imports_and_nothing_else():
+    folder = resources.folder("agents") / "wheel"
+    finder = ModuleFinder([str(folder)])
+    finder.run_script(str(folder / "load_and_run.py"))
+    imported = {Path(module.__file__) for module in finder.modules.values() if module.__file__}
+    assert {one.path for _, one in agents.runner_files()} == imported
+    assert set(folder.rglob("*.py")) == imported | {agents.unpack_script().path}

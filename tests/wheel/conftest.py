@@ -9,8 +9,11 @@ import struct
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -22,6 +25,7 @@ from farm.runtime.install import InstalledRuntime
 BUNDLED = resources.folder("bundled")
 GOLDEN = Path(__file__).parent.parent / "golden"
 WALL_S = 120
+Load = Callable[[str], ModuleType]
 HEADER_BYTES = 40
 DTYPES = {0: "<f4", 1: "u1", 2: "i1", 3: "<i2", 4: "<i4", 9: "<f2", 13: "<u2"}
 RELATIVE = 1e-5
@@ -122,11 +126,13 @@ class Wheel:
 @pytest.fixture(scope="session")
 def wheel_folder(wheel_runtime: InstalledRuntime, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
+    files = {f"lib/{library.name}": library.path for library in wheel_runtime.libraries}
+    store = tmp_path_factory.mktemp("cas")  # where files have no names by which modules could be found
     for name, artifact in agents.runner_files():
-        (folder / name).symlink_to(artifact.path)
-    (folder / "lib").mkdir()
-    for library in wheel_runtime.libraries:
-        (folder / "lib" / library.name).symlink_to(library.path)
+        files[name] = Path(shutil.copyfile(artifact.path, store / artifact.sha256))
+    for name, path in files.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).symlink_to(path)
     return folder
 
 
@@ -157,6 +163,16 @@ def cpu_libraries(wheel_runtime: InstalledRuntime, tmp_path_factory: pytest.Temp
 @pytest.fixture
 def wheel(wheel_folder: Path, tmp_path: Path) -> Wheel:
     return Wheel(wheel_folder, tmp_path)
+
+
+@pytest.fixture
+def module(monkeypatch: pytest.MonkeyPatch) -> Iterator[Load]:
+    """Imports one of the program's modules into this process."""
+    monkeypatch.syspath_prepend(str(resources.folder("agents") / "wheel"))
+    before = set(sys.modules)
+    yield lambda name: import_module(f"mge.{name}")
+    for name in set(sys.modules) - before:
+        del sys.modules[name]
 
 
 def interpreters() -> list[str]:

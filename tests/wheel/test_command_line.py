@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import BUNDLED, Wheel
+from farm import resources
+
+from .conftest import BUNDLED, Load, Wheel
 
 pytestmark = pytest.mark.wheel
 TINY = BUNDLED / "tiny.mge"
@@ -137,8 +139,22 @@ def test_lite_refuses_what_the_c_program_refuses_with_lite(wheel: Wheel, flag: s
 
 def test_a_missing_library_is_named(wheel: Wheel, wheel_folder: Path) -> None:
     folder = wheel.place()
-    for file in wheel_folder.glob("*.py"):
-        (folder / file.name).symlink_to(file.resolve())
+    for name in ("load_and_run.py", "mge"):
+        (folder / name).symlink_to(wheel_folder / name)
     done = Wheel(folder, folder)(TINY)
     assert done.code == 127
     assert "libatomic.so.1: no such file" in done.err
+
+
+def test_every_value_that_the_program_asks_for_is_one_of_a_flag(module: Load) -> None:
+    """A misspelled one would be found only by the run that needs it: values have no types."""
+    sources = [path.read_text("utf-8") for path in (resources.folder("agents") / "wheel").rglob("*.py")]
+    asked = {name for text in sources for name in re.findall(r"\bvalues\.(\w+)", text)}
+    checks, config, fitting = module("checks"), module("config"), module("fitting")
+    tables = (checks.LITE_REFUSES, checks.NEEDS, checks.CONFLICTS, config.FIELDS, config.GRAPH_FIELDS)
+    asked |= {row[0] for table in tables for row in table} | {
+        row[1] for row in checks.CONFLICTS + checks.NEEDS
+    }
+    asked |= {*checks.LAYOUT_FLAGS, *checks.ONE_THREAD, *(f"enable_{name}" for name in config.LAYOUTS)}
+    asked |= {*fitting.MORE, *(name for options in fitting.CPU + fitting.CUDA for name in options)}
+    assert asked <= set(module("flags").table())

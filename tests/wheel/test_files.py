@@ -75,11 +75,11 @@ def test_outputs_are_dumped_at_every_run_with_the_variables_number(wheel: Wheel)
 READ_OUTPUT = """
 import os, sys
 sys.path.insert(0, sys.argv[1])
-import mge_lite
-library = mge_lite.Library(os.path.join(sys.argv[1], "lib"))
-config = mge_lite.default_config()
-for ios in (None, mge_lite.outputs_as_shapes(library, sys.argv[2], config)):
-    network = mge_lite.Network(library, config, ios)
+from mge import lite
+library = lite.Library(os.path.join(sys.argv[1], "lib"))
+config = lite.default_config()
+for ios in (None, lite.outputs_as_shapes(library, sys.argv[2], config)):
+    network = lite.Network(library, config, ios)
     network.load(sys.argv[2])
     network.tensor("data").fill(bytes(3 * 16 * 16 * 4), (1, 3, 16, 16))
     library.forward(network.handle)

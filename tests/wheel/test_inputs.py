@@ -10,7 +10,7 @@ import pytest
 
 from farm.dumps.tensor import parse_tensor
 
-from .conftest import BUNDLED, Ended, Wheel, close, golden
+from .conftest import BUNDLED, Ended, Load, Wheel, close, golden
 
 pytestmark = pytest.mark.wheel
 TINY, TWO = BUNDLED / "tiny.mge", BUNDLED / "two_inputs.mge"
@@ -215,3 +215,19 @@ def test_numbers_written_as_strings_in_json_are_numbers(wheel: Wheel) -> None:
     )
     done = run(wheel, TWO, f"image:{BUNDLED / 'two_inputs.image.npy'};x.json", folder).passed()
     assert close(done.output(), golden("two_inputs.ramp"))
+
+
+@pytest.mark.parametrize(
+    ("number", "letter", "why"),
+    [
+        (2**11 + 1, "e", "integers that float16 cannot hold exactly"),
+        (70_000, "e", "numbers beyond the range of float16"),
+        (2**24 + 1, "f", "integers that float32 cannot hold exactly"),
+    ],
+)
+def test_an_integer_that_a_float_input_cannot_hold_is_refused(
+    module: Load, number: int, letter: str, why: str
+) -> None:
+    arrays, errors = module("arrays"), module("errors")
+    with pytest.raises(errors.AbortError, match=why):
+        arrays.encode("data", arrays.Array([number], (1,), "q", "x.npy"), letter, 1)

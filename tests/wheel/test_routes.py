@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import re
 import shutil
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
-from farm import resources
 from farm.runtime.install import InstalledRuntime
 
-from .conftest import BUNDLED, Wheel, close, golden
+from .conftest import BUNDLED, Load, Wheel, close, golden
+from .routes import routes
 
 pytestmark = pytest.mark.wheel
 TINY = BUNDLED / "tiny.mge"
 ODD = Path(__file__).parent / "models"
-DOCUMENT = Path(__file__).parents[2] / "docs" / "wheel-runtime.md"
 OF_GFLAGS = {
     "flagfile",
     "fromenv",
@@ -33,41 +29,27 @@ OF_GFLAGS = {
 }
 
 
-@pytest.fixture
-def module(monkeypatch: pytest.MonkeyPatch) -> object:
-    """Imports one of the program's modules into this process."""
-    monkeypatch.syspath_prepend(str(resources.folder("agents")))
-
-    def load(name: str) -> ModuleType:
-        for loaded in [key for key in sys.modules if key.startswith("mge_")]:
-            monkeypatch.delitem(sys.modules, loaded)
-        return __import__(name)
-
-    return load
+def test_every_flag_has_a_row_in_the_documentation_with_its_route(module: Load) -> None:
+    assert set(routes()) == set(module("flags").table()) - OF_GFLAGS
+    assert {route for route, _ in routes().values()} == {"c", "internal", "program"}
 
 
-def test_every_flag_has_a_route_and_a_row_in_the_documentation(module: object) -> None:
-    flags = set(module("mge_flags").table()) - OF_GFLAGS
-    routes = module("mge_routes").ROUTES
-    assert set(routes) == flags
-    rows = re.findall(r"^\| `--([\w-]+)` \| (\w+) \| (.*) \|$", DOCUMENT.read_text(), re.MULTILINE)
-    assert {name.replace("-", "_"): (route, condition) for name, route, condition in rows} == routes
-
-
-def test_no_flag_is_listed_twice(module: object) -> None:
-    names = [row[0] for _, rows in module("mge_flag_table").FLAGS for row in rows]
+def test_no_flag_is_listed_twice(module: Load) -> None:
+    names = [row[0] for _, rows in module("flag_table").FLAGS for row in rows]
     assert len(names) == len(set(names))
 
 
 def changed(wheel: Wheel, wheel_folder: Path, old: str, new: str) -> Wheel:
-    """The program with other numbers in mge_internal.py."""
+    """The program with another number in one of its modules."""
     folder = wheel.place()
-    for entry in wheel_folder.iterdir():
-        if entry.name != "mge_internal.py":
-            (folder / entry.name).symlink_to(entry)
-    text = (wheel_folder / "mge_internal.py").read_text()
-    assert text.count(old) == 1
-    (folder / "mge_internal.py").write_text(text.replace(old, new))
+    (folder / "lib").symlink_to(wheel_folder / "lib")
+    (folder / "mge").mkdir()
+    found = 0
+    for path in (wheel_folder / "load_and_run.py", *(wheel_folder / "mge").iterdir()):
+        text = path.read_text()
+        found += text.count(old)
+        (folder / path.relative_to(wheel_folder)).write_text(text.replace(old, new))
+    assert found == 1
     return Wheel(folder, wheel.scratch)
 
 
@@ -105,31 +87,29 @@ def test_a_structure_that_looks_otherwise_is_refused_before_it_is_touched(
     assert (done.code, "not available here" in done.err) == (69, True), done.err
 
 
-def test_the_build_id_is_that_of_the_installed_library(
-    module: object, wheel_runtime: InstalledRuntime
-) -> None:
-    internal, elf = module("mge_internal"), module("mge_elf")
+def test_the_build_id_is_that_of_the_installed_library(module: Load, wheel_runtime: InstalledRuntime) -> None:
+    builds, elf = module("cpp_objects").BUILDS, module("elf")
     for library in wheel_runtime.libraries:
-        if library.name in internal.BUILDS:
-            assert internal.BUILDS[library.name] == (library.size_bytes, elf.build_id(str(library.path)))
+        if library.name in builds:
+            assert builds[library.name] == (library.size_bytes, elf.build_id(str(library.path)))
 
 
-def test_a_library_whose_end_is_missing_is_refused(wheel: Wheel, wheel_folder: Path, module: object) -> None:
+def test_a_library_whose_end_is_missing_is_refused(wheel: Wheel, wheel_folder: Path, module: Load) -> None:
     """The smaller of the two, cut: no build id is found, and nothing is raised while looking."""
     folder = wheel.place()
     name = "liblite_shared_whl.cpython-310-x86_64-linux-gnu.so"
     shutil.copyfile(wheel_folder / "lib" / name, folder / name)
     with (folder / name).open("r+b") as stream:
         stream.truncate(1 << 16)
-    assert module("mge_elf").build_id(str(folder / name)) == ""
+    assert module("elf").build_id(str(folder / name)) == ""
 
 
 def test_the_internal_route_works_with_the_library_without_cuda_code(
     wheel: Wheel, wheel_folder: Path, cpu_libraries: Path
 ) -> None:
     folder = wheel.place()
-    for entry in wheel_folder.glob("*.py"):
-        (folder / entry.name).symlink_to(entry)
+    for name in ("load_and_run.py", "mge"):
+        (folder / name).symlink_to(wheel_folder / name)
     (folder / "lib").symlink_to(cpu_libraries)
     options = (
         "--optimize-for-inference",
@@ -145,16 +125,16 @@ def test_the_internal_route_works_with_the_library_without_cuda_code(
 
 def test_cuda_needs_the_library_with_cuda_code(wheel: Wheel, wheel_folder: Path, cpu_libraries: Path) -> None:
     folder = wheel.place()
-    for entry in wheel_folder.glob("*.py"):
-        (folder / entry.name).symlink_to(entry)
+    for name in ("load_and_run.py", "mge"):
+        (folder / name).symlink_to(wheel_folder / name)
     (folder / "lib").symlink_to(cpu_libraries)
     done = Wheel(folder, wheel.scratch)(TINY, "--cuda")
     assert (done.code, "without CUDA code" in done.err) == (69, True)
 
 
-def test_a_test_case_cannot_be_passed_to_operators(wheel: Wheel, module: object, loader: Path) -> None:
+def test_a_test_case_cannot_be_passed_to_operators(wheel: Wheel, loader: Path) -> None:
     done = wheel(ODD / "testcase.mge", "--c-opr-lib", loader / "device.so", "--c-opr-lib-with-param")
-    assert done.code == module("mge_routes").UNAVAILABLE == 69
+    assert done.code == 69
 
 
 class Recorder:
@@ -181,17 +161,12 @@ class Recorder:
     ],
 )
 def test_the_search_for_algorithms_is_set_up_as_the_flags_say(
-    module: object, capfd: pytest.CaptureFixture[str], words: list[str], policy: int, shared: int, equal: int
+    module: Load, capfd: pytest.CaptureFixture[str], words: list[str], policy: int, shared: int, equal: int
 ) -> None:
     """1 heuristic, 2 profile, 4 reproducible, 8 optimized: LiteAlgoSelectStrategy."""
-    options, flags = (
-        module("mge_options"),
-        sys.modules["mge_flags"] if "mge_flags" in sys.modules else module("mge_flags"),
-    )
     library = Recorder()
-    applied = options.Applied(library, flags.parse(["m.mge", *words])[0], "m.mge")
-    applied.network = Recorder()
-    applied._algorithms()
+    values, _ = module("flags").parse(["m.mge", *words])
+    module("config").set_algorithms(library, Recorder(), values)
     assert library.calls == [
         ("set_network_algo_policy", 0, policy),
         ("set_network_algo_fastrun_config", 0, shared, equal),

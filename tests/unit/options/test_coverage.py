@@ -20,6 +20,7 @@ from farm.options import CATALOGUE, Option, Works
 from farm.options.catalogue.fusion import BY_SYMBOLS
 from farm.options.row import NOTHING
 from farm.options.rules import RULES
+from tests.wheel.routes import routes
 
 TESTS = Path(__file__).parents[2]
 BY_FLAG = {row.flag: row for row in CATALOGUE if row.flag is not None}
@@ -40,7 +41,7 @@ WITHOUT_TRANSCRIPT = {
 @pytest.fixture
 def program(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], ModuleType]]:
     """Imports a module of the wheel runtime's program, for the time of a test."""
-    monkeypatch.syspath_prepend(str(resources.folder("agents")))
+    monkeypatch.syspath_prepend(str(resources.folder("agents") / "wheel"))
     before = set(sys.modules)
     yield import_module
     for name in set(sys.modules) - before:
@@ -74,10 +75,9 @@ def test_every_option_has_a_recorded_run_of_the_native_program_or_a_reason_why_n
     assert {row.name for row in CATALOGUE} - recorded == set(WITHOUT_TRANSCRIPT)
 
 
-def test_the_catalogue_and_the_wheels_program_name_the_same_flags(program) -> None:
-    routes = program("mge_routes").ROUTES
-    assert set(routes) == set(BY_FLAG)
-    assert all((row.wheel.works is Works.NO) == (row.flag not in routes) for row in CATALOGUE)
+def test_the_catalogue_and_the_wheels_program_name_the_same_flags() -> None:
+    assert set(routes()) == set(BY_FLAG)
+    assert all((row.wheel.works is Works.NO) == (row.flag not in routes()) for row in CATALOGUE)
 
 
 def is_said(row: Option) -> bool:
@@ -87,12 +87,12 @@ def is_said(row: Option) -> bool:
 
 
 @pytest.mark.parametrize("row", BY_FLAG.values(), ids=BY_FLAG)
-def test_what_the_wheels_program_makes_a_condition_is_one_for_farm(row: Option, program) -> None:
-    route, condition = program("mge_routes").ROUTES[row.flag]
+def test_what_the_wheels_program_makes_a_condition_is_one_for_farm(row: Option) -> None:
+    route, condition = routes()[row.flag]
     assert (route == "internal") == row.wheel.why.startswith(BY_SYMBOLS)
     assert not condition or is_said(row)
 
 
 def test_farm_refuses_beside_lite_what_the_wheels_program_refuses(program) -> None:
-    refused = {flag for flag, _ in program("mge_check").LITE_REFUSES}
+    refused = {flag for flag, _ in program("mge.checks").LITE_REFUSES}
     assert {row.flag for row in CATALOGUE if row.not_lite and not row.wheel_with_lite} == refused

@@ -37,7 +37,8 @@ class Program:
     def does(self, text: str) -> None:
         path = self.folder / "program.py"
         path.write_text(f"import os, sys, time\n{text}\n")
-        files = (("load_and_run.py", artifact_of(path)),)
+        artifact = artifact_of(path)
+        files = (("load_and_run.py", artifact), ("mge/run.py", artifact))
         self.monkeypatch.setattr(model_info.agents, "runner_files", lambda: files)
 
     def prints(self, table: str) -> None:

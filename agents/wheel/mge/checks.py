@@ -1,10 +1,13 @@
 """What is refused before anything runs: as the C++ program refuses it, or because that would hang, crash or
-ignore it."""
+ignore it.
+"""
 
 import os
 import re
+from typing import List, Tuple
 
-from mge_log import Abort, failed
+from mge.errors import AbortError, failed
+from mge.flags import Values
 
 LAYOUT_FLAGS = (
     "enable_nchw4",
@@ -58,7 +61,8 @@ NEEDS = (
     ("c_opr_lib_with_param", "c_opr_lib"),
 )
 # Flags whose files two networks would write at once.
-ONE_THREAD = DUMP_FLAGS + (
+ONE_THREAD = (
+    *DUMP_FLAGS,
     "get_static_mem_info",
     "layout_transform_dump",
     "profile",
@@ -68,81 +72,70 @@ ONE_THREAD = DUMP_FLAGS + (
 )
 
 
-def spelled(flag):
+def spelled(flag: str) -> str:
     return "--" + flag.replace("_", "-")
 
 
-def threads(values):
-    return max(values.multithread, values.multithread_default)
+def threads(values: Values) -> int:
+    """Worker threads of a network, negative when neither flag asks for them."""
+    return int(max(values.multithread, values.multithread_default))
 
 
-def core_ids(values):
+def core_ids(values: Values) -> List[int]:
     return [int(word) for word in values.multi_thread_core_ids.split(",") if word.strip()]
 
 
-def var_value(text):
+def var_value(text: str) -> Tuple[int, int]:
     """(interval, first variable) of --check-var-value."""
     match = re.match(r"^(\d+)(?::(\d+))?$", text)
     if not match or int(match.group(1)) < 1:
-        raise failed("std::stoul", "--check-var-value takes interval or interval:first, not %r" % text)
+        raise failed("std::stoul", f"--check-var-value takes interval or interval:first, not {text!r}")
     return int(match.group(1)), int(match.group(2) or 0)
 
 
-def check(values):
-    """Raises Abort for a command line that cannot be run."""
-    if values.lite:
-        for flag, text in LITE_REFUSES:
-            if getattr(values, flag):
-                raise Abort("Error: %s" % text, "lite::Error")
-    for one, other, why in CONFLICTS:
-        if getattr(values, one) and getattr(values, other):
-            raise Abort("%s and %s exclude each other: %s" % (spelled(one), spelled(other), why))
-    for flag, other in NEEDS:
-        if getattr(values, flag) and not getattr(values, other):
-            raise Abort("%s does nothing without %s" % (spelled(flag), spelled(other)))
-    for flags in (LAYOUT_FLAGS, DUMP_FLAGS):
-        given = [spelled(flag) for flag in flags if getattr(values, flag)]
-        if len(given) > 1:
-            raise Abort("only one of these can be given: %s" % " ".join(given))
-    if values.thread < 1:
-        raise failed("false", "--thread must input a positive number!!")
-    if values.thread > 1:
-        shared = [spelled(flag) for flag in ONE_THREAD if getattr(values, flag)]
-        if shared:
-            raise Abort(
-                "with --thread %d all threads would write the files of %s" % (values.thread, " ".join(shared))
-            )
-    for flag in ("iter", "warmup_iter"):
-        if getattr(values, flag) < 0:
-            raise Abort("%s %d would never end" % (spelled(flag), getattr(values, flag)))
+def check(values: Values) -> None:
+    """Raises AbortError for a command line that cannot be run."""
+    _check_combinations(values)
+    _check_counts(values)
     _check_threads(values)
     _check_algorithms(values)
     _check_words(values)
 
 
-def _check_threads(values):
+def _check_combinations(values: Values) -> None:
+    if values.lite:
+        for flag, text in LITE_REFUSES:
+            if getattr(values, flag):
+                raise AbortError(f"Error: {text}", "lite::Error")
+    for one, other, why in CONFLICTS:
+        if getattr(values, one) and getattr(values, other):
+            raise AbortError(f"{spelled(one)} and {spelled(other)} exclude each other: {why}")
+    for flag, other in NEEDS:
+        if getattr(values, flag) and not getattr(values, other):
+            raise AbortError(f"{spelled(flag)} does nothing without {spelled(other)}")
+    for flags in (LAYOUT_FLAGS, DUMP_FLAGS):
+        given = [spelled(flag) for flag in flags if getattr(values, flag)]
+        if len(given) > 1:
+            raise AbortError(f"only one of these can be given: {' '.join(given)}")
+
+
+def _check_counts(values: Values) -> None:
+    if values.thread < 1:
+        raise failed("false", "--thread must input a positive number!!")
+    if values.thread > 1:
+        shared = [spelled(flag) for flag in ONE_THREAD if getattr(values, flag)]
+        if shared:
+            raise AbortError(
+                f"with --thread {values.thread} all threads would write the files of {' '.join(shared)}"
+            )
+    for flag in ("iter", "warmup_iter"):
+        if getattr(values, flag) < 0:
+            raise AbortError(f"{spelled(flag)} {getattr(values, flag)} would never end")
+
+
+def _check_threads(values: Values) -> None:
     if values.multi_thread_core_ids:
-        if threads(values) < 0:
-            raise failed(
-                "enable_multithread || enable_multithread_default",
-                "core ids should be set after --multithread or --multithread-default",
-            )
-        try:
-            ids = core_ids(values)
-        except ValueError:
-            raise failed(
-                "atoi(id.c_str())",
-                "--multi-thread-core-ids takes numbers, not %r" % values.multi_thread_core_ids,
-            )
-        if len(ids) != threads(values):
-            raise failed(
-                "thread_cnt == thread_num", "core ids number should be same with thread number set before"
-            )
-        missing = sorted(set(ids) - os.sched_getaffinity(0))
-        if missing:
-            raise failed(
-                "sched_setaffinity", "this process may not run on core %s" % ", ".join(map(str, missing))
-            )
+        _check_core_ids(values)
     if values.multithread >= 0 and values.multithread_default >= 0:
         raise failed(
             "num_of_thread < 0 || num_of_thread_dft < 0",
@@ -150,14 +143,35 @@ def _check_threads(values):
         )
 
 
-def _check_algorithms(values):
+def _check_core_ids(values: Values) -> None:
+    if threads(values) < 0:
+        raise failed(
+            "enable_multithread || enable_multithread_default",
+            "core ids should be set after --multithread or --multithread-default",
+        )
+    try:
+        ids = core_ids(values)
+    except ValueError as error:
+        raise failed(
+            "atoi(id.c_str())", f"--multi-thread-core-ids takes numbers, not {values.multi_thread_core_ids!r}"
+        ) from error
+    if len(ids) != threads(values):
+        raise failed(
+            "thread_cnt == thread_num", "core ids number should be same with thread number set before"
+        )
+    missing = sorted(set(ids) - os.sched_getaffinity(0))
+    if missing:
+        raise failed("sched_setaffinity", f"this process may not run on core {', '.join(map(str, missing))}")
+
+
+def _check_algorithms(values: Values) -> None:
     searching, cache = values.full_run or values.fast_run, values.fast_run_algo_policy
     if cache and not searching and not os.path.exists(cache):
         raise failed("enable_full_run || enable_fast_run", "--fast-run or --full-run should be enabled")
     if cache and searching and not os.path.isdir(os.path.dirname(os.path.abspath(cache))):
-        raise failed("fp", "failed to open %s: its folder does not exist" % cache)
+        raise failed("fp", f"failed to open {cache}: its folder does not exist")
     if values.fast_run_shared_batch_size < 0:
-        raise Abort("--fast-run-shared-batch-size must not be negative")
+        raise AbortError("--fast-run-shared-batch-size must not be negative")
     if values.fast_run_shared_batch_size and not searching and not cache:
         raise failed(
             "enable_full_run || enable_fast_run || !m_fast_run_cache.empty()",
@@ -170,49 +184,14 @@ def _check_algorithms(values):
         )
 
 
-def _check_words(values):
+def _check_words(values: Values) -> None:
     if values.layout_transform not in ("", "cpu", "cuda"):
         raise failed(
-            "false", "unsupported target(got:%s) for global layout transform" % values.layout_transform
+            "false", f"unsupported target(got:{values.layout_transform}) for global layout transform"
         )
     if values.get_static_mem_info and not re.match(r"^[0-9a-zA-Z/]+$", values.get_static_mem_info):
         raise failed("std::regex_match(log_dir, reg)", "log_dir format error: letters, digits and / only")
     if values.check_var_value:
         var_value(values.check_var_value)
     if values.c_opr_lib and not os.path.exists(values.c_opr_lib):
-        raise failed("handle", "failed to open c opr lib %s:\n errmsg: no such file" % values.c_opr_lib)
-
-
-def writable(path):
-    """The library dies of a signal when it cannot open a file to write."""
-    try:
-        with open(path, "ab"):
-            pass
-    except (IOError, OSError) as error:
-        raise failed("fout", "failed to open %s for writing: %s" % (path, error.strerror))
-
-
-def folder(path):
-    try:
-        if not os.path.isdir(path):
-            os.makedirs(path)
-    except OSError as error:
-        raise failed("dir", "failed to make folder %s: %s" % (path, error.strerror))
-
-
-def is_graph(path):
-    """Whether a file is a dumped graph, by the tags that the C++ program knows."""
-    with open(path, "rb") as stream:
-        head = stream.read(16)
-    return head[8:12] == b"mgv2" or head.startswith((b"mgb0001", b"mgb0000a", b"MGBS", b"MGBC"))
-
-
-def contents(path):
-    """Bytes of a file; none without a path."""
-    if not path:
-        return b""
-    try:
-        with open(path, "rb") as stream:
-            return stream.read()
-    except (IOError, OSError) as error:
-        raise failed("fp", "failed to open %s: %s" % (path, error.strerror))
+        raise failed("handle", f"failed to open c opr lib {values.c_opr_lib}:\n errmsg: no such file")
