@@ -143,8 +143,8 @@ def test_a_search_and_what_it_feeds_are_replayed(native: Native) -> None:
     for name in variants:
         assert cells[name]["status"] == "completed", cells[name]["error"]
         assert {one["role"] for one in cells[name]["artifacts"]} >= OBSERVERS[name][1]
-    (stage,) = cells["fastrun_load"]["stages"]
-    assert stage["status"] == "completed"
+    (prepared,) = cells["fastrun_load"]["preparations"]
+    assert prepared["status"] == "completed"
 
 
 def test_exit_code_0_without_the_promised_file_is_a_failure(native: Native) -> None:

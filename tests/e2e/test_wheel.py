@@ -81,11 +81,11 @@ def test_a_fast_run_search_is_done_once_and_then_comes_from_the_cache(
     for outcome, from_run in ((first, None), (second, first.results["run_id"])):
         assert outcome.code == 0, outcome.stderr
         (cell,) = outcome.results["cells"]
-        (stage,) = cell["stages"]
-        assert (stage["kind"], stage["status"], stage["from_run"]) == ("fast-run", "completed", from_run)
+        (prepared,) = cell["preparations"]
+        assert (prepared["kind"], prepared["status"], prepared["from_run"]) == ("fast-run", "completed", from_run)
         assert all("--fast-run" not in one["argv"] for one in cell["rounds"])
         assert {one["role"] for one in cell["artifacts"]} >= {"fast-run-cache"}
-    roles = [one["role"] for one in first.cells()[0]["stages"][0]["round"]["artifacts"]]
+    roles = [one["role"] for one in first.cells()[0]["preparations"][0]["round"]["artifacts"]]
     assert "fast-run-cache" in roles
 
 
@@ -95,7 +95,7 @@ def test_a_recipe_transforms_then_searches_and_gives_the_same_output(farm: Farm,
     outcome = farm("bench", *words, "--bin-out-dump", "out", "--json")
     assert outcome.code == 0, outcome.stderr
     (cell,) = outcome.results["cells"]
-    assert [(stage["kind"], stage["status"]) for stage in cell["stages"]] == [
+    assert [(prepared["kind"], prepared["status"]) for prepared in cell["preparations"]] == [
         ("layout-transform", "completed"),
         ("fast-run", "completed"),
     ]
