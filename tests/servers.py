@@ -169,8 +169,8 @@ def dropbear(
     _authorize(home, identity)
 
     def command(port: int) -> tuple[str, ...]:
-        words = (program, "-F", "-E", "-s", "-r", str(host_key), "-p", f"{HOST}:{port}")
-        words = (*words, "-P", str(folder / "dropbear.pid"), *options)
+        words = (program, "-F", "-E", "-s", "-r", str(host_key), "-p", f"{HOST}:{port}",
+                 "-P", str(folder / "dropbear.pid"), *options)  # fmt: skip
         return _in_namespace(folder, home, shell or "/bin/sh", words)
 
     with _running("dropbear", command, folder, home, identity, host_key) as server:

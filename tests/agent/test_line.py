@@ -120,7 +120,9 @@ def test_a_workdir_without_the_right_to_write_is_refused(phone: Phone, made: boo
         phone.workdir.mkdir()
     process = phone.popen("serve", phone.workdir, user=65534, group=65534)
     output, _ = process.communicate(b"")
-    assert wire.parse_greeting(output.removeprefix(b"\n")).code == "unwritable"
+    reply = wire.parse_greeting(output.removeprefix(b"\n"))
+    assert isinstance(reply, wire.Reply)
+    assert reply.code == "unwritable"
 
 
 def test_a_missing_tool_is_named_in_place_of_the_greeting(phone: Phone):

@@ -75,7 +75,7 @@ def here(tmp_path: Path) -> Path:
     shutil.copy(BUNDLED / "tiny.mge", tmp_path / "transformed.mge")
     compiler = shutil.which("cc") or shutil.which("gcc")
     if compiler:
-        command = [compiler, "-shared", "-fPIC", "-x", "c", "-o", tmp_path / "loader.so", "-"]
+        command = [compiler, "-shared", "-fPIC", "-x", "c", "-o", str(tmp_path / "loader.so"), "-"]
         subprocess.run(command, input=ENTRY, text=True, check=True)
     else:
         (tmp_path / "loader.so").write_bytes(b"without a compiler: good for a plan")

@@ -11,6 +11,7 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -113,7 +114,7 @@ class Wheel:
         )
         return Ended(done.returncode, done.stdout, done.stderr, folder)
 
-    def model(self, name: str, *options: str | Path, **more: Path) -> Ended:
+    def model(self, name: str, *options: str | Path, **more: Any) -> Ended:
         """A bundled model with its input, two iterations, its outputs dumped."""
         options = (*options, "--iter", "2", "--input", inputs_of(name), "--bin-out-dump", "o")
         return self(BUNDLED / f"{name}.mge", *options, **more)
@@ -162,7 +163,7 @@ def wheel(wheel_folder: Path, tmp_path: Path) -> Wheel:
 def interpreters() -> list[str]:
     """Every CPython from 3.6 on that is found here: on the path, or in pyenv's folder."""
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
-    found = {}
+    found: dict[str, str] = {}
     for minor in range(6, 15):
         candidates = [
             shutil.which(f"python3.{minor}"),
@@ -197,6 +198,7 @@ def loader(tmp_path: Path) -> Path:
         pytest.skip("there is no C compiler")
     for name, text in (("loader", LOADER), ("device", LOADER + DEVICE)):
         (tmp_path / f"{name}.c").write_text(text)
-        command = [compiler, "-shared", "-fPIC", "-o", tmp_path / f"{name}.so", tmp_path / f"{name}.c"]
+        target, source = str(tmp_path / f"{name}.so"), str(tmp_path / f"{name}.c")
+        command = [compiler, "-shared", "-fPIC", "-o", target, source]
         subprocess.run(command, check=True)
     return tmp_path

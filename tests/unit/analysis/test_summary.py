@@ -1,4 +1,5 @@
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from farm.analysis.summary import p90, summarise
 from farm.model.run import RoundResult, Summary
 
 
-def timed(index: int, e2e_ms: list[float], **more: object) -> RoundResult:
+def timed(index: int, e2e_ms: list[float], **more: Any) -> RoundResult:
     value_ms, quality = round_value(e2e_ms)
     made = RoundResult("timed", index, "completed", quality=quality, e2e_ms=tuple(e2e_ms), value_ms=value_ms)
     return dataclasses.replace(made, **more)

@@ -21,6 +21,7 @@ from farm.plan.layout import input_names
 from farm.plan.matrix import make_plan
 from farm.plan.model_info import UnreadableError
 from farm.run.deploy import Deployed
+from farm.runtime import install
 
 DATA = TensorInfo("input", "data", (1, 3), "float32")
 IMAGE = TensorInfo("input", "image", (1, 2, 3, 3), "uint8")
@@ -222,7 +223,7 @@ def test_the_plan_gets_the_fitted_models_and_the_cells_their_notes(monkeypatch: 
     assert plan.cells[0].notes[0] == "x.npy: int64 converted to int32"
     (others,) = (plan.cells[0].notes[1:],)
     assert others
-    monkeypatch.setattr(prepare.install, "installed", object)
+    monkeypatch.setattr(install, "installed", object)
     monkeypatch.setattr(prepare, "model_tensors", lambda *_: (DATA, OUT))
     checked = prepare.check_inputs(plan)
     assert checked.cells[0].notes == ("x.npy: int64 converted to the model's float32", *others)
@@ -234,14 +235,14 @@ def test_without_the_runtime_or_its_help_a_note_says_so(monkeypatch: pytest.Monk
     def refuse(*_: object) -> None:
         raise UnreadableError("it cannot")
 
-    monkeypatch.setattr(prepare.install, "installed", lambda: None)
+    monkeypatch.setattr(install, "installed", lambda: None)
     assert "not installed here" in prepare.check_inputs(plan_of(model("data:[1]"))).cells[0].notes[0]
-    monkeypatch.setattr(prepare.install, "installed", object)
+    monkeypatch.setattr(install, "installed", object)
     monkeypatch.setattr(prepare, "model_tensors", refuse)
     assert "it cannot" in prepare.check_inputs(plan_of(model("data:[1]"))).cells[0].notes[0]
 
 
 def test_a_test_case_holds_its_own_inputs_and_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prepare.install, "installed", lambda: None)
+    monkeypatch.setattr(install, "installed", lambda: None)
     plan = plan_of(model("", "testcase"))
     assert prepare.check_inputs(plan) == plan
