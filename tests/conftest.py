@@ -7,6 +7,8 @@ import pytest
 from farm.runtime import install
 from farm.runtime.install import InstalledRuntime
 
+pytest_plugins = ["tests.session"]
+
 
 @pytest.fixture(scope="session")
 def wheel_runtime() -> InstalledRuntime:

@@ -164,11 +164,17 @@ class Phone:
         """The agent of a user without rights; needs root."""
         if os.geteuid() != 0:
             pytest.skip("needs root to become somebody without rights")
-        for folder in (self.folder, *self.folder.parents[:2]):
-            folder.chmod(0o755)
+        self.let_in()
         self.workdir.mkdir()
         self.workdir.chmod(0o777)
         return self.talk_to(self.popen("serve", self.workdir, user=65534, group=65534))
+
+    def let_in(self) -> None:
+        """Let users without rights come as far as our folder, which the session keeps to itself."""
+        for folder in (self.folder, *self.folder.parents):
+            if folder.stat().st_mode & 0o005 == 0o005:
+                break
+            folder.chmod(0o755)
 
     def talk_with(self, mounts: dict[str, str]) -> Talk:
         """The agent where files or folders of the system are others (target: source); needs root."""
