@@ -70,12 +70,8 @@ def test_devices_get_the_library_without_cuda_code_once_and_run_it(lab: Lab) -> 
 
 
 def test_a_fast_run_search_is_done_once_and_then_comes_from_the_cache(
-    farm: Farm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wheel_runtime: Any
+    farm: Farm,
 ) -> None:
-    # A cache folder of its own for products; the runtime is linked into it.
-    monkeypatch.setenv("FARM_CACHE_DIR", str(tmp_path / "cache"))
-    (tmp_path / "cache").mkdir()
-    (tmp_path / "cache" / "runtimes").symlink_to(wheel_runtime.root.parent)
     words = ("bench", "--model", "bundled:tiny", "--rounds", "2", "--iter", "10", "--fast-run", "--json")
     first, second = farm(*words), farm(*words)
     for outcome, from_run in ((first, None), (second, first.results["run_id"])):
