@@ -11,7 +11,6 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -104,7 +103,7 @@ class Wheel:
         done = subprocess.run(
             self.command(*arguments),
             cwd=folder,
-            env={"PATH": os.environ["PATH"], "HOME": str(folder), "LANG": "C"},
+            env={"PATH": os.environ["PATH"], "HOME": str(folder), "LANG": "C", "TMPDIR": str(folder)},
             input=stdin,
             stdin=subprocess.DEVNULL if stdin is None else None,
             capture_output=True,
@@ -114,7 +113,7 @@ class Wheel:
         )
         return Ended(done.returncode, done.stdout, done.stderr, folder)
 
-    def model(self, name: str, *options: str | Path, **more: Any) -> Ended:
+    def model(self, name: str, *options: str | Path, **more: Path) -> Ended:
         """A bundled model with its input, two iterations, its outputs dumped."""
         options = (*options, "--iter", "2", "--input", inputs_of(name), "--bin-out-dump", "o")
         return self(BUNDLED / f"{name}.mge", *options, **more)
@@ -163,7 +162,7 @@ def wheel(wheel_folder: Path, tmp_path: Path) -> Wheel:
 def interpreters() -> list[str]:
     """Every CPython from 3.6 on that is found here: on the path, or in pyenv's folder."""
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
-    found: dict[str, str] = {}
+    found = {}
     for minor in range(6, 15):
         candidates = [
             shutil.which(f"python3.{minor}"),
@@ -198,7 +197,6 @@ def loader(tmp_path: Path) -> Path:
         pytest.skip("there is no C compiler")
     for name, text in (("loader", LOADER), ("device", LOADER + DEVICE)):
         (tmp_path / f"{name}.c").write_text(text)
-        target, source = str(tmp_path / f"{name}.so"), str(tmp_path / f"{name}.c")
-        command = [compiler, "-shared", "-fPIC", "-o", target, source]
+        command = [compiler, "-shared", "-fPIC", "-o", tmp_path / f"{name}.so", tmp_path / f"{name}.c"]
         subprocess.run(command, check=True)
     return tmp_path

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 import shutil
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from types import ModuleType
 
 import pytest
 
@@ -33,15 +32,13 @@ OF_GFLAGS = {
     "version",
 }
 
-Load = Callable[[str], Any]
-
 
 @pytest.fixture
-def module(monkeypatch: pytest.MonkeyPatch) -> Load:
+def module(monkeypatch: pytest.MonkeyPatch) -> object:
     """Imports one of the program's modules into this process."""
     monkeypatch.syspath_prepend(str(resources.folder("agents")))
 
-    def load(name: str) -> Any:
+    def load(name: str) -> ModuleType:
         for loaded in [key for key in sys.modules if key.startswith("mge_")]:
             monkeypatch.delitem(sys.modules, loaded)
         return __import__(name)
@@ -49,7 +46,7 @@ def module(monkeypatch: pytest.MonkeyPatch) -> Load:
     return load
 
 
-def test_every_flag_has_a_route_and_a_row_in_the_documentation(module: Load) -> None:
+def test_every_flag_has_a_route_and_a_row_in_the_documentation(module: object) -> None:
     flags = set(module("mge_flags").table()) - OF_GFLAGS
     routes = module("mge_routes").ROUTES
     assert set(routes) == flags
@@ -57,7 +54,7 @@ def test_every_flag_has_a_route_and_a_row_in_the_documentation(module: Load) -> 
     assert {name.replace("-", "_"): (route, condition) for name, route, condition in rows} == routes
 
 
-def test_no_flag_is_listed_twice(module: Load) -> None:
+def test_no_flag_is_listed_twice(module: object) -> None:
     names = [row[0] for _, rows in module("mge_flag_table").FLAGS for row in rows]
     assert len(names) == len(set(names))
 
@@ -108,14 +105,16 @@ def test_a_structure_that_looks_otherwise_is_refused_before_it_is_touched(
     assert (done.code, "not available here" in done.err) == (69, True), done.err
 
 
-def test_the_build_id_is_that_of_the_installed_library(module: Load, wheel_runtime: InstalledRuntime) -> None:
+def test_the_build_id_is_that_of_the_installed_library(
+    module: object, wheel_runtime: InstalledRuntime
+) -> None:
     internal, elf = module("mge_internal"), module("mge_elf")
     for library in wheel_runtime.libraries:
         if library.name in internal.BUILDS:
             assert internal.BUILDS[library.name] == (library.size_bytes, elf.build_id(str(library.path)))
 
 
-def test_a_library_whose_end_is_missing_is_refused(wheel: Wheel, wheel_folder: Path, module: Load) -> None:
+def test_a_library_whose_end_is_missing_is_refused(wheel: Wheel, wheel_folder: Path, module: object) -> None:
     """The smaller of the two, cut: no build id is found, and nothing is raised while looking."""
     folder = wheel.place()
     name = "liblite_shared_whl.cpython-310-x86_64-linux-gnu.so"
@@ -153,7 +152,7 @@ def test_cuda_needs_the_library_with_cuda_code(wheel: Wheel, wheel_folder: Path,
     assert (done.code, "without CUDA code" in done.err) == (69, True)
 
 
-def test_a_test_case_cannot_be_passed_to_operators(wheel: Wheel, module: Load, loader: Path) -> None:
+def test_a_test_case_cannot_be_passed_to_operators(wheel: Wheel, module: object, loader: Path) -> None:
     done = wheel(ODD / "testcase.mge", "--c-opr-lib", loader / "device.so", "--c-opr-lib-with-param")
     assert done.code == module("mge_routes").UNAVAILABLE == 69
 
@@ -182,7 +181,7 @@ class Recorder:
     ],
 )
 def test_the_search_for_algorithms_is_set_up_as_the_flags_say(
-    module: Load, capfd: pytest.CaptureFixture[str], words: list[str], policy: int, shared: int, equal: int
+    module: object, capfd: pytest.CaptureFixture[str], words: list[str], policy: int, shared: int, equal: int
 ) -> None:
     """1 heuristic, 2 profile, 4 reproducible, 8 optimized: LiteAlgoSelectStrategy."""
     options, flags = (
