@@ -7,6 +7,7 @@ running this file in its place: `python -m tests.blocking bench ...`.
 from __future__ import annotations
 
 import inspect
+import runpy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -69,7 +70,5 @@ def _is_coroutine_of_tests(frame: FrameType) -> bool:
 
 
 if __name__ == "__main__":
-    from farm.cli.main import main
-
     with nothing_blocks():
-        main()
+        runpy.run_module("farm", run_name="__main__", alter_sys=True)

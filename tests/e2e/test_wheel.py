@@ -28,7 +28,7 @@ def golden(model: str) -> np.ndarray:
     return np.load(GOLDEN / f"{model}.npy")
 
 
-@pytest.mark.parametrize("model", ["tiny", "two_inputs", "int8", "shufflenet_v2_x0_5"])
+@pytest.mark.parametrize("model", ["two_inputs", "int8", "shufflenet_v2_x0_5"])
 def test_the_output_is_megengines_own(farm: Farm, tmp_path: Path, model: str) -> None:
     outcome = farm(
         "bench",
