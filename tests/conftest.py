@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from farm.runtime import install
 from farm.runtime.install import InstalledRuntime
+from tests import blocking
+
+pytest_plugins = ["tests.session"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_blocks() -> Iterator[None]:
+    """No code of farm may stop an event loop, in whatever test."""
+    with blocking.nothing_blocks():
+        yield
 
 
 @pytest.fixture(scope="session")

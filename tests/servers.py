@@ -8,6 +8,7 @@ own, need root and a mount namespace (the home folder and the shell come from a 
 from __future__ import annotations
 
 import contextlib
+import functools
 import getpass
 import os
 import pwd
@@ -17,6 +18,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -132,7 +134,7 @@ def sshd(
             f"HostKey {host_key}",
             f"AuthorizedKeysFile {home}/.ssh/authorized_keys",
             f"PidFile {folder}/sshd.pid",
-            f"SetEnv HOME={home}",
+            f"SetEnv HOME={home} TMPDIR={tempfile.gettempdir()}",
             "UsePAM no",
             "StrictModes no",
             "PermitRootLogin yes",
@@ -169,8 +171,8 @@ def dropbear(
     _authorize(home, identity)
 
     def command(port: int) -> tuple[str, ...]:
-        words = (program, "-F", "-E", "-s", "-r", str(host_key), "-p", f"{HOST}:{port}")
-        words = (*words, "-P", str(folder / "dropbear.pid"), *options)
+        words = (program, "-F", "-E", "-s", "-r", str(host_key), "-p", f"{HOST}:{port}",
+                 "-P", str(folder / "dropbear.pid"), *options)  # fmt: skip
         return _in_namespace(folder, home, shell or "/bin/sh", words)
 
     with _running("dropbear", command, folder, home, identity, host_key) as server:
@@ -309,11 +311,30 @@ def _made(folder: Path) -> Path:
 
 
 def _key(path: Path, key_type: str) -> Path:
-    if not path.exists():
-        subprocess.run(
-            [_program("ssh-keygen"), "-q", "-t", key_type, "-N", "", "-C", path.name, "-f", path], check=True
-        )
+    if path.exists():
+        return path
+    if key_type == "rsa":
+        private, public = _rsa_key()
+        path.touch(mode=0o600)
+        path.write_bytes(private)
+        path.with_name(f"{path.name}.pub").write_bytes(public)
+    else:
+        _make_key(path, key_type)
     return path
+
+
+@functools.cache
+def _rsa_key() -> tuple[bytes, bytes]:
+    """Private and public: the same for all servers of a session, since making one takes a second."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "key"
+        _make_key(path, "rsa")
+        return path.read_bytes(), path.with_name("key.pub").read_bytes()
+
+
+def _make_key(path: Path, key_type: str) -> None:
+    command = [_program("ssh-keygen"), "-q", "-t", key_type, "-N", "", "-C", path.name, "-f", str(path)]
+    subprocess.run(command, check=True)
 
 
 def _authorize(home: Path, identity: Path) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 from farm.errors import RequestError
 from farm.model.device import Device
 from farm.transport.base import Timeouts
-from farm.transport.known_hosts import HostKey, describe, pinned, record, trust
-from farm.transport.link import shown_host_keys
+from farm.transport.known_hosts import HostKey, describe, pinned, record
+from farm.transport.link import shown_host_keys, trust_of
 from farm.transport.route import route
 
 __all__ = ["HostKey", "fetch_host_keys", "pinned", "record"]
@@ -31,7 +31,7 @@ async def fetch_host_keys(
         raise RequestError("`local` is this machine: its host key is made anew each time and needs no trust")
     hops = await route(device)
     for index, hop in enumerate(hops):
-        known = trust(hop.known_as, known_hosts, hop.known_hosts)
+        known = await trust_of(hop, known_hosts)
         if hop is hops[-1] or not (known.keys or known.authorities):
             keys = await shown_host_keys(hops[: index + 1], known_hosts, timeouts)
             return tuple(describe(hop.known_as, key) for key in keys)

@@ -152,13 +152,18 @@ async def shown_host_keys(
     return tuple(keys)
 
 
+async def trust_of(hop: Hop, known_hosts: Path) -> Trust:
+    """`trust` for a hop, read in a thread: these files may lie on a disk that is slow or far away."""
+    return await asyncio.to_thread(trust, hop.known_as, known_hosts, hop.known_hosts)
+
+
 async def _login(
     hop: Hop, tunnel: asyncssh.SSHClientConnection | None, known_hosts: Path, timeouts: Timeouts
 ) -> tuple[asyncssh.SSHClientConnection, _Owner]:
     deadline = asyncio.timeout(hop.connect_s or timeouts.connect_s)
     owner = _Owner(deadline, timeouts.login_s)
     try:
-        trusted = Trust((hop.key,)) if hop.key else trust(hop.known_as, known_hosts, hop.known_hosts)
+        trusted = Trust((hop.key,)) if hop.key else await trust_of(hop, known_hosts)
         async with deadline:
             connection = await asyncssh.connect(
                 client_factory=lambda: owner,
@@ -174,7 +179,7 @@ async def _login(
     except RequestError as error:
         raise failure(hop.peer, "ssh-config", Fault.USER, "{error}", error=str(error)) from error
     except asyncssh.HostKeyNotVerifiable as error:
-        raise _bad_host_key(hop, owner.shown, trusted, known_hosts) from error
+        raise await asyncio.to_thread(_bad_host_key, hop, owner.shown, trusted, known_hosts) from error
     except asyncssh.PermissionDenied as error:
         if hop.locked:
             raise failure(

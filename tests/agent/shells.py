@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -71,16 +72,16 @@ class Talk:
         reply = wire.parse_reply(self.process.stdout.readline())
         return reply, self.process.stdout.read(reply.size_bytes)
 
-    def __call__(self, verb: str, *arguments: object) -> tuple[str, ...]:
+    def __call__(self, *words: object) -> tuple[str, ...]:
         """The fields of an `ok`; raises Refused."""
-        return self.full(verb, *arguments)[0].fields
+        return self.full(*words)[0].fields
 
-    def data(self, verb: str, *arguments: object) -> bytes:
-        return self.full(verb, *arguments)[1]
+    def data(self, *words: object) -> bytes:
+        return self.full(*words)[1]
 
-    def full(self, verb: str, *arguments: object) -> tuple[wire.Reply, bytes]:
+    def full(self, *words: object) -> tuple[wire.Reply, bytes]:
         self.number += 1
-        reply, data = self.send(wire.request(self.number, verb, *map(str, arguments)))
+        reply, data = self.send(wire.request(self.number, *map(str, words)))
         assert reply.id == self.number
         if reply.status is wire.Status.ERR:
             raise Refused(reply)
@@ -88,7 +89,7 @@ class Talk:
 
     def start(
         self,
-        epoch: int,
+        epoch: int | str,
         job: str,
         *argv: str,
         wall_s: int = 60,
@@ -134,7 +135,7 @@ class Phone:
         return {"PATH": self.path, "HOME": str(self.folder)}
 
     def popen(
-        self, *arguments: object, environment: dict[str, str] | None = None, **more: object
+        self, *arguments: object, environment: dict[str, str] | None = None, **more: Any
     ) -> subprocess.Popen[bytes]:
         sh = self.path.partition(":")[0] + "/sh"
         return subprocess.Popen(
@@ -163,11 +164,17 @@ class Phone:
         """The agent of a user without rights; needs root."""
         if os.geteuid() != 0:
             pytest.skip("needs root to become somebody without rights")
-        for folder in (self.folder, *self.folder.parents[:2]):
-            folder.chmod(0o755)
+        self.let_in()
         self.workdir.mkdir()
         self.workdir.chmod(0o777)
         return self.talk_to(self.popen("serve", self.workdir, user=65534, group=65534))
+
+    def let_in(self) -> None:
+        """Let users without rights come as far as our folder, which the session keeps to itself."""
+        for folder in (self.folder, *self.folder.parents):
+            if folder.stat().st_mode & 0o005 == 0o005:
+                break
+            folder.chmod(0o755)
 
     def talk_with(self, mounts: dict[str, str]) -> Talk:
         """The agent where files or folders of the system are others (target: source); needs root."""

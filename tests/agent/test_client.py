@@ -10,6 +10,7 @@ import random
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -65,7 +66,8 @@ class LocalChannel:
         self.process.stdin.close()
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             await self.process.stdin.wait_closed()
-        self.process._transport.get_pipe_transport(1).close()
+        transport: Any = vars(self.process)["_transport"]
+        transport.get_pipe_transport(1).close()
         await self.process.wait()
         await self.said
 
@@ -210,7 +212,8 @@ async def test_facts_of_this_machine(agent: Agent):
 async def test_an_upload_travels_once_and_reports_its_progress(
     agent: Agent, connection: LocalConnection, big: Path
 ):
-    artifact, seen = artifact_of(big), []
+    seen: list[int] = []
+    artifact = artifact_of(big)
     assert await agent.upload(artifact, seen.append) == artifact.size_bytes
     assert seen == sorted(seen)
     assert seen[-1] == artifact.size_bytes
@@ -220,7 +223,8 @@ async def test_an_upload_travels_once_and_reports_its_progress(
 
 
 async def test_a_broken_upload_goes_on_where_it_stopped(agent: Agent, connection: LocalConnection, big: Path):
-    artifact, seen = artifact_of(big), []
+    seen: list[int] = []
+    artifact = artifact_of(big)
     connection.phone.receive(artifact.sha256, 0, big.read_bytes()[:2_000_000])
     assert await agent.upload(artifact, seen.append) == 1_000_001
     assert min(seen) > 2_000_000

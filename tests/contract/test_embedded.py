@@ -9,6 +9,7 @@ from pathlib import Path
 import asyncssh
 import pytest
 
+from farm.errors import DeviceError
 from farm.model.device import LOCAL, Address, Device, Runtime, RuntimeKind
 from farm.transport.embedded import EmbeddedServer
 from farm.transport.ssh import transport_for
@@ -62,7 +63,7 @@ async def test_nobody_else_is_let_in(embedded):
 async def test_another_servers_key_is_not_accepted(embedded, tmp_path):
     async with EmbeddedServer() as other:
         embedded._host_key = other._host_key
-        with pytest.raises(Exception, match="host key") as caught:
+        with pytest.raises(DeviceError, match="host key") as caught:
             await transport_for(DEVICE, known_hosts=tmp_path / "none", embedded=embedded).connect()
     assert caught.value.cause == "host-key-changed"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 
 import pytest
@@ -10,6 +11,7 @@ from farm.errors import DeviceError, RequestError
 from farm.model.device import LOCAL, Address, Device, Runtime, RuntimeKind
 from farm.transport.base import Timeouts
 from farm.transport.host_keys import HostKey, fetch_host_keys, pinned, record
+from farm.transport.ssh import transport_for
 from tests import servers
 
 RUNTIME = Runtime(RuntimeKind.WHEEL)
@@ -59,9 +61,7 @@ async def test_all_keys_of_a_server_are_fetched_and_any_of_them_is_enough(tmp_pa
         assert [key.type for key in keys] == ["ssh-ed25519", "ssh-rsa"]
         for one in keys:
             pins.unlink(missing_ok=True)
-            record(pins, [one])
-            from farm.transport.ssh import transport_for
-
+            await asyncio.to_thread(record, pins, [one])
             await (await transport_for(server.device("d"), known_hosts=pins).connect()).close()
 
 
@@ -77,7 +77,7 @@ async def test_this_machine_needs_no_trust(pins):
         await fetch_host_keys(Device(LOCAL, Address(LOCAL), RUNTIME), known_hosts=pins)
 
 
-async def test_a_recorded_key_is_pinned_and_recording_it_again_changes_nothing(pins, key):
+def test_a_recorded_key_is_pinned_and_recording_it_again_changes_nothing(pins, key):
     one = key("[lab]:2222")
     assert record(pins, [one]) == (one,)
     assert pinned(pins, "lab", 2222) == (one,)
@@ -88,14 +88,14 @@ async def test_a_recorded_key_is_pinned_and_recording_it_again_changes_nothing(p
     assert pins.read_bytes() == before
 
 
-async def test_other_lines_stay_as_they_are(pins, key):
+def test_other_lines_stay_as_they_are(pins, key):
     pins.parent.mkdir()
     pins.write_text("# ours\n\nother ssh-ed25519 unreadable\n")
     record(pins, [key("lab")])
     assert pins.read_text().startswith("# ours\n\nother ssh-ed25519 unreadable\nlab ssh-ed25519 ")
 
 
-async def test_a_changed_key_is_replaced_only_when_asked(pins, key):
+def test_a_changed_key_is_replaced_only_when_asked(pins, key):
     old, new, other = key("lab"), key("lab"), key("other")
     record(pins, [old, other])
     before = pins.read_bytes()
@@ -109,14 +109,14 @@ async def test_a_changed_key_is_replaced_only_when_asked(pins, key):
     assert pinned(pins, "other", 22) == (other,)
 
 
-async def test_a_key_of_another_type_is_added(pins, key):
+def test_a_key_of_another_type_is_added(pins, key):
     one, two = key("lab"), key("lab", "rsa")
     record(pins, [one])
     assert record(pins, [two]) == (two,)
     assert set(pinned(pins, "lab", 22)) == {one, two}
 
 
-async def test_replacing_leaves_other_names_of_the_line(pins, key):
+def test_replacing_leaves_other_names_of_the_line(pins, key):
     old, new = key("lab"), key("lab")
     pins.parent.mkdir()
     pins.write_text(old.line.replace("lab ", "lab,alias ", 1) + "\n")
@@ -125,7 +125,7 @@ async def test_replacing_leaves_other_names_of_the_line(pins, key):
     assert [one.fingerprint_sha256 for one in pinned(pins, "alias", 22)] == [old.fingerprint_sha256]
 
 
-async def test_replacing_finds_hashed_names(pins, key):
+def test_replacing_finds_hashed_names(pins, key):
     old, new = key("lab"), key("lab")
     record(pins, [old])
     subprocess.run(["ssh-keygen", "-q", "-H", "-f", pins], check=True, capture_output=True)
@@ -133,7 +133,7 @@ async def test_replacing_finds_hashed_names(pins, key):
     assert pinned(pins, "lab", 22) == (new,)
 
 
-async def test_a_pattern_is_left_to_people(pins, key):
+def test_a_pattern_is_left_to_people(pins, key):
     old, new = key("lab-1"), key("lab-1")
     pins.parent.mkdir()
     pins.write_text(old.line.replace("lab-1 ", "lab-* ", 1) + "\n")
@@ -143,7 +143,7 @@ async def test_a_pattern_is_left_to_people(pins, key):
     assert pins.read_bytes() == before
 
 
-async def test_a_file_that_cannot_be_replaced_stays_and_nothing_lies_about(pins, key, monkeypatch):
+def test_a_file_that_cannot_be_replaced_stays_and_nothing_lies_about(pins, key, monkeypatch):
     from pathlib import Path
 
     record(pins, [key("lab")])
@@ -159,7 +159,7 @@ async def test_a_file_that_cannot_be_replaced_stays_and_nothing_lies_about(pins,
     assert [path.name for path in pins.parent.iterdir()] == ["known_hosts"]
 
 
-async def test_a_link_to_the_file_stays_a_link_and_its_mode_is_kept(pins, key, tmp_path):
+def test_a_link_to_the_file_stays_a_link_and_its_mode_is_kept(pins, key, tmp_path):
     pins.parent.mkdir()
     real = tmp_path / "real"
     real.write_text("")

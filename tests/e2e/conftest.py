@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from farm.runtime.cache import default_root
 from tests.servers import LoopbackFarm, loopback_farm
 
 ROOT = Path(__file__).parents[2]
@@ -47,16 +48,26 @@ class Outcome:
 
 
 class Farm:
-    """`farm` in a folder of its own."""
+    """`farm` in a folder of its own, with a home and a cache of its own: nothing of the person who runs the tests
+    takes part, and tests that run at the same time never share the device `local`. The runtime is everybody's.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.environment = os.environ | {
+            "PYTHONPATH": str(ROOT), "COLUMNS": "80",
+            "HOME": str(folder / "home"), "FARM_CACHE_DIR": str(folder / "cache"),
+        }  # fmt: skip
+        self.environment.pop("SSH_AUTH_SOCK", None)
+        for name in ("home", "cache"):
+            (folder / name).mkdir()
+        (folder / "cache" / "runtimes").symlink_to(default_root())
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-W", "error", "-m", "farm", *words],
+            [sys.executable, "-W", "error", "-m", "tests.blocking", *words],
             cwd=self.folder,
-            env=os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "80"},
+            env=self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

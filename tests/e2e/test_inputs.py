@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from farm import resources
-from farm.runtime.cache import default_root
 from tests.e2e.conftest import Farm
 from tests.e2e.test_wheel import golden, output_of
 
@@ -23,17 +22,6 @@ NUMBERS = ",".join(f"{number:.2f}" for number in RAMP)
 DOCUMENTED = '{"weights":\n\n    "shape": [1,10],\n    "type": "%s",\n    "raw": [%s]\n    }\n}\n'
 
 
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A cache of the test's own, with the runtime of all tests in it."""
-    runtimes = default_root()
-    folder = tmp_path / "cache"
-    folder.mkdir()
-    (folder / "runtimes").symlink_to(runtimes)
-    monkeypatch.setenv("FARM_CACHE_DIR", str(folder))
-    return folder
-
-
 def write_files(folder: Path) -> None:
     """Each is read wrong by load_and_run itself, or not at all."""
     np.save(folder / "fortran.npy", np.asfortranarray(TINY))
@@ -44,10 +32,10 @@ def write_files(folder: Path) -> None:
 
 
 def dumped(farm: Farm, model: str, text: str) -> tuple[dict[str, Any], np.ndarray]:
-    """The only cell of a bench on this machine, and its output. It waits for a bench of somebody else."""
+    """The only cell of a bench on this machine, and its output."""
     outcome = farm(
         "bench", "--model", f"bundled:{model}", "--input", text, "--rounds", "1", "--iter", "2",
-        "--bin-out-dump", "out", "--wait", "60", "--json",
+        "--bin-out-dump", "out", "--json",
     )  # fmt: skip
     assert outcome.code == 0, outcome.stderr
     (cell,) = outcome.results["cells"]
@@ -120,9 +108,7 @@ def test_data_that_the_model_cannot_take_ends_before_any_run(
     assert not (tmp_path / "runs").exists()
 
 
-def test_the_plan_says_what_is_converted_and_asks_the_model_once(
-    farm: Farm, tmp_path: Path, cache: Path
-) -> None:
+def test_the_plan_says_what_is_converted_and_asks_the_model_once(farm: Farm, tmp_path: Path) -> None:
     write_files(tmp_path)
     words = ("plan", "--model", "bundled:two_inputs", "--input", "image:i8.npy")
     first = farm(*words)
@@ -131,7 +117,7 @@ def test_the_plan_says_what_is_converted_and_asks_the_model_once(
     assert "i8.npy: int64 converted to the model's uint8" in plain
     assert "no data given to weights of two_inputs" in plain
     assert "reading the inputs" in first.stderr
-    (kept,) = (cache / "model-info").iterdir()
+    (kept,) = (tmp_path / "cache" / "model-info").iterdir()
     again = farm(*words)
     assert (again.stdout, again.stderr) == (first.stdout, "")
     kept.write_text("damaged")
@@ -139,15 +125,14 @@ def test_the_plan_says_what_is_converted_and_asks_the_model_once(
     assert farm("plan", "--model", "bundled:two_inputs", "--input", "imag:i8.npy").code == 2
 
 
-def test_without_the_runtime_the_plan_only_says_that_it_did_not_look(
-    farm: Farm, tmp_path: Path, cache: Path
-) -> None:
-    (cache / "runtimes").unlink()
+def test_without_the_runtime_the_plan_only_says_that_it_did_not_look(farm: Farm, tmp_path: Path) -> None:
+    runtimes = tmp_path / "cache" / "runtimes"
+    runtimes.unlink()
     write_files(tmp_path)
     outcome = farm("plan", "--model", "bundled:tiny", "--input", "dat:f8.npy")
     assert outcome.code == 0, outcome.stderr
     assert "not compared with the model" in outcome.stdout
-    assert not (cache / "runtimes").exists()
+    assert not runtimes.exists()
 
 
 def test_a_model_that_the_runtime_cannot_load_is_left_to_its_device(farm: Farm, tmp_path: Path) -> None:

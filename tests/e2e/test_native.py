@@ -30,9 +30,8 @@ def transcript(name: str) -> dict[str, Any]:
 
 
 @pytest.fixture
-def native(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Native]:
+def native(tmp_path: Path) -> Iterator[Native]:
     """A lab of one device, `one`, whose program replays the transcripts that it is given."""
-    monkeypatch.setenv("FARM_CACHE_DIR", str(tmp_path / "cache"))
     with sshd(tmp_path / "device") as server:
         lab = Lab(tmp_path, LoopbackFarm({"one": server}, known_hosts(tmp_path / "known_hosts", server)))
 

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from farm.runtime.cache import default_root
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -44,13 +46,23 @@ def test_the_installed_wheel_runs_a_bench_away_from_the_checkout(
     built_wheel: Path, tmp_path: Path, wheel_runtime: object
 ) -> None:
     environment = tmp_path / "env"
-    venv.create(environment, with_pip=True)
-    pip = [str(environment / "bin/python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    venv.create(environment)
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "--python",
+        str(environment / "bin/python"),
+        "--disable-pip-version-check",
+    ]
+    pip += ["install", "--quiet", "--no-compile"]
     subprocess.run([*pip, "--require-hashes", "-r", str(ROOT / "requirements/run.txt")], check=True)
     subprocess.run([*pip, "--no-deps", str(built_wheel)], check=True)
     away = tmp_path / "away"
     away.mkdir()
     settings = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+    # A home of its own: tests that run at the same time never share the device `local`.
+    settings |= {"HOME": str(away), "FARM_CACHE_DIR": str(default_root().parent)}
     outcome = subprocess.run(
         [
             str(environment / "bin/farm"),

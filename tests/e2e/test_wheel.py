@@ -28,7 +28,7 @@ def golden(model: str) -> np.ndarray:
     return np.load(GOLDEN / f"{model}.npy")
 
 
-@pytest.mark.parametrize("model", ["tiny", "two_inputs", "int8", "shufflenet_v2_x0_5"])
+@pytest.mark.parametrize("model", ["two_inputs", "int8", "shufflenet_v2_x0_5"])
 def test_the_output_is_megengines_own(farm: Farm, tmp_path: Path, model: str) -> None:
     outcome = farm(
         "bench",
@@ -70,19 +70,19 @@ def test_devices_get_the_library_without_cuda_code_once_and_run_it(lab: Lab) -> 
 
 
 def test_a_fast_run_search_is_done_once_and_then_comes_from_the_cache(
-    farm: Farm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wheel_runtime: Any
+    farm: Farm,
 ) -> None:
-    # A cache folder of its own for products; the runtime is linked into it.
-    monkeypatch.setenv("FARM_CACHE_DIR", str(tmp_path / "cache"))
-    (tmp_path / "cache").mkdir()
-    (tmp_path / "cache" / "runtimes").symlink_to(wheel_runtime.root.parent)
     words = ("bench", "--model", "bundled:tiny", "--rounds", "2", "--iter", "10", "--fast-run", "--json")
     first, second = farm(*words), farm(*words)
     for outcome, from_run in ((first, None), (second, first.results["run_id"])):
         assert outcome.code == 0, outcome.stderr
         (cell,) = outcome.results["cells"]
         (prepared,) = cell["preparations"]
-        assert (prepared["kind"], prepared["status"], prepared["from_run"]) == ("fast-run", "completed", from_run)
+        assert (prepared["kind"], prepared["status"], prepared["from_run"]) == (
+            "fast-run",
+            "completed",
+            from_run,
+        )
         assert all("--fast-run" not in one["argv"] for one in cell["rounds"])
         assert {one["role"] for one in cell["artifacts"]} >= {"fast-run-cache"}
     roles = [one["role"] for one in first.cells()[0]["preparations"][0]["round"]["artifacts"]]

@@ -49,13 +49,20 @@ def demo(demo_wheel, tmp_path) -> install.InstalledRuntime:
     return install.install(quiet, wheel=demo_wheel[0], root=tmp_path / "root", pinned=demo_wheel[1])
 
 
-@pytest.fixture(params=[compact.cpu_pack, compact.full_pack], ids=["xz", "zlib"])
-def demo_pack(request, demo, demo_wheel) -> compact.Pack:
-    return request.param(demo, quiet, wheel=demo_wheel[1])
+@pytest.fixture(scope="session")
+def shared_demo(demo_wheel, tmp_path_factory) -> install.InstalledRuntime:
+    """For tests that only read it: making a pack takes a second."""
+    root = tmp_path_factory.mktemp("demo") / "root"
+    return install.install(quiet, wheel=demo_wheel[0], root=root, pinned=demo_wheel[1])
+
+
+@pytest.fixture(scope="session", params=[compact.cpu_pack, compact.full_pack], ids=["xz", "zlib"])
+def demo_pack(request, shared_demo, demo_wheel) -> compact.Pack:
+    return request.param(shared_demo, quiet, wheel=demo_wheel[1])
 
 
 @pytest.mark.parametrize("python", pythons())
-def test_a_pack_becomes_the_same_files_with_holes_for_zeros(demo, demo_pack, tmp_path, python):
+def test_a_pack_becomes_the_same_files_with_holes_for_zeros(shared_demo, demo_pack, tmp_path, python):
     done = unpack(demo_pack.artifact.path, tmp_path / "store", python=python)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines() == [
@@ -67,7 +74,7 @@ def test_a_pack_becomes_the_same_files_with_holes_for_zeros(demo, demo_pack, tmp
     }
     assert {stat.S_IMODE(path.stat().st_mode) for path in found.values()} == {0o444}
     assert {path.parent.name for path in found.values()} == {name[:2] for name in found}
-    large = found[demo.libraries[0].sha256]
+    large = found[shared_demo.libraries[0].sha256]
     assert large.stat().st_blocks * 512 < large.stat().st_size - 900_000
 
 
@@ -165,11 +172,11 @@ def test_a_kill_in_the_middle_leaves_nothing(demo_pack, tmp_path):
     assert stored(store) == {}
 
 
-def test_a_python_without_lzma_uses_the_program_xz(demo, demo_wheel, tmp_path):
+def test_a_python_without_lzma_uses_the_program_xz(shared_demo, demo_wheel, tmp_path):
     if shutil.which("xz") is None:
         pytest.skip("needs the program xz")
     (tmp_path / "lzma.py").write_text("raise ImportError('No module named _lzma')\n")
-    pack = compact.cpu_pack(demo, quiet, wheel=demo_wheel[1])
+    pack = compact.cpu_pack(shared_demo, quiet, wheel=demo_wheel[1])
     with_xz = unpack(pack.artifact.path, tmp_path / "store", PYTHONPATH=str(tmp_path))
     assert (with_xz.returncode, with_xz.stderr) == (0, "")
     without = unpack(pack.artifact.path, tmp_path / "other", PYTHONPATH=str(tmp_path), PATH="/nowhere")

@@ -76,6 +76,7 @@ def test_what_is_pushed_is_what_a_run_imports_and_nothing_else():
     folder = resources.folder("agents") / "wheel"
     finder = ModuleFinder([str(folder)])
     finder.run_script(str(folder / "load_and_run.py"))
-    imported = {Path(module.__file__) for module in finder.modules.values() if module.__file__}
+    files = (getattr(module, "__file__", None) for module in finder.modules.values())
+    imported = {Path(file) for file in files if file}
     assert {one.path for _, one in agents.runner_files()} == imported
     assert set(folder.rglob("*.py")) == imported | {agents.unpack_script().path}

@@ -107,7 +107,7 @@ class Wheel:
         done = subprocess.run(
             self.command(*arguments),
             cwd=folder,
-            env={"PATH": os.environ["PATH"], "HOME": str(folder), "LANG": "C"},
+            env={"PATH": os.environ["PATH"], "HOME": str(folder), "LANG": "C", "TMPDIR": str(folder)},
             input=stdin,
             stdin=subprocess.DEVNULL if stdin is None else None,
             capture_output=True,

@@ -12,6 +12,7 @@ import json
 import random
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from farm.analysis.steady import round_value
 from farm.analysis.summary import summarise
@@ -33,7 +34,7 @@ from farm.model.run import (
     VariantRecord,
 )
 
-VARIANTS = {
+VARIANTS: dict[str, dict[str, bool | int | float | str]] = {
     "fp32": {},
     "nchw44": {"enable-nchw44": True},
     "4 threads": {"multithread": 4},
@@ -104,7 +105,7 @@ def cell(
     )
 
 
-def failed(made: CellResult, **why: object) -> CellResult:
+def failed(made: CellResult, **why: Any) -> CellResult:
     return replace(made, status=CellStatus.FAILED, rounds=(), summary=None, artifacts=(), **why)
 
 

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from farm.analysis.steady import Quality, round_value, steady
+from farm.analysis.steady import round_value, steady
+from farm.model.run import Quality
 
 START_OF_MEGENGINE = (8.2, 6.1, 1.55, 1.37, 1.13)
 """First iterations of a MegEngine process, as multiples of its steady time (reference, 2.1)."""

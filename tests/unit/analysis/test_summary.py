@@ -1,4 +1,5 @@
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from farm.model.matrix import RoundKind
 from farm.model.run import RoundResult, RoundStatus, Summary
 
 
-def timed(index: int, e2e_ms: list[float], **more: object) -> RoundResult:
+def timed(index: int, e2e_ms: list[float], **more: Any) -> RoundResult:
     value_ms, quality = round_value(e2e_ms)
     made = RoundResult(
         RoundKind.TIMED, index, RoundStatus.COMPLETED, quality, e2e_ms=tuple(e2e_ms), value_ms=value_ms

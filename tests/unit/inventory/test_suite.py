@@ -17,6 +17,7 @@ from farm.errors import RequestError
 from farm.inventory import conditions, suite
 from farm.model.device import Address, Device, Facts, Gpu, Runtime, RuntimeKind
 from farm.model.options import OptionSet
+from farm.model.request import Suite
 from farm.plan import rules
 from farm.plan.models import read_models
 from farm.plan.request import Arguments, read_request
@@ -52,7 +53,7 @@ def nightly(tmp_path, monkeypatch):
     return write
 
 
-def options(found: suite.Suite) -> dict[str, dict]:
+def options(found: Suite) -> dict[str, dict]:
     return {variant.name: variant.options.as_dict() for variant in found.variants}
 
 

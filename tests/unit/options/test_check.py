@@ -1,6 +1,7 @@
 import json
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,7 +45,7 @@ def refused(transcript):
     words = shlex.split(transcript["command"])
     words = words[words.index("load_and_run") + 1 :]
     model = words.pop(0) if words and not words[0].startswith("-") else ""
-    kind = "testcase" if "testcase" in model else "lite" if model in {"pk.mge", "fit.mge"} else "mdl"
+    kind: Any = "testcase" if "testcase" in model else "lite" if model in {"pk.mge", "fit.mge"} else "mdl"
     try:
         return bool(check(parse(words), runtime=NATIVE, model_kind=kind).refusals)
     except RequestError:

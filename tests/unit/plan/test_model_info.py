@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from farm import agents
 from farm.model.measurement import TensorInfo
 from farm.plan import model_info
 from farm.plan.model_info import UnreadableError, model_tensors
+from farm.runtime import compact
 from farm.runtime.install import InstalledRuntime
 from farm.store.artifacts import artifact_of
 
@@ -32,14 +34,14 @@ class Program:
         self.folder, self.monkeypatch, self.asked = folder, monkeypatch, 0
         (folder / "m.mge").write_bytes(b"model")
         monkeypatch.setenv("FARM_CACHE_DIR", str(folder / "cache"))
-        monkeypatch.setattr(model_info.compact, "files", lambda *_, **__: ())
+        monkeypatch.setattr(compact, "files", lambda *_, **__: ())
 
     def does(self, text: str) -> None:
         path = self.folder / "program.py"
         path.write_text(f"import os, sys, time\n{text}\n")
         artifact = artifact_of(path)
         files = (("load_and_run.py", artifact), ("mge/run.py", artifact))
-        self.monkeypatch.setattr(model_info.agents, "runner_files", lambda: files)
+        self.monkeypatch.setattr(agents, "runner_files", lambda: files)
 
     def prints(self, table: str) -> None:
         self.does(f"print({table + table!r}, file=sys.stderr)")

@@ -12,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from farm.errors import RequestError
+from farm.files import path_name
 from farm.model.run import SCHEMA_VERSION, Results
 from farm.store.codec import results_from_json, results_schema, results_to_dict, results_to_json
 from farm.store.products import Product, ProductStore
-from farm.store.runs import RunDirectory, find_run, path_name
+from farm.store.runs import RunDirectory, find_run
 
 ROOT = Path(__file__).parents[3]
 EXAMPLES = sorted((ROOT / "tests" / "data" / "results").glob("*.json"))

@@ -1,0 +1,79 @@
+"""A pytest plugin: one temporary folder for all that a session writes, gone when it passed. Nothing else stays,
+neither a file in the folder for temporary files nor a process: what does is an error of the session.
+
+All that tests start inherits TMPDIR or is given it, and so leads back here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+PATIENCE_S = float(os.environ.get("PATIENCE_S", "20"))
+FOLDER = pytest.StashKey[Path]()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    if hasattr(config, "workerinput"):  # a worker of xdist lives in its controller's folder
+        return
+    folder = Path(tempfile.mkdtemp(prefix="farm-tests-"))
+    folder.chmod(0o711)  # some tests become users without rights
+    config.stash[FOLDER] = folder
+    config.option.basetemp = config.option.basetemp or str(folder / "pytest")
+    (folder / "tmp").mkdir()
+    os.environ["TMPDIR"] = tempfile.tempdir = str(folder / "tmp")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """`-n auto`: more than there are cores, since many tests wait for a second to pass on a device."""
+    return len(os.sched_getaffinity(0)) * 3 // 2
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    folder = session.config.stash.get(FOLDER, None)
+    if folder is None:
+        return
+    wait(lambda: not processes(folder))
+    found = [f"file {path}" for path in sorted((folder / "tmp").iterdir())]
+    found += [f"process {pid}: {command}" for pid, command in processes(folder).items()]
+    if found:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        report = pytest.CollectReport("the session: what it left behind", "failed", "\n".join(found), [])
+        session.config.hook.pytest_collectreport(report=report)
+    if session.exitstatus in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}:
+        shutil.rmtree(folder)
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    return [f"folder: {config.stash[FOLDER]} (kept if a test fails)"] if FOLDER in config.stash else []
+
+
+def processes(folder: Path) -> dict[int, str]:
+    """Living processes but this one that name `folder` in their command, environment or current folder."""
+    found = {}
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit() or int(entry.name) == os.getpid():
+            continue
+        with contextlib.suppress(OSError):
+            command = (entry / "cmdline").read_bytes()
+            said = command + (entry / "environ").read_bytes() + os.fsencode((entry / "cwd").readlink())
+            if os.fsencode(folder) in said:
+                found[int(entry.name)] = command.replace(b"\0", b" ").decode("utf-8", "replace").strip()[:200]
+    return found
+
+
+def wait(condition: Callable[[], object]) -> None:
+    """For what is about to come; whether it came is asked afterwards."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.05)
