@@ -21,7 +21,7 @@ def agent_script() -> Artifact:
 
 @cache
 def runner_files() -> tuple[tuple[str, Artifact], ...]:
-    """The wheel runtime's Python files by the name they have on the device, load_and_run.py first."""
+    """The wheel runtime's Python files by their name on the device, load_and_run.py first."""
     modules = sorted(_folder().glob("mge_*.py"))
     return tuple((path.name, _artifact(path)) for path in (_folder() / RUNNER, *modules))
 
@@ -41,6 +41,6 @@ def _artifact(path: Path) -> Artifact:
         content = path.read_bytes()
     except OSError as error:
         raise RunError(
-            f"this installation of farm is broken: agents/{path.name} is missing", hint="install farm again"
+            f"this installation of farm is broken: agents/{path.name} is missing", hint="reinstall farm"
         ) from error
     return Artifact(path.name, hashlib.sha256(content).hexdigest(), len(content), path, executable=True)

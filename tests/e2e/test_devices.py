@@ -52,7 +52,7 @@ WRONG = [
     (["--devices", "locla"], "local"),
     (["--model", "no-such.mge"], "no-such.mge"),
     (["--model", "empty.mge"], "empty"),
-    (["--model", "text.mge"], "no MegEngine model"),
+    (["--model", "text.mge"], "not a MegEngine model"),
     (["--model", "bundled:tinny"], "tiny"),
     (["--variant", "x=--itre 5"], "iter"),
     (["--variant", "x=--iter five"], "iter"),

@@ -1,4 +1,4 @@
-"""Tables of cells: what a plan will do, what a run gave."""
+"""Tables of cells: of a plan, and of the results of a run."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _STYLES = {
 
 
 def results_table(results: Results) -> Group:
-    """Device x model rows, variants as columns: median of rounds in ms and half their range."""
+    """Device x model rows, variants as columns: median of rounds in ms and their range."""
     variants = [variant.name for variant in results.variants]
     cells = {(cell.device, cell.model, cell.variant): cell for cell in results.cells}
     table = Table(
