@@ -40,6 +40,6 @@ def _artifact(name: str) -> Artifact:
         content = path.read_bytes()
     except OSError as error:
         raise RunError(
-            f"this installation of farm is broken: agents/{name} is missing", hint="install farm again"
+            f"this installation of farm is broken: agents/{name} is missing", hint="reinstall farm"
         ) from error
     return Artifact(path.name, hashlib.sha256(content).hexdigest(), len(content), path, executable=True)

@@ -5,7 +5,7 @@ FarmError
 ├── RunError          farm cannot go on at all                                          (exit code 4)
 └── DeviceError       one device failed at one stage; becomes a failed cell, never ends the run
 
-A message says what happened in plain words; a hint is the next thing to type.
+A message says what happened; a hint says what to type next.
 Library errors are translated where the library is used (one table each); only
 `farm.cli.main` prints an error.
 """
@@ -27,7 +27,7 @@ class ExitCode(IntEnum):
 
 
 class Stage(StrEnum):
-    """Where on the way through a device something failed."""
+    """Where in the work on a device something failed."""
 
     CONNECT = "connect"
     LEASE = "lease"
@@ -37,7 +37,7 @@ class Stage(StrEnum):
 
 
 class Fault(StrEnum):
-    """Whose fault a failure is."""
+    """Who or what caused a failure."""
 
     USER = "user"
     DEVICE = "device"
@@ -60,7 +60,7 @@ class FarmError(Exception):
 class RequestError(FarmError):
     """The request cannot be carried out as written: bad inventory, unknown option, nothing matches.
 
-    `source` names where the mistake stands, as `file:line` where a file is to blame.
+    `source` is the place of the mistake, as `file:line` where it is in a file.
     """
 
     exit_code = ExitCode.REQUEST
@@ -80,8 +80,8 @@ class RunError(FarmError):
 class DeviceError(FarmError):
     """One device cannot go on.
 
-    `stage` and `fault` say where and whose; `cause` is a short stable word for scripts
-    (`unreachable`, `key-refused`, `host-key-changed`, `disk-full`, ...). `transient` failures
+    `stage` and `fault` say where it happened and who or what caused it; `cause` is a short stable word
+    for scripts (`unreachable`, `key-refused`, `host-key-changed`, `disk-full`, ...). `transient` failures
     may be tried again, all others must not.
     """
 

@@ -13,7 +13,7 @@ _AnyPath = TypeVar("_AnyPath", bound=PurePath)
 
 
 def write_atomic(path: Path, data: bytes, *, mode: int = 0o644) -> None:
-    """Write aside in the same folder, flush to disk, rename: a reader sees the old file or the new one."""
+    """Write a temporary file in the same folder, flush, rename: a reader sees the old file or the new one."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as stream:

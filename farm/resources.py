@@ -18,11 +18,11 @@ def folder(name: str) -> Path:
         if path.is_dir():
             return path
     raise RunError(
-        f"this installation of farm is broken: its folder {name}/ is missing", hint="install farm again"
+        f"this installation of farm is broken: its folder {name}/ is missing", hint="reinstall farm"
     )
 
 
 def cache_folder() -> Path:
-    """Where farm keeps what it can get or make again: $FARM_CACHE_DIR, else the user's cache folder."""
+    """Where farm keeps what it can fetch or make again: $FARM_CACHE_DIR, else the user's cache folder."""
     chosen = os.environ.get("FARM_CACHE_DIR")
     return (Path(chosen).expanduser() if chosen else platformdirs.user_cache_path("farm")).absolute()

@@ -1,4 +1,4 @@
-"""Text of devices and users made fit to be shown: nothing invisible, nothing endless, no path that leads out.
+"""Text of devices and users made safe to show: no invisible characters, bounded length, no escaping path.
 
 Escaping HTML is not done here: that is the templates' autoescape.
 """
@@ -15,11 +15,11 @@ from urllib.parse import quote
 LONGEST_TEXT = 8000
 
 # Cc controls, Cf formats (direction overrides, zero widths), Cs lone surrogates, Zl and Zp separators:
-# they hide or reorder what stands around them. Tab and newline are shown as they are.
+# they hide or reorder the text around them. Tab and newline are shown as they are.
 _HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 _PLAIN = re.compile(r"[\t\n -~]*")
 
-# What no name or value in a file that people write may have: they cannot be seen, typed or printed.
+# Not allowed in names and values of inventory and suite files: they cannot be seen, typed or printed.
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 _T = TypeVar("_T")
@@ -31,7 +31,7 @@ def has_controls(text: str) -> bool:
 
 
 def visible(text: str) -> str:
-    """`text` with every character written out that hides or reorders others, and cut when endless."""
+    """`text` with characters that hide or reorder others written as `<U+202E>`, truncated when too long."""
     if len(text) > LONGEST_TEXT:
         text = f"{text[:LONGEST_TEXT]} ... ({len(text) - LONGEST_TEXT} more characters)"
     if _PLAIN.fullmatch(text):

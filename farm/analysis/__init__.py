@@ -1,4 +1,4 @@
-"""What rounds say together.
+"""Statistics of rounds.
 
 Steady state and summaries. Pure.
 """

@@ -1,6 +1,6 @@
-"""The steady part of a round, and the one value that stands for the round.
+"""The steady part of a round, and the one value of the round.
 
-The unit of replication is the round: its iterations are correlated and say nothing about the next
+The unit of replication is the round: its iterations are correlated and do not predict the next
 process, so a round counts once, with one value.
 """
 
@@ -22,7 +22,7 @@ TOLERANCE = 0.02
 """How far, as a fraction, the window's median may lie from that of the last half."""
 
 RESOLUTION_MS = 0.001
-"""load_and_run prints three decimals of a millisecond: less than this is no difference."""
+"""load_and_run prints three decimals of a millisecond: smaller differences do not count."""
 
 
 def steady(e2e_ms: Sequence[float]) -> tuple[slice, bool]:
@@ -52,7 +52,7 @@ def steady(e2e_ms: Sequence[float]) -> tuple[slice, bool]:
 def round_value(e2e_ms: Sequence[float]) -> tuple[float | None, Quality]:
     """The value of a round in ms, the median of its steady iterations, and its quality.
 
-    The value is None when there are no times, or when one of them is no time (negative, infinite, NaN).
+    The value is None when there are no times, or when one of them is not a time (negative, infinite, NaN).
     """
     if not e2e_ms:
         return None, Quality.NO_TIMES

@@ -1,4 +1,4 @@
-"""What a cell's rounds say together."""
+"""The summary of a cell's rounds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why a round failed, in plain words.
+"""Why a round failed.
 
 Tables of texts, endings and exit codes. Pure.
 """

@@ -1,4 +1,4 @@
-"""Why a round failed, in plain words: exit codes and error texts of load_and_run as one table."""
+"""Why a round failed: exit codes and error texts of load_and_run as one table."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def diagnose(
 ) -> Cause:
     """The cause of a failed round.
 
-    `why` is the agent's word for how it ended (`-`, `wall-limit`, `silence-limit`, `killed`, `lease-lost`),
+    `why` is how the agent reports the end (`-`, `wall-limit`, `silence-limit`, `killed`, `lease-lost`),
     `exit_code` is None where there is none; a signal is 128 + its number. Only the first and last
-    TEXT_LIMIT characters of the texts are looked at. What is quoted of them is printable and short.
+    TEXT_LIMIT characters of the texts are searched. Quotations from them are printable and short.
     """
     text = f"{_ends(stdout)}\n{_ends(stderr)}"
     if exit_code in (126, 127):
@@ -45,7 +45,10 @@ def diagnose(
         or _exception(text)
         or _by_code(exit_code)
         or Cause(
-            Fault.RUNTIME, "unknown", f"the program ended with exit code {exit_code} and said nothing known"
+            Fault.RUNTIME,
+            "unknown",
+            f"the program ended with exit code {exit_code}; its output has no known error",
+            "see stderr",
         )
     )
 
@@ -60,20 +63,20 @@ def _first(rows: tuple[Row, ...], text: str) -> Cause | None:
 
 
 def _crash(exit_code: int | None, options: OptionSet) -> Cause | None:
-    """A crash that says nothing, by the options that are known for it."""
+    """A crash without an error text, found by the options that are known to cause it."""
     for row in CRASHES:
         if row.exit_code == exit_code and row.applies(options):
             return Cause(Fault.RUNTIME, "crashed", row.message, row.hint)
     return None
 
 
-def _exception(text: str) -> Cause | None:
-    found = _WHAT.search(text)
+def _exception(output: str) -> Cause | None:
+    found = _WHAT.search(output)
     if found is None:
         return None
-    extra = _EXTRA.search(text)
-    said = one_line(extra["extra"] if extra else found["what"], WORD_LIMIT)
-    return Cause(Fault.RUNTIME, "exception", f"the program stopped: {said}", "the whole text is in stderr")
+    extra = _EXTRA.search(output)
+    text = one_line(extra["extra"] if extra else found["what"], WORD_LIMIT)
+    return Cause(Fault.RUNTIME, "exception", f"the program threw an exception: {text}", "see stderr")
 
 
 def _by_code(exit_code: int | None) -> Cause | None:

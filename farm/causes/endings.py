@@ -1,4 +1,4 @@
-"""How a round ends without a word: limits, known crashes, exit codes."""
+"""How a round ends without an error text: limits, known crashes, exit codes."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ ENDINGS: dict[str, Ending] = {
     "wall-limit": Ending(
         "wall-limit",
         RUNTIME,
-        "the round took longer than its limit and was ended",
-        "raise the limit, or ask for fewer iterations",
+        "the round exceeded its time limit and was killed",
+        "raise --round-limit, or use fewer iterations",
     ),
     "silence-limit": Ending(
         "silence-limit",
         RUNTIME,
-        "the round said nothing for longer than its limit and was ended",
-        "raise the limit if the model is that slow",
+        "the round printed nothing for longer than its silence limit and was killed",
+        "raise --silence-limit if the model is that slow",
     ),
-    "killed": Ending("killed", FARM, "the round was ended on request"),
+    "killed": Ending("killed", FARM, "the round was stopped on request"),
     "lease-lost": Ending(
         "lease-lost",
         FARM,
-        "no controller renewed the lease, so the device ended the round",
-        "`farm devices list` shows who holds the device",
+        "no controller renewed the lease; the device stopped the round",
+        "`farm devices check` shows who holds the device",
     ),
 }
 
@@ -47,20 +47,20 @@ CRASHES: tuple[Crash, ...] = (
         any_of=("profile", "profile-host"),
     ),
     Crash(
-        "the program waited for a key",
-        "a round has no keyboard: leave --wait-gdb out",
+        "the program waited for keyboard input",
+        "remove --wait-gdb: the standard input of a round is empty",
         exit_code=None,
         why="wall-limit",
         all_of=("wait-gdb",),
     ),
     Crash(
         "the program crashed: it cannot dump outputs and skip the first computation",
-        "leave --fake-first out where you dump",
+        "remove --fake-first from variants that dump",
         all_of=("bin-out-dump", "fake-first"),
     ),
     Crash(
         "the program crashed: it cannot dump outputs that it copies to the host",
-        "leave --copy-to-host out where you dump",
+        "remove --copy-to-host from variants that dump",
         all_of=("bin-out-dump", "copy-to-host"),
     ),
     Crash(
@@ -69,23 +69,23 @@ CRASHES: tuple[Crash, ...] = (
         all_of=("bin-out-dump", "thread"),
     ),
     Crash(
-        "the program crashed: it does one dump at a time",
-        "one dump in a variant",
+        "the program crashed: it supports only one dump at a time",
+        "use one dump option per variant",
         any_of=("io-dump", "io-dump-stdout", "io-dump-stderr", "bin-io-dump", "bin-out-dump"),
         at_least=2,
     ),
     Crash(
         "the program crashed: it could not write the dump",
-        "check the folder that the dump goes to",
+        "check the folder of the dump",
         any_of=("io-dump", "bin-io-dump"),
     ),
     Crash(
-        "the program crashed: a recorded sequence of level 2 has no graph to look at",
-        "leave --record-comp-seq2 out where you dump or profile",
+        "the program crashed: --record-comp-seq2 leaves no graph to dump or profile",
+        "remove --record-comp-seq2 from variants that dump or profile",
         all_of=("record-comp-seq2",),
     ),
     Crash(
-        "the program crashed, as it does when the algorithm cache is damaged",
+        "the program crashed; a corrupt algorithm cache has this effect",
         "remove the cache and search again with --fast-run",
         all_of=("fast-run-algo-policy",),
     ),
@@ -95,30 +95,32 @@ EXIT_CODES: dict[int, Ending] = {
     0: Ending(
         "no-times",
         RUNTIME,
-        "the program ended well, and its log has no whole set of times",
-        "RUNTIME_OVERRIDE_LOG_LEVEL in the device's `environment:` silences them",
+        "exit code 0, but the times in the log are incomplete",
+        "check `env:` of the device in the inventory: RUNTIME_OVERRIDE_LOG_LEVEL hides the times",
     ),
-    1: Ending("refused", RUNTIME, "the program refused its command line or stopped early", "see stderr"),
+    1: Ending("refused", RUNTIME, "the program rejected its command line or stopped early", "see stderr"),
     126: Ending("not-executable", USER, "the program cannot be executed on the device"),
-    127: Ending("program-missing", USER, "the program is not on the device"),
+    127: Ending("program-missing", USER, "program not found on the device"),
     132: Ending(
         "illegal-instruction",
         USER,
-        "the program uses instructions that this processor does not have (SIGILL)",
+        "the program uses instructions that this processor does not support (SIGILL)",
         "use a build for this processor",
     ),
-    134: Ending("aborted", RUNTIME, "the program aborted (SIGABRT) and said nothing known", "see stderr"),
+    134: Ending(
+        "aborted", RUNTIME, "the program aborted (SIGABRT); its output has no known error", "see stderr"
+    ),
     135: Ending(
-        "crashed", RUNTIME, "the program crashed (SIGBUS), as it does on a full disk or a cut library"
+        "crashed", RUNTIME, "the program crashed (SIGBUS); a full disk or a truncated library has this effect"
     ),
     136: Ending("crashed", RUNTIME, "the program crashed (SIGFPE)"),
     137: Ending(
         "killed",
         DEVICE,
-        "the program was killed (SIGKILL): most often the system was out of memory",
-        "`farm devices check` shows the memory",
+        "the program was killed (SIGKILL), most likely because the device ran out of memory",
+        "`farm devices check --json` shows the memory",
     ),
-    139: Ending("crashed", RUNTIME, "the program crashed (SIGSEGV) and said nothing", "see stderr"),
-    143: Ending("killed", DEVICE, "something on the device ended the program (SIGTERM)"),
+    139: Ending("crashed", RUNTIME, "the program crashed (SIGSEGV) without an error text", "see stderr"),
+    143: Ending("killed", DEVICE, "the program was terminated on the device (SIGTERM)"),
     255: Ending("refused", FARM, "the program was started without arguments"),
 }

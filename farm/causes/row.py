@@ -1,4 +1,4 @@
-"""What one row of the tables of `farm.causes.diagnose` says."""
+"""The rows of the tables that `farm.causes.diagnose` searches."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from farm.model.options import OptionSet
 
 @dataclass(frozen=True)
 class Row:
-    """A text that gives the cause away. `message` may use the pattern's named groups."""
+    """A text that identifies a cause. `message` may use the pattern's named groups."""
 
     cause: str
     fault: Fault

@@ -1,4 +1,4 @@
-"""What load_and_run, its libraries and its shell say when something fails, and what it means."""
+"""Error texts of load_and_run, its libraries and the shell, and the cause that each stands for."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LIBC_TOO_OLD = row(
     "libc-too-old",
     USER,
     r"version [`'](?P<name>(?:GLIBC|GLIBCXX|CXXABI)_[\d.]{1,12})' not found",
-    "the program needs {name}, and the device's system libraries are older",
+    "the program needs {name}; the device's system libraries are older",
     "build the program on an older system, or link it statically",
 )
 
@@ -20,8 +20,8 @@ LOADER: tuple[Row, ...] = (
     row(
         "library-missing",
         USER,
-        r"error while loading shared libraries: (?P<name>[^:\n]{1,200}): (?P<said>.{1,200})",
-        "the program needs the shared library {name}, which the device does not have",
+        r"error while loading shared libraries: (?P<name>[^:\n]{1,200}): (?P<detail>.{1,200})",
+        "shared library not found on the device: {name}",
         "add it to `libraries:` of the runtime in the inventory",
     ),
     row(
@@ -29,7 +29,7 @@ LOADER: tuple[Row, ...] = (
         USER,
         r"library \"(?P<name>[^\"\n]{1,200})\" not found"
         r"|Error loading shared library (?P<musl>[^:\n]{1,200}):",
-        "the program needs the shared library {name}{musl}, which the device does not have",
+        "shared library not found on the device: {name}{musl}",
         "add it to `libraries:` of the runtime in the inventory",
     ),
     LIBC_TOO_OLD,
@@ -37,28 +37,28 @@ LOADER: tuple[Row, ...] = (
         "wrong-architecture",
         USER,
         r"[Ee]xec format error|cannot execute binary file|syntax error.{0,40}(?:word unexpected|\x7fELF)",
-        "the program is built for another processor",
-        "`farm devices check` shows the device's architecture; choose a program built for it",
+        "the program is built for another architecture",
+        "`farm devices check` shows the device's architecture; use a program built for it",
     ),
     row(
         "not-executable",
         USER,
         r"[Pp]ermission denied",
-        "the program may not be executed there (no execute permission, or a folder mounted noexec)",
-        "set `workdir:` of the device to a folder that allows programs",
+        "permission denied: the program is not executable, or its folder is mounted noexec",
+        "set `workdir:` of the device to a folder that is not mounted noexec",
     ),
     row(
         "python-missing",
         DEVICE,
         r"python[\d.]*: (?:inaccessible or )?(?:command )?not found|env: .{0,3}python",
-        "the device has no Python for the wheel runtime",
-        "install python3 there, or use the native runtime",
+        "Python not found on the device; the wheel runtime needs it",
+        "install python3 on the device, or use the native runtime",
     ),
     row(
         "program-missing",
         USER,
         r"not found|No such file or directory",
-        "the program, or the loader that it names, is not on the device",
+        "the program or its dynamic loader was not found on the device",
         "check `program:` of the runtime in the inventory",
     ),
 )
@@ -69,24 +69,24 @@ TEXTS: tuple[Row, ...] = (
         UNAVAILABLE,
         USER,
         # agents/wheel/load_and_run.py: exit code 69.
-        r"load_and_run\.py: not available here: (?P<said>.{1,300})",
-        "not to be had on this device: {said}",
-        "`farm options show NAME` says what an option needs",
+        r"load_and_run\.py: not available here: (?P<detail>.{1,300})",
+        "not available on this device: {detail}",
+        "`farm options show NAME` lists what an option needs",
     ),
     # the libraries of the wheel runtime
     row(
         "library-missing",
         USER,
         r"OSError: (?P<name>[^:\n]{1,200}): cannot open shared object file",
-        "the runtime needs the shared library {name}, which the device does not have",
-        "`farm devices check` shows what the runtime needs",
+        "shared library of the runtime not found on the device: {name}",
+        "install the package that contains it on the device",
     ),
     LIBC_TOO_OLD,
     row(
         "wrong-architecture",
         USER,
         r"OSError: [^\n]{1,300}: (?:invalid ELF header|wrong ELF class|file too short)",
-        "the runtime's libraries are damaged, or built for another processor",
+        "the runtime's libraries are damaged, or built for another architecture",
         "the wheel is for x86-64 Linux with glibc; use a native build elsewhere",
     ),
     # the command line
@@ -95,13 +95,13 @@ TEXTS: tuple[Row, ...] = (
         USER,
         r"^ERROR: unknown command line flag '(?P<name>[^'\n]{1,100})'",
         "the program has no flag --{name}",
-        "what a program has depends on its build; `farm options` says what an option needs",
+        "flags depend on the build; `farm options show NAME` lists what an option needs",
     ),
     row(
         "bad-value",
         USER,
         r"^ERROR: illegal value '(?P<value>[^'\n]{0,100})' specified for \w+ flag '(?P<name>[^'\n]{1,100})'",
-        "--{name} does not take the value {value!r}",
+        "invalid value for --{name}: {value!r}",
     ),
     row(
         "missing-value",
@@ -113,42 +113,42 @@ TEXTS: tuple[Row, ...] = (
         "option-conflict",
         USER,
         r"invalid options of both fast-run and full-run",
-        "--fast-run and --full-run exclude each other",
-        "leave one out",
+        "--fast-run and --full-run are mutually exclusive",
+        "remove one",
     ),
     row(
         "option-conflict",
         USER,
-        r"extra message: (?P<said>--(?:fast-run|full-run|no-sanity|c-opr-lib|thread|layout)\S* .{1,200})",
-        "the options do not fit together: {said}",
+        r"extra message: (?P<detail>--(?:fast-run|full-run|no-sanity|c-opr-lib|thread|layout)\S* .{1,200})",
+        "conflicting options: {detail}",
     ),
     row(
         "option-conflict",
         USER,
-        r"(?P<said>core ids should be set after --multithread.{0,80}|core ids number should be same.{0,80}"
+        r"(?P<detail>core ids should be set after --multithread.{0,80}|core ids number should be same.{0,80}"
         r"|multithread and multithread_default should not.{0,80})",
-        "the options do not fit together: {said}",
+        "conflicting options: {detail}",
     ),
     row(
         "not-with-lite",
         USER,
-        r"(?:Error: |message: )(?P<said>(?:lite model (?:dont't|don't) support|lite model unsupport"
+        r"(?:Error: |message: )(?P<detail>(?:lite model (?:dont't|don't) support|lite model unsupport"
         r"|[^\n]{0,80}?support(?:ed)? in lite model|unsupported interface: ModelLite)[^\n]{0,120})",
-        "the option does not go with Lite models: {said}",
-        "leave --lite out, or use the wheel runtime",
+        "the option does not support Lite models: {detail}",
+        "remove --lite, or use the wheel runtime",
     ),
     row(
         "not-with-lite",
         USER,
-        r"(?P<said>(?:use_tensorrt|set_runtime_thread_affinity) should be used \w{5,6} model loaded)",
-        "the native program cannot do this with --lite: {said}",
-        "leave --lite out, or use the wheel runtime",
+        r"(?P<detail>(?:use_tensorrt|set_runtime_thread_affinity) should be used \w{5,6} model loaded)",
+        "the native program does not support this with --lite: {detail}",
+        "remove --lite, or use the wheel runtime",
     ),
     row(
         "bad-value",
         USER,
         r"unsupported target\(got:(?P<value>[^)\n]{0,60})\) for global layout transform",
-        "--layout-transform does not know the target {value!r}",
+        "invalid target for --layout-transform: {value!r}",
         "use cpu or cuda",
     ),
     row("bad-value", USER, r"what\(\):\s+sto(?:ul|ull|i|l|d|f)\b", "an option's value is not a number"),
@@ -156,7 +156,7 @@ TEXTS: tuple[Row, ...] = (
         "no-such-core",
         USER,
         r"invalid CPU ID: nr_cpu=(?P<count>\d{1,6}) id=(?P<id>-?\d{1,6})",
-        "there is no core {id} on the device (it has {count})",
+        "the device has no core {id} (it has {count} cores)",
         "`farm devices check` shows its cores",
     ),
     # the model
@@ -164,7 +164,7 @@ TEXTS: tuple[Row, ...] = (
         "model-corrupt",
         USER,
         r"model verification failed|assertion `m_offset \+ size <= m_size'|read model failed",
-        "the model file is empty, cut or damaged",
+        "the model file is empty, truncated or damaged",
         "dump the model again",
     ),
     row(
@@ -172,7 +172,7 @@ TEXTS: tuple[Row, ...] = (
         USER,
         r"invalid model format|invalid format, please make sure model is dumped by GraphDumper"
         r"|When load multi param in one Operator",
-        "the file is no model that this MegEngine can read",
+        "the file is not a model that this MegEngine can read",
         "dump it with MegEngine 1.13 (`megengine.jit.trace.dump`)",
     ),
     row(
@@ -180,7 +180,7 @@ TEXTS: tuple[Row, ...] = (
         USER,
         r"assertion `fin' failed.{0,300}?get_model_type[^\n]*\n"
         r"extra message: failed to open (?P<path>[^\n]{1,300}?):",
-        "there is no model file {path}",
+        "model file not found: {path}",
     ),
     row("model-missing", USER, r"basic_string::_S_construct null not valid", "no model was given"),
     # the inputs
@@ -196,7 +196,7 @@ TEXTS: tuple[Row, ...] = (
         "input-dtype",
         USER,
         r"attempt to access dtype (?P<model>\w{1,40}) as (?P<data>\w{1,40})",
-        "the model's input is {model}, and the data is {data}",
+        "data type mismatch: the model's input is {model}, the data is {data}",
         "write numbers with a dot for float inputs, or convert the .npy",
     ),
     row(
@@ -204,37 +204,37 @@ TEXTS: tuple[Row, ...] = (
         USER,
         r"assertion `m_layout\.dtype\.valid\(\)'|unknown json data type for --input"
         r"|val\.dtype\(\) == ovar->dtype\(\)",
-        "the data of an input is of a type that load_and_run does not read",
-        "it reads float32, int32, int16, uint16, int8 and uint8",
+        "load_and_run does not support the data type of an input",
+        "use float32, int32, int16, uint16, int8 or uint8",
     ),
     row(
         "input-missing",
         USER,
         r"io error: failed to open a file|open file (?P<path>[^\n]{1,200}?) failed for --input"
         r"|json_loader\.cpp[^\n]{0,200}\nextra message: failed to open (?P<json>[^\n]{1,200}?):",
-        "a file that --input names is not there: {path}{json}",
+        "file in --input not found: {path}{json}",
     ),
     row(
         "input-format",
         USER,
         r"this file does not have a valid npy format|unsupported file format version|not a formal ppm/pgm"
         r"|parse json (?P<path>[^\n]{1,200}?) fail|JSON error",
-        "a file that --input names cannot be read: {path}",
-        "give JSON, .npy (version 1), binary .ppm or .pgm",
+        "cannot read a file in --input: {path}",
+        "use JSON, .npy (version 1), binary .ppm or .pgm",
     ),
     row(
         "input-format",
         USER,
         r"braces not closed for --input|parse value failed during pase array|parse json fail in parse_string",
-        "the text of --input cannot be read",
+        "cannot parse --input",
         "write it as NAME:[[1.0,2.0],[3.0,4.0]]",
     ),
     row(
         "input-shape",
         USER,
-        r"(?P<said>group conv channel mismatch[^\n:]{0,60}: [^\n.]{0,100})|assertion `src\.ndim >= 3_z'"
+        r"(?P<detail>group conv channel mismatch[^\n:]{0,60}: [^\n.]{0,100})|assertion `src\.ndim >= 3_z'"
         r"|disallowed shape change|assertion `.{0,40}src\.ndim == 4",
-        "the shape of an input does not fit the model {said}",
+        "the shape of an input does not match the model {detail}",
         "`--model-info` shows the shapes of the model's inputs",
     ),
     # the device
@@ -242,14 +242,14 @@ TEXTS: tuple[Row, ...] = (
         "gpu-too-new",
         DEVICE,
         r"(?P<gpu>[^\n]{1,80}) with CUDA capability (?P<sm>sm_\d{2,3}) is not compatible",
-        "{gpu} ({sm}) is newer than this MegEngine knows",
+        "{gpu} ({sm}) is too new for this MegEngine",
         "use a native build for this GPU, or --cpu",
     ),
     row(
         "gpu-too-new",
         DEVICE,
         r"TRT_INTERNAL_ERROR: Assertion failed: Unsupported SM",
-        "TensorRT of this MegEngine does not know the GPU",
+        "the GPU is not supported by this MegEngine's TensorRT",
         "use a native build for this GPU",
     ),
     row(
@@ -257,7 +257,7 @@ TEXTS: tuple[Row, ...] = (
         DEVICE,
         r"request gpu\d+ out of valid range|cuda is not available|no CUDA-capable device",
         "the device has no GPU that MegEngine can use",
-        "choose devices with one: --devices tag:cuda",
+        "select devices with a GPU: --devices tag:cuda",
     ),
     row(
         "out-of-memory",
@@ -270,62 +270,62 @@ TEXTS: tuple[Row, ...] = (
         DEVICE,
         r"No space left on device",
         "the device's disk is full",
-        "`farm devices check` shows it",
+        "free space in the device's workdir",
     ),
-    # options that a model or a build cannot do
+    # options that a model or a build does not support
     row(
         "no-jit-compiler",
         RUNTIME,
         r"No compiler support for (?P<device>\w{1,20})",
         "this build has no JIT compiler for {device}",
-        "leave --enable-jit out",
+        "remove --enable-jit",
     ),
     row(
         "layout-unsupported",
         RUNTIME,
         r"invalid conv format \d+",
-        "there is no convolution for this layout and this model on the device",
-        "choose another --enable-... layout for it",
+        "no convolution kernel on the device supports this layout and this model",
+        "use another --enable-... layout",
     ),
     row(
         "layout-unsupported",
         RUNTIME,
         r"expect input, scale and bias to be 4 dim tensor",
-        "the layout does not go with a model whose batch normalisation is not folded",
+        "the layout does not support models whose batch normalisation is not folded",
         "add --optimize-for-inference, or dump the model with optimize_for_inference",
     ),
     row(
         "layout-unsupported",
         RUNTIME,
         r"assertion `layout_transform == (?:LayoutTransform::)?DEFAULT|assertion `!shape_changed'",
-        "the layout does not go with this model",
-        "choose one layout, or another",
+        "the layout does not support this model",
+        "use a single layout, or a different one",
     ),
     row(
         "no-code-for-processor",
         RUNTIME,
         r"bad err=\d{1,4} in Xbyak::Error",
         "MKL-DNN in this build cannot generate code for this processor",
-        "choose another layout, or a native build without MKL-DNN",
+        "use another layout, or a native build without MKL-DNN",
     ),
     row(
         "operator-library",
         USER,
         r"failed to open c opr lib (?P<path>[^\n:]{1,200})|can not resolve (?P<name>\w{1,80})",
-        "the library of C operators cannot be loaded: {path}{name}",
-        "it must be a shared library for the device, with everything that it needs",
+        "cannot load the C operator library: {path}{name}",
+        "build it as a shared library for the device, with all its dependencies",
     ),
     row(
         "value-out-of-range",
         USER,
-        r"float value out of range: (?P<said>[^\n]{0,160})",
-        "--range found a value outside: {said}",
+        r"float value out of range: (?P<detail>[^\n]{0,160})",
+        "--range found a value out of range: {detail}",
     ),
     row(
         "value-changed",
         USER,
-        r"Unequal value(?P<said>[^\n]{0,120})",
-        "a value differs from what was expected{said}",
+        r"Unequal value(?P<detail>[^\n]{0,120})",
+        "a value differs from the expected one{detail}",
     ),
     row(
         "cache-corrupt",
@@ -338,22 +338,22 @@ TEXTS: tuple[Row, ...] = (
         "path-missing",
         FARM,
         r"failed to open (?P<path>[^\n:]{1,200}): "
-        r"(?P<said>No such file or directory|Permission denied|Is a directory)",
-        "the program could not open {path}: {said}",
+        r"(?P<detail>No such file or directory|Permission denied|Is a directory)",
+        "the program could not open {path}: {detail}",
     ),
-    row("path-missing", FARM, r"log_dir format error", "the program does not take this folder name"),
+    row("path-missing", FARM, r"log_dir format error", "the program rejected the folder name"),
     row(
         "recorded-sequence",
         RUNTIME,
         r"pure virtual method called|unsupported on RecordedComputingSequence",
-        "a recorded sequence does not go with what looks at the graph",
-        "leave --record-comp-seq out where you dump or profile",
+        "a recorded sequence cannot be combined with options that inspect the graph",
+        "remove --record-comp-seq from variants that dump or profile",
     ),
     row(
         "recorded-sequence",
         RUNTIME,
         r"assertion `m_hv->raw_ptr\(\) == m_ptr'",
         "the shape changed after the sequence was recorded",
-        "leave --record-comp-seq2 out",
+        "remove --record-comp-seq2",
     ),
 )

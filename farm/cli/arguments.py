@@ -11,7 +11,8 @@ Inventory = Annotated[
     Path | None,
     typer.Option(
         "--inventory", "-i",
-        help="Inventory file or folder. Default: inventory/ here, else the device `local`.",
+        help="Inventory file or folder. Default: inventory.yaml or inventory/ in the current folder, "
+        "else the device `local`.",
         metavar="FILE",
     ),
 ]  # fmt: skip
@@ -60,7 +61,7 @@ Recipe = Annotated[
     str | None,
     typer.Option(
         help="MegEngine's tuning for a kind of processor, x86-cpu, arm-cpu or nvidia: layout transform and "
-        "fast-run as stages, under the options given.",
+        "fast-run as preparations. Options on the command line take precedence.",
         metavar="NAME",
     ),
 ]
@@ -70,9 +71,9 @@ Suite = Annotated[
 Rounds = Annotated[
     int | None, typer.Option(help="Timed processes per cell. Default: 3.", metavar="N", min=1, max=1000)
 ]
-Seed = Annotated[int | None, typer.Option(help="Seed of the order of rounds. Default: drawn.", metavar="N")]
-RunsDir = Annotated[Path, typer.Option(help="Where runs are kept.", metavar="DIR")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else there.")]
+Seed = Annotated[int | None, typer.Option(help="Seed of the order of rounds. Default: random.", metavar="N")]
+RunsDir = Annotated[Path, typer.Option(help="Folder of the runs.", metavar="DIR")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on stdout.")]
 Selector = Annotated[
     str | None, typer.Argument(help="A selector, as in --devices. Default: all.", metavar="SELECTOR")
 ]

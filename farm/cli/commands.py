@@ -39,13 +39,13 @@ COMMANDS = (
     Command(
         "plan",
         "farm.cli.bench.plan",
-        "Show the matrix, what is skipped and why, and what would be pushed. Touches no device.",
+        "Show the matrix, the skipped cells with the reason, and what would be pushed. Touches no device.",
     ),
-    Command("devices list", "farm.cli.devices.list", "List the devices of the inventory. Touches none."),
+    Command("devices list", "farm.cli.devices.list", "List the devices of the inventory. Touches no device."),
     Command(
         "devices check",
         "farm.cli.devices.check",
-        "Connect, start the agent, probe, and say who holds what. Takes no lease, runs no model.",
+        "Connect, start the agent, probe, and show who holds the lease. Takes no lease, runs no model.",
     ),
     Command(
         "devices trust",
@@ -57,19 +57,19 @@ COMMANDS = (
     Command(
         "report",
         "farm.cli.runs.report",
-        "Render a run's report from its results.json, and print where it is.",
+        "Render a run's report from its results.json, and print its path.",
     ),
     Command(
         "runtime install",
         "farm.cli.runtime.install",
-        "Get MegEngine's wheel from your package index and keep the libraries that farm needs.",
+        "Download MegEngine's wheel from your package index and keep the libraries that farm needs.",
     ),
-    Command("runtime list", "farm.cli.runtime.list", "List what is installed here."),
+    Command("runtime list", "farm.cli.runtime.list", "List the installed wheel runtimes."),
     Command("options list", "farm.cli.catalogue.list", "List the options, all or those that match."),
     Command(
         "options show",
         "farm.cli.catalogue.show",
-        "Everything farm knows of one option: flag, type, what it reads and writes, limits, traps.",
+        "Show everything about one option: flag, type, what it reads and writes, limits, traps.",
     ),
     Command(
         "schema",

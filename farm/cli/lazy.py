@@ -24,13 +24,13 @@ class LazyGroup(TyperGroup):
         return list(dict.fromkeys(name.rpartition(" ")[2] for name in names))
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """The listing, with each purpose in full."""
-        signs = [self.get_command(ctx, name) for name in self.list_commands(ctx)]
+        """The listing, with the full help of each command."""
+        stubs = [self.get_command(ctx, name) for name in self.list_commands(ctx)]
         with formatter.section("Commands"):
-            formatter.write_dl([(sign.name, sign.help) for sign in signs])
+            formatter.write_dl([(stub.name, stub.help) for stub in stubs])
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - as click has it
-        """A sign with the command's name and purpose, which is all that a listing shows."""
+        """A stub with the command's name and help, which is all that a listing shows."""
         words = f"{self.words} {cmd_name}".strip()
         if words in GROUPS:
             return TyperCommand(cmd_name, help=GROUPS[words])
@@ -38,11 +38,11 @@ class LazyGroup(TyperGroup):
         return row and TyperCommand(cmd_name, help=row.help)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """The command itself, now that it is called."""
-        name, sign, rest = super().resolve_command(ctx, args)
-        if sign is None:
-            return name, sign, rest
-        words = f"{self.words} {sign.name}".strip()
+        """The command itself: it is imported when it is called."""
+        name, stub, rest = super().resolve_command(ctx, args)
+        if stub is None:
+            return name, stub, rest
+        words = f"{self.words} {stub.name}".strip()
         if words in GROUPS:
             return name, group(words), rest
         return name, load(next(row for row in COMMANDS if row.words == words)), rest

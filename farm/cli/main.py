@@ -36,8 +36,8 @@ def common(
 ) -> None:
     """Benchmark MegEngine models on many devices over SSH, and compare them in one offline report.
 
-    Exit codes: 0 all good; 1 regression found; 2 the request is wrong, no device was touched; 3 some
-    cells failed; 4 nothing ran; 130 interrupted.
+    Exit codes: 0 success; 1 regression found; 2 invalid request, no device was touched; 3 some cells
+    failed; 4 nothing ran; 130 interrupted.
     """
 
 

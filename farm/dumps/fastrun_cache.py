@@ -47,15 +47,15 @@ def parse_cache(data: bytes) -> tuple[Category, ...]:
     reader = _Reader(data)
     count = reader.number()
     if count > MAX_CATEGORIES:
-        raise MalformedError("an algorithm cache has an impossible number of categories")
+        raise MalformedError("algorithm cache: impossible number of categories")
     categories = tuple(_category(reader) for _ in range(count))
     if reader.rest:
-        raise MalformedError(f"an algorithm cache has {reader.rest} bytes too many")
+        raise MalformedError(f"algorithm cache: {reader.rest} bytes after the end")
     return categories
 
 
 class _Reader:
-    """Numbers and pieces of bytes, from the front; every length is checked against what is there."""
+    """Numbers and byte strings, from the front; every length is checked against the rest."""
 
     def __init__(self, data: bytes) -> None:
         self._data = memoryview(data)
@@ -73,7 +73,7 @@ class _Reader:
 
     def take(self, size: int) -> bytes:
         if size > self.rest:
-            raise MalformedError("an algorithm cache is cut or damaged")
+            raise MalformedError("algorithm cache: truncated or damaged")
         self._at += size
         return bytes(self._data[self._at - size : self._at])
 
@@ -99,16 +99,16 @@ def _algorithm(reader: _Reader) -> Algorithm:
     try:
         seconds, workspace = float(parts[-2]), int(parts[-1])
     except (ValueError, IndexError):
-        raise MalformedError("an algorithm cache has a result that is no number") from None
+        raise MalformedError("algorithm cache: a result is not a number") from None
     if not math.isfinite(seconds) or seconds < 0 or workspace < 0:
-        raise MalformedError("an algorithm cache has an impossible result")
+        raise MalformedError("algorithm cache: impossible result")
     return Algorithm(name, seconds, workspace)
 
 
 def _counted(reader: _Reader, count: int) -> range:
-    """A range of `count`, which must be possible: an item has four bytes at least."""
+    """`range(count)`. Raises MalformedError if the rest is too short: an item has at least four bytes."""
     if count * 4 > reader.rest:
-        raise MalformedError("an algorithm cache is cut or damaged")
+        raise MalformedError("algorithm cache: truncated or damaged")
     return range(count)
 
 

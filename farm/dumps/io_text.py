@@ -71,7 +71,7 @@ class _Produced:
 def _produced(line: str) -> _Produced | None:
     """`var7 produced: name=N layout={.. Type} owner_opr=O{Type} opr6`, None for another line.
 
-    Cut at the words between the parts, not matched: a name may hold anything.
+    Split at the words between the parts, not matched: a name may contain anything.
     """
     started = _START.match(line)
     if started is None:

@@ -1,4 +1,4 @@
-"""JSON from a device: bounded, and never trusted to have a shape."""
+"""JSON from a device: bounded in size, every field checked for its type."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def load_object(text: str, what: str) -> dict[str, Any]:
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise MalformedError(f"{what} is no JSON: {type(error).__name__}") from None
+        raise MalformedError(f"{what} is not JSON: {type(error).__name__}") from None
     return as_object(value)
 
 

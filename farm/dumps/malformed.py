@@ -1,4 +1,4 @@
-"""The error of everything that reads what a device sent back."""
+"""The error of all parsers of files that a device sent."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ from farm.errors import FarmError
 
 
 class MalformedError(FarmError):
-    """A file is not what its role says: cut, damaged, or made up."""
+    """A file does not have the format of its role: truncated, damaged or forged."""

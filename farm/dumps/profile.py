@@ -49,7 +49,7 @@ class Profile:
 
 
 def parse_profile(text: str) -> Profile:
-    """A profile; operators without times are left out. Raises MalformedError if the text is none at all."""
+    """A profile; operators without times are left out. Raises MalformedError if the text is not a profile."""
     root = load_object(text, "the profile")
     profiler, graph = as_object(root.get("profiler")), as_object(root.get("graph_exec"))
     device, host = as_object(profiler.get("device")), as_object(profiler.get("host"))

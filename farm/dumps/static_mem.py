@@ -37,7 +37,7 @@ class StaticMemory:
 
 
 def parse_static_memory(text: str) -> StaticMemory:
-    """`StaticMemoryInfo.json`. Raises MalformedError if there is no plan in it; odd chunks are left out."""
+    """`StaticMemoryInfo.json`. Raises MalformedError if it has no plan; malformed chunks are left out."""
     found = as_object(load_object(text, "the memory plan").get("chunk"))
     if not found:
         raise MalformedError("the memory plan has no chunks")

@@ -69,13 +69,13 @@ class Tensor:
 def parse_tensor(data: bytes) -> Tensor:
     """The tensor in a dump file. Raises MalformedError when the sizes in it do not add up."""
     if len(data) < 12:
-        raise MalformedError("a dumped tensor has no whole header")
+        raise MalformedError("dumped tensor: truncated header")
     name_bytes, dtype, dimensions = struct.unpack_from("<3I", data)
     start = 12 + 4 * dimensions
     if dimensions > MAX_DIMENSIONS or name_bytes > MAX_NAME_BYTES or start + name_bytes > len(data):
-        raise MalformedError("a dumped tensor has an impossible header")
+        raise MalformedError("dumped tensor: impossible header")
     if dtype not in _DTYPES:
-        raise MalformedError(f"a dumped tensor is of the unknown type {dtype}")
+        raise MalformedError(f"dumped tensor: unknown type {dtype}")
     padded = struct.unpack_from(f"<{dimensions}I", data, 12)
     shape = padded[: padded.index(0)] if 0 in padded else padded
     text = data[start : start + name_bytes].decode("utf-8", "replace")
@@ -96,7 +96,7 @@ def parse_tensor(data: bytes) -> Tensor:
 def _described(text: str) -> tuple[int | None, str, str]:
     """(id, name, owner) in `var={id:76, layout:.., Float32, owner:O{Type}, name:N, slot:0, ..} ..`.
 
-    Cut at the words between them, not matched: the text may be long, and made to make matching slow.
+    Split at the words between them, not matched: a long hostile text could make matching slow.
     """
     found = _VARIABLE.match(text)
     owner, named, rest = text.partition(", owner:")[2].partition(", name:")
@@ -118,7 +118,7 @@ def io_file_key(name: str) -> int | None:
 def _values(raw: bytes, type_name: str, numpy_name: str, shape: tuple[int, ...]) -> NDArray[np.generic]:
     dtype = np.dtype(numpy_name)
     if math.prod(shape) * dtype.itemsize != len(raw):
-        raise MalformedError(f"a dumped tensor of shape {shape} ({type_name}) has {len(raw)} bytes of data")
+        raise MalformedError(f"dumped tensor of shape {shape} ({type_name}): {len(raw)} bytes of data")
     values = np.frombuffer(raw, dtype).reshape(shape)
     if type_name == "bfloat16":
         return (values.astype(np.uint32) << 16).view(np.float32)

@@ -1,7 +1,4 @@
-"""Files that people write, as nouns.
-
-Door of `inventory/`: inventories and suites in YAML, selectors, conditions.
-"""
+"""Door of `inventory/`: inventories and suites in YAML, selectors, conditions."""
 
 from __future__ import annotations
 
@@ -14,7 +11,7 @@ from farm.model.device import KNOWN_HOSTS, LOCAL, Address, Device, Inventory, Ru
 
 
 def read_devices(path: Path | None, selector: str) -> tuple[Inventory, tuple[Device, ...]]:
-    """The inventory, the one that is here when none is named, and the devices of it that are meant.
+    """The inventory (without `path`: the default one) and its devices that match the selector.
 
     Raises RequestError, with file and line, for mistakes in the file, and for a selector that matches
     nothing.
@@ -31,7 +28,7 @@ def _read(path: Path) -> Inventory:
 
 
 def find_default(cwd: Path) -> Path | None:
-    """The inventory that is meant when none is named: `inventory.yaml` or `inventory/` in `cwd`."""
+    """The default inventory: `inventory.yaml` or `inventory/` in `cwd`; None when there is none."""
     for path in (cwd / "inventory.yaml", cwd / "inventory"):
         if path.exists():
             return path
@@ -39,6 +36,6 @@ def find_default(cwd: Path) -> Path | None:
 
 
 def this_machine() -> Inventory:
-    """The inventory where there is none: this machine alone, as `local`."""
+    """The built-in inventory: this machine alone, as `local`."""
     device = Device(LOCAL, Address(LOCAL), Runtime(RuntimeKind.WHEEL))
     return Inventory((device,), None, user_config_path("farm") / KNOWN_HOSTS)

@@ -1,8 +1,8 @@
-"""Conditions of suites: text in, nouns out; farm.plan.rules says whether they hold. Pure.
+"""Conditions of suites: text in, nouns out; farm.plan.rules evaluates them. Pure.
 
     condition = ["not" | "!"] ( SUBJECT ":" GLOB | "@" GROUP | ATTRIBUTE "=" GLOB | FACT RELATION VALUE )
 
-Subjects and facts are the tables below. `when: [a, b]` and `a and b` ask for both.
+Subjects and facts are the tables below. `when: [a, b]` and `a and b` require both.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SUBJECTS: dict[str, Callable[[Device], Words]] = {
     "group": lambda device: device.groups,
     "runtime": lambda device: (device.runtime.kind.value,),
 }
-"""What the inventory says of a device. `model` and `variant` are subjects, too."""
+"""Properties of a device in the inventory. `model` and `variant` are subjects, too."""
 
 CELL_SUBJECTS = ("model", "variant")
 
@@ -38,7 +38,7 @@ TEXT_FACTS: dict[str, Callable[[Facts], Words]] = {
     "gpu": lambda facts: tuple(gpu.name for gpu in facts.gpus),
     "feature": lambda facts: facts.cpu_features,
 }
-"""What the probe says in words; compared as globs, upper and lower case alike. Empty: it does not say."""
+"""Facts that are text; compared as globs, ignoring case. Empty: not known."""
 
 NUMBER_FACTS: dict[str, Callable[[Facts], float | None]] = {
     "cores": lambda facts: len(facts.core_ids) or None,
@@ -46,7 +46,7 @@ NUMBER_FACTS: dict[str, Callable[[Facts], float | None]] = {
     "gpus": lambda facts: len(facts.gpus),
     "compute_capability": lambda facts: max(_capabilities(facts), default=None),
 }
-"""What the probe says in numbers. None: it does not say."""
+"""Facts that are numbers. None: not known."""
 
 _NUMBER = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?")
 _COMPARISON = re.compile(r"(?P<name>\w+)\s*(?P<relation>==|!=|<=|>=|<|>)\s*(?P<value>.+)")
@@ -80,28 +80,26 @@ def _read(text: str) -> tuple[str, Relation, str, str | None]:
     if found := _PREFIXED.fullmatch(text):
         known = (*SUBJECTS, *CELL_SUBJECTS, *TEXT_FACTS)
         if found["name"] not in known:
-            raise RequestError(
-                f'"{text}": nothing is called "{found["name"]}:"{nearest(found["name"], known)}'
-            )
+            raise RequestError(f'"{text}": unknown subject "{found["name"]}:"{nearest(found["name"], known)}')
         return found["name"], Relation.MATCHES, found["value"], None
-    raise RequestError(f'"{text}" is not a condition; conditions look like {FORMS}')
+    raise RequestError(f'"{text}" is not a condition; examples: {FORMS}')
 
 
 def _comparison(name: str, relation: Relation, value: str) -> tuple[str, Relation, str]:
     known = (*SUBJECTS, *CELL_SUBJECTS, *TEXT_FACTS, *NUMBER_FACTS)
     if name not in known:
-        guess = nearest(name, known) or f'; an attribute of the inventory is written "{name}={value}"'
-        raise RequestError(f'"{name} {relation} {value}": there is no fact "{name}"{guess}')
+        guess = nearest(name, known) or f'; for an attribute of the inventory write "{name}={value}"'
+        raise RequestError(f'"{name} {relation} {value}": unknown fact "{name}"{guess}')
     if name in NUMBER_FACTS:
         if not _NUMBER.fullmatch(value):
             raise RequestError(f'"{name} {relation} {value}": "{value}" is not a number')
     elif relation not in {Relation.EQUAL, Relation.UNEQUAL}:
-        raise RequestError(f'"{name} {relation} {value}": {name} is text, compare it with == or !=')
+        raise RequestError(f'"{name} {relation} {value}": {name} is text; use == or !=')
     return name, relation, value
 
 
 def _capabilities(facts: Facts) -> Iterator[float]:
-    """The devices' compute capabilities; a text that is no number says nothing."""
+    """The GPUs' compute capabilities; texts that are not numbers are ignored."""
     for gpu in facts.gpus:
         if gpu.compute_capability and _NUMBER.fullmatch(gpu.compute_capability):
             yield float(gpu.compute_capability)

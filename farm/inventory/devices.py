@@ -1,6 +1,6 @@
 """Door of `inventory/`: YAML files in, `farm.model.device.Inventory` out.
 
-The keys are described in docs/inventory.md, which docs/schema/inventory.schema.json repeats for editors.
+The keys are described in docs/inventory.md and, for editors, in docs/schema/inventory.schema.json.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from farm.model.device import KNOWN_HOSTS, LOCAL, Address, Device, Inventory, Ru
 from farm.suggest import nearest
 
 SUITE_KEYS = frozenset({"models", "variants", "sweep"})
-"""A file with one of these is a suite, though it may have `devices`, too (there: a selector)."""
+"""A file with one of these keys is a suite; its `devices` is a selector."""
 
 RESERVED = frozenset({"all"})
-"""Names that selectors give another meaning."""
+"""Names with a special meaning in selectors."""
 
 MAX_CORE_ID = 4095
 _CORES = re.compile(r"(\d{1,4})(?:-(\d{1,4}))?")
@@ -40,7 +40,7 @@ _JUMP = re.compile(r"[^\s-]\S*")
 
 
 def _core_ids(value: object) -> object:
-    """`4-7`, `0-3,6` or a list of such as core ids in the order given."""
+    """Core ids of `4-7`, `0-3,6` or a list of such, in the order given."""
     parts = value if isinstance(value, list) else [value]
     ids: list[int] = []
     for part in ",".join(str(part) for part in parts).split(","):
@@ -49,12 +49,12 @@ def _core_ids(value: object) -> object:
             raise ValueError(f'"{part.strip()}" is not a core id or a range such as 4-7')
         first, last = int(found[1]), int(found[2] or found[1])
         if first > last:
-            raise ValueError(f'"{part.strip()}" runs backwards')
+            raise ValueError(f'"{part.strip()}": the range ends before it starts')
         if last > MAX_CORE_ID:
             raise ValueError(f"core {last} is above {MAX_CORE_ID}, the highest core id")
         ids += range(first, last + 1)
     if len(set(ids)) < len(ids):
-        raise ValueError("names a core twice")
+        raise ValueError("has the same core twice")
     return tuple(ids)
 
 
@@ -76,37 +76,43 @@ class RuntimeEntry(Entry):
     """How the device runs models: a program of its platform, or MegEngine's wheel."""
 
     kind: RuntimeKind = Field(description="native: a load_and_run program; wheel: MegEngine's")
-    program: str | None = Field(None, description="native: the program, a path beside this file")
+    program: str | None = Field(None, description="native: the program, a path relative to this file")
     libraries: Texts = Field((), description="native: shared libraries pushed with it; globs are expanded")
-    on_device: bool = Field(False, description="native: program is a path (or name in PATH) on the device")
-    python: str | None = Field(None, description="wheel: the interpreter on the device; default: the first")
+    on_device: bool = Field(
+        False, description="native: program is already on the device (a path, or a name in PATH)"
+    )
+    python: str | None = Field(
+        None, description="wheel: the interpreter on the device; default: the first one found"
+    )
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> RuntimeEntry:
         if self.kind == RuntimeKind.WHEEL:
             for key in ("program", "libraries", "on_device"):
                 if getattr(self, key):
-                    raise ValueError(f"{key} goes with kind: native, not wheel")
+                    raise ValueError(f"{key} is for kind: native, not wheel")
         elif not self.program:
-            raise ValueError("kind: native needs program, the path of a load_and_run")
+            raise ValueError("kind: native requires program, the path of a load_and_run")
         elif self.python:
-            raise ValueError("python goes with kind: wheel, not native")
+            raise ValueError("python is for kind: wheel, not native")
         elif self.on_device and self.libraries:
             raise ValueError(
-                "libraries cannot be pushed with on_device; name their folder in env.LD_LIBRARY_PATH"
+                "libraries cannot be combined with on_device; put their folder into env.LD_LIBRARY_PATH"
             )
         return self
 
 
 class Settings(Entry):
-    """What defaults, a group and a device may say."""
+    """Settings of defaults, groups and devices."""
 
     user: str | None = Field(None, description="login name; default: as in ~/.ssh/config")
     port: int | None = Field(None, ge=1, le=65535)
-    identity: Texts = Field((), description="private key files, beside this file or below ~")
-    proxy_jump: str | None = Field(None, description="hosts to go through, as in ssh -J")
-    workdir: str | None = Field(None, description="the farm's folder on the device; default ~/.cache/farm")
-    runtime: RuntimeEntry | None = Field(None, description="replaces, as a whole, what comes before")
+    identity: Texts = Field((), description="private key files, relative to this file or to ~")
+    proxy_jump: str | None = Field(None, description="jump hosts, as in ssh -J")
+    workdir: str | None = Field(None, description="farm's folder on the device; default ~/.cache/farm")
+    runtime: RuntimeEntry | None = Field(
+        None, description="how models are run; replaces the runtime of groups and defaults as a whole"
+    )
     tags: Texts = Field((), description="for selectors: tag:cuda")
     cores: dict[str, CoreIds] = Field({}, description="names for sets of cores, e.g. big: 4-7")
     attributes: dict[str, Text] = Field({}, description="for selectors: site=lab2")
@@ -136,7 +142,11 @@ class Settings(Entry):
     @field_validator("cores", "attributes", "env")
     @classmethod
     def _have_names(cls, values: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
-        rule, wanted = (_VARIABLE, "a variable's name") if info.field_name == "env" else (NAME, "a name")
+        rule, wanted = (
+            (_VARIABLE, "the name of an environment variable")
+            if info.field_name == "env"
+            else (NAME, "a name")
+        )
         for key in values:
             if not rule.fullmatch(key):
                 raise ValueError(f'"{key}" is not {wanted}')
@@ -145,7 +155,7 @@ class Settings(Entry):
 
 _RULES = {
     "user": (_USER, "a login name"),
-    "proxy_jump": (_JUMP, "a host to jump through, such as gw.lab or me@gw.lab:22"),
+    "proxy_jump": (_JUMP, "a jump host such as gw.lab or me@gw.lab:22"),
     "workdir": (re.compile(r"(/|~/)[^\n]*"), "an absolute path or one that starts with ~/"),
 }
 
@@ -160,7 +170,7 @@ class DeviceEntry(Settings):
     address: str | None = Field(
         None, description=f"host, alias of ~/.ssh/config, or {LOCAL}; default: the name"
     )
-    group: Texts = Field((), description="the groups, the later ones count more")
+    group: Texts = Field((), description="the device's groups; later ones take precedence")
     groups: Texts = Field((), description="the same as group")
 
     @field_validator("address")
@@ -169,9 +179,9 @@ class DeviceEntry(Settings):
         if value is None or (_HOST.fullmatch(value) and not _HOST_AND_PORT.fullmatch(value)):
             return value
         if "@" in value:
-            raise ValueError(f'"{value}": write the login name under user')
+            raise ValueError(f'"{value}": put the login name into user')
         if _HOST_AND_PORT.fullmatch(value):
-            raise ValueError(f'"{value}": write the number under port')
+            raise ValueError(f'"{value}": put the port number into port')
         raise ValueError(f'"{value}" is not a host')
 
 
@@ -219,26 +229,28 @@ def _documents(path: Path) -> list[Document]:
     found = [each for each in documents if "devices" in each.data and not SUITE_KEYS & each.data.keys()]
     if not found:
         raise RequestError(
-            "no inventory here: no YAML file has the key devices", source=str(path), hint="docs/inventory.md"
+            "no inventory found: no YAML file in this folder has the key devices",
+            source=str(path),
+            hint="docs/inventory.md",
         )
     return found
 
 
 def _devices(document: Document) -> list[Device]:
-    """The devices of one file. Mistakes are noted in `document`; what has one is left out."""
+    """The devices of one file. Mistakes are added to `document`; devices with mistakes are left out."""
     data = document.data
     for key in data.keys() - InventoryFile.model_fields.keys():
-        document.blame((key,), f"unknown key{nearest(key, InventoryFile.model_fields)}")
+        document.report((key,), f"unknown key{nearest(key, InventoryFile.model_fields)}")
     defaults = document.check(Settings, ("defaults",), data.get("defaults"))
     groups = {
         name: document.check(GroupEntry, ("groups", name), entry)
         for name, entry in _named(document, "groups").items()
     }
     if not data.get("devices"):
-        document.blame(("devices",), "there is none: name at least one device")
+        document.report(("devices",), "is empty: define at least one device")
     devices = []
     for name, raw in _named(document, "devices").items():
-        _blame_unknown_groups(document, name, raw, groups)
+        _check_groups(document, name, raw, groups)
         entry = document.check(DeviceEntry, ("devices", name), raw)
         if entry is None:
             continue
@@ -249,27 +261,27 @@ def _devices(document: Document) -> list[Device]:
 
 
 def _named(document: Document, key: str) -> dict[str, Any]:
-    """The entries under a top-level key, without those whose name cannot be one."""
+    """The entries under a top-level key, without those with an invalid name."""
     kept = {name: entry for name, entry in document.mapping(key).items() if document.check_name((key, name))}
     for name in kept.keys() & RESERVED:
-        document.blame((key, name), f"{name} is no name for it: selectors use the word")
+        document.report((key, name), f"the name {name} is reserved for selectors")
     return kept
 
 
-def _blame_unknown_groups(document: Document, name: str, raw: object, groups: Iterable[str]) -> None:
-    """Looked for in the raw entry, so that other mistakes of the device do not hide this one."""
+def _check_groups(document: Document, name: str, raw: object, groups: Iterable[str]) -> None:
+    """Report unknown groups; from the raw entry, so that other mistakes do not hide them."""
     known = set(groups)
     for key in ("group", "groups"):
         value = raw.get(key) if isinstance(raw, dict) else None
         for member in value if isinstance(value, list) else [value]:
             if isinstance(member, str) and member not in known:
-                document.blame(("devices", name, key), f'no group "{member}"{nearest(member, known)}')
+                document.report(("devices", name, key), f'unknown group "{member}"{nearest(member, known)}')
 
 
 def _device(
     document: Document, name: str, entry: DeviceEntry, groups: tuple[str, ...], layers: list[Settings]
 ) -> Device:
-    """`layers` in rising order of weight: defaults, groups, device."""
+    """`layers` in rising order of precedence: defaults, groups, device."""
 
     def last(key: str) -> Any:
         return next((value for layer in reversed(layers) if (value := getattr(layer, key))), None)
@@ -316,20 +328,20 @@ def _runtime(document: Document, entry: RuntimeEntry | None) -> Runtime:
 
 
 def _expanded(path: Path) -> list[str]:
-    """The files that a last component with wildcards means; the pattern itself when there are none."""
+    """The files that match a pattern in the last component; the pattern itself when there are none."""
     if not WILDCARDS.search(path.name):
         return [str(path)]
     return sorted(str(file) for file in path.parent.glob(path.name) if file.is_file()) or [str(path)]
 
 
 def _same_names(devices: Iterable[Device]) -> list[Mistake]:
-    """Device names become folder names, on file systems that do not tell `A` from `a`, too."""
+    """Device names become folder names, also on case-insensitive file systems."""
     mistakes, first = [], dict[str, Device]()
     for device in devices:
         twin = first.setdefault(device.name.casefold(), device)
         if twin is device:
             continue
-        word = "is a device" if twin.name == device.name else f"differs only in case from {twin.name},"
-        text = f"device {device.name}: {word} already in {twin.source}"
+        word = "defined" if twin.name == device.name else f"defined as {twin.name} (case is ignored)"
+        text = f"device {device.name}: already {word} in {twin.source}"
         mistakes.append(Mistake(str(device.source), text))
     return mistakes

@@ -1,4 +1,4 @@
-"""The shapes of entries in files that people write, and what to say when one does not fit."""
+"""The shapes of entries in inventory and suite files, and the messages for entries that do not fit."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NAME_RULE = "letters, digits and . _ -, at most 64, the first a letter or digit"
 
 
 class Entry(BaseModel):
-    """A mapping of a file that people write: an unknown key is a mistake."""
+    """A mapping of an inventory or suite file: an unknown key is a mistake."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -26,7 +26,7 @@ class Entry(BaseModel):
 
 
 def listed(value: object) -> object:
-    """One value where a list may stand."""
+    """One value in place of a list."""
     return [value] if isinstance(value, str) else [] if value is None else value
 
 
@@ -45,11 +45,11 @@ Texts = Annotated[
 
 # --------------------------------------------------------------------------- what is wrong
 
-SAYINGS = {
+MESSAGES = {
     "missing": "is missing",
     "int_parsing": "{shown} is not a whole number",
     "int_type": "should be a whole number",
-    "bool_parsing": "{shown} is neither true nor false",
+    "bool_parsing": "{shown} is not true or false",
     "bool_type": "should be true or false",
     "string_type": "should be text",
     "dict_type": 'should be a mapping of "key: value"',
@@ -59,11 +59,11 @@ SAYINGS = {
     "greater_than_equal": "{shown} is less than {ge}",
     "less_than_equal": "{shown} is more than {le}",
 }
-"""What to say for the types of pydantic's errors; its own words for the rest."""
+"""Messages for the types of pydantic's errors; pydantic's own for the rest."""
 
 
-def say(model: type[BaseModel], detail: ErrorDetails) -> str:
-    """One error of pydantic about a `model`, in plain words, with the nearest correct name."""
+def message_of(model: type[BaseModel], detail: ErrorDetails) -> str:
+    """The message for one of pydantic's errors about a `model`, with the nearest correct name."""
     shown = f'"{detail["input"]}"'
     context = detail.get("ctx", {})
     match detail["type"]:
@@ -75,8 +75,8 @@ def say(model: type[BaseModel], detail: ErrorDetails) -> str:
         case "value_error":
             return str(context["error"])
         case kind:
-            saying = SAYINGS.get(kind, detail["msg"].replace("Input should", "should"))
-            return saying.format(shown=shown, **context) if kind in SAYINGS else saying
+            message = MESSAGES.get(kind, detail["msg"].replace("Input should", "should"))
+            return message.format(shown=shown, **context) if kind in MESSAGES else message
 
 
 def _keys_at(model: type[BaseModel], loc: tuple[str | int, ...]) -> list[str]:

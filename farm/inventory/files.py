@@ -13,7 +13,7 @@ WILDCARDS = re.compile(r"[*?\[]")
 
 
 def require_files(devices: Iterable[Device]) -> None:
-    """Raise RequestError, with file and line, when a file that one of `devices` names is not there."""
+    """Raise RequestError, with file and line, when a file that one of `devices` names does not exist."""
     mistakes = []
     for device in devices:
         runtime = device.runtime
@@ -24,7 +24,7 @@ def require_files(devices: Iterable[Device]) -> None:
         for key, path in wanted:
             if path.is_file():
                 continue
-            problem = "nothing matches" if WILDCARDS.search(path.name) else "no such file:"
+            problem = "no file matches" if WILDCARDS.search(path.name) else "no such file:"
             text = f"device {device.name}, {key}: {problem} {path}"
             mistakes.append(Mistake(device.source or device.name, text))
     refuse(mistakes)

@@ -1,4 +1,4 @@
-"""Mistakes in files that people write: all of them are told at once, each with its line."""
+"""Mistakes in inventory and suite files: all are reported at once, each with its line."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ Operators work from left to right: `,` adds, `&` keeps what is in both, `!` remo
 
 The syntax is ClusterShell's, the code is not: its NodeSet makes every name that a range can mean
 (ten million names take a minute) and resolves groups through configuration files of the system.
-Here a term only tests the names there are, so a range costs the same however wide it is.
+Here a term only tests existing names, so the cost of a range does not depend on its width.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ _SHOWN = 8
 
 
 def select(inventory: Inventory, text: str) -> tuple[Device, ...]:
-    """The devices that the selector `text` means, in the order of the inventory.
+    """The devices that match the selector `text`, in the order of the inventory.
 
-    Raises RequestError when the selector is malformed, when a term (one that removes, too, and each
-    piece in brackets) matches no device of the inventory, or when no device is left: a typing mistake
-    must not shrink a benchmark.
+    Raises RequestError when the selector is malformed, when a term (also one that removes, and each
+    piece in brackets) matches no device of the inventory, or when no device is left: a typo must not
+    shrink a benchmark.
     """
     terms = list(_terms(text))
     everything = frozenset(device.name for device in inventory.devices)
@@ -53,7 +53,7 @@ def select(inventory: Inventory, text: str) -> tuple[Device, ...]:
         else:
             chosen |= matched
     if not chosen:
-        raise RequestError(f'the selector "{text}" leaves no device', hint="farm devices list")
+        raise RequestError(f'the selector "{text}" matches no device', hint="farm devices list")
     return tuple(device for device in inventory.devices if device.name in chosen)
 
 
@@ -69,13 +69,13 @@ def _terms(text: str) -> Iterator[tuple[str, str]]:
         elif piece in {",", "&"} and ready:
             operator, ready = piece, False
         elif piece in {",", "&", "!"}:
-            raise RequestError(f'the selector "{text}" has an empty term before "{piece}"')
+            raise RequestError(f'empty term before "{piece}" in the selector "{text}"')
         else:
             yield operator, piece
             operator, ready = "", True
     if not ready:
         raise RequestError(
-            f'the selector "{text}" ends in an empty term' if text.strip() else "the selector is empty"
+            f'the selector "{text}" ends with an empty term' if text.strip() else "the selector is empty"
         )
 
 
@@ -121,7 +121,7 @@ _Part = str | _Range
 
 
 def _matches(parts: tuple[_Part, ...], text: str) -> bool:
-    """Whether the parts, one after the other, cover the whole text."""
+    """Whether the parts, one after the other, match the whole text."""
     ends = {0}
     for part in parts:
         ends = {end for start in ends for end in _ends(part, text, start)}
@@ -160,7 +160,9 @@ def _patterns(term: str, text: str) -> list[tuple[str, tuple[_Part, ...]]]:
     if end != len(text):
         raise RequestError(f'"{term}" has an unbalanced bracket', hint="write ranges as arm-[1-4,7]")
     if prod(map(len, choices)) > MAX_PIECES:
-        raise RequestError(f'"{term}" means more than {MAX_PIECES} patterns', hint="use * or a wider range")
+        raise RequestError(
+            f'"{term}" expands to more than {MAX_PIECES} patterns', hint="use * or a wider range"
+        )
     combined = [zip(*combination, strict=True) for combination in product(*choices)]
     return [("".join(texts), parts) for texts, parts in combined]
 
@@ -175,9 +177,9 @@ def _range(term: str, piece: str) -> _Range:
     first, last = found["first"], found["last"] or found["first"]
     padded = [digits for digits in (first, last) if digits.startswith("0") and len(digits) > 1]
     if padded and len(first) != len(last):
-        raise RequestError(f'"{piece}" in "{term}" has leading zeros and ends of different length')
+        raise RequestError(f'"{piece}" in "{term}" has leading zeros and numbers of different length')
     if int(first) > int(last):
-        raise RequestError(f'"{piece}" in "{term}" runs backwards')
+        raise RequestError(f'"{piece}" in "{term}": the range ends before it starts')
     step = int(found["step"] or 1)
     if step == 0:
         raise RequestError(f'"{piece}" in "{term}" has a step of 0')
@@ -188,12 +190,12 @@ def _range(term: str, piece: str) -> _Range:
 
 
 def _matched(inventory: Inventory, term: str) -> frozenset[str]:
-    """Names of the devices that one term means."""
+    """Names of the devices that match one term."""
     if term in {"all", "*"}:
         return frozenset(device.name for device in inventory.devices)
     prefix, text, values = _subject(inventory, term)
     if not text:
-        raise RequestError(f'"{term}" names nothing')
+        raise RequestError(f'"{term}" is incomplete')
     names: set[str] = set()
     for shown, parts in _patterns(term, text):
         found = {
@@ -203,7 +205,7 @@ def _matched(inventory: Inventory, term: str) -> frozenset[str]:
         }
         if not found:
             known = [prefix + value for device in inventory.devices for value in values(device)]
-            raise _nothing(prefix + shown, list(dict.fromkeys(known)))
+            raise _no_match(prefix + shown, list(dict.fromkeys(known)))
         names |= found
     return frozenset(names)
 
@@ -222,7 +224,7 @@ def _subject(inventory: Inventory, term: str) -> tuple[str, str, Callable[[Devic
     if key not in known:
         raise RequestError(
             f'no device has an attribute "{key}"{nearest(key, known)}',
-            hint=f"attributes here: {', '.join(known)}" if known else "this inventory has no attributes",
+            hint=f"use one of: {', '.join(known)}" if known else "this inventory has no attributes",
         )
     return (
         f"{key}=",
@@ -231,9 +233,10 @@ def _subject(inventory: Inventory, term: str) -> tuple[str, str, Callable[[Devic
     )
 
 
-def _nothing(term: str, known: list[str]) -> RequestError:
+def _no_match(term: str, known: list[str]) -> RequestError:
     bare = re.sub(r"[*?\[\]]", "", term)
     shown = ", ".join(known[:_SHOWN]) + (f" and {len(known) - _SHOWN} more" if len(known) > _SHOWN else "")
     return RequestError(
-        f'no device matches "{term}"{nearest(bare, known)}', hint=f"there is {shown or 'none of this kind'}"
+        f'no device matches "{term}"{nearest(bare, known)}',
+        hint=f"use one of: {shown}" if shown else "farm devices list",
     )

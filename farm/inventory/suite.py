@@ -1,6 +1,6 @@
 """Door of suites: a YAML file in, `farm.model.request.Suite` out.
 
-The keys are described in docs/suites.md, which docs/schema/suite.schema.json repeats for editors.
+The keys are described in docs/suites.md and, for editors, in docs/schema/suite.schema.json.
 """
 
 from __future__ import annotations
@@ -55,38 +55,38 @@ Conditions = Annotated[
 
 
 class WhenEntry(Entry):
-    """What is only for some devices."""
+    """An entry that may be restricted to some devices."""
 
-    when: Conditions = Field((), description="only on devices for which all these conditions hold")
+    when: Conditions = Field((), description="only on devices for which all of these conditions hold")
 
 
 class ModelEntry(WhenEntry):
     """A model file, or a model that comes with farm."""
 
-    file: str | None = Field(None, description="a path beside this file")
+    file: str | None = Field(None, description="a path relative to this file")
     bundled: str | None = Field(None, description="the name of a model that comes with farm")
-    input: str | None = Field(None, description="as for --input; paths are beside this file")
+    input: str | None = Field(None, description="as for --input; paths are relative to this file")
 
     @model_validator(mode="after")
     def _has_one_origin(self) -> ModelEntry:
         if bool(self.file) == bool(self.bundled):
-            raise ValueError("needs either file, a path, or bundled, a name")
+            raise ValueError("requires either file (a path) or bundled (a name)")
         return self
 
 
 class RuleEntry(Entry):
-    """Which cells a rule means: those for which everything that it names holds."""
+    """A rule; it matches the cells for which everything in it holds."""
 
     when: Conditions = Field((), description="conditions, e.g. arch == aarch64; all must hold")
-    device: Texts = Field((), description="globs; one must fit")
-    model: Texts = Field((), description="globs; one must fit")
-    variant: Texts = Field((), description="globs; one must fit")
-    reason: str | None = Field(None, description="what the report says of cells that are not run")
+    device: Texts = Field((), description="globs; one must match")
+    model: Texts = Field((), description="globs; one must match")
+    variant: Texts = Field((), description="globs; one must match")
+    reason: str | None = Field(None, description="the reason in the report for cells that are not run")
 
     @model_validator(mode="after")
-    def _means_something(self) -> RuleEntry:
+    def _is_not_empty(self) -> RuleEntry:
         if not (self.when or self.device or self.model or self.variant):
-            raise ValueError("needs when, device, model or variant: as it stands it means every cell")
+            raise ValueError("requires when, device, model or variant: without them it matches every cell")
         return self
 
 
@@ -115,7 +115,7 @@ class SuiteFile(Entry):
     devices: Texts = Field((), description="selector, as for --devices; default: all")
     rounds: int | None = Field(None, ge=1, le=1000, description="timed rounds of each cell")
     options: Annotated[Any, WithJsonSchema(_options_schema(with_when=False))] = Field(
-        None, description="load_and_run options under those of every variant"
+        None, description="load_and_run options of all variants; those of a variant take precedence"
     )
     models: Annotated[Any, _mapping_of(_text_or(ModelEntry))] = Field(
         description="by name; a text is a path, or bundled:NAME"
@@ -127,9 +127,9 @@ class SuiteFile(Entry):
         None, description="values of options; every variant is run with every combination"
     )
     include: Annotated[Any, _RULES] = Field(
-        None, description="when there are any: only cells that one of these means are run"
+        None, description="when there are any: only cells that one of these matches are run"
     )
-    exclude: Annotated[Any, _RULES] = Field(None, description="cells that one of these means are not run")
+    exclude: Annotated[Any, _RULES] = Field(None, description="cells that one of these matches are not run")
 
 
 def schema() -> dict[str, Any]:
@@ -173,24 +173,24 @@ def _models(document: Document) -> tuple[ModelRequest, ...]:
             continue
         file = document.beside(entry.file) if entry.file else None
         if file and not file.is_file():
-            document.blame((*place, "file"), f"no such file: {file}")
+            document.report((*place, "file"), f"no such file: {file}")
         source = document.source(place)
         given = None if entry.input is None else _input(document, (*place, "input"), entry.input)
         models.append(ModelRequest(file, entry.bundled, given, name, source, entry.when))
     if "models" in document.data and not document.data["models"]:
-        document.blame(("models",), "there is none: name at least one model")
+        document.report(("models",), "is empty: define at least one model")
     return tuple(models)
 
 
 def _input(document: Document, place: Place, text: str) -> str:
-    """An `--input` with the paths of its files from the suite's folder on."""
+    """An `--input` with paths relative to the suite's folder made absolute."""
     pieces = []
-    for part in _said(document, place, parse_input, text) or ():
+    for part in _try_read(document, place, parse_input, text) or ():
         value = part.inline or ""
         if part.path is not None:
             file = document.beside(part.path)
             if not file.is_file():
-                document.blame(place, f"no such file: {file}")
+                document.report(place, f"no such file: {file}")
             value = str(file)
         pieces.append(value if part.tensor is None else f"{part.tensor}:{value}")
     return ";".join(pieces)
@@ -206,7 +206,7 @@ def _variants(document: Document) -> tuple[VariantRequest, ...]:
     for base in bases:
         column = (Variant(base.name, base.options),)
         place = ("variants", base.name) if base.name else ("sweep",)
-        swept = _said(document, place, catalogue.product, column, *axes) if axes else column
+        swept = _try_read(document, place, catalogue.product, column, *axes) if axes else column
         found += [
             VariantRequest(each.name, base.name or each.name, base.source, each.options, base.when)
             for each in swept or ()
@@ -221,38 +221,38 @@ def _variant(document: Document, name: str, raw: object) -> VariantRequest:
         checked = document.check(WhenEntry, place, {WHEN: raw[WHEN]})
         when = checked.when if checked else ()
         raw = {key: value for key, value in raw.items() if key != WHEN}
-    _said(document, place, catalogue.variant_name, name)
+    _try_read(document, place, catalogue.variant_name, name)
     return VariantRequest(name, name, document.source(place), _options_of(document, place, raw), when)
 
 
 def _axis(document: Document, option: str, values: object) -> tuple[Variant, ...]:
     place: Place = ("sweep", option)
     if not isinstance(values, list) or not values or not all(isinstance(value, str) for value in values):
-        document.blame(place, "should be a list of values")
+        document.report(place, "should be a list of values")
         return ()
     if any("," in value for value in values):
-        document.blame(place, "a value with a comma cannot be swept; write variants")
+        document.report(place, "values with a comma cannot be swept; write variants instead")
         return ()
-    return _said(document, place, catalogue.sweep, f"{option}={','.join(values)}") or ()
+    return _try_read(document, place, catalogue.sweep, f"{option}={','.join(values)}") or ()
 
 
 def _options_of(document: Document, place: Place, raw: object) -> OptionSet:
-    """A command line or a mapping as an option set; each wrong option is noted with its line."""
+    """A command line or a mapping as an option set; each invalid option is reported with its line."""
     if raw is None:
         return OptionSet()
     if isinstance(raw, Scalar):
-        return _said(document, place, _command_line, raw) or OptionSet()
+        return _try_read(document, place, _command_line, raw) or OptionSet()
     if not isinstance(raw, dict):
-        document.blame(place, "should be a command line or a mapping of options")
+        document.report(place, "should be a command line or a mapping of options")
         return OptionSet()
     values = {name: _plain(value) for name, value in raw.items()}
     each = [
-        _said(document, (*place, name), catalogue.from_mapping, {name: value})
+        _try_read(document, (*place, name), catalogue.from_mapping, {name: value})
         for name, value in values.items()
     ]
     if None in each:
         return OptionSet()
-    return _said(document, place, catalogue.from_mapping, values) or OptionSet()
+    return _try_read(document, place, catalogue.from_mapping, values) or OptionSet()
 
 
 def _command_line(text: str) -> OptionSet:
@@ -285,7 +285,7 @@ def _rules(document: Document, key: str) -> tuple[CellRule, ...]:
 
 
 def _check_names_in_rules(document: Document, suite: Suite) -> None:
-    """A glob for a model or variant that fits none is a mistake: the rule would do nothing."""
+    """A glob that matches no model or variant is a mistake: the rule would have no effect."""
     known = {
         "model": [str(model.name) for model in suite.models],
         "variant": [name for each in suite.variants for name in dict.fromkeys((each.name, each.base))],
@@ -296,14 +296,14 @@ def _check_names_in_rules(document: Document, suite: Suite) -> None:
                 names = known.get(condition.subject) or ["default"] * (condition.subject == "variant")
                 for glob in condition.values if names else ():
                     if not any(fnmatchcase(name, glob) for name in names):
-                        text = f'no {condition.subject} fits "{glob}"{nearest(glob.strip("*?"), names)}'
-                        document.blame((key, index, condition.subject), text)
+                        text = f'no {condition.subject} matches "{glob}"{nearest(glob.strip("*?"), names)}'
+                        document.report((key, index, condition.subject), text)
 
 
-def _said(document: Document, place: Place, read_value: Callable[..., _T], *arguments: Any) -> _T | None:
-    """What `read_value` makes of the arguments; None and a mistake at `place` when it refuses them."""
+def _try_read(document: Document, place: Place, read_value: Callable[..., _T], *arguments: Any) -> _T | None:
+    """The result of `read_value`; None, and a mistake at `place`, when it raises RequestError."""
     try:
         return read_value(*arguments)
     except RequestError as error:
-        document.blame(place, f"{error.message}; {error.hint}" if error.hint else error.message)
+        document.report(place, f"{error.message}; {error.hint}" if error.hint else error.message)
         return None

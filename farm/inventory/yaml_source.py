@@ -1,8 +1,8 @@
-"""YAML files that people write: text in, checked entries out, every mistake with its file and line.
+"""YAML files of inventories and suites: text in, checked entries out, every mistake with file and line.
 
-Inventories and suites share this reader. The file is composed into ruamel.yaml's node tree, not
-constructed into objects: the nodes keep the line and the very text of every scalar, so a number
-written where a name belongs (`soc: 3588`, `VERSION: 1.10`) stays what was typed.
+The file is composed into ruamel.yaml's node tree, not
+constructed into objects: the nodes keep the line and the exact text of every scalar, so a number
+in place of a name (`soc: 3588`, `VERSION: 1.10`) stays as it was typed.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from farm.errors import RequestError
-from farm.inventory.entry import NAME, NAME_RULE, SAYINGS, Entry, say
+from farm.inventory.entry import MESSAGES, NAME, NAME_RULE, Entry, message_of
 from farm.inventory.mistakes import Mistake, refuse
 from farm.visible import has_controls, one_line, visible
 
 Place = tuple[str | int, ...]
-"""Where a value stands in its file: keys and list positions from the top."""
+"""The position of a value in its file: keys and list indices from the top."""
 
 NODE_LIMIT = 200_000
-"""Values in one file with aliases written out: a bound against aliases of aliases of aliases."""
+"""Values in one file with aliases expanded: a bound against nested aliases."""
 
 DEPTH_LIMIT = 32
 
 MESSAGE_LIMIT = 300
-"""Characters of one message; what it quotes may be of any length."""
+"""Characters of one message; quoted text may be of any length."""
 
-QUOTE = 'text that begins with * & ! or @, or has ": " in it, needs quotes'
+QUOTE = 'put text that starts with * & ! or @, or contains ": ", into quotes'
 
 SINGULAR = {
     "devices": "device",
@@ -49,7 +49,7 @@ _Entry = TypeVar("_Entry", bound=Entry)
 
 
 class Scalar(str):
-    """The text of a YAML scalar; `value` is what YAML makes of it."""
+    """The text of a YAML scalar; `value` is its YAML value."""
 
     __slots__ = ("value",)
     value: bool | int | float | str
@@ -57,7 +57,7 @@ class Scalar(str):
 
 @dataclass
 class Document:
-    """A file that was read. `mistakes` collects what is wrong with it; `refuse` raises them together."""
+    """A file that was read. `mistakes` collects its mistakes; `refuse` raises them together."""
 
     name: str
     folder: Path
@@ -66,62 +66,62 @@ class Document:
     mistakes: list[Mistake] = field(default_factory=list)
 
     def source(self, place: Place) -> str:
-        """`file:line` of a place, or of the nearest place around it that the file has."""
+        """`file:line` of a place, or of the nearest enclosing place in the file."""
         while place and place not in self.lines:
             place = place[:-1]
         return f"{self.name}:{self.lines.get(place, 1)}"
 
     def beside(self, path: str) -> Path:
-        """A path of the file: from its folder on, with ~ expanded."""
+        """A path in the file: relative to its folder, with ~ expanded."""
         try:
             expanded = Path(path).expanduser()
-        except RuntimeError:  # ~somebody who is not there
+        except RuntimeError:  # ~name of an unknown user
             expanded = Path(path)
         return self.folder.absolute() / expanded
 
-    def blame(self, place: Place, text: str) -> None:
-        """Note a mistake at `place`."""
+    def report(self, place: Place, text: str) -> None:
+        """Add a mistake at `place`."""
         where = in_words(place)
-        self._note(self.source(place), f"{where}: {text}" if where else text)
+        self._add(self.source(place), f"{where}: {text}" if where else text)
 
-    def blame_line(self, line: int, place: Place, text: str) -> None:
-        """Note a mistake at `place` that stands in another line than the one known for it."""
-        self._note(f"{self.name}:{line}", f"{in_words(place)}: {text}")
+    def report_line(self, line: int, place: Place, text: str) -> None:
+        """Add a mistake at `place` that is in another line than the one known for it."""
+        self._add(f"{self.name}:{line}", f"{in_words(place)}: {text}")
 
-    def _note(self, source: str, text: str) -> None:
+    def _add(self, source: str, text: str) -> None:
         self.mistakes.append(Mistake(source, one_line(text, MESSAGE_LIMIT)))
 
     def check(self, model: type[_Entry], place: Place, data: object) -> _Entry | None:
-        """`data`, which stands at `place`, as a `model`; None when it has mistakes (all noted)."""
+        """`data` at `place` as a `model`; None when it has mistakes (all reported)."""
         try:
             return model.model_validate({} if data is None else data)
         except ValidationError as error:
             for detail in error.errors():
                 loc = tuple(step for step in detail["loc"] if step != "[key]")
-                self.blame(place + loc, say(model, detail))
+                self.report(place + loc, message_of(model, detail))
             return None
 
     def check_name(self, place: Place) -> bool:
-        """Whether the last key of `place` can name a thing; noted when not."""
+        """Whether the last key of `place` is a valid name; reported when not."""
         if NAME.fullmatch(str(place[-1])):
             return True
-        self.blame(place, f"not a name: {NAME_RULE}")
+        self.report(place, f"not a name: {NAME_RULE}")
         return False
 
     def mapping(self, key: str) -> dict[str, Any]:
-        """What stands under a top-level key: a mapping; nothing when it is absent or none (noted)."""
+        """The mapping under a top-level key; empty when it is absent or not a mapping (reported)."""
         found = self.data.get(key)
         if found is None or isinstance(found, dict):
             return found or {}
-        self.blame((key,), SAYINGS["dict_type"])
+        self.report((key,), MESSAGES["dict_type"])
         return {}
 
     def listing(self, key: str) -> list[Any]:
-        """What stands under a top-level key: a list; nothing when it is absent or none (noted)."""
+        """The list under a top-level key; empty when it is absent or not a list (reported)."""
         found = self.data.get(key)
         if found is None or isinstance(found, list):
             return found or []
-        self.blame((key,), SAYINGS["list_type"])
+        self.report((key,), MESSAGES["list_type"])
         return []
 
     def refuse(self) -> None:
@@ -149,14 +149,14 @@ def in_words(place: Place) -> str:
 def read(path: Path) -> Document:
     """The file at `path`, which must be a mapping.
 
-    Raises RequestError when it cannot be read or is not YAML. Duplicate keys are noted in the
+    Raises RequestError when it cannot be read or is not YAML. Duplicate keys are added to the
     document's `mistakes`.
     """
     name = str(path)
     try:
         text = path.read_text("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise RequestError("not a text file in UTF-8", source=name) from error
+        raise RequestError("not a UTF-8 text file", source=name) from error
     except OSError as error:
         reason = error.strerror or str(error)
         raise RequestError(f"cannot read the file: {reason}", source=name) from error
@@ -201,7 +201,7 @@ def _translated(source: str) -> Iterator[None]:
 
 
 class _Reader:
-    """Turns nodes into dicts, lists and scalars, and notes the line of every place."""
+    """Turns nodes into dicts, lists and scalars, and records the line of every place."""
 
     def __init__(self, document: Document) -> None:
         self._document = document
@@ -227,14 +227,14 @@ class _Reader:
             if _is_merge(key_node):
                 continue
             if not isinstance(key_node, ScalarNode):
-                self._document.blame(place, "a key must be a word")
+                self._document.report(place, "a key must be a scalar")
                 continue
             key = self._readable(key_node, place)
             here = (*place, key)
             if key in own:
                 first = self._document.lines[here]
-                self._document.blame_line(
-                    key_node.start_mark.line + 1, here, f"given twice, first in line {first}"
+                self._document.report_line(
+                    key_node.start_mark.line + 1, here, f"duplicate key, first in line {first}"
                 )
                 continue
             own.add(key)
@@ -243,7 +243,7 @@ class _Reader:
         return result
 
     def _merged(self, node: MappingNode, place: Place) -> Iterator[MappingNode]:
-        """The mappings that `<<` names; of two, the first one's keys count."""
+        """The mappings under `<<`; of two, the keys of the first take precedence."""
         for key_node, value_node in node.value:
             if not _is_merge(key_node):
                 continue
@@ -251,11 +251,11 @@ class _Reader:
             for target in targets:
                 self._seen += 1
                 if self._seen > NODE_LIMIT:
-                    raise RequestError("too many merges", source=self._document.source(place))
+                    raise RequestError("too many << merges", source=self._document.source(place))
                 if isinstance(target, MappingNode):
                     yield target
                 else:
-                    self._document.blame_line(key_node.start_mark.line + 1, place, "<< takes a mapping")
+                    self._document.report_line(key_node.start_mark.line + 1, place, "<< requires a mapping")
 
     def _sequence(self, node: SequenceNode, place: Place) -> list[Any]:
         items = []
@@ -275,11 +275,11 @@ class _Reader:
         return scalar
 
     def _readable(self, node: Node, place: Place) -> str:
-        """The text of a scalar, without what no name or value may have: control codes, half characters."""
+        """The text of a scalar, without control codes and lone surrogates."""
         text = str(node.value)
         if not has_controls(text):
             return text
-        self._document.blame_line(node.start_mark.line + 1, place, "contains a control character")
+        self._document.report_line(node.start_mark.line + 1, place, "contains a control character")
         return visible(text)
 
 

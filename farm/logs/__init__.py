@@ -1,4 +1,4 @@
-"""What load_and_run prints, as nouns.
+"""Parsers of what load_and_run prints.
 
 Times, tensors, flags. Pure.
 """

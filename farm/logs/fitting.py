@@ -1,4 +1,4 @@
-"""What `--fitting` says: the best options that it found."""
+"""The best options that `--fitting` found, from its output."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ MAX_OPTIONS = 200
 
 
 def parse_fitted(stdout: str) -> tuple[str, ...] | None:
-    """The words after `the best options:`, ready for `farm.options.parse`; None if they are not all there.
+    """The words after `the best options:`, ready for `farm.options.parse`; None if the list is incomplete.
 
     An empty line ends them.
     """

@@ -9,7 +9,7 @@ TEXT_LIMIT = 1 << 20
 
 
 def parse_flags(text: str) -> frozenset[str]:
-    """Flags that a help text lists, with underscores. Empty for a text that is no help of gflags.
+    """Flags that a help text lists, with underscores. Empty for a text that is not a help of gflags.
 
     The flags of gflags itself are among them.
     """

@@ -1,8 +1,8 @@
-"""What load_and_run logs: times, the engine's version, the table of tensors.
+"""The log of load_and_run: times, the engine's version, the table of tensors.
 
-Three grammars are in the field: MegBrain 8.4 (`exec=..,device=..`), MegEngine 1.7 (`exec=.. ms`) and 1.13
-(`e2e=.. ms (host=.. ms)`). A line counts only when it is whole, newline included, and nothing else stands
-in it: a log cut anywhere gives the first numbers of the whole log, and never another number.
+Three grammars are in use: MegBrain 8.4 (`exec=..,device=..`), MegEngine 1.7 (`exec=.. ms`) and 1.13
+(`e2e=.. ms (host=.. ms)`). A line counts only when it is complete, newline included, and has nothing else
+in it: a log truncated anywhere gives the first numbers of the complete log, and never a wrong number.
 """
 
 from __future__ import annotations
@@ -63,10 +63,10 @@ class _Log:
 
 
 def parse_log(text: str, *, runs: int = 1) -> Measurement:
-    """What a round's log says; `text` is standard error (or both streams).
+    """The measurement in a round's log; `text` is standard error (or both streams).
 
-    `runs` is how many runs the log should hold (`--thread`). Linear in the length of the text, whatever is
-    in it; beyond MAX_ITERATIONS iterations nothing is read and the measurement is not complete.
+    `runs` is how many runs the log should have (`--thread`). Linear in the length of the text for any
+    content; beyond MAX_ITERATIONS iterations nothing is read and the measurement is not complete.
     """
     log, table = _Log(), TableReader()
     lines = text.split("\n")
@@ -138,7 +138,7 @@ def _timing(log: _Log, message: str) -> bool:
 
 
 def _fact(log: _Log, message: str) -> bool:
-    """Whether the message is something else that is known."""
+    """Whether the message is another known line."""
     found = _ENGINE.fullmatch(message)
     if found:
         log.engine = f"MegBrain {found[1]}, MegDNN {found[2]}"
@@ -154,7 +154,7 @@ def _fact(log: _Log, message: str) -> bool:
 
 
 def _is_complete(log: _Log, runs: int) -> bool:
-    """Whether the log is whole: every announced iteration once for each run and test case, all summaries,
+    """Whether the log is complete: every announced iteration once for each run and test case, all summaries,
     and the summaries' sums are the sums of the iterations.
     """
     if len(log.announced) != 1 or len(log.grammars) != 1:

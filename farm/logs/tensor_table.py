@@ -16,7 +16,7 @@ MAX_ROWS = 10_000
 
 
 class TableReader:
-    """Reads lines one by one; `first` is the first whole table, an unfinished one is nothing."""
+    """Reads lines one by one; `first` is the first complete table; an incomplete one is ignored."""
 
     def __init__(self) -> None:
         self.first: tuple[TensorInfo, ...] = ()
@@ -36,7 +36,7 @@ class TableReader:
         return True
 
     def close(self) -> None:
-        """The table has ended: a line came that is not part of it."""
+        """End the table: the next line is not part of it."""
         if self._rows and not self.first:
             self.first = tuple(self._rows)
         self._rows = None

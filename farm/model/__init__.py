@@ -1,4 +1,4 @@
-"""The nouns, frozen.
+"""The nouns, as frozen dataclasses.
 
 No I/O, no clock, no randomness.
 """

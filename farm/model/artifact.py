@@ -1,4 +1,4 @@
-"""Files that move, named by their SHA-256."""
+"""Files that are pushed or pulled, identified by their SHA-256."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Artifact:
-    """A file of known content. `path` is where the controller has it; `name` what people call it."""
+    """A file of known content. `path` is its place on the controller, `name` its readable name."""
 
     name: str
     sha256: str
@@ -19,7 +19,7 @@ class Artifact:
 
 @dataclass(frozen=True)
 class Produced:
-    """A file that a round left behind, as listed in results.json.
+    """A file that a round wrote, as listed in results.json.
 
     `role` is what it is (`profile`, `io-dump`, `stdout`, `stderr`, ...); `path` is relative to the
     run directory.

@@ -1,4 +1,4 @@
-"""What is in the inventory, and what a device says of itself."""
+"""Devices as the inventory describes them, and the facts that the probe reads."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Runtime:
 
 @dataclass(frozen=True)
 class Address:
-    """Where a device answers. `host` may be an alias of ~/.ssh/config; None means: ask that file."""
+    """How to reach a device. `host` may be an alias of ~/.ssh/config; None: as that file has it."""
 
     host: str
     port: int | None = None
@@ -103,7 +103,7 @@ class Python:
 
 @dataclass(frozen=True)
 class Facts:
-    """What the probe read on the device; None or empty where the device does not say."""
+    """What the probe read on the device; None or empty where it is not known."""
 
     hostname: str | None = None
     system: str | None = None

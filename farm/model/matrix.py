@@ -1,4 +1,4 @@
-"""The run matrix: what will be run where, and what will not and why."""
+"""The run matrix: which cells are run on which device, and which are skipped and why."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from farm.model.request import Rules
 
 
 class RoundKind(StrEnum):
-    """A timed round gives times; all others are separate because they would disturb them."""
+    """Timed rounds give times; all other kinds are separate because they would disturb the times."""
 
     TIMED = "timed"
     PROFILE = "profile"
@@ -25,7 +25,7 @@ class RoundKind(StrEnum):
 
 @dataclass(frozen=True)
 class InputFile:
-    """One input that comes from a file: `tensor` is its name in the model, None where not said."""
+    """One input that comes from a file: `tensor` is its name in the model, None where not given."""
 
     tensor: str | None
     artifact: Artifact
@@ -33,7 +33,7 @@ class InputFile:
 
 @dataclass(frozen=True)
 class InputSpec:
-    """What `--input` said. `text` is the user's; `template` has `{0}`, `{1}` ... where files go.
+    """The value of `--input`. `text` is the user's; `template` has `{0}`, `{1}` ... where files go.
 
     An empty spec (`text == ""`) leaves the inputs to the program (zeros).
     """
@@ -47,7 +47,7 @@ class InputSpec:
 class Model:
     """A model file. `name` is unique in a plan and safe in a path; `kind` is the interface of
     load_and_run that such a file goes to: `mdl` (a MegBrain graph) or `lite` (a packed model); a
-    `testcase` holds its own inputs and is for `mdl`. `notes` are what was done to its inputs.
+    `testcase` holds its own inputs and is for `mdl`. `notes` are about its inputs.
     """
 
     name: str
@@ -120,7 +120,7 @@ class Skip:
 
 
 def cell_id(device: Device, model: Model, variant: Variant) -> str:
-    """What a cell is called in the journal and in messages: unique in a plan."""
+    """The id of a cell in the journal and in messages, unique in a plan."""
     return f"{device.name}/{model.name}/{variant.name}"
 
 
@@ -128,8 +128,8 @@ def cell_id(device: Device, model: Model, variant: Variant) -> str:
 class Plan:
     """Everything `farm bench` will do; `farm plan` prints it.
 
-    The order of a device's rounds is drawn from `seed`, so a plan is the same twice. `rules` are asked
-    again about each cell once its device was probed. `build` is what its cells run.
+    The order of a device's rounds is drawn from `seed`, so a plan is reproducible. `rules` are
+    evaluated again for each cell once its device was probed. `build` is what its cells run.
     """
 
     devices: tuple[Device, ...]

@@ -1,4 +1,4 @@
-"""What a load_and_run log says."""
+"""What is read from a load_and_run log."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Measurement:
 
     `e2e_ms` is from launch until the device is idle; `host_ms` until the launch returned. `complete`
     is true when the log has its summary line and as many iterations as it announced. `skipped_lines`
-    counts lines that no grammar knows (kept in the stderr artifact). `runs` is how many runs of the model
-    the log holds, mixed and untagged: more than 1 with `--thread`. `interface` is `mdl` or `lite` where the
-    log says which one ran.
+    counts lines that no grammar knows (kept in the stderr artifact). `runs` is the number of runs of the
+    model in the log, mixed and untagged: more than 1 with `--thread`. `interface` is `mdl` or `lite` where
+    the log shows which one ran.
     """
 
     load_ms: float | None = None
@@ -43,12 +43,12 @@ class Measurement:
 
 
 UNAVAILABLE = "unavailable"
-"""The cause of a round that the device's runtime says it cannot do: its cell is skipped, not failed."""
+"""The cause of a round that the device's runtime reports as impossible: its cell is skipped, not failed."""
 
 
 @dataclass(frozen=True)
 class Cause:
-    """Why a round failed, in plain words."""
+    """Why a round failed."""
 
     fault: Fault
     cause: str

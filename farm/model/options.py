@@ -14,8 +14,8 @@ class OptionSet:
     """Values by documented option name (`enable-nchw44`), in catalogue order, defaults left out.
 
     Make one with `farm.options.parse`, which knows the catalogue; equal sets have equal digests.
-    `resets` are the options that were set to their default by name: they mean nothing by themselves, but
-    in `farm.options.merge` they take a value of the base away.
+    `resets` are the options that were explicitly set to their default: they have no effect by themselves,
+    but in `farm.options.merge` they remove a value of the base.
     """
 
     values: tuple[tuple[str, Value], ...] = ()

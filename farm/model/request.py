@@ -10,7 +10,7 @@ from farm.model.options import OptionSet, Variant
 
 
 class Relation(StrEnum):
-    """How a condition compares. `MATCHES` takes globs, is true when one of its values fits."""
+    """How a condition compares. `MATCHES` takes globs and holds when one of them matches."""
 
     MATCHES = "matches"
     EQUAL = "=="
@@ -39,7 +39,7 @@ class Condition:
 
 @dataclass(frozen=True)
 class CellRule:
-    """An include or exclude rule: a cell is meant when all conditions hold. `source` is `file:line`."""
+    """An include or exclude rule: it applies to a cell when all conditions hold. `source` is `file:line`."""
 
     conditions: tuple[Condition, ...]
     source: str
@@ -48,10 +48,9 @@ class CellRule:
 
 @dataclass(frozen=True)
 class ModelRequest:
-    """A model by path or by the name of a bundled one; `input` as for --input, None: the usual.
+    """A model by path or by the name of a bundled one; `input` as for --input, None: the default.
 
-    `name` is what to call it, None: after its file. `source` is `file:line` where a suite names it.
-    `when` says which devices it is for.
+    `name` None: after its file. `source` is `file:line` where a suite names it. `when` selects the devices.
     """
 
     file: Path | None = None
@@ -66,8 +65,8 @@ class ModelRequest:
 class VariantRequest:
     """A column of a suite, swept values included.
 
-    `base` is the name in the file of the variant that it was swept from, or its own; `when` says which
-    devices it is for.
+    `base` is the name in the file of the variant that it was swept from, or its own; `when` selects the
+    devices.
     """
 
     name: str
@@ -79,8 +78,8 @@ class VariantRequest:
 
 @dataclass(frozen=True)
 class Rules:
-    """Which cells are wanted: those that an `include` rule means (or there is none) and no `exclude` rule
-    does, of models and variants that are for the device (their `when`). `source` is the suite's file.
+    """Which cells are wanted: those with a matching `include` rule (or when there is none), without a
+    matching `exclude` rule, and whose model and variant allow the device (`when`). `source` is the file.
     """
 
     source: str = ""
@@ -92,7 +91,7 @@ class Rules:
 
 @dataclass(frozen=True)
 class Suite:
-    """A suite file. `devices` is a selector; `options` stand under those of every variant."""
+    """A suite file. `devices` is a selector; `options` are the base of every variant."""
 
     path: Path
     models: tuple[ModelRequest, ...]
@@ -114,8 +113,8 @@ ALL_DEVICES = "*"
 
 @dataclass(frozen=True)
 class Request:
-    """What `farm bench` and `farm plan` are asked for. `inventory` None: the usual one;
-    `variants` are complete, with the options that stand under them.
+    """What `farm bench` and `farm plan` are asked to do. `inventory` None: the default one;
+    `variants` are complete, base options included.
     """
 
     inventory: Path | None = None

@@ -17,7 +17,7 @@ SCHEMA_VERSION = 2
 
 
 class RoundStatus(StrEnum):
-    """Whether a round, or a preparation, gave what it was for."""
+    """Whether a round or a preparation succeeded."""
 
     COMPLETED = "completed"
     FAILED = "failed"
@@ -39,7 +39,7 @@ class DeviceStatus(StrEnum):
 
 
 class Quality(StrEnum):
-    """What is to be thought of a round's value. Only `ok` and `not-steady` were judged."""
+    """How reliable a round's value is. Only `ok` and `not-steady` are the result of a check."""
 
     OK = "ok"
     NOT_STEADY = "not-steady"
@@ -57,7 +57,7 @@ class CellStatus(StrEnum):
 
 @dataclass(frozen=True)
 class RoundResult:
-    """What one round gave. Times in ms, per iteration in order; `value_ms` is the round's one value:
+    """The result of one round. Times in ms, per iteration in order; `value_ms` is the round's one value:
     the median of its steady iterations. `argv` is what ran on the device.
     """
 
@@ -147,7 +147,7 @@ class CellResult:
 
 @dataclass(frozen=True)
 class DeviceRecord:
-    """A device in a run: who it was, what it said of itself, what was pushed to it."""
+    """A device in a run: its address, its facts, what was pushed to it."""
 
     name: str
     address: str

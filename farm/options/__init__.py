@@ -1,6 +1,6 @@
 """Every option of load_and_run.
 
-One catalogue, and what follows from it. The only place that knows a flag.
+One catalogue, and what is derived from it. The only place that knows the flags.
 """
 
 from farm.options.catalogue import CATALOGUE

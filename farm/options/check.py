@@ -1,4 +1,4 @@
-"""What is wrong with an option set: before any device is touched, and after the probe."""
+"""Problems of an option set: before any device is touched, and after the probe."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ModelKind = Literal["mdl", "lite", "testcase"]
 
 @dataclass(frozen=True)
 class Findings:
-    """What `check` found, each as one sentence with its way out."""
+    """The findings of `check`, each one sentence with the alternative in parentheses."""
 
     refusals: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -38,9 +38,9 @@ def interface_of(options: OptionSet, model_kind: ModelKind | None) -> Interface 
 
 
 def check(options: OptionSet, *, runtime: RuntimeKind, model_kind: ModelKind | None) -> Findings:
-    """Everything that can be said of an option set without a device.
+    """All findings about an option set that need no device.
 
-    A refusal means that the program would ignore, crash, hang or mislead; the request should not be run.
+    A refusal means that the program would ignore an option, crash, hang or give misleading results.
     """
     interface = interface_of(options, model_kind)
     found: dict[Act, list[str]] = {act: [] for act in Act}
@@ -48,30 +48,30 @@ def check(options: OptionSet, *, runtime: RuntimeKind, model_kind: ModelKind | N
     for row in rows:
         support = row.support(runtime)
         if support.works is Works.NO:
-            found[Act.REFUSE].append(f"--{row.name} cannot be had: {support.why}")
+            found[Act.REFUSE].append(f"--{row.name} is not available: {support.why}")
         if row.not_lite and runtime is RuntimeKind.NATIVE and interface == "lite":
             found[Act.REFUSE].append(
-                f"--{row.name} does not go with a Lite model or --lite: {row.not_lite} "
-                "(leave --lite out; with a Lite model use the wheel runtime)"
+                f"--{row.name} does not support Lite models or --lite: {row.not_lite} "
+                "(remove --lite; for a Lite model use the wheel runtime)"
             )
         if row.not_lite and runtime is RuntimeKind.WHEEL and "lite" in options and not row.wheel_with_lite:
             found[Act.REFUSE].append(
-                f"--{row.name} does not go with --lite: {row.not_lite} (leave --lite out)"
+                f"--{row.name} cannot be combined with --lite: {row.not_lite} (remove --lite)"
             )
     if interface == "lite" and model_kind == "testcase":
         found[Act.REFUSE].append(
-            "a model with test data does not go with --lite: invalid model format (leave --lite out)"
+            "--lite does not support models with test data: invalid model format (remove --lite)"
         )
     for rule in RULES:
         if rule.applies(options, runtime, interface):
-            found[rule.act].append(f"{rule.reason} ({rule.way_out})")
+            found[rule.act].append(f"{rule.reason} ({rule.instead})")
     return Findings(*(tuple(found[act]) for act in Act))
 
 
 def applicable(
     options: OptionSet, *, runtime: RuntimeKind, facts: Facts, cores: CoreLabels = ()
 ) -> str | None:
-    """Why an option set makes no sense on a device, None where it does or where the device does not say.
+    """Why an option set does not apply to a device, None where it does or where the facts are not known.
 
     `cores` are the device's core labels.
     """
@@ -86,10 +86,10 @@ def applicable(
 
 
 def advice(options: OptionSet, *, facts: Facts) -> tuple[str, ...]:
-    """What runs on this device but was made for another kind."""
+    """Notes on options that work on this device but were made for another kind."""
     here = processors(facts)
     return tuple(
-        f"--{name} was made for {' or '.join(row.needs.meant_for)}; it runs here, unlikely to be faster"
+        f"--{name} was made for {' or '.join(row.needs.meant_for)}; it works here but is probably not faster"
         for name, _ in options.values
         if (row := BY_NAME[name]).needs.meant_for and here and not here & set(row.needs.meant_for)
     )
@@ -117,7 +117,7 @@ def unknown_to(options: OptionSet, flags: frozenset[str]) -> tuple[str, ...]:
 
 
 def _missing(row: Option, value: Value, runtime: RuntimeKind, facts: Facts) -> str | None:
-    """What one option needs and the device has not."""
+    """What an option needs and the device does not have."""
     support = row.support(runtime)
     if support.works is Works.NO:
         return support.why
@@ -127,8 +127,8 @@ def _missing(row: Option, value: Value, runtime: RuntimeKind, facts: Facts) -> s
         capability = facts.gpus[0].compute_capability
         if runtime is RuntimeKind.WHEEL and capability and capability not in WHEEL_COMPUTE_CAPABILITIES:
             return (
-                f"the wheel of MegEngine 1.13 has no code for {facts.gpus[0].name} (compute capability "
-                f"{capability}; it has {', '.join(WHEEL_COMPUTE_CAPABILITIES)}); use a native build for it"
+                f"the wheel of MegEngine 1.13 does not support {facts.gpus[0].name} (compute capability "
+                f"{capability}; it supports {', '.join(WHEEL_COMPUTE_CAPABILITIES)}); use a native build"
             )
     features = row.needs.cpu_features
     if features and facts.cpu_features and not set(features) & set(facts.cpu_features):

@@ -1,4 +1,4 @@
-"""An option set as a command line: real flags, device paths, and what comes back."""
+"""An option set as a command line: real flags, device paths, output files."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def argv(
     `model` and `out_dir` are paths on the device, `input_text` is the value of `--input` with device paths
     (None: as in the option set). `inputs` maps an option that reads a file to the file's path on the
     device; for one that is also written (a cache) this path wins over the one in `out_dir`. The current
-    folder of the round must be `out_dir`. Raises RequestError for an option that no program has.
+    folder of the round must be `out_dir`. Raises RequestError for an option without a flag.
     """
     paths = {output.option: output.path for output in outputs(options)}
     given = dict(inputs or {})
@@ -51,7 +51,7 @@ def argv(
     for name, value in options.values:
         row = BY_NAME[name]
         if row.flag is None:
-            raise RequestError(f"--{name} cannot be had: {row.native.why}")
+            raise RequestError(f"--{name} is not available: {row.native.why}")
         if name == "input" and input_text is not None:
             continue
         words.append(_word(row, given.get(name) or _device_value(row, value, paths, out_dir)))
@@ -78,7 +78,7 @@ def input_files(
 ) -> tuple[tuple[str, str], ...]:
     """The local files that a round reads, as (option, path); `--input` is not among them.
 
-    A cache is read if `exists` says that it is there, and must be there when nothing searches.
+    A cache is read if it exists (by `exists`), and must exist when no search is requested.
     """
     return tuple((name, path) for name, path in _read_paths(options) if _is_read(name, path, options, exists))
 

@@ -22,7 +22,7 @@ def thread_count(options: OptionSet) -> int:
 def resolve_cores(options: OptionSet, cores: CoreLabels) -> OptionSet:
     """The option set with core ids in place of core labels.
 
-    A label that has more cores than the pool has threads gives its first ones. Raises RequestError for an
+    Of a label with more cores than the pool has threads, the first ones are used. Raises RequestError for an
     unknown label, and for fewer cores than threads.
     """
     text = options.get("multi-thread-core-ids")
@@ -34,23 +34,23 @@ def resolve_cores(options: OptionSet, cores: CoreLabels) -> OptionSet:
         if not part.isdigit() and part not in labels:
             known = ", ".join(labels) or "none"
             raise RequestError(
-                f"no core label {part!r} on this device (it has: {known})",
-                hint="see `cores:` in the inventory",
+                f"unknown core label {part!r} (the device has: {known})",
+                hint="check `cores:` in the inventory",
             )
         ids.extend([part] if part.isdigit() else labels[part])
     threads = thread_count(options)
     if threads and len(ids) != threads:
         if len(ids) < threads or str(text).replace(",", "").isdigit():
-            raise RequestError(f"{threads} threads on {len(ids)} cores ({text})")
+            raise RequestError(f"{threads} threads, but {len(ids)} core ids ({text})")
         ids = ids[:threads]
     return build(options.as_dict() | {"multi-thread-core-ids": ",".join(ids)})
 
 
 def missing_cores(options: OptionSet, core_ids: Sequence[int], cores: CoreLabels) -> str | None:
-    """Why the cores asked for are not on a device, None if they are. Empty `core_ids`: it does not say."""
+    """Why the cores asked for are not on a device, None if they are. Empty `core_ids`: not known."""
     try:
         ids = str(resolve_cores(options, cores).get("multi-thread-core-ids") or "")
     except RequestError as error:
         return error.message
     missing = [core for core in ids.split(",") if core and core_ids and int(core) not in core_ids]
-    return f"no core {', '.join(missing)} on this device" if missing else None
+    return f"the device has no core {', '.join(missing)}" if missing else None

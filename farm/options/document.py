@@ -16,22 +16,22 @@ INTRODUCTION = """\
 
 Made from the catalogue in `farm/options/` by `farm.options.document`; a test keeps it current.
 
-`farm bench` takes every option under its own name, with dashes or underscores. A set is checked before any
-device is touched; what would be ignored, crash, hang or mislead is refused, with the way out.
-Options that disturb times (profiles, dumps, checks, verbose logs) get a round of their own beside the timed
-ones; files that they write are pulled and named by their role in `results.json`.
+`farm bench` takes every option under its own name, with dashes or underscores. An option set is checked
+before any device is touched; what would be ignored, crash, hang or mislead is refused, with an alternative.
+Options that disturb times (profiles, dumps, checks, verbose logs) get a separate round next to the timed
+ones; the files that they write are pulled and listed by role in `results.json`.
 
 **native** is a `load_and_run` program built for the device, **wheel** the libraries of the MegEngine 1.13.0
-wheel, driven by farm's own script. Both take the same command line. What a native program really has
-depends on its build: farm asks it.
+wheel, driven by farm's own script. Both take the same command line. The flags of a native program
+depend on its build: farm reads its `--help`.
 """
 
 ROUNDS = {
     RoundKind.TIMED: "timed",
-    RoundKind.PROFILE: "own (profile)",
-    RoundKind.DUMP: "own (dump)",
-    RoundKind.INFO: "own (info)",
-    RoundKind.SETUP: "own (setup)",
+    RoundKind.PROFILE: "separate (profile)",
+    RoundKind.DUMP: "separate (dump)",
+    RoundKind.INFO: "separate (info)",
+    RoundKind.SETUP: "separate (setup)",
 }
 ACTS = {Act.REFUSE: "Refused", Act.WARN: "Run with a warning", Act.NOTE: "Run with a note"}
 
@@ -68,13 +68,13 @@ def _group(group: Group) -> str:
 
 
 def _details(row: Option) -> str:
-    """What does not fit into the table; nothing for an option that has no more to say."""
+    """Details that are not in the table; empty for an option without any."""
     facts = [
         ("Reads", row.reads and f"`{row.reads}`"),
         ("Writes", row.writes and f"`{row.writes}`"),
         ("Limits", _limits(row)),
         ("Needs", _needs(row)),
-        ("Native with Lite models", row.not_lite and f"cannot: {row.not_lite}"),
+        ("Native with Lite models", row.not_lite and f"not supported: {row.not_lite}"),
     ]
     lines = [f"- {name}: {text}\n" for name, text in facts if text]
     lines += [f"- Trap: {trap}\n" for trap in row.traps]
@@ -114,7 +114,9 @@ def _default(row: Option) -> str:
 
 
 def _combinations() -> str:
-    sections = ["## Combinations\n\nWhat options do to each other; found before any device is touched.\n"]
+    sections = [
+        "## Combinations\n\nConstraints between options; they are checked before any device is touched.\n"
+    ]
     for act, title in ACTS.items():
         rules = [rule for rule in RULES if rule.act is act]
         table = _table(("where", "options", "why", "instead"), [_rule(rule) for rule in rules])
@@ -131,7 +133,7 @@ def _rule(rule: Rule) -> tuple[str, ...]:
         count + ", ".join(_names(rule.any_of)) if rule.any_of else "",
         "without " + ", ".join(_names(rule.none_of)) if rule.none_of else "",
     ]
-    return where, "; ".join(filter(None, words)), rule.reason, rule.way_out
+    return where, "; ".join(filter(None, words)), rule.reason, rule.instead
 
 
 def _spellings() -> str:

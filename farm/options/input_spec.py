@@ -1,6 +1,6 @@
-"""The value of `--input`, taken apart as load_and_run does it (helpers/data_parser.cpp).
+"""The value of `--input`, parsed as load_and_run does it (helpers/data_parser.cpp).
 
-Parts are divided by `;`; what stands before the first `:` of a part is the tensor's name (`data` without
+Parts are separated by `;`; the text before the first `:` of a part is the tensor's name (`data` without
 one); a part that ends in .json, .npy, .ppm or .pgm is a file, `{1,3,224,224}` is a shape without data,
 anything else is numbers in brackets.
 """
@@ -29,7 +29,7 @@ EXAMPLE = "write --input 'NAME:[[1.0,2.0],[3.0,4.0]]' or --input 'NAME:file.npy;
 @dataclass(frozen=True)
 class InputPart:
     """One part: a file (`path`) or numbers (`inline`). `tensor` is None where no name was given: the
-    program takes `data`, or for JSON the names in the file.
+    program uses `data`, or for JSON the names in the file.
     """
 
     tensor: str | None
@@ -46,15 +46,15 @@ def parse_input(text: str) -> tuple[InputPart, ...]:
     """The parts of `--input`. Raises RequestError for what the program would abort on or misread."""
     if len(text) > TEXT_LIMIT:
         raise RequestError(
-            f"--input: {len(text)} characters are too many", hint="put the data into a .npy file"
+            f"--input is too long ({len(text)} characters)", hint="put the data into a .npy file"
         )
     parts = tuple(_part(piece.strip()) for piece in text.split(";") if piece.strip())
     names = [part.tensor or DEFAULT_TENSOR for part in parts if part.suffix != ".json"]
     doubled = next((name for name in names if names.count(name) > 1), None)
     if doubled is not None:
         raise RequestError(
-            f"--input gives data for {doubled!r} twice; load_and_run would silently take the first",
-            hint=EXAMPLE if doubled == DEFAULT_TENSOR else "leave one out",
+            f"--input has data for {doubled!r} twice; load_and_run would silently use the first",
+            hint=EXAMPLE if doubled == DEFAULT_TENSOR else "remove one",
         )
     return parts
 
@@ -62,10 +62,10 @@ def parse_input(text: str) -> tuple[InputPart, ...]:
 def numbers(text: str) -> tuple[object, bool]:
     """(nested lists of numbers, whether the program reads them as float32) of an inline part.
 
-    Raises RequestError for text that is none, or whose rows differ in length.
+    Raises RequestError for text that is not numbers, or whose rows differ in length.
     """
     if text.count("[") != text.count("]"):
-        raise RequestError(f"--input: the brackets of {_short(text)} do not close", hint=EXAMPLE)
+        raise RequestError(f"--input: unbalanced brackets in {_short(text)}", hint=EXAMPLE)
     if not _NUMBERS.fullmatch(text) or _depth(text) > DEPTH_LIMIT:
         raise RequestError(
             f"--input: {_short(text)} is neither a file (.json, .npy, .ppm, .pgm) nor numbers", hint=EXAMPLE
@@ -88,12 +88,12 @@ def _part(piece: str) -> InputPart:
     if data.lower().endswith(SUFFIXES):
         notes: tuple[str, ...] = ()
         if data.lower().endswith(".json") and tensor is not None:
-            notes = (f"the names in {data} count; {tensor!r} before it is ignored by load_and_run",)
+            notes = (f"load_and_run uses the names in {data} and ignores {tensor!r}",)
         return InputPart(tensor, path=data, notes=notes)
     if data.startswith("{"):
         if not _SHAPE.fullmatch(data):
-            raise RequestError(f"--input: {_short(data)} is no shape", hint="write NAME:{1,3,224,224}")
-        note = f"{tensor or DEFAULT_TENSOR} has a shape and no data: its contents are undefined"
+            raise RequestError(f"--input: {_short(data)} is not a shape", hint="write NAME:{1,3,224,224}")
+        note = f"{tensor or DEFAULT_TENSOR} has a shape but no data: its contents are undefined"
         return InputPart(tensor, inline=data, notes=(note,))
     numbers(data)
     plain = "".join(_NUMBER.sub(_plain, data).split())
@@ -121,10 +121,10 @@ def _depth(text: str) -> int:
 
 
 def _shape(value: object) -> tuple[int, ...]:
-    """The shape of nested lists. Raises ValueError where rows differ, or where there is nothing."""
+    """The shape of nested lists. Raises ValueError where rows differ, or for an empty list."""
     if not isinstance(value, list):
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise ValueError  # noqa: TRY004 - one error for everything that is no array
+            raise ValueError  # noqa: TRY004 - one error for everything that is not an array
         return ()
     shapes = {_shape(part) for part in value}
     if len(shapes) != 1:

@@ -1,4 +1,4 @@
-"""Finding a row by what somebody typed."""
+"""Find a row of the catalogue by a name that the user typed."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _BY_SPELLING = {spelling: row for row in CATALOGUE for spelling in row.spellings
 
 
 def find(name: str) -> Option | None:
-    """The option that a spelling means, None for none."""
+    """The option of a spelling, None for an unknown one."""
     return _BY_SPELLING.get(normal(name))
 
 
 def option(name: str) -> Option:
-    """The option that a spelling means. Raises RequestError with the nearest names for an unknown one."""
+    """The option of a spelling. Raises RequestError with the nearest names for an unknown one."""
     found = find(name)
     if found is None:
         raise RequestError(f"unknown option --{normal(name)}", hint=_hint(normal(name)))
@@ -31,16 +31,16 @@ def option(name: str) -> Option:
 
 
 def misspelling_note(name: str) -> str | None:
-    """What to say about a documented misspelling, None where the name is right."""
+    """The note on a documented misspelling, None where the name is right."""
     row = find(name)
     if row is None or normal(name) not in row.misspellings:
         return None
-    return f"--{normal(name)} is how the documentation spells it; load_and_run knows it as --{row.name}"
+    return f"--{normal(name)} is a misspelling in the documentation; the flag of load_and_run is --{row.name}"
 
 
 def _hint(name: str) -> str:
     listed = " or ".join(f"--{near}" for near in nearest_names(name, _RIGHT_NAMES, 3))
-    return f"did you mean {listed}?" if listed else "`farm options list` shows them all"
+    return f"did you mean {listed}?" if listed else "`farm options list` shows all options"
 
 
 def search(text: str) -> tuple[Option, ...]:

@@ -1,6 +1,6 @@
 """Command lines and mappings to option sets, by the rules of gflags.
 
-One or two dashes, dashes or underscores, `--name=value` or the next word, `--nobool`. Other than gflags, a
+One or two dashes, dashes or underscores, `--name=value` or the next word, `--nobool`. Unlike gflags, a
 stray word is an error: the program takes it for another file and ignores it (`--lite false` is lite on).
 """
 
@@ -19,9 +19,9 @@ PROGRAM_FLAGS = {
     "flagfile": "write the options themselves",
     "fromenv": "a round has a clean environment; write the options themselves",
     "tryfromenv": "a round has a clean environment; write the options themselves",
-    "undefok": "farm asks the program which flags it has, and never sends another",
-    "help": "`farm options` explains them all",
-    "version": "`farm devices check` shows a device's versions",
+    "undefok": "not needed: farm reads the program's --help and never sends an unknown flag",
+    "help": "`farm options list` shows all options",
+    "version": "the report shows the engine's version",
 }
 """Flags of gflags itself, and what to do instead."""
 
@@ -59,13 +59,13 @@ def from_mapping(values: Mapping[str, object]) -> OptionSet:
 
 
 def _scalar(row: Option, value: object) -> Value:
-    """A value of YAML or JSON as one value: nothing is a flag that is on, a list is joined by commas."""
+    """A value of YAML or JSON as one value: null turns a flag on, a list is joined by commas."""
     if isinstance(value, list | tuple):
         value = ",".join(str(part) for part in value)
     if value is None and row.is_flag:
         return True
     if not isinstance(value, bool | int | float | str):
-        raise RequestError(f"--{row.name}: a {type(value).__name__} is no value", hint=usage(row))
+        raise RequestError(f"--{row.name}: a {type(value).__name__} is not a value", hint=usage(row))
     return value
 
 
@@ -79,7 +79,7 @@ def build(pairs: Mapping[str, Value]) -> OptionSet:
 
 
 def merge(base: OptionSet, override: OptionSet) -> OptionSet:
-    """`base` with everything that `override` says, a return to a default included."""
+    """`base` with everything in `override` applied, resets to defaults included."""
     kept = {name: value for name, value in base.values if name not in override.resets}
     merged = build(kept | override.as_dict())
     return OptionSet(merged.values, (base.resets | override.resets) - merged.as_dict().keys())
@@ -108,7 +108,7 @@ def _read(
         name, equals, text = word.partition("=")
         if not bare and not (word.startswith("-") and normal(name)):
             raise RequestError(
-                f"{word!r} stands alone: load_and_run would ignore it", hint=_stray_hint(word, pairs)
+                f"unexpected argument {word!r}: load_and_run would ignore it", hint=_stray_hint(word, pairs)
             )
         if normal(name) in PROGRAM_FLAGS and find(name) is None:
             if normal(name) != "flagfile" or read_file is None:
@@ -123,7 +123,7 @@ def _read(
         if note:
             notes.append(note)
         if row_name in pairs and pairs[row_name] != value:
-            notes.append(f"--{row_name} is given more than once; the last one counts")
+            notes.append(f"--{row_name} is given more than once; the last one is used")
         pairs[row_name] = value
     return build(pairs), tuple(dict.fromkeys(notes))
 
@@ -152,8 +152,8 @@ def _is_option(word: str) -> bool:
 def _stray_hint(word: str, pairs: dict[str, Value]) -> str:
     last = next(reversed(pairs), None)
     if last is not None and BY_NAME[last].is_flag and word.lower() in TRUE | FALSE:
-        return f"a value of a flag is joined to it: --{last}={word.lower()}"
-    return f"did you mean --{word}?" if find(word) else "options start with --, models are given with --model"
+        return f"join the value to the flag: --{last}={word.lower()}"
+    return f"did you mean --{word}?" if find(word) else "options start with --; use --model for models"
 
 
 def _flagfile(text: str) -> list[str]:

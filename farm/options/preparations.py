@@ -1,8 +1,8 @@
 """Preparations: searches and transformations, done once before the timed rounds, which use their product.
 
 MegEngine's own recipe is such a chain (its user guide, "inference optimisation"): transform the layout
-and dump the model, search algorithms on that model and keep the cache, then run with both. Left in the
-timed rounds, every process would search again, and might choose differently.
+and dump the model, search algorithms on that model and keep the cache, then run with both. In the
+timed rounds every process would search again, and might choose differently.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ ONCE: dict[str, Value] = {"iter": 1, "warmup-iter": 1}
 
 @dataclass(frozen=True)
 class _Row:
-    """When any of `triggers` is set, a preparation writes `product` (an option that names a file); what feeds
-    on it gets `feeds`, and no longer has `done`.
+    """When any of `triggers` is set, a preparation writes `product` (an option that names a file); what
+    comes after it gets the product as `feeds`, without the options in `done`.
     """
 
     kind: str
@@ -58,7 +58,7 @@ def preparations(options: OptionSet) -> tuple[tuple[Preparation, ...], OptionSet
         if not any(name in rest for name in row.triggers):
             continue
         file_name = str(rest.get(row.product) or row.default_name).replace("\\", "/").rpartition("/")[2]
-        # Several runs at once would write the product at once.
+        # Concurrent runs would overwrite the product.
         timed_only = without(
             rest, "thread", *later, *(name for name, _ in rest.values if not _belongs(name, row))
         )
@@ -78,7 +78,7 @@ def preparations(options: OptionSet) -> tuple[tuple[Preparation, ...], OptionSet
 
 
 def _belongs(name: str, row: _Row) -> bool:
-    """Whether an option is part of a preparation: what observes or dumps is not."""
+    """Whether an option is part of a preparation: profiles, dumps and checks are not."""
     return BY_NAME[name].is_timed or name in (*row.triggers, row.product)
 
 
@@ -93,5 +93,5 @@ RECIPES: dict[str, dict[str, Value]] = {
 def recipe(name: str) -> OptionSet:
     """The option set of a recipe. Raises RequestError for an unknown one."""
     if name not in RECIPES:
-        raise RequestError(f"no recipe {name!r}", hint=f"recipes: {', '.join(RECIPES)}")
+        raise RequestError(f"unknown recipe {name!r}", hint=f"use one of: {', '.join(RECIPES)}")
     return build(RECIPES[name])

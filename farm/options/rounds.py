@@ -1,4 +1,4 @@
-"""One request, several rounds: what disturbs times gets a round of its own."""
+"""One request, several rounds: what disturbs times gets a separate round."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ COMPANIONS = {
     "pack-info-cryption": "packed-model-dump",
     "pack-model-cryption": "packed-model-dump",
 }
-"""Options that go into the round of another one, if that is there."""
+"""Options that go into the round of another one, if that is set."""
 
 
 def split_rounds(options: OptionSet) -> tuple[tuple[RoundKind, OptionSet], ...]:
     """The rounds that an option set asks for.
 
-    First the timed one, without what observes, dumps or searches; then one for each of those, with the
-    timed options, just enough iterations, and one run at a time: several would write over each other.
+    First the timed one, without profiles, dumps, checks and searches; then one for each of those, with the
+    timed options, just enough iterations, and one run at a time: concurrent runs would overwrite the files.
     """
     separate = [BY_NAME[name] for name, _ in options.values if not BY_NAME[name].is_timed]
     timed = without(options, *(row.name for row in separate))

@@ -1,4 +1,4 @@
-"""What one row of the option catalogue says."""
+"""The fields of a row of the option catalogue."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from farm.model.options import Value
 
 
 class Group(StrEnum):
-    """Groups of the documented list, in its order; MODEL holds what 1.13 has and the list leaves out."""
+    """Groups of the documented list, in its order; MODEL has what 1.13 has and the list leaves out."""
 
     BASIC = "Basic"
     FAST_RUN = "Fast-run"
@@ -27,7 +27,7 @@ class Group(StrEnum):
 
 
 class Kind(StrEnum):
-    """How the text of a value is read."""
+    """How the text of a value is parsed."""
 
     FLAG = "flag"
     INT = "int"
@@ -43,7 +43,7 @@ class Kind(StrEnum):
 
 
 class Works(StrEnum):
-    """How far a runtime can do an option."""
+    """How far a runtime supports an option."""
 
     YES = "works"
     CONDITION = "works with a condition"
@@ -52,7 +52,7 @@ class Works(StrEnum):
 
 @dataclass(frozen=True)
 class Support:
-    """What one runtime makes of an option; `why` states the condition, or why it cannot."""
+    """How one runtime supports an option; `why` states the condition, or why it does not."""
 
     works: Works = Works.YES
     why: str = ""
@@ -71,7 +71,7 @@ def cannot(why: str) -> Support:
 
 @dataclass(frozen=True)
 class Needs:
-    """What an option cannot do without. `build` is the build flag of MegEngine that compiles it in.
+    """What an option requires. `build` is the build flag of MegEngine that compiles it in.
 
     The probe looks for `nvidia_gpu` (for these runtimes, and only for the value `gpu_value` if there is one)
     and `cpu_features` (any one of them, as /proc/cpuinfo spells it). `meant_for` names the processors that an
@@ -94,13 +94,14 @@ class Option:
     """One option of load_and_run.
 
     `flag` is the program's own spelling (underscores, as `--help` prints it), None where no program of
-    1.13 has it. `aliases` are other right spellings, `misspellings` wrong ones of the documentation; all are
-    accepted, the latter with a note. `default` is the program's. `minimum`, `maximum`, `choices` and
+    1.13 has it. `aliases` are other correct spellings, `misspellings` wrong ones of the documentation; all
+    are accepted, the latter with a note. `default` is the program's. `minimum`, `maximum`, `choices` and
     `pattern` limit a value; `limit_reason` says what happens beyond. `round_kind` is TIMED for what
-    belongs to a timed round, SETUP for what is made once before, else the kind of the round of its own.
-    `reads` and `writes` are artifact roles. `observe_iter` and `observe_warmup` are the iterations of that
-    round of its own, None for the user's. `not_lite` is what the native program says when the option meets
-    a Lite model or `--lite`. The wheel runtime says it only for `--lite`, and not if `wheel_with_lite`.
+    belongs to a timed round, SETUP for what is made once before, else the kind of its separate round.
+    `reads` and `writes` are artifact roles. `observe_iter` and `observe_warmup` are the iterations of the
+    separate round, None for the user's. `not_lite` is the native program's error text when the option is
+    used with a Lite model or `--lite`. The wheel runtime gives it only for `--lite`, and not if
+    `wheel_with_lite`.
     """
 
     name: str
@@ -133,7 +134,7 @@ class Option:
 
     @property
     def spellings(self) -> tuple[str, ...]:
-        """All names that mean this option, the documented one first; dashes for underscores."""
+        """All names of this option, the documented one first; dashes for underscores."""
         return (self.name, *self.aliases, *self.misspellings)
 
     @property

@@ -1,7 +1,7 @@
-"""What options do to each other: the constraints of load_and_run, as data.
+"""Constraints between options of load_and_run, as data.
 
 A rule applies when all of `all_of`, at least `count` of `any_of` and none of `none_of` are set (and `holds`
-says so, where values matter), for these runtimes and this interface (`mdl`, `lite`, None: either).
+is true, where values matter), for these runtimes and this interface (`mdl`, `lite`, None: either).
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ class Act(StrEnum):
 
 @dataclass(frozen=True)
 class Rule:
-    """`reason` says what would happen, `way_out` what to do instead."""
+    """`reason` says what would happen, `instead` what to type instead."""
 
     act: Act
     reason: str
-    way_out: str
+    instead: str
     all_of: tuple[str, ...] = ()
     any_of: tuple[str, ...] = ()
     none_of: tuple[str, ...] = ()
@@ -62,7 +62,7 @@ DEVICES = ("cuda", *CPUS)
 RECORDS = ("record-comp-seq", "record-comp-seq2")
 PROFILES = ("profile", "profile-host")
 SEARCHES = ("fast-run", "full-run")
-WHEEL_ON_CPU = "without --cuda the wheel runtime computes on the CPU"
+WHEEL_ON_CPU = "without --cuda the wheel runtime uses the CPU"
 PLUGINS = ("range", "check-dispatch", "check-var-value", *PROFILES)
 
 
@@ -81,136 +81,136 @@ def _one_step_of_check_var_value(options: OptionSet) -> bool:
     return int(options.get("iter") or 10) < 20
 
 
-def refuse(reason: str, way_out: str, **where: object) -> Rule:
-    return Rule(Act.REFUSE, reason, way_out, **where)  # type: ignore[arg-type]
+def refuse(reason: str, instead: str, **where: object) -> Rule:
+    return Rule(Act.REFUSE, reason, instead, **where)  # type: ignore[arg-type]
 
 
-def warn(reason: str, way_out: str, **where: object) -> Rule:
-    return Rule(Act.WARN, reason, way_out, **where)  # type: ignore[arg-type]
+def warn(reason: str, instead: str, **where: object) -> Rule:
+    return Rule(Act.WARN, reason, instead, **where)  # type: ignore[arg-type]
 
 
-def note(reason: str, way_out: str, **where: object) -> Rule:
-    return Rule(Act.NOTE, reason, way_out, **where)  # type: ignore[arg-type]
+def note(reason: str, instead: str, **where: object) -> Rule:
+    return Rule(Act.NOTE, reason, instead, **where)  # type: ignore[arg-type]
 
 
 RULES: tuple[Rule, ...] = (
     refuse(
-        "load_and_run takes one layout: given several, it silently uses none",
-        "choose one, or compare them: --sweep layout=nchw44,nchw88",
+        "load_and_run takes one layout; given several, it silently uses none",
+        "use one, or compare them: --sweep layout=nchw44,nchw88",
         any_of=LAYOUT_FLAGS,
         count=2,
     ),
     refuse(
-        "--layout-transform-dump alone writes no file, without a word",
+        "--layout-transform-dump alone silently writes no file",
         "add --layout-transform cpu (or cuda)",
         all_of=("layout-transform-dump",),
         none_of=("layout-transform",),
     ),
     refuse(
-        "--dump-fitting-model alone writes no file, without a word",
+        "--dump-fitting-model alone silently writes no file",
         "add --fitting",
         all_of=("dump-fitting-model",),
         none_of=("fitting",),
     ),
     refuse(
-        "--fast-run and --full-run are two searches; the program takes one",
-        "leave one out",
+        "--fast-run and --full-run are mutually exclusive",
+        "remove one",
         all_of=("fast-run", "full-run"),
     ),
     refuse(
-        "--fast-run-shared-batch-size is about a search, and there is none",
+        "--fast-run-shared-batch-size has no effect without a search",
         "add --fast-run, --full-run or --fast-run-algo-policy FILE",
         all_of=("fast-run-shared-batch-size",),
         none_of=(*SEARCHES, "fast-run-algo-policy"),
     ),
     refuse(
-        "core ids bind the threads of a pool, and there is none",
+        "--multi-thread-core-ids has no effect without a thread pool",
         "add --multithread N with as many threads as ids (one core: --multithread 1)",
         all_of=("multi-thread-core-ids",),
         none_of=POOLS,
     ),
     refuse(
-        "there are not as many core ids as threads",
-        "give one id for each thread",
+        "the number of core ids differs from the number of threads",
+        "use one id per thread",
         all_of=("multi-thread-core-ids",),
         any_of=POOLS,
         holds=core_count_differs,
     ),
     refuse(
-        "--multithread and --multithread-default exclude each other",
-        "leave one out",
+        "--multithread and --multithread-default are mutually exclusive",
+        "remove one",
         all_of=POOLS,
     ),
     refuse(
-        "of several devices the program silently uses the last one it looks at",
-        "leave one out, or compare them: --sweep device=cpu,cuda",
+        "given several devices, the program silently uses only one of them",
+        "remove one, or compare them: --sweep device=cpu,cuda",
         any_of=DEVICES,
         count=2,
         holds=lambda options: not ("cpu" in options and _only_pool(options)),
     ),
     note(
-        "--cpu beside a thread pool changes nothing: the pool is on the CPU",
-        "leave --cpu out",
+        "--cpu has no effect with a thread pool: the pool is on the CPU",
+        "remove --cpu",
         all_of=("cpu",),
         any_of=POOLS,
     ),
     refuse(
-        "--lite and --mdl exclude each other",
-        "leave one out",
+        "--lite and --mdl are mutually exclusive",
+        "remove one",
         all_of=("lite", "mdl"),
     ),
     refuse(
         "two dumps at once crash the program or write into one folder",
-        "one dump in a variant: --variant 'text=--io-dump io.txt' --variant 'binary=--bin-io-dump io'",
+        "use one dump per variant: --variant 'text=--io-dump io.txt' --variant 'binary=--bin-io-dump io'",
         any_of=DUMPS,
         count=2,
     ),
     refuse(
-        "recording with a profile hangs for ever after the results are printed",
+        "--record-comp-seq with a profile hangs after the results are printed",
         "profile without --record-comp-seq",
         all_of=("record-comp-seq",),
         any_of=PROFILES,
     ),
     refuse(
-        "a dump sees nothing of a recorded sequence: the native program aborts at the end "
+        "dumps do not work with a recorded sequence: the native program aborts at the end "
         "(`pure virtual method called`), the wheel runtime writes an empty file",
         "dump without --record-comp-seq",
         any_of=("io-dump", "io-dump-stdout", "io-dump-stderr"),
         all_of=("record-comp-seq",),
     ),
     refuse(
-        "--record-comp-seq2 frees the graph that plugins and dumps look at: the program aborts, crashes, "
-        "hangs or sees nothing",
-        "use it in a variant of its own, without them",
+        "--record-comp-seq2 frees the graph that plugins and dumps need: the program aborts, crashes, "
+        "hangs or writes nothing",
+        "use it in a separate variant, without them",
         all_of=("record-comp-seq2",),
         any_of=(*PLUGINS, *DUMPS),
     ),
     refuse(
         "--record-comp-seq2 frees the graph that --model-dump would write",
-        "use it in a variant of its own, without --model-dump",
+        "use it in a separate variant, without --model-dump",
         all_of=("record-comp-seq2", "model-dump"),
         runtimes=WHEEL,
     ),
     refuse(
-        "--record-comp-seq2 is refused by the program without --no-sanity-check",
+        "--record-comp-seq2 requires --no-sanity-check",
         "add --no-sanity-check",
         all_of=("record-comp-seq2",),
         none_of=("no-sanity-check",),
     ),
     refuse(
-        "--record-comp-seq2 does not go with --fake-first",
-        "leave --fake-first out",
+        "--record-comp-seq2 cannot be combined with --fake-first",
+        "remove --fake-first",
         all_of=("record-comp-seq2", "fake-first"),
     ),
     refuse(
-        "--record-comp-seq with --fake-first is refused by the program without --no-sanity-check",
+        "--record-comp-seq with --fake-first requires --no-sanity-check",
         "add --no-sanity-check",
         all_of=("record-comp-seq", "fake-first"),
         none_of=("no-sanity-check",),
     ),
     note(
-        "--record-comp-seq is the lower level of --record-comp-seq2, which wins",
-        "leave --record-comp-seq out",
+        "--record-comp-seq is the lower level of --record-comp-seq2, which takes precedence",
+        "remove --record-comp-seq",
         all_of=RECORDS,
     ),
     refuse(
@@ -220,18 +220,18 @@ RULES: tuple[Rule, ...] = (
     ),
     refuse(
         "--bin-out-dump with --copy-to-host crashes the program (139)",
-        "leave --copy-to-host out: the dump copies the outputs itself",
+        "remove --copy-to-host: the dump copies the outputs itself",
         all_of=("bin-out-dump", "copy-to-host"),
         runtimes=NATIVE,
     ),
     refuse(
-        "a packed model needs something to be packed into: --packed-model-dump is missing",
+        "options of a packed model require --packed-model-dump",
         "add --packed-model-dump FILE",
         any_of=("pack-info-json", "pack-cache", "pack-info-cryption", "pack-model-cryption"),
         none_of=("packed-model-dump",),
     ),
     refuse(
-        "the two ciphers of a packed model are swapped by MegEngine 1.13",
+        "MegEngine 1.13 swaps the two ciphers of a packed model",
         "set --pack-info-cryption and --pack-model-cryption to the same cipher",
         all_of=("packed-model-dump",),
         any_of=("pack-info-cryption", "pack-model-cryption"),
@@ -239,32 +239,32 @@ RULES: tuple[Rule, ...] = (
         runtimes=NATIVE,
     ),
     refuse(
-        "parameters for operators need the library that has them",
+        "options of C operators require --c-opr-lib",
         "add --c-opr-lib FILE",
         any_of=("c-opr-lib-with-param", "c-opr-init-interface"),
         none_of=("c-opr-lib",),
     ),
     refuse(
-        "MIOpen belongs to ROCm",
+        "MIOpen requires ROCm",
         "add --rocm",
         all_of=("rocm-enable-miopen-search",),
         none_of=("rocm",),
     ),
     refuse(
-        "--tensorrt works on an NVIDIA GPU only; on a CPU it is ignored without a word",
-        "use --cuda, or leave --tensorrt out",
+        "--tensorrt works on an NVIDIA GPU only; on a CPU it is silently ignored",
+        "use --cuda, or remove --tensorrt",
         all_of=("tensorrt",),
         any_of=CPUS,
     ),
     refuse(
-        "--layout-transform cuda measures on a GPU, and the run is on the CPU",
+        "--layout-transform cuda measures on a GPU, but the model runs on the CPU",
         "use --layout-transform cpu",
         all_of=("layout-transform",),
         any_of=CPUS,
         holds=_transforms_for_cuda,
     ),
     refuse(
-        f"{WHEEL_ON_CPU}: the model would be transformed for the GPU and run on the CPU",
+        f"{WHEEL_ON_CPU}: the model would be transformed for the GPU but run on the CPU",
         "add --cuda, or use --layout-transform cpu",
         all_of=("layout-transform",),
         none_of=DEVICES,
@@ -272,27 +272,27 @@ RULES: tuple[Rule, ...] = (
         runtimes=WHEEL,
     ),
     refuse(
-        f"{WHEEL_ON_CPU}, where --tensorrt is ignored without a word",
+        f"{WHEEL_ON_CPU}, where --tensorrt is silently ignored",
         "add --cuda",
         all_of=("tensorrt",),
         none_of=DEVICES,
         runtimes=WHEEL,
     ),
     refuse(
-        f"{WHEEL_ON_CPU}, and the wheel's library has no JIT compiler for it (`No compiler support for cpu`)",
-        "add --cuda, or leave --enable-jit out",
+        f"{WHEEL_ON_CPU}, for which its library has no JIT compiler (`No compiler support for cpu`)",
+        "add --cuda, or remove --enable-jit",
         all_of=("enable-jit",),
         none_of=("cuda",),
         runtimes=WHEEL,
     ),
     warn(
-        "--tensorrt-cache does nothing without --tensorrt, unless the model holds TensorRT operators",
+        "--tensorrt-cache has no effect without --tensorrt, unless the model has TensorRT operators",
         "add --tensorrt",
         all_of=("tensorrt-cache",),
         none_of=("tensorrt",),
     ),
     warn(
-        "--reproducible is ignored by the native program with Lite models",
+        "the native program ignores --reproducible with Lite models",
         "add --binary-equal-between-batch",
         all_of=("reproducible",),
         none_of=("binary-equal-between-batch",),
@@ -307,14 +307,14 @@ RULES: tuple[Rule, ...] = (
         interface="mdl",
     ),
     warn(
-        "--batch-size repeats the model's own data: what --input says is ignored",
-        "leave one out",
+        "--batch-size repeats the model's own data: --input is ignored",
+        "remove one",
         all_of=("batch-size", "input"),
         runtimes=NATIVE,
     ),
     warn(
         "float16 max pooling is wrong on x86, and --enable-nhwcd4 gives quantised outputs in another shape",
-        "check the outputs on the device that you mean",
+        "check the outputs on the target device",
         any_of=("enable-ioc16", "enable-nhwcd4"),
     ),
     warn(
@@ -326,29 +326,29 @@ RULES: tuple[Rule, ...] = (
     ),
     warn(
         "builds without a JIT backend for the device abort (`No compiler support`)",
-        "leave --enable-jit out if it does",
+        "remove --enable-jit if it aborts",
         all_of=("enable-jit",),
         runtimes=NATIVE,
     ),
     warn(
-        "the lines of runs in several threads are mixed in one log: their times are counted together",
-        "--thread checks thread safety, and acts in timed rounds only; for speed use --multithread",
+        "the log lines of several threads are mixed: their times are counted together",
+        "--thread is a check of thread safety, in timed rounds only; for speed use --multithread",
         all_of=("thread",),
     ),
     warn(
-        "--check-var-value looks at one variable every few runs and sees little in so few",
-        "--iter 100 or more",
+        "--check-var-value checks one variable every few runs; this needs more iterations",
+        "use --iter 100 or more",
         all_of=("check-var-value",),
         holds=_one_step_of_check_var_value,
     ),
     note(
-        "--profile-host runs the same code as --profile: one of them is enough",
-        "leave one out",
+        "--profile-host runs the same code as --profile: one is enough",
+        "remove one",
         all_of=PROFILES,
     ),
     note(
-        "--no-sanity-check is usual with a recorded sequence; --const-shape tells it that shapes are fixed",
-        "add --const-shape where the shapes are fixed",
+        "recorded sequences are usually combined with --no-sanity-check and, for fixed shapes, --const-shape",
+        "add --const-shape if the shapes are fixed",
         all_of=("record-comp-seq",),
         none_of=("const-shape",),
     ),
@@ -358,8 +358,8 @@ RULES: tuple[Rule, ...] = (
         all_of=("wait-gdb",),
     ),
     note(
-        "--fitting searches with iterations of its own; --iter, --warmup-iter and --thread do not reach it",
-        "bench the options that it finds",
+        "--fitting uses its own iteration counts and ignores --iter, --warmup-iter and --thread",
+        "run a bench with the options that it finds",
         all_of=("fitting",),
     ),
 )

@@ -1,4 +1,4 @@
-"""Text to a value of an option's kind, with its limits."""
+"""Values of options from text: conversion by kind, limits."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ _CORE_PART = re.compile(r"(\d{1,4})(?:-(\d{1,4}))?|[A-Za-z][A-Za-z0-9_-]*")
 def convert(row: Option, value: Value) -> Value:
     """The value of an option, from text or an already typed value.
 
-    Raises RequestError if it is not of the option's kind, or outside its limits. The option's own default
-    is always inside them.
+    Raises RequestError if it is not of the option's kind, or outside its limits. The option's default is
+    always accepted.
     """
     converted = _typed(row, value)
     if converted != row.default:
@@ -117,7 +117,7 @@ def _text(row: Option, text: str) -> str:
         raise RequestError(f"--{row.name} needs a value", hint=usage(row))
     if row.choices and text not in row.choices:
         raise RequestError(
-            f"--{row.name}: {text[:80]!r} is none of {', '.join(row.choices)}", hint=usage(row)
+            f"--{row.name}: {text[:80]!r} is not one of {', '.join(row.choices)}", hint=usage(row)
         )
     if text and row.pattern and not re.fullmatch(row.pattern, text, re.ASCII):
         raise RequestError(f"--{row.name}: {text[:80]!r} is not of the form {row.metavar}", hint=usage(row))

@@ -22,7 +22,7 @@ CHOICES: dict[str, dict[str, str | None]] = {
     "layout": {"default": None} | {name: f"enable-{name}" for name in _LAYOUT_NAMES},
     "device": {"default": None, "cpu": "cpu", "cpu-default": "cpu-default", "cuda": "cuda"},
 }
-"""Pseudo-options of a sweep: a word chooses one flag of a family, `default` none."""
+"""Pseudo-options of a sweep: a word selects one flag of a family, `default` none."""
 
 
 def variant(text: str) -> Variant:
@@ -43,10 +43,10 @@ def variant(text: str) -> Variant:
 
 
 def variant_name(name: str) -> str:
-    """A variant's name, checked: printable, not too long, with something that can be in a path."""
+    """A variant's name, checked: printable, not too long, not empty as a path component."""
     name = name.strip()
     if not name or len(name) > NAME_LIMIT or not name.isprintable() or not slug(name):
-        raise RequestError(f"{name[:80]!r} is no name for a variant", hint="use letters and digits")
+        raise RequestError(f"{name[:80]!r} is not a name for a variant", hint="use letters and digits")
     return name
 
 
@@ -56,17 +56,17 @@ def slug(name: str) -> str:
 
 
 def unique(variants: Iterable[Variant]) -> tuple[Variant, ...]:
-    """The variants. Raises RequestError if two have one name, or names that are one in a path."""
+    """The variants. Raises RequestError if two have the same name, or the same name in a path."""
     seen: dict[str, str] = {}
     kept = tuple(variants)
     for item in kept:
         key = slug(item.name).casefold()
         if key in seen:
             raise RequestError(
-                f"two variants are called {item.name!r}"
+                f"two variants have the name {item.name!r}"
                 if seen[key] == item.name
                 else f"variants {seen[key]!r} and {item.name!r} have the same name in a path",
-                hint="give each a name of its own",
+                hint="use a different name for each",
             )
         seen[key] = item.name
     return kept
@@ -82,7 +82,7 @@ def sweep(*texts: str) -> tuple[Variant, ...]:
         axis.name for index, axis in enumerate(axes) if axis.name in {other.name for other in axes[:index]}
     ]
     if doubled:
-        raise RequestError(f"--sweep {doubled[0]} is given twice", hint="put all values into one")
+        raise RequestError(f"--sweep {doubled[0]} is given twice", hint="put all values into one --sweep")
     return product(*(axis.variants for axis in axes)) if axes else ()
 
 
@@ -92,7 +92,9 @@ def product(*columns: Sequence[Variant]) -> tuple[Variant, ...]:
     for column in columns:
         earlier = combined or [Variant("", OptionSet())]
         if len(earlier) * len(column) > VARIANT_LIMIT:
-            raise RequestError(f"more than {VARIANT_LIMIT} variants", hint="sweep over fewer values")
+            raise RequestError(
+                f"too many variants (more than {VARIANT_LIMIT})", hint="sweep over fewer values"
+            )
         combined = [
             Variant(", ".join(filter(None, (one.name, other.name))), merge(one.options, other.options))
             for one in earlier
@@ -126,6 +128,6 @@ def _axis(text: str) -> _Axis:
 def _chosen(family: str, word: str) -> Variant:
     choices = CHOICES[family]
     if word not in choices:
-        raise RequestError(f"--sweep {family}: {word!r} is none of {', '.join(choices)}")
+        raise RequestError(f"--sweep {family}: {word!r} is not one of {', '.join(choices)}")
     flag = choices[word]
     return Variant(f"{family}={word}", build({flag: True}) if flag else OptionSet())

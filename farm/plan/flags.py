@@ -1,7 +1,7 @@
 """Which cells a native program can run, by the flags that it has.
 
 What a load_and_run has depends on how it was built: `--cuda`, `--tensorrt`, `--profile` and others are
-unknown flags in builds without them. Its `--help` lists what it has; farm.run.program asks for it.
+unknown flags in builds without them. Its `--help` lists what it has; farm.run.program runs it.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ def unknown_flags(cell: Cell | Wanted, flags: frozenset[str]) -> tuple[str, ...]
 
 
 def unknown_flag_error(names: Sequence[str]) -> DeviceError:
-    """Why a cell with these options cannot be run."""
+    """The error of a cell with these options."""
     return DeviceError(
         f"the program has no {_listed(names)}", stage=Stage.DEPLOY, fault=Fault.USER,
-        cause="unknown-flag", hint=_way_out(names),
+        cause="unknown-flag", hint=_alternatives(names),
     )  # fmt: skip
 
 
 def refuse_unknown_flags(cells: Sequence[Wanted], store: ProgramStore) -> None:
     """Before a device is touched: refuse a variant that no chosen device's program can run.
 
-    Judges pushed local builds whose flags are known. Where one device can run a variant and another
-    cannot, the other's cell is its own matter: it may make no sense there anyway. Raises RequestError.
+    Only for local builds that are pushed and whose flags are known. Where one device can run a variant and
+    another cannot, only the other's cell fails: it may be skipped there anyway. Raises RequestError.
     """
 
     @cache
@@ -46,7 +46,7 @@ def refuse_unknown_flags(cells: Sequence[Wanted], store: ProgramStore) -> None:
         return store.find(content_digest(native_files(runtime)))
 
     for variant in dict.fromkeys(cell.variant.name for cell in cells):
-        complaints: list[str] = []
+        problems: list[str] = []
         for cell in cells:
             if cell.variant.name != variant:
                 continue
@@ -54,19 +54,19 @@ def refuse_unknown_flags(cells: Sequence[Wanted], store: ProgramStore) -> None:
             names = unknown_flags(cell, known.flags) if known else ()
             if known is None or not names:
                 break
-            complaints.append(
+            problems.append(
                 f"variant {variant!r}: {cell.device.runtime.program} of {cell.device.name} has no "
-                f"{_listed(names)} (its --help on {known.asked_on} says so)"
+                f"{_listed(names)} (by its --help on {known.asked_on})"
             )
         else:
-            raise RequestError(complaints[0], hint=_way_out(names))
+            raise RequestError(problems[0], hint=_alternatives(names))
 
 
 def _listed(names: Sequence[str]) -> str:
     return ", ".join(f"--{name}" for name in names)
 
 
-def _way_out(names: Sequence[str]) -> str:
+def _alternatives(names: Sequence[str]) -> str:
     builds = dict.fromkeys(build for name in names if (build := option(name).needs.build))
     needs = f" (it needs {', '.join(builds)})" if builds else ""
-    return f"use a build that has it{needs}, the wheel runtime, or leave it out"
+    return f"use a build that has it{needs}, use the wheel runtime, or remove the option"

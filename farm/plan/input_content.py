@@ -1,4 +1,4 @@
-"""Contents of input files: what load_and_run would misread or abort on, made right or refused.
+"""Contents of input files: what load_and_run would misread or abort on is converted or refused.
 
 The program (helpers/data_parser.cpp) takes `.npy` of f4 i4 i2 u2 i1 u1 in C order, images with a header of
 two lines, and JSON with plain numbers. Bytes in, bytes and notes out; nothing is read from a disk.
@@ -32,7 +32,7 @@ JSON_TYPES = {
     "int8": "int8",
     "uint8": "uint8",
 }
-"""What the program reads from JSON, and what it is; other types are converted to one of these."""
+"""Types that the program reads from JSON, and their usual names; others are converted to one of these."""
 
 _NARROWER = {
     "float64": "float32",
@@ -45,7 +45,7 @@ _NARROWER |= {"bool": "uint8", "double": "float32", "int16": "int32", "uint16": 
 _IMAGE = re.compile(rb"P([2356])" + rb"((?:\s|#[^\n]*\n)+)(\d{1,6})" * 3 + rb"\s")
 _MAX_HEADER_BYTES = 1 << 16
 _LARGEST_INTEGER = 1 << 53
-"""Beyond it neighbours are the same float64, which integers are compared in."""
+"""Larger integers are not exact in float64, which integers are compared in."""
 
 _NO_BRACE = re.compile(rb'("\s*:\s*)(?="(?:shape|type|raw)"\s*:)')
 """Where the example in MegEngine's documentation lacks a brace: `{"data_f32": "shape": [1,3], ...}}`."""
@@ -64,7 +64,7 @@ class Content:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A file as it is sent to a device: `data` is the same object where nothing had to change."""
+    """A file as it is sent to a device: `data` is the same object when nothing was changed."""
 
     data: bytes
     contents: tuple[Content, ...]
@@ -72,7 +72,7 @@ class Prepared:
 
 
 def prepare(name: str, data: bytes) -> Prepared:
-    """The file `name` (its suffix decides) in a form that load_and_run reads right.
+    """The file `name` (its suffix decides) in a form that load_and_run reads correctly.
 
     Raises RequestError for a file that is damaged, or whose numbers do not fit into a type it reads.
     """
@@ -83,7 +83,7 @@ def prepare(name: str, data: bytes) -> Prepared:
         return _json(name, data)
     if lower.endswith((".ppm", ".pgm")):
         return _image(name, data)
-    raise RequestError(f"{name} is no input file", hint="inputs are .json, .npy, .ppm or .pgm")
+    raise RequestError(f"{name} is not an input file", hint="use .json, .npy, .ppm or .pgm")
 
 
 def fit(name: str, data: bytes, wanted: TensorInfo) -> Prepared:
@@ -154,10 +154,10 @@ def mismatches(contents: tuple[Content, ...], inputs: tuple[TensorInfo, ...]) ->
             found.append(f"the model has no input {name!r} (it has: {', '.join(known) or 'none'})")
             continue
         if tensor.dtype and content.dtype != tensor.dtype:
-            found.append(f"input {name!r} is {tensor.dtype}, and the data is {content.dtype}")
+            found.append(f"input {name!r} is {tensor.dtype}, the data is {content.dtype}")
         if tensor.shape and len(content.shape) != len(tensor.shape):
             found.append(
-                f"input {name!r} has {len(tensor.shape)} dimensions, and the data has {len(content.shape)}"
+                f"input {name!r} has {len(tensor.shape)} dimensions, the data has {len(content.shape)}"
             )
     return tuple(found)
 
@@ -168,7 +168,8 @@ def _npy(name: str, data: bytes, model_dtype: str | None = None) -> Prepared:
     own = array.dtype.name if array.dtype.name in NPY_TYPES else _NARROWER.get(array.dtype.name)
     if own is None:
         raise RequestError(
-            f"{name} holds {array.dtype.name}, which no input can be", hint="use float32 or int32"
+            f"{name} has the data type {array.dtype.name}, which inputs do not support",
+            hint="use float32 or int32",
         )
     wanted = model_dtype or own
     if wanted != array.dtype.name:
@@ -191,18 +192,21 @@ def _load(name: str, data: bytes) -> Array:
         words = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise RequestError(f"{name} cannot be read as .npy: {words[:160]}") from None
     if not isinstance(array, np.ndarray):
-        raise RequestError(f"{name} is no .npy (a .npz holds several arrays)", hint="numpy.save one array")
+        raise RequestError(
+            f"{name} is not a .npy file (a .npz file has several arrays)",
+            hint="save one array with numpy.save",
+        )
     return array
 
 
 def _converted(name: str, array: Array, dtype: str) -> Array:
-    """The array in `dtype`, little endian and C order; its numbers must survive."""
+    """The array in `dtype`, little endian and C order; its numbers must stay the same."""
     target = np.dtype(dtype).newbyteorder("<")
     if target.kind == "f" and array.dtype.kind in "iu":
         wide = array.astype(np.float64)
         if np.any((np.abs(wide) >= _LARGEST_INTEGER) | (wide.astype(target) != wide)):
             raise RequestError(
-                f"{name} holds integers that {dtype} cannot hold exactly",
+                f"{name} has integers that {dtype} cannot represent exactly",
                 hint=f"save them as {dtype}",
             )
     if target.kind in "iu":
@@ -210,12 +214,12 @@ def _converted(name: str, array: Array, dtype: str) -> Array:
         bad = ~np.isfinite(array) | (array < limits.min) | (array > limits.max) if array.size else np.zeros(0)
         if np.any(bad) or (array.dtype.kind == "f" and np.any(array != np.trunc(array))):
             raise RequestError(
-                f"{name} holds numbers that {dtype} cannot hold", hint="check the type of the data"
+                f"{name} has numbers that {dtype} cannot represent", hint="check the type of the data"
             )
     with np.errstate(over="ignore"):
         converted = np.ascontiguousarray(array, target)
     if target.kind == "f" and np.any(np.isinf(converted) & np.isfinite(array)):
-        raise RequestError(f"{name} holds numbers beyond the range of {dtype}")
+        raise RequestError(f"{name} has numbers beyond the range of {dtype}")
     return converted.reshape(array.shape)
 
 
@@ -233,12 +237,12 @@ def _json(name: str, data: bytes) -> Prepared:
     notes: list[str] = []
     root = _json_root(name, data, notes)
     if not isinstance(root, dict) or not root:
-        raise RequestError(f"{name} names no tensor", hint=f"write {JSON_EXAMPLE}")
+        raise RequestError(f"{name} has no tensors", hint=f"write {JSON_EXAMPLE}")
     fixed = {tensor: _json_tensor(f"{name}: {tensor!r}", value, notes) for tensor, value in root.items()}
     contents = tuple(
         Content(tensor, JSON_TYPES[value["type"]], tuple(value["shape"])) for tensor, value in fixed.items()
     )
-    same = not notes and b"\\" not in data  # the program's own reader knows no escapes
+    same = not notes and b"\\" not in data  # the program's own parser does not support escapes
     return Prepared(data if same else json.dumps(fixed, ensure_ascii=False).encode(), contents, tuple(notes))
 
 
@@ -249,8 +253,8 @@ def _json_root(name: str, data: bytes, notes: list[str]) -> object:
         try:
             root: object = json.loads(_NO_BRACE.sub(rb"\1{", data))
         except (ValueError, RecursionError):
-            raise RequestError(f"{name} is no JSON: {error}", hint=f"write {JSON_EXAMPLE}") from None
-        notes.append(f"{name}: brace added that MegEngine's documentation forgets")
+            raise RequestError(f"{name} is not JSON: {error}", hint=f"write {JSON_EXAMPLE}") from None
+        notes.append(f"{name}: added the brace that is missing in MegEngine's documentation")
         return root
 
 
@@ -268,9 +272,7 @@ def _json_tensor(where: str, value: object, notes: list[str]) -> dict[str, Any]:
         kind = dtype
     numbers = _json_numbers(where, raw, notes)
     if len(numbers) != math.prod(shape):
-        raise RequestError(
-            f"{where} has {len(numbers)} numbers, and its shape {shape} needs {math.prod(shape)}"
-        )
+        raise RequestError(f"{where} has {len(numbers)} numbers, its shape {shape} needs {math.prod(shape)}")
     _converted(where, np.array(numbers, np.float64), dtype)
     return {"shape": shape, "type": kind, "raw": numbers}
 
@@ -303,18 +305,18 @@ def _json_number(where: str, item: object) -> float:
     except ValueError:
         number = None
     if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
-        raise RequestError(f"{where}: {str(item)[:40]!r} is no number")
+        raise RequestError(f"{where}: {str(item)[:40]!r} is not a number")
     return number
 
 
 def _image(name: str, data: bytes) -> Prepared:
     found = _IMAGE.match(data[:_MAX_HEADER_BYTES])
     if found is None:
-        raise RequestError(f"{name} is no PPM or PGM image")
+        raise RequestError(f"{name} is not a PPM or PGM image")
     kind, width, height, top = (int(found[index]) for index in (1, 3, 5, 7))
     channels = 3 if kind in (3, 6) else 1
     if not 0 < top < 256:
-        raise RequestError(f"{name} has values up to {top}; load_and_run reads one byte for each")
+        raise RequestError(f"{name} has values up to {top}; load_and_run reads one byte per value")
     size = width * height * channels
     notes: list[str] = []
     pixels = data[found.end() : found.end() + size]
@@ -322,12 +324,12 @@ def _image(name: str, data: bytes) -> Prepared:
         pixels = _ascii_pixels(name, data[found.end() :], size)
         notes.append(f"{name}: image in text form converted to bytes")
     if not size or len(pixels) != size:
-        raise RequestError(f"{name} has {len(pixels)} bytes of pixels, and {width} x {height} needs {size}")
+        raise RequestError(f"{name} has {len(pixels)} bytes of pixels, {width} x {height} needs {size}")
     header = f"P{6 if channels == 3 else 5}\n{width} {height} {top}\n".encode()
     contents = (Content(None, "uint8", (1, height, width, channels)),)
     if data == header + pixels:
         return Prepared(data, contents)
-    notes = notes or [f"{name}: header written as load_and_run reads it (two lines)"]
+    notes = notes or [f"{name}: header rewritten in the two lines that load_and_run reads"]
     return Prepared(header + pixels, contents, tuple(notes))
 
 
@@ -335,8 +337,8 @@ def _check_layout(name: str, shape: tuple[int, ...], wanted: TensorInfo) -> None
     channels = shape[3]
     if len(wanted.shape) == 4 and wanted.shape[3] != channels and wanted.shape[1] == channels:
         raise RequestError(
-            f"{name} has its channels last, {shape}, and input {wanted.name!r} first, {wanted.shape}",
-            hint="numpy.save the pixels as a .npy, channels first",
+            f"{name} has its channels last, {shape}; input {wanted.name!r} has them first, {wanted.shape}",
+            hint="save the pixels with numpy.save as a .npy file, channels first",
         )
 
 
@@ -344,4 +346,4 @@ def _ascii_pixels(name: str, text: bytes, size: int) -> bytes:
     try:
         return bytes(int(word) for word in text.split()[:size])
     except ValueError:
-        raise RequestError(f"{name} holds something that is no pixel") from None
+        raise RequestError(f"{name} has a value that is not a pixel") from None

@@ -1,4 +1,4 @@
-"""`--input` on its way to a device: files as load_and_run reads them, data as the model wants it.
+"""`--input` before it goes to a device: files as load_and_run reads them, data as the model takes it.
 
 `read_input` needs no model: it converts what any program would misread. `fit_inputs` knows the model's
 inputs, and refuses or converts what this model's run would abort on. Both serve native and wheel alike.
@@ -25,12 +25,12 @@ from farm.plan.input_content import Content
 from farm.store.artifacts import artifact_of
 from farm.suggest import nearest
 
-ZEROS = "outputs, and times that depend on the data, are those of zeros"
+ZEROS = "outputs, and times that depend on the data, are for zeros"
 
 
 @dataclass(frozen=True)
 class _Ready:
-    """A part of `--input` as it travels: text, or a file; `contents` are the tensors in it."""
+    """A part of `--input` as it is sent: text, or a file; `contents` are the tensors in it."""
 
     tensor: str | None
     contents: tuple[Content, ...]
@@ -40,7 +40,7 @@ class _Ready:
 
 
 def read_input(text: str) -> tuple[InputSpec, tuple[str, ...]]:
-    """What `--input` says (grammar: farm.options.input_spec), its files read; and what had to be changed.
+    """The parsed `--input` (grammar: farm.options.input_spec) with its files, and notes on what was changed.
 
     Raises RequestError for a file that is missing or damaged, and for data given twice.
     """
@@ -63,8 +63,8 @@ def fit_inputs(model: Model, tensors: Sequence[TensorInfo]) -> Model:
         found = tuple(one for part in ready for one in part.contents)
         wrong = content.mismatches(found, tuple(known.values()))
         if wrong:
-            stranger = next((one.tensor for one in found if one.tensor not in known), None)
-            raise RequestError(wrong[0], hint=nearest(stranger, known).strip(" ()") if stranger else None)
+            unknown = next((one.tensor for one in found if one.tensor not in known), None)
+            raise RequestError(wrong[0], hint=nearest(unknown, known).strip(" ()") if unknown else None)
         spec = _spec(model.inputs.text, ready)
     except RequestError as error:
         hint = "; ".join(filter(None, (error.hint, f"inputs of the model: {_listed(known)}")))
@@ -72,7 +72,7 @@ def fit_inputs(model: Model, tensors: Sequence[TensorInfo]) -> Model:
     left_out = known.keys() - {one.tensor for one in found}
     notes = _notes(ready)
     if left_out:
-        notes += (f"no data given to {', '.join(sorted(left_out))} of {model.name}: {ZEROS}",)
+        notes += (f"no data given for {', '.join(sorted(left_out))} of {model.name}: {ZEROS}",)
     return replace(model, inputs=spec, notes=notes)
 
 
@@ -91,7 +91,7 @@ def _read(part: InputPart) -> _Ready:
 
 
 def _fit(part: InputPart, known: Mapping[str, TensorInfo]) -> _Ready:
-    """The part for its tensor. Where there is no such tensor, the part as it is: `mismatches` says so."""
+    """The part for its tensor. Where there is no such tensor, the part as it is: `mismatches` reports it."""
     if part.path is None:
         return _fit_text(part, known.get(part.tensor or DEFAULT_TENSOR))
     original = artifact_of(Path(part.path).expanduser())
@@ -125,7 +125,7 @@ def _fit_text(part: InputPart, wanted: TensorInfo | None) -> _Ready:
     (made,) = fitted.contents
     note = (
         f"numbers for {wanted.name!r} sent as {made.dtype} {_braces(made.shape)};"
-        f" as text they would be {dtype} {_braces(shape)}"
+        f" load_and_run would read the text as {dtype} {_braces(shape)}"
     )
     file = _keep(f"{path_name(wanted.name)}.npy", fitted.data)
     return _Ready(part.tensor, (replace(made, tensor=part.tensor),), file=file, notes=(note,))
@@ -143,7 +143,7 @@ def _named(part: InputPart, known: Mapping[str, TensorInfo]) -> InputPart:
 
 
 def _file(part: InputPart, original: Artifact, data: bytes, prepared: content.Prepared) -> _Ready:
-    """A file, in the form that travels: the user's own, or what was made of it."""
+    """A file in the form that is sent: the user's own, or the converted one."""
     name = original.name
     if prepared.data.startswith(b"\x93NUMPY"):
         name = str(Path(name).with_suffix(".npy"))
@@ -162,8 +162,8 @@ def _keep(name: str, data: bytes) -> Artifact:
             write_atomic(path, data)
     except OSError as error:
         raise RunError(
-            f"cannot keep the converted {name}: {path}: {error.strerror or error}",
-            hint="set FARM_CACHE_DIR to a folder that you may write to",
+            f"cannot write the converted {name}: {path}: {error.strerror or error}",
+            hint="set FARM_CACHE_DIR to a writable folder",
         ) from error
     return Artifact(name, digest, len(data), path)
 
@@ -173,7 +173,7 @@ def _spec(text: str, ready: Sequence[_Ready]) -> InputSpec:
     names = [one.tensor or DEFAULT_TENSOR for part in ready for one in part.contents]
     doubled = next((name for name in names if names.count(name) > 1), None)
     if doubled is not None:
-        raise RequestError(f"--input gives data for {doubled!r} twice", hint="leave one out")
+        raise RequestError(f"--input has data for {doubled!r} twice", hint="remove one")
     files: list[InputFile] = []
     pieces: list[str] = []
     for part in ready:

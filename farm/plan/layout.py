@@ -1,4 +1,4 @@
-"""How files lie on a device: trees of readable names over the store, named by what is in them."""
+"""How files are laid out on a device: trees of readable names over the store, named by their content."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def model_tree(model: Model) -> Tree:
 
 
 def native_files(runtime: Runtime) -> tuple[tuple[str, Artifact], ...]:
-    """A local build as it is laid out on a device: its names there and its files.
+    """The files of a local build by their names on a device.
 
     Raises RequestError when one cannot be read.
     """

@@ -32,7 +32,7 @@ Files = Mapping[str, tuple[tuple[str, Artifact], ...]]
 
 @dataclass(frozen=True)
 class Sources:
-    """What was read for a request: everything that a plan is made of."""
+    """What was read for a request: everything that goes into a plan."""
 
     devices: tuple[Device, ...]
     models: tuple[Model, ...]
@@ -46,7 +46,7 @@ class Sources:
 
 @dataclass(frozen=True)
 class Wanted:
-    """A cell in the making: its options are right for the runtime, its model's inputs not yet looked at.
+    """A cell before its inputs are checked: its options are valid for the runtime.
 
     `variant` has the device's own cores in place of their names; `notes` are about the options.
     """
@@ -76,13 +76,13 @@ def choose(sources: Sources) -> Matrix:
     """Which combinations are run, with which options.
 
     Raises RequestError when a variant would be ignored, crash or hang on a device's runtime, or nothing
-    is left: that is a mistake of the request. What a runtime cannot do at all is a skip with its reason.
+    is left: the request is wrong. What a runtime does not support at all is a skip with its reason.
     """
     for variant in sources.variants:
         if "input" in variant.options:
             raise RequestError(
-                f"variant {variant.name!r}: --input belongs to a model, not to a variant",
-                hint="give --input beside --model; several models take one each, in the same order",
+                f"variant {variant.name!r}: --input cannot be in a variant",
+                hint="put --input next to --model; for several models, one each in the same order",
             )
     outcomes = [
         _outcome(sources, device, model, variant)
@@ -96,12 +96,12 @@ def choose(sources: Sources) -> Matrix:
     )
     if not matrix.wanted:
         reasons = "; ".join(dict.fromkeys(skip.reason for skip in matrix.skips))
-        raise RequestError(f"nothing to run: {reasons}", hint="farm options show NAME explains an option")
+        raise RequestError(f"nothing to run: {reasons}", hint="farm options show NAME")
     return matrix
 
 
 def make_plan(sources: Sources, matrix: Matrix, fitted: Sequence[Model]) -> Plan:
-    """The plan. `fitted` are the models of the matrix with their inputs as the models want them."""
+    """The plan. `fitted` are the models of the matrix with their inputs fitted."""
     models = {model.name: model for model in fitted}
     cells = tuple(
         Cell(
@@ -152,15 +152,13 @@ def _outcome(sources: Sources, device: Device, model: Model, variant: Variant) -
 
 
 def _checked(device: Device, model: Model, variant: str, options: OptionSet) -> Findings:
-    """What is to be said of the options. Raises RequestError where they cannot do what they promise."""
+    """Warnings and notes on the options. Raises RequestError where `check` refuses them."""
     runtime = device.runtime.kind
     with_input = merge(options, from_mapping({"input": model.inputs.text}))
     findings = check(with_input, runtime=runtime, model_kind=model.kind)
     if findings.refusals:
         where = f"variant {variant!r} of {model.name} on {device.name} ({runtime} runtime)"
-        raise RequestError(
-            f"{where}: {findings.refusals[0]}", hint="farm options show NAME explains an option"
-        )
+        raise RequestError(f"{where}: {findings.refusals[0]}", hint="farm options show NAME")
     return findings
 
 
@@ -175,11 +173,11 @@ def _rounds(options: OptionSet, timed: int) -> tuple[Round, ...]:
 
 
 def impossible(options: OptionSet, runtime: RuntimeKind) -> str | None:
-    """What a runtime can never do, whatever the device; None when it can do all."""
+    """Why a runtime does not support the options on any device; None when it does."""
     for name, _ in options.values:
         support = option(name).support(runtime)
         if support.works is Works.NO:
-            return f"--{name} cannot be had on the {runtime} runtime: {support.why}"
+            return f"--{name} is not available on the {runtime} runtime: {support.why}"
     return None
 
 
@@ -187,8 +185,8 @@ def schedule(cells: Sequence[Cell], seed: int) -> tuple[tuple[Cell, Round], ...]
     """The order of one device's rounds.
 
     Setup rounds come first, then the timed rounds in blocks of one per cell, each block shuffled from
-    `seed`, so that drift of the device falls on all variants alike; separate rounds come last, where
-    they can no longer disturb a time.
+    `seed`, so that drift of the device affects all variants alike; separate rounds come last, where
+    they cannot disturb a time.
     """
     order = random.Random(f"{seed}/{cells[0].device.name}" if cells else seed)  # noqa: S311 - a schedule, no secret
     lanes: dict[int, list[tuple[Cell, Round]]] = {}

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Literal
 
 HEAD_BYTES = 16
-"""How much `sniff` looks at."""
+"""How many bytes `sniff` reads."""
 
 
 class ModelFormat(StrEnum):
@@ -31,7 +31,7 @@ _V1_TAGS = (b"mgb0001", b"mgb0000a", b"MGBS", b"MGBC")
 def sniff(head: bytes) -> ModelFormat | None:
     """The format of a model that starts with these bytes, None for anything else.
 
-    load_and_run hands anything else to MegEngine Lite, which refuses it (`invalid model format`).
+    load_and_run passes anything else to MegEngine Lite, which refuses it (`invalid model format`).
     """
     if len(head) < HEAD_BYTES:
         return None

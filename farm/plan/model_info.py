@@ -1,4 +1,4 @@
-"""The inputs and outputs of a model, asked of the wheel runtime on the controller; kept by digest."""
+"""The inputs and outputs of a model, read with the wheel runtime on the controller; cached by digest."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from farm.runtime.cache import Progress
 from farm.runtime.install import InstalledRuntime
 
 LIMIT_S = 120
-"""Loading a model takes less than a second; the library from a cold, slow disk half a minute."""
+"""Loading a model takes less than a second; loading the library from a slow disk half a minute."""
 
 OPTIONS = ("--model-info", "--iter=0", "--warmup-iter=0")
 
 
 class UnreadableError(FarmError):
-    """The runtime here cannot tell the inputs of this model; `message` is why."""
+    """The inputs of this model cannot be read here; `message` is why."""
 
 
 def model_tensors(model: Artifact, runtime: InstalledRuntime, progress: Progress) -> tuple[TensorInfo, ...]:
     """Inputs and outputs as `--model-info` shows them.
 
-    Raises UnreadableError where this machine cannot run the wheel runtime, or that cannot load the model
-    by itself (operators from a library, another version's format).
+    Raises UnreadableError where this machine cannot run the wheel runtime, or the runtime cannot load the
+    model by itself (operators from a library, another version's format).
     """
     files = (*agents.runner_files(), *compact.files(runtime, cuda=True))
     kept = resources.cache_folder() / "model-info" / f"{model.sha256}-{content_digest(files)[:16]}.json"
@@ -64,7 +64,7 @@ def _ask(model: Artifact, files: Sequence[tuple[str, Artifact]]) -> tuple[Tensor
                 timeout=LIMIT_S, check=False,
             )  # fmt: skip
         except subprocess.TimeoutExpired:
-            raise UnreadableError(f"loading it took more than {LIMIT_S} s") from None
+            raise UnreadableError(f"loading the model took more than {LIMIT_S} s") from None
         except OSError as error:
             raise UnreadableError(f"{sys.executable}: {error.strerror}") from error
     log = ended.stderr.decode("utf-8", "replace")
@@ -74,9 +74,9 @@ def _ask(model: Artifact, files: Sequence[tuple[str, Artifact]]) -> tuple[Tensor
         where = "the wheel runtime does not run here" if cause.fault == Fault.DEVICE else "the wheel runtime"
         raise UnreadableError(f"{where}: {cause.message}")
     tensors = parse_log(log).tensors
-    # The table stands in the log twice; a row that cannot be read must not make an input unknown.
+    # The table is in the log twice; a row that cannot be parsed must not make an input unknown.
     if not tensors or 2 * len(tensors) != log.count("\n| INPUT ") + log.count("\n| OUTPUT "):
-        raise UnreadableError("the wheel runtime's table of its tensors cannot be read")
+        raise UnreadableError("the --model-info output of the wheel runtime cannot be parsed")
     return tensors
 
 
@@ -89,7 +89,7 @@ def _load(path: Path) -> tuple[TensorInfo, ...] | None:
 
 
 def _store(path: Path, tensors: tuple[TensorInfo, ...]) -> None:
-    """A cache that cannot be written costs the next run half a second, and this one nothing."""
+    """Write the cache; failing to do so only costs the next run half a second."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(path, json.dumps([asdict(tensor) for tensor in tensors]).encode())

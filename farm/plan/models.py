@@ -1,4 +1,4 @@
-"""Models from disk: what was asked for as nouns, every mistake found before a device is touched."""
+"""Models from disk; every mistake is found before a device is touched."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Bundled:
 
 
 def bundled_models() -> Mapping[str, Bundled]:
-    """The models in farm/bundled, each with the input that lies beside it (see scripts/make_models.py)."""
+    """The models in farm/bundled, each with the input file next to it (see scripts/make_models.py)."""
     folder = resources.folder("bundled")
     listing = json.loads((folder / "models.json").read_text("utf-8"))
     return {
@@ -45,11 +45,11 @@ def _beside(folder: Path, part: str) -> str:
 
 
 def read_models(requests: Sequence[ModelRequest]) -> tuple[Model, ...]:
-    """The models with their inputs. Raises RequestError, with the line of the suite where one names it."""
-    return _unique(tuple(_read_at_its_place(request) for request in requests))
+    """The models with their inputs. Raises RequestError, with the suite's line for a model of a suite."""
+    return _unique(tuple(_read_with_source(request) for request in requests))
 
 
-def _read_at_its_place(request: ModelRequest) -> Model:
+def _read_with_source(request: ModelRequest) -> Model:
     try:
         return read_model(request)
     except RequestError as error:
@@ -70,8 +70,8 @@ def read_model(request: ModelRequest) -> Model:
         found = sniff(stream.read(HEAD_BYTES))
     if found is None:
         raise RequestError(
-            f"{path} is not a MegEngine model (its first bytes fit no known format)",
-            hint="dump one with megengine.jit.trace(...).dump(), or try --model bundled:tiny",
+            f"{path} is not a MegEngine model (unknown format)",
+            hint="dump a model with megengine.jit.trace(...).dump(), or try --model bundled:tiny",
         )
     spec, notes = read_input(input_text)
     return Model(path_name(request.name or path.stem), artifact, spec, found.kind, notes)
@@ -85,7 +85,8 @@ def _origin(request: ModelRequest) -> tuple[Path, str]:
     name = request.bundled or ""
     if name not in known:
         raise RequestError(
-            f"no bundled model {name!r}", hint=f"bundled models: {', '.join(known)}{nearest(name, known)}"
+            f"unknown bundled model {name!r}",
+            hint=f"use one of: {', '.join(known)}{nearest(name, known)}",
         )
     return known[name].file, known[name].input if request.input is None else request.input
 
@@ -98,7 +99,7 @@ def _unique(models: tuple[Model, ...]) -> tuple[Model, ...]:
         if key in seen:
             raise RequestError(
                 f"the same model and input twice: {seen[key].path} and {model.artifact.path}",
-                hint="leave one out",
+                hint="remove one",
             )
         seen[key] = model.artifact
     names = [model.name for model in models]

@@ -33,7 +33,7 @@ class Prepared:
 def prepare(request: Request, progress: Progress, *, fetch: bool) -> Prepared:
     """The plan of a request. With `fetch` the wheel runtime is installed first when a device needs it.
 
-    Raises RequestError for everything that is wrong with the request, all but the fit of its inputs
+    Raises RequestError for everything that is wrong with the request, all but the check of its inputs
     before anything is fetched, and RunError when the runtime cannot be installed.
     """
     inventory, devices = read_devices(request.inventory, request.devices)
@@ -61,10 +61,10 @@ def needs_wheel(matrix: Matrix) -> bool:
 def fit_models(
     models: Sequence[Model], runtime: InstalledRuntime | None, progress: Progress
 ) -> tuple[Model, ...]:
-    """The models with their inputs compared with what they take, and converted where that helps.
+    """The models with their inputs checked against the model, and converted where needed.
 
-    It takes the wheel runtime on this machine. Where there is none, or it cannot read a model, a note
-    says so. Raises RequestError for data that a model cannot take.
+    This needs the wheel runtime on this machine. Where it is missing, or cannot read a model, a note
+    is added. Raises RequestError for data that a model cannot take.
     """
     return tuple(_fitted(model, runtime, progress) for model in models)
 

@@ -1,4 +1,4 @@
-"""From the command line to a request; a suite file stands for some of its arguments."""
+"""From the command line to a request; a suite file replaces some of the arguments."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ class Arguments:
 
 
 def read_request(arguments: Arguments) -> Request:
-    """What is asked for. Raises RequestError for what no farm could do, whatever the inventory.
+    """The request. Raises RequestError for mistakes that do not depend on the inventory.
 
-    Options of the command line count more than the suite's own, less than a variant's.
+    Options of the command line take precedence over the suite's, a variant's over both.
     """
     base = arguments.options
     if arguments.recipe:
@@ -63,8 +63,8 @@ def _suite(arguments: Arguments) -> Suite | None:
         return None
     if arguments.models or arguments.inputs or arguments.variants or arguments.sweeps:
         raise RequestError(
-            "--suite brings its own models, inputs and variants",
-            hint="leave out --model, --input, --variant and --sweep, or copy the suite",
+            "--suite cannot be combined with --model, --input, --variant or --sweep",
+            hint="remove them, or write them into a copy of the suite",
         )
     from farm.inventory import suite as suites
 
@@ -72,12 +72,12 @@ def _suite(arguments: Arguments) -> Suite | None:
 
 
 def _models(models: Sequence[str], inputs: Sequence[str]) -> tuple[ModelRequest, ...]:
-    """One `--input` serves every model, several serve one model each, in order; no models: the bundled."""
+    """One `--input` is for every model, several are for one model each, in order; no models: the bundled."""
     texts = list(models) or [BUNDLED + name for name in bundled_models()]
     if len(inputs) > 1 and len(inputs) != len(texts):
         raise RequestError(
             f"{len(inputs)} inputs for {len(texts)} models",
-            hint="give one --input for all models, or one for each --model in the same order",
+            hint="use one --input for all models, or one per --model in the same order",
         )
     chosen: list[str | None] = list(inputs) if len(inputs) > 1 else [next(iter(inputs), None)] * len(texts)
     return tuple(
@@ -102,5 +102,5 @@ def with_base(base: OptionSet, variants: Sequence[Variant]) -> tuple[Variant, ..
     names = [each.name for each in variants]
     for name in names:
         if names.count(name) > 1:
-            raise RequestError(f"two variants are called {name!r}", hint="give each variant its own name")
+            raise RequestError(f"two variants have the name {name!r}", hint="use a different name for each")
     return tuple(Variant(each.name, merge(base, each.options)) for each in variants)

@@ -1,4 +1,4 @@
-"""Whether conditions hold: true, false, or "only the device can say". Pure."""
+"""Whether conditions hold: true, false, or None while the facts of the device are unknown. Pure."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ KERNEL_FEATURE = {
     "avx512": "avx512f",
     "vnni": "avx512_vnni",
 }
-"""Names that people use for CPU features, and Linux's in /proc/cpuinfo."""
+"""Common names of CPU features, and Linux's in /proc/cpuinfo."""
 
 _RELATIONS: dict[Relation, Callable[[float, float], bool]] = {
     Relation.EQUAL: operator.eq,
@@ -36,9 +36,9 @@ _RELATIONS: dict[Relation, Callable[[float, float], bool]] = {
 def applies(
     condition: Condition, device: Device, facts: Facts | None, *, model: str = "", variant: Words = ()
 ) -> bool | None:
-    """Whether the condition holds; None when only the device can say, and has not.
+    """Whether the condition holds; None when it depends on a fact that is not known.
 
-    `variant` are the names that mean the variant: its own, and that of the variant it was swept from.
+    `variant` are the names of the variant: its own, and that of the variant it was swept from.
     """
     found = _holds(condition, device, facts, {"model": (model,), "variant": variant})
     return found if found is None else found is not condition.negated
@@ -52,15 +52,15 @@ def all_apply(
     model: str = "",
     variant: Words = (),
 ) -> bool | None:
-    """Whether all conditions hold; None when only the device can say."""
+    """Whether all conditions hold; None when that depends on facts that are not known."""
     found = [applies(each, device, facts, model=model, variant=variant) for each in conditions]
     return False if False in found else None if None in found else True
 
 
 def unwanted(rules: Rules, device: Device, facts: Facts | None, *, model: str, variant: str) -> str | None:
-    """Why a cell is not wanted; None when it is, or when only the device can say.
+    """Why a cell is not wanted; None when it is, or when that depends on facts that are not known.
 
-    Asked twice: before a device is touched (`facts` None) and with what the probe found.
+    Called twice: before a device is touched (`facts` None) and with what the probe found.
     """
     row = next((each for each in rules.models if each.name == model), None)
     column = next((each for each in rules.variants if each.name == variant), None)
@@ -70,7 +70,7 @@ def unwanted(rules: Rules, device: Device, facts: Facts | None, *, model: str, v
     names = (variant, column.base) if column else (variant,)
     means = partial(all_apply, device=device, facts=facts, model=model, variant=names)
     if rules.include and all(means(rule.conditions) is False for rule in rules.include):
-        return f"no include rule of {rules.source} means it"
+        return f"no include rule of {rules.source} matches"
     for rule in rules.exclude:
         if means(rule.conditions):
             return rule.reason or f"excluded by {_in_words(rule.conditions)} ({rule.source})"
@@ -79,7 +79,7 @@ def unwanted(rules: Rules, device: Device, facts: Facts | None, *, model: str, v
 
 def runtime_of(build: Build, device: Device, facts: Facts | None) -> Runtime | None:
     """What a build runs on a device: the first choice that applies; a build without choices is the
-    device's own runtime. None when no choice applies, or when only the device can say which one does.
+    device's own runtime. None when no choice applies, or when that depends on facts that are not known.
     """
     if not build.choices:
         return device.runtime
@@ -107,19 +107,19 @@ def _holds(condition: Condition, device: Device, facts: Facts | None, cell: dict
         words = cell[subject] if subject in cell else SUBJECTS[subject](device)
     if words is None:
         return None
-    wanted = [_usual(subject, value) for value in condition.values]
-    found = any(fnmatchcase(_usual(subject, word), pattern) for word in words for pattern in wanted)
+    wanted = [_canonical(subject, value) for value in condition.values]
+    found = any(fnmatchcase(_canonical(subject, word), pattern) for word in words for pattern in wanted)
     return found is not (condition.relation is Relation.UNEQUAL)
 
 
 def _fact(name: str, facts: Facts | None) -> Words | None:
     words = TEXT_FACTS[name](facts) if facts else ()
-    said_none = facts is not None and name == "gpu"  # a probe that finds no GPU says that there is none
-    return words if words or said_none else None
+    has_none = facts is not None and name == "gpu"  # a probe that finds no GPU means that there is none
+    return words if words or has_none else None
 
 
-def _usual(subject: str, word: str) -> str:
-    """Facts in their usual spelling; names of the inventory as they are."""
+def _canonical(subject: str, word: str) -> str:
+    """Facts in their canonical spelling; names of the inventory as they are."""
     if subject not in TEXT_FACTS:
         return word
     word = word.casefold()

@@ -1,4 +1,4 @@
 """From results to one HTML file.
 
-Pure until it is written.
+Pure until the file is written.
 """

@@ -39,7 +39,7 @@ QUALITY_WORDS = {
 
 
 def anchor(index: int) -> str:
-    """The id of a cell's detail: by number, so that no name gets into a link."""
+    """The anchor of a cell's detail: a number, so that no name gets into a link."""
     return f"cell-{index + 1}"
 
 
@@ -49,7 +49,7 @@ def values_ms(cell: CellResult) -> tuple[float, ...]:
 
 
 def quality_warning(cell: CellResult) -> str | None:
-    """What is to be known of the rounds behind a value, None when all of them were steady."""
+    """A warning about the rounds behind a value, None when all of them were steady."""
     counted = [r for r in cell.rounds if is_counted(r)]
     doubtful = [r for r in counted if r.quality != Quality.OK]
     if not doubtful:
@@ -115,11 +115,11 @@ def _facts(summary: Summary, decimals: int) -> tuple[Fact, ...]:
 
 
 def _preparation(one: PreparationResult) -> Fact:
-    """How long it took, and whether it was done now or its product came from the cache."""
+    """How long it took, and whether its product came from the cache."""
     took = MISSING if one.seconds is None else as_duration(one.seconds)
     if one.status is RoundStatus.FAILED:
         return Fact(one.kind, f"failed after {took}")
-    made = f"from the cache; made in run {one.from_run} in {took}"
+    made = f"from the cache (run {one.from_run}, took {took})"
     return Fact(one.kind, made if one.from_run else f"done in {took}")
 
 
@@ -152,7 +152,7 @@ def _iterations(result: RoundResult, kept: int) -> str:
 
 
 def _run_order(cell: CellResult, decimals: int) -> RunOrder | None:
-    """The picture that shows drift and outliers; two rounds are the fewest that can differ."""
+    """Data of the plot that shows drift and outliers; it needs at least two rounds."""
     values = values_ms(cell)
     if len(values) < 2 or cell.summary is None:
         return None

@@ -1,4 +1,4 @@
-"""Results become a report view: every text is chosen and every number is rounded here. Pure."""
+"""Results -> report view: every text is chosen and every number is rounded here. Pure."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ Cells: TypeAlias = dict[tuple[str, str, str], tuple[int, CellResult]]
 
 
 UNFINISHED = {
-    RunStatus.RUNNING: "The run had not ended when this was written: cells may be missing.",
+    RunStatus.RUNNING: "The run was still going when this report was written: cells may be missing.",
     RunStatus.INTERRUPTED: "The run was interrupted: cells may be missing.",
 }
-"""Statuses of a run that the counts of cells do not tell."""
+"""Statuses of a run that the counts of cells do not show."""
 
 
 def compose(results: Results) -> ReportView:
@@ -94,7 +94,7 @@ def _head(results: Results) -> Head:
     reused = sum(device.reused_files for device in results.devices)
     engines = sorted({device.engine for device in results.devices if device.engine})
     facts = [
-        Fact("engine", ", ".join(engines) or "none answered"),
+        Fact("engine", ", ".join(engines) or "unknown"),
         Fact("farm", results.farm_version),
         Fact("rounds per cell", str(results.rounds)),
         Fact("seed", str(results.seed)),
@@ -159,7 +159,7 @@ def _model_facts(record: ModelRecord | None) -> tuple[Fact, ...]:
 
 @dataclass(frozen=True)
 class _Axis:
-    """What a row's boxes share: the end of their axis, what they are compared with, how they print."""
+    """What the boxes of a row share: the end of the axis, the reference time, the number of decimals."""
 
     end_ms: float
     reference_ms: float | None
@@ -223,7 +223,7 @@ def _times(cell: CellResult, summary: Summary, axis: _Axis) -> Times:
 
 
 def _problems(results: Results) -> tuple[Problem, ...]:
-    """Cells without times; those of one device that have the same reason stand together. Failures first."""
+    """Cells without times; those of one device with the same reason are one entry. Failures first."""
     groups: dict[tuple[CellStatus, str, Failure | None, str | None], list[CellLink]] = {}
     for index, cell in enumerate(results.cells):
         if cell.status == CellStatus.COMPLETED:

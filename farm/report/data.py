@@ -1,4 +1,4 @@
-"""The run as JSON types, to be embedded in the report so that the file alone is enough for a program."""
+"""The run as JSON types, embedded in the report so that a program needs only the one file."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def iterations_fit(results: Results) -> bool:
 def embedded_data(results: Results) -> dict[str, Any]:
     """results.json's content; above `MOST_ITERATIONS` without times per iteration.
 
-    What JSON cannot say (infinite, not a number) is null.
+    What JSON cannot represent (infinite, not a number) is null.
     """
     if not iterations_fit(results):
         results = replace(results, cells=tuple(_without_iterations(cell) for cell in results.cells))

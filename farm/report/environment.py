@@ -13,9 +13,9 @@ from farm.report.view import Environment, EnvironmentGroup, EnvironmentRow
 
 Reader: TypeAlias = Callable[[DeviceRecord, Facts], str | None]
 Row: TypeAlias = tuple[str, bool, Reader]
-"""Label, whether a difference is worth a mark, and where the text comes from.
+"""Label, whether differences are marked, and where the text comes from.
 
-Not marked: what is different on every device by nature, and what was never the same twice.
+Not marked: what naturally differs between devices or from one moment to the next.
 """
 
 GROUPS: tuple[tuple[str, tuple[Row, ...]], ...] = (
@@ -50,13 +50,13 @@ GROUPS: tuple[tuple[str, tuple[Row, ...]], ...] = (
             ("CPU", True, lambda _, f: f.cpu_model),
             ("CPU features", True, lambda _, f: " ".join(f.cpu_features)),
             ("cores", True, lambda _, f: _cores(f.core_ids)),
-            ("largest frequency", True, lambda _, f: _by_core(f.max_frequency_khz, in_ghz)),
+            ("max. frequency", True, lambda _, f: _by_core(f.max_frequency_khz, in_ghz)),
             ("memory", True, lambda _, f: in_gib(f.memory_bytes)),
             ("GPU", True, lambda _, f: _gpus(f)),
         ),
     ),
     (
-        "When the run began",
+        "At the start of the run",
         (
             ("governor", True, lambda _, f: _by_core(f.governors, str)),
             ("load, 1 minute", False, lambda _, f: _decimal(f.load_average_1m, "")),
@@ -66,7 +66,7 @@ GROUPS: tuple[tuple[str, tuple[Row, ...]], ...] = (
         ),
     ),
     (
-        "Moved",
+        "Transfer",
         (
             ("pushed", False, lambda d, _: f"{in_bytes(d.pushed_bytes)} in {d.pushed_files} files"),
             ("reused", False, lambda d, _: f"{d.reused_files} files"),
@@ -76,7 +76,7 @@ GROUPS: tuple[tuple[str, tuple[Row, ...]], ...] = (
 
 
 def compose_environment(devices: Sequence[DeviceRecord]) -> Environment:
-    """One column per device; rows that no device fills are left out."""
+    """One column per device; rows without a value on any device are left out."""
     groups = (
         EnvironmentGroup(title, tuple(row for entry in rows if (row := _row(entry, devices))))
         for title, rows in GROUPS
@@ -87,10 +87,10 @@ def compose_environment(devices: Sequence[DeviceRecord]) -> Environment:
 def _row(entry: Row, devices: Sequence[DeviceRecord]) -> EnvironmentRow | None:
     label, is_compared, read = entry
     texts = tuple(read(device, device.facts or Facts()) or MISSING for device in devices)
-    said = Counter(text for text in texts if text != MISSING)
-    if not said:
+    known = Counter(text for text in texts if text != MISSING)
+    if not known:
         return None
-    usual = {said.most_common(1)[0][0], MISSING}  # a silent device is not a different one
+    usual = {known.most_common(1)[0][0], MISSING}  # an unknown fact is not a difference
     return EnvironmentRow(label, texts, tuple(is_compared and text not in usual for text in texts))
 
 

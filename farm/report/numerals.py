@@ -1,4 +1,4 @@
-"""Numbers as people read them: one way for the report and for whoever prints the same numbers."""
+"""Numbers as text: one format for the report and the command line."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 MISSING = "\N{EN DASH}"
 
 MOST_DECIMALS = 3
-"""load_and_run prints no more."""
+"""As many as load_and_run prints."""
 
 
 def decimals_for(values_ms: Iterable[float]) -> int:
-    """Decimals for a group of times in ms that stand under each other: the same for all, 0 to 3.
+    """Decimals for a group of times in ms that are shown in one table: the same for all, 0 to 3.
 
     The smallest gets three significant digits, and a group below one second at least one decimal.
     """
@@ -47,7 +47,7 @@ def in_bytes(size_bytes: int | None) -> str:
 
 
 def in_gib(size_bytes: int | None) -> str:
-    """Memory in GiB, as it is sold."""
+    """Memory in GiB."""
     return MISSING if size_bytes is None else f"{size_bytes / 2**30:.1f} GiB"
 
 
@@ -64,7 +64,7 @@ def as_duration(seconds: float) -> str:
 
 
 def moment(text: str | None) -> datetime | None:
-    """A time as results.json has it (ISO 8601); without an offset it is UTC. None when it is no time."""
+    """A time as results.json has it (ISO 8601); without an offset it is UTC. None when it is not a time."""
     try:
         read = datetime.fromisoformat(text or "")
     except ValueError:

@@ -1,4 +1,4 @@
-"""The door to reports/: a report view becomes one HTML file that needs nothing but itself.
+"""The door to reports/: report view -> one self-contained HTML file.
 
 Every value is escaped, an unknown name is an error, and the page's policy lets only the style and the
 scripts of this folder run, named by their hashes: should an escape ever be forgotten, what a device
@@ -35,7 +35,7 @@ def _page() -> dict[str, Markup]:
 
 
 def _joined(folder: Path) -> str:
-    """All files of a folder; `base` first, `print` last, so that the one is refined and the other wins."""
+    """All files of a folder; `base` first, `print` last, so that later rules override earlier ones."""
     order = {"base": 0, "print": 2}
     files = sorted(folder.iterdir(), key=lambda file: (order.get(file.stem, 1), file.name))
     return "\n".join(file.read_text("utf-8") for file in files)

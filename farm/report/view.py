@@ -1,7 +1,7 @@
-"""What a report shows: text ready to be printed and positions ready to be drawn.
+"""What a report shows: text ready to print and positions ready to draw.
 
-Made by `farm.report.compose`, laid out by the templates in reports/. Every string may hold what a
-device or a user wrote: a template escapes it. Positions are fractions 0..1 of their axis.
+Made by `farm.report.compose`, laid out by the templates in reports/. Every string may come from
+a device or a user: the templates escape it. Positions are fractions 0..1 of their axis.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Count:
 
 @dataclass(frozen=True)
 class Fact:
-    """A label and what it says."""
+    """A label and its value."""
 
     label: str
     text: str
@@ -56,7 +56,7 @@ class Head:
 class Strip:
     """A cell's rounds on the axis of its row, which begins at 0 ms and ends at the row's largest round.
 
-    `reference` is the first variant's median on that axis, where there is one; `text` says it in words.
+    `reference` is the first variant's median on that axis, where there is one; `text` describes it.
     """
 
     rounds: tuple[float, ...]
@@ -136,7 +136,7 @@ class RunOrder:
 
 @dataclass(frozen=True)
 class FileLink:
-    """A file of the run directory. `href` is None when its path is not one to be followed."""
+    """A file of the run directory. `href` is None when its path is not safe to link."""
 
     role: str
     path: str
@@ -181,8 +181,8 @@ class CellDetail:
 
 @dataclass(frozen=True)
 class EnvironmentRow:
-    """One fact of every device. `odd` marks the devices that say something else than most do; it is set
-    only for facts that are worth comparing.
+    """One fact of every device. `odd` marks the devices that differ from most; it is set only
+    for facts that are worth comparing.
     """
 
     label: str
@@ -216,7 +216,7 @@ class CellLink:
 
 @dataclass(frozen=True)
 class Problem:
-    """Cells that failed or were skipped for one and the same reason."""
+    """Cells that failed or were skipped for the same reason."""
 
     status: Status
     device: str
@@ -227,7 +227,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Method:
-    """What the text on how the numbers were made needs to know."""
+    """The values in the text on how the numbers were made."""
 
     seed: str
     rounds: int

@@ -1,4 +1,4 @@
-"""A plan carried out, one lane per device.
+"""Running a plan, one lane per device.
 
 The only owner of tasks.
 """

@@ -1,7 +1,7 @@
 """`farm bench`: one task per device, and the only place that owns tasks.
 
-A device's failure fails its own cells and nobody else's; cancelling the whole (Ctrl-C) gives every
-device back before it returns.
+A device's failure fails its own cells and nobody else's; cancelling the run (Ctrl-C) releases every
+device before it returns.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ async def bench(
 ) -> Results:
     """Run the plan and return its results, which are on disk too.
 
-    Cancelled, it leaves no process and no lease on any device it can reach, marks what is open as
+    When cancelled, it leaves no process and no lease on any device it can reach, marks open cells as
     `cancelled`, writes the results and raises CancelledError.
     """
     origin = Origin(farm.__version__, settings.command, _now())
@@ -60,7 +60,7 @@ async def _run_lanes(context: RunContext) -> None:
 
 
 def exit_code(results: Results) -> ExitCode:
-    """What the shell is told: DESIGN, section 9."""
+    """The exit code of DESIGN, section 9."""
     statuses = {cell.status for cell in results.cells}
     if CellStatus.FAILED in statuses:
         ran = any(cell.summary is not None or cell.status is CellStatus.COMPLETED for cell in results.cells)

@@ -17,7 +17,7 @@ from farm.transport.pool import open_transports
 
 @dataclass(frozen=True)
 class Checked:
-    """What was found: facts and the lease's holder, or the stage and error of the failure."""
+    """The result for one device: facts and the lease's holder, or stage and error of the failure."""
 
     device: str
     facts: Facts | None = None

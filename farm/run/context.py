@@ -1,4 +1,4 @@
-"""What a run needs to know, gathered once; and what the steps on one device share."""
+"""The context of a run, made once; and the context that the steps on one device share."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from farm.store.runs import RunDirectory
 
 @dataclass(frozen=True)
 class Limits:
-    """When a round is ended from outside, in seconds: in all, and without a sign of life."""
+    """When a round is killed, in seconds: after its start, and after its last output."""
 
     wall_s: int = 1800
     silence_s: int = 600
@@ -28,8 +28,8 @@ class Limits:
 
 @dataclass(frozen=True)
 class Settings:
-    """How to go about it: who we are to the devices, where products of preparations and the flags of
-    native programs are kept, how patient we are, how many devices work at once.
+    """Settings of a run: our name as lease holder, where products of preparations and flags of native
+    programs are kept, limits, timeouts, how many devices run in parallel.
     """
 
     holder: str
@@ -44,7 +44,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class RunContext:
-    """One run: what is to be done, where it is kept, and who is told. `clock` counts seconds."""
+    """One run: the plan, where results go, and who gets the events. `clock` counts seconds."""
 
     plan: Plan
     directory: RunDirectory

@@ -1,4 +1,4 @@
-"""Put on a device what its cells need and it does not have; nothing that is there travels again."""
+"""Push what the cells of a device need and the device lacks; files that are there are not sent again."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from farm.runtime.files import WheelFiles
 OLDEST_PYTHON = (3, 6)
 UNPACK_WALL_S = 900
 REWRITTEN = frozenset({"fast-run-algo-policy", "tensorrt-cache"})
-"""Options whose file the program reads and writes anew at the end of every run."""
+"""Options whose file the program reads, and rewrites at the end of every run."""
 
 Sent = Callable[[int, int], None]
 """Progress of a transfer: bytes done, bytes in all."""
@@ -42,8 +42,8 @@ class Pushed:
 
 @dataclass(frozen=True)
 class Program:
-    """How a round is started: `argv` begins every argument vector; `digest` is what it is made of, None
-    where the device could not tell.
+    """How a round is started: `argv` begins every argument vector; `digest` identifies program and
+    libraries, None where it is not known.
     """
 
     argv: tuple[str, ...]
@@ -88,7 +88,7 @@ def _kept(store: str, sha256: str) -> str:
 
 
 class Pusher:
-    """Moves artifacts to one device and counts what travelled."""
+    """Pushes artifacts to one device and counts what was sent."""
 
     def __init__(self, session: Session, sent: Sent = lambda _done, _total: None) -> None:
         self.session = session
@@ -96,11 +96,11 @@ class Pusher:
         self._sent = sent
 
     async def missing(self, artifacts: Sequence[Artifact]) -> tuple[Missing, ...]:
-        """One question for all digests."""
+        """Which artifacts the device lacks, in one call."""
         return await self.session.call(lambda agent: agent.have([artifact.sha256 for artifact in artifacts]))
 
     async def push(self, artifacts: Sequence[Artifact]) -> None:
-        """Only what is missing travels; on `local` it is linked."""
+        """Send only what is missing; on `local` it is linked."""
         missing = {item.sha256 for item in await self.missing(artifacts)}
         wanted = [artifact for artifact in artifacts if artifact.sha256 in missing]
         self.pushed.reused += len(artifacts) - len(missing)
@@ -181,7 +181,7 @@ async def _unpack(pusher: Pusher, python: Python, pack: Pack) -> None:
     if outcome.exit_code != 0:
         full = outcome.exit_code == 28
         raise DeviceError(
-            f"the runtime could not be rebuilt on the device: {outcome.last_words}",
+            f"cannot unpack the runtime on the device: {outcome.last_words}",
             stage=Stage.DEPLOY,
             fault=Fault.DEVICE,
             cause="disk-full" if full else "unpack-failed",
@@ -198,11 +198,11 @@ def device_python(device: Device, facts: Facts) -> Python:
             return python
     found = ", ".join(f"{one.path} {'.'.join(map(str, one.version))}" for one in facts.pythons) or "none"
     raise DeviceError(
-        f"no CPython >= 3.6{f' called {wanted}' if wanted else ''} on the device (found: {found})",
+        f"no CPython >= 3.6{f' named {wanted}' if wanted else ''} on the device (found: {found})",
         stage=Stage.DEPLOY,
         fault=Fault.DEVICE,
         cause="python-missing",
-        hint="install python3 there, name one with runtime: {kind: wheel, python: PATH}, or use native",
+        hint="install python3 on the device, set runtime: {kind: wheel, python: PATH}, or use kind: native",
     )
 
 
@@ -234,17 +234,17 @@ async def _deploy_native(pusher: Pusher) -> Program:
 
 
 async def _find_native(session: Session, program: str) -> Program:
-    """A program that is on the device already: it must be there and executable; its digest is kept."""
+    """A program that is already on the device: it must exist and be executable; its digest is recorded."""
     look = 'p=$(command -v "$0") && [ -x "$p" ] && printf "%s\\n" "$p" && exec sha256sum "$p"'
     outcome = await run_small(session, JobSpec("find-program", ("/bin/sh", "-c", look, program), 60))
     lines = outcome.stdout.decode("utf-8", "replace").splitlines()
     if not lines:
         raise DeviceError(
-            f"no program {program} on the device (or it is not executable)",
+            f"program not found on the device, or not executable: {program}",
             stage=Stage.DEPLOY,
             fault=Fault.USER,
             cause="program-missing",
-            hint="correct runtime.program, or give a local build without on_device: it is pushed then",
+            hint="correct runtime.program, or use a local build without on_device, which is pushed",
         )
     digest = lines[1].split()[0] if len(lines) > 1 and len(lines[1].split()[0]) == 64 else None
     return Program((lines[0],), digest=digest)

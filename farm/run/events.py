@@ -1,4 +1,4 @@
-"""What a run tells while it works. The CLI renders it; nothing here knows a terminal."""
+"""Events of a run in progress. The CLI renders them; nothing here knows a terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Run one round of a cell on its device and turn what it left behind into a result."""
+"""Run one round of a cell on its device and turn its output into a result."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def command_of(made: Ready, one: Round) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Executed:
-    """A round that was started and has ended; `wall_s` is from its start to the news of its end."""
+    """A round that was started and has ended; `wall_s` is from its start until its end was seen here."""
 
     job: str
     argv: tuple[str, ...]
@@ -106,7 +106,7 @@ async def execute(here: OnDevice, made: Ready, one: Round) -> Executed:
 
 
 def judge(one: Round, executed: Executed, pulled: Pulled) -> RoundResult:
-    """What a round gave: its times when its log is whole, else why it does not count."""
+    """The result of a round: its times when its log is complete, else why it failed."""
     measurement = parse_log(pulled.log, runs=int(one.options.get("thread") or 1))
     cause = failure_of(one, executed.ended, measurement, pulled)
     is_timed = one.kind is RoundKind.TIMED and cause is None
@@ -137,8 +137,8 @@ def judge(one: Round, executed: Executed, pulled: Pulled) -> RoundResult:
 
 
 def failure_of(one: Round, ended: Ended, measurement: Measurement, pulled: Pulled) -> Cause | None:
-    """Why a round does not count, or None. Exit code 0 is not enough: the log must be whole and the
-    files that the options promise must be there.
+    """Why a round failed, or None. Exit code 0 is not enough: the log must be complete and the output
+    files of the options must exist.
     """
     if ended.exit_code != 0 or ended.why != "-":
         return diagnose(ended.exit_code, ended.why, pulled.stdout, pulled.stderr, one.options)
@@ -146,16 +146,16 @@ def failure_of(one: Round, ended: Ended, measurement: Measurement, pulled: Pulle
         return Cause(
             Fault.RUNTIME,
             "log-incomplete",
-            f"exit code 0, but the log is not whole: {len(measurement.e2e_ms)} iterations in it",
-            "look at stderr.txt of this round; --iter 0 and lowered log levels print no times",
+            f"exit code 0, but the log is incomplete: {len(measurement.e2e_ms)} iterations",
+            "see stderr.txt of this round; --iter 0 and a raised log level hide the times",
         )
     for output in outputs(one.options):
         if output.path not in pulled.paths and not any(p.startswith(f"{output.path}/") for p in pulled.paths):
             return Cause(
                 Fault.RUNTIME,
                 "output-missing",
-                f"the program wrote no {output.role} ({output.path}) though it was asked to",
-                f"farm options show {output.option} tells when it is ignored",
+                f"the program did not write the requested {output.role} ({output.path})",
+                f"farm options show {output.option} lists when it is ignored",
             )
     return None
 

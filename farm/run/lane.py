@@ -1,4 +1,4 @@
-"""One device's way through a run: reach, probe, fit, deploy, prepare, rounds, give back."""
+"""One device in a run: connect, probe, fit, deploy, prepare, rounds, release."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from farm.run.reproduce import by_hand
 from farm.transport.base import Transport
 
 STORE_QUOTA_KIB = 8 << 20
-"""What a device's artifact store may hold after a run, 8 GiB; what was used longest ago goes first."""
+"""What a device's artifact store may hold after a run, 8 GiB; least recently used files are removed first."""
 
 
 class Lane:
-    """See the module. `go` is the whole way; every other method is one step of it."""
+    """See the module. `go` runs all steps; every other method is one step."""
 
     def __init__(self, context: RunContext, device: Device, transport: Transport) -> None:
         self._context = context
@@ -40,9 +40,9 @@ class Lane:
         self._recorder = context.recorder
 
     async def go(self, places: asyncio.Semaphore) -> None:
-        """Never raises but for cancellation: what goes wrong becomes the device's failed cells."""
+        """Never raises except when cancelled: errors become failed cells of the device."""
         if not self._cells:
-            self._tell(Kind.FINISHED, "nothing to run here")
+            self._emit(Kind.FINISHED, "nothing to run here")
             return
         async with places:
             try:
@@ -50,18 +50,18 @@ class Lane:
             except DeviceError as error:
                 self._give_up(error)
             except asyncio.CancelledError:
-                self._tell(Kind.FAILED, "interrupted; device given back")
+                self._emit(Kind.FAILED, "interrupted; device released")
                 raise
-            except Exception as error:  # noqa: BLE001 - a mistake of ours must not cost the other devices
-                self._give_up(self._own_fault(error))
+            except Exception as error:  # noqa: BLE001 - a bug in farm must not fail the other devices
+                self._give_up(self._internal_error(error))
 
     async def _steps(self) -> None:
-        self._tell(Kind.STEP, "connecting")
+        self._emit(Kind.STEP, "connecting")
         async with self._session() as session:
             facts = await self._probe(session)
             cells = self._fit(facts)
             if not cells:
-                self._tell(Kind.FINISHED, "no cell makes sense here")
+                self._emit(Kind.FINISHED, "no cell can run on this device")
                 return
             deployed = await self._deploy(session, facts, cells)
             cells = await self._fit_program(session, deployed, cells)
@@ -70,18 +70,18 @@ class Lane:
             await self._clean_up(session)
 
     def _session(self) -> Session:
-        """Reaching the device and taking its lease; leaving it gives both back."""
+        """Connects and takes the lease when entered; releases both when left."""
         return Session(
             self._device,
             self._transport,
             agents.agent_script(),
             holder=self._context.settings.holder,
             patience=self._context.settings.patience,
-            note=lambda text: self._tell(Kind.NOTE, text),
+            note=lambda text: self._emit(Kind.NOTE, text),
         )
 
     async def _probe(self, session: Session) -> Facts:
-        self._tell(Kind.STEP, "probing")
+        self._emit(Kind.STEP, "probing")
         facts = await session.call(lambda agent: agent.probe())
         self._recorder.device(self._device.name, facts=facts)
         return facts
@@ -100,7 +100,7 @@ class Lane:
         return self._cells
 
     def _misfit(self, cell: Cell, facts: Facts) -> str | None:
-        """Why a cell makes no sense on a device of these facts, by its options or by the suite's rules."""
+        """Why a cell cannot run on a device with these facts, by its options or by the suite's rules."""
         cannot = applicable(
             cell.variant.options, runtime=self._device.runtime.kind, facts=facts, cores=cell.device.cores
         )
@@ -110,8 +110,8 @@ class Lane:
         )
 
     async def _deploy(self, session: Session, facts: Facts, cells: Sequence[Cell]) -> Deployed:
-        self._tell(Kind.STEP, "deploying")
-        pusher = Pusher(session, lambda done, total: self._tell(Kind.TRANSFER, "pushing", done, total))
+        self._emit(Kind.STEP, "deploying")
+        pusher = Pusher(session, lambda done, total: self._emit(Kind.TRANSFER, "pushing", done, total))
         try:
             deployed = await deploy(pusher, cells, facts, self._context.wheel)
         finally:
@@ -128,12 +128,12 @@ class Lane:
     async def _fit_program(
         self, session: Session, deployed: Deployed, cells: tuple[Cell, ...]
     ) -> tuple[Cell, ...]:
-        """The cells whose options a native program has, asked of itself; the others end here."""
+        """The cells whose options the native program has, by its --help; the others fail here."""
         if self._device.runtime.kind is not RuntimeKind.NATIVE:
             return cells
         flags = await flags_of(session, deployed.program, self._context.settings.programs)
         if not flags:
-            self._tell(Kind.NOTE, UNKNOWN_HELP)
+            self._emit(Kind.NOTE, UNKNOWN_HELP)
             return tuple(replace(cell, notes=(*cell.notes, UNKNOWN_HELP)) for cell in cells)
         able: list[Cell] = []
         for cell in cells:
@@ -141,7 +141,7 @@ class Lane:
             if missing:
                 error = unknown_flag_error(missing)
                 self._recorder.fail([cell], error)
-                self._tell(Kind.NOTE, f"{cell.model.name} {cell.variant.name}: {error.message}")
+                self._emit(Kind.NOTE, f"{cell.model.name} {cell.variant.name}: {error.message}")
             else:
                 able.append(cell)
         return tuple(able)
@@ -152,7 +152,7 @@ class Lane:
         for cell in cells:
             if cell.preparations:
                 what = cell.preparations[0].kind
-                self._tell(Kind.STEP, f"{cell.model.name} {cell.variant.name}: {what}")
+                self._emit(Kind.STEP, f"{cell.model.name} {cell.variant.name}: {what}")
             made, results = await prepare(here, ready(cell, here.deployed))
             self._recorder.preparations(cell, results)
             prepared.append(made)
@@ -166,37 +166,37 @@ class Lane:
             if self._recorder.is_closed(cell):
                 continue  # an earlier round of this cell failed
             name = f"{cell.model.name} {cell.variant.name}"
-            self._tell(Kind.ROUND, f"{name} {one.kind.value}", number, len(steps))
+            self._emit(Kind.ROUND, f"{name} {one.kind.value}", number, len(steps))
             result = await run_round(here, by_id[cell.id], one)
             if result.engine:
                 self._recorder.device(self._device.name, engine=result.engine)
             self._recorder.round(cell, result, reproduce=by_hand(by_id[cell.id], here.deployed))
             if result.status is RoundStatus.FAILED:
-                self._tell(Kind.NOTE, f"{name}: {result.error}")
+                self._emit(Kind.NOTE, f"{name}: {result.error}")
 
     async def _clean_up(self, session: Session) -> None:
-        """What a device keeps stays within its quota; the session gives the rest back."""
+        """Trim the device's store to its quota; the session releases the rest."""
         await session.call(lambda agent: agent.gc(session.epoch, STORE_QUOTA_KIB))
         rounds = sum(len(cell.rounds) for cell in self._cells)
-        self._tell(Kind.FINISHED, "done", rounds, rounds)
+        self._emit(Kind.FINISHED, "done", rounds, rounds)
 
     def _give_up(self, error: DeviceError) -> None:
         self._recorder.device(
             self._device.name, status=DeviceStatus.FAILED, error=error.message, hint=error.hint
         )
         self._recorder.fail(self._cells, error)
-        self._tell(Kind.FAILED, f"{error.stage.value}: {error.message}")
+        self._emit(Kind.FAILED, f"{error.stage.value}: {error.message}")
 
-    def _own_fault(self, error: Exception) -> DeviceError:
+    def _internal_error(self, error: Exception) -> DeviceError:
         directory = self._context.directory
         directory.journal("farm-fault", device=self._device.name, error=repr(error))
         return DeviceError(
-            f"farm itself failed: {error!r}",
+            f"internal error in farm: {error!r}",
             stage=Stage.EXECUTE,
             fault=Fault.FARM,
             cause="farm-fault",
-            hint=f"please report it, with {directory.path / 'journal.jsonl'}",
+            hint=f"report it with {directory.path / 'journal.jsonl'}",
         )
 
-    def _tell(self, kind: Kind, text: str, done: int = 0, total: int | None = None) -> None:
+    def _emit(self, kind: Kind, text: str, done: int = 0, total: int | None = None) -> None:
         self._context.listener(Event(self._device.name, kind, text, done, total))

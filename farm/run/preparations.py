@@ -36,8 +36,8 @@ def cache_key(
 
     MegEngine's own keys are too weak (the CPU's is the constant `plat=cpu`): ours has the digests of
     runtime and model, the preparation's options with threads and core ids, the processor and its
-    features, GPU and driver, and the files that it is `given`. A device that does not name its processor
-    shares with nobody: its own name is in.
+    features, GPU and driver, and the files that it is `given`. For a device with an unknown
+    processor the key has the device's name, so that no other device uses the product.
     """
     options = without(preparation.options, preparation.product, "iter", "warmup-iter").as_dict()
     record = {
@@ -58,7 +58,7 @@ def cache_key(
 
 
 async def prepare(here: OnDevice, made: Ready) -> tuple[Ready, tuple[PreparationResult, ...]]:
-    """The cell ready for its rounds, and what its preparations cost.
+    """The cell ready for its rounds, and the results of its preparations.
 
     One that fails ends the chain: its result has status `failed`, and the cell cannot be run. Raises
     DeviceError when the device cannot go on.
@@ -98,7 +98,7 @@ async def _make(
     """Do the preparation and keep what it wrote, on the controller and on the device."""
     preparation, directory = made.cell.preparations[number], here.context.directory
     one = Round(RoundKind.SETUP, number, preparation.options)
-    # A cache that is given to the search is added to, as the program does.
+    # The search adds to a cache that is given, as the program does.
     result = await run_round(here, made, one, adopt=True)
     written = next((item for item in result.artifacts if item.role == preparation.role), None)
     kind = preparation.kind
@@ -119,7 +119,7 @@ async def _make(
 
 
 async def _feed(here: OnDevice, made: Ready, preparation: Preparation, artifact: Artifact) -> Ready:
-    """Give the product to what comes after."""
+    """Use the product in the following preparations and rounds."""
     if preparation.feeds != MODEL_FEED:
         kept = tuple(copy for copy in made.copies if copy[0] != preparation.file_name)
         return replace(made, copies=(*kept, (preparation.file_name, artifact.sha256)))

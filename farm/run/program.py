@@ -1,4 +1,4 @@
-"""Which flags a native program really has: asked of it once on a device, kept by its digest."""
+"""The flags of a native program, from its --help on a device; kept by its digest."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from farm.store.programs import Known, ProgramStore
 
 HELP_LIMIT_S = 60
 UNKNOWN_HELP = (
-    "the program's --help is not load_and_run's: what it cannot do shows only when the round is run"
+    "the program's --help is not that of load_and_run: unsupported options show only when a round runs"
 )
 
 
 async def flags_of(session: Session, program: Program, store: ProgramStore) -> frozenset[str]:
-    """The flags of a deployed native program, asked of it when its digest is new.
+    """The flags of a deployed native program; its --help is run when the digest is new.
 
-    Empty when its answer is no help of gflags: that is not kept, since a program that could not start
-    says as little. Raises DeviceError when the device cannot go on.
+    Empty when the output is not a help of gflags: that is not kept, because a program that could not start
+    looks the same. Raises DeviceError when the device cannot go on.
     """
     key = _key(session.device.runtime, program.digest)
     known = store.find(key) if key else None
@@ -41,7 +41,7 @@ async def flags_of(session: Session, program: Program, store: ProgramStore) -> f
 
 def _key(runtime: Runtime, digest: str | None) -> str | None:
     """A name for the store. The digest of a program that is on the device comes from the device: it is
-    checked before it becomes a path, and never stands for a build that was pushed.
+    checked before it becomes a path, and is never used for a build that was pushed.
     """
     if digest is None or not re.fullmatch(r"[0-9a-f]{64}", digest):
         return None

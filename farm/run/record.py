@@ -1,4 +1,4 @@
-"""Keeps what happened, on disk before anything else goes on: journal first, then results.json."""
+"""Writes each result to disk before the run continues: journal first, then results.json."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ WRITE_EVERY_S = 2.0
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a run comes from: the farm and the command line that made it, and when (ISO 8601, UTC)."""
+    """Origin of a run: version of farm, command line, start time (ISO 8601, UTC)."""
 
     farm_version: str
     command: tuple[str, ...]
@@ -40,7 +40,7 @@ class Origin:
 
 
 class Recorder:
-    """Results of a run while it grows. One per run; called from one event loop only."""
+    """Results of a run in progress. One per run; called from one event loop only."""
 
     def __init__(
         self, directory: RunDirectory, plan: Plan, origin: Origin, *, clock: Callable[[], float]
@@ -93,7 +93,7 @@ class Recorder:
         self.write(now=False)
 
     def preparations(self, cell: Cell, results: tuple[PreparationResult, ...]) -> None:
-        """Keep what a cell's preparations gave; a failed one closes the cell."""
+        """Keep the results of a cell's preparations; a failed one closes the cell."""
         self._preparations[cell.id] = results
         for result in results:
             self._directory.journal(
@@ -106,13 +106,13 @@ class Recorder:
                 key=result.key,
             )
             if result.status is RoundStatus.FAILED and result.round is not None:
-                why = result.round.error or f"it wrote no {result.kind}"
+                why = result.round.error or f"no {result.kind} was written"
                 self._end(cell, replace(result.round, error=f"preparation {result.kind}: {why}"))
         self.write(now=False)
 
     def _end(self, cell: Cell, failed: RoundResult | None, *, reproduce: str | None = None) -> None:
-        """Close a cell whose rounds are over. What its runtime says it cannot do is a skip, not a failure;
-        times that were measured before an observer failed stay.
+        """Close a cell whose rounds are over. What its runtime reports as unavailable is a skip, not a
+        failure; times that were measured before a profile or dump failed stay.
         """
         if failed is None:
             self._close(cell, CellStatus.COMPLETED, reproduce=reproduce)
@@ -134,7 +134,7 @@ class Recorder:
         return cell.id in self._cells
 
     def fail(self, cells: Sequence[Cell], error: DeviceError) -> None:
-        """These cells end here, with what they have: the device could not go on."""
+        """Close these cells as failed, with the rounds they have: the device cannot continue."""
         for cell in cells:
             if not self.is_closed(cell):
                 self._close(
@@ -179,7 +179,7 @@ class Recorder:
         )
 
     def results(self) -> Results:
-        """The results as they stand, cells in the order of the plan."""
+        """The results so far, cells in the order of the plan."""
         order = (
             cell_id(device, model, variant)
             for device in self._plan.devices
@@ -193,7 +193,7 @@ class Recorder:
         )
 
     def end(self, status: RunStatus, ended_at: str) -> Results:
-        """Close the books: the run's last word is on disk when this returns."""
+        """End the run; the final results are on disk when this returns."""
         self._frame = replace(self._frame, status=status, ended_at=ended_at)
         self._directory.journal("end", status=status)
         self.write(now=True)
@@ -211,7 +211,7 @@ def _device_record(device: Device) -> DeviceRecord:
 
 
 def _frame(run_id: str, plan: Plan, origin: Origin) -> Results:
-    """The results before anything is known: what was planned."""
+    """The results before the first round: what was planned."""
     return Results(
         schema_version=SCHEMA_VERSION,
         run_id=run_id,

@@ -1,4 +1,4 @@
-"""The command that runs a cell by hand: what the report offers to copy."""
+"""The command that repeats a cell by hand, for the report."""
 
 from __future__ import annotations
 

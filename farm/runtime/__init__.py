@@ -1,4 +1,4 @@
 """MegEngine's wheel on this machine.
 
-Found or fetched, checked, made small for devices.
+Found or fetched, checked, packed for devices.
 """

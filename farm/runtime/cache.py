@@ -1,7 +1,7 @@
-"""The folder of runtimes on the controller: one writer at a time, everything in it whole or not there.
+"""The folder of runtimes on the controller: one writer at a time, every entry complete or absent.
 
     <root>/.lock                  held while anything is made or removed
-    <root>/.staging-*             being made; what a killed farm left is removed by the next one
+    <root>/.staging-*             being made; leftovers of a killed farm are removed by the next one
     <root>/<project>-<version>-<digest>/lib/*.so, *.pack
 
 <root> is `runtimes` in farm's cache folder.
@@ -25,7 +25,7 @@ from farm import resources
 from farm.errors import RunError
 
 Progress = Callable[[str, int, int | None], None]
-"""(what is done, bytes done, bytes in all where known). An exception from it stops the work cleanly."""
+"""(label, bytes done, total bytes where known). An exception from it stops the work cleanly."""
 
 STAGING = ".staging-"
 LOCK_POLL_S = 0.5
@@ -42,7 +42,7 @@ def default_root() -> Path:
 def staging(root: Path, progress: Progress) -> Iterator[Path]:
     """An empty folder on the same file system as `root`, under its lock; gone afterwards, whatever happens.
 
-    What is wanted is renamed out of it. Errors of the disk become RunError; SIGTERM unwinds like Ctrl-C.
+    Results are renamed out of it. Disk errors become RunError; SIGTERM unwinds like Ctrl-C.
     """
     try:
         with _sigterm_unwinds(), locked(root, progress):
@@ -59,7 +59,7 @@ def staging(root: Path, progress: Progress) -> Iterator[Path]:
 
 @contextmanager
 def locked(root: Path, progress: Progress) -> Iterator[None]:
-    """Hold the lock of `root`, which is made when missing; the system frees it when we die."""
+    """Hold the lock of `root`, which is made when missing; the system frees it when the process dies."""
     from filelock import FileLock, Timeout
 
     root.mkdir(parents=True, exist_ok=True)
@@ -69,7 +69,7 @@ def locked(root: Path, progress: Progress) -> Iterator[None]:
             lock.acquire(timeout=LOCK_POLL_S)
             break
         except Timeout:
-            progress("waiting for another farm", 0, None)
+            progress("waiting for another farm process", 0, None)
     try:
         yield
     finally:
@@ -77,34 +77,35 @@ def locked(root: Path, progress: Progress) -> Iterator[None]:
 
 
 def need_space(root: Path, needed_bytes: int) -> None:
-    """Raises RunError before anything is fetched when `root` has less room than that."""
+    """Raises RunError when `root` has less free space than that."""
     from humanize import naturalsize
 
     root.mkdir(parents=True, exist_ok=True)
     free_bytes = shutil.disk_usage(root).free
     if free_bytes < needed_bytes:
         raise RunError(
-            f"not enough room in {root}: {naturalsize(needed_bytes)} needed, {naturalsize(free_bytes)} free",
-            hint=f"free {naturalsize(needed_bytes - free_bytes)} there, or {BIGGER}",
+            f"not enough disk space in {root}: "
+            f"{naturalsize(needed_bytes)} needed, {naturalsize(free_bytes)} free",
+            hint=f"free {naturalsize(needed_bytes - free_bytes)}, or {BIGGER}",
         )
 
 
 def disk_error(error: OSError, root: Path) -> RunError:
-    """What the disk said, and what to do about it."""
+    """The RunError for an error of the disk."""
     where = error.filename or root
     if error.errno in DISK_FULL:
         return RunError(
-            f"the disk became full while the runtime was made in {root}; nothing half-made was left",
-            hint=f"free 3 GB there, or {BIGGER}",
+            f"disk full while installing the runtime in {root}; incomplete files were removed",
+            hint=f"free 3 GB, or {BIGGER}",
         )
     return RunError(
-        f"cannot make the runtime: {where}: {error.strerror or error}",
-        hint="set FARM_CACHE_DIR to a folder that you may write to",
+        f"cannot install the runtime: {where}: {error.strerror or error}",
+        hint="set FARM_CACHE_DIR to a writable folder",
     )
 
 
 def publish(made: Path, final: Path, trash: Path) -> None:
-    """Rename what is finished into place; what stood there before goes to `trash`, a staging folder."""
+    """Rename a finished folder or file into place; the old one goes to `trash`, a staging folder."""
     if final.exists():
         final.rename(trash / f"old-{final.name}")
     made.rename(final)
@@ -122,7 +123,7 @@ def sync(path: Path) -> None:
 
 @contextmanager
 def _sigterm_unwinds() -> Iterator[None]:
-    """Let SIGTERM clean up, unless the program has its own answer to it (or this is no main thread)."""
+    """Let SIGTERM clean up, unless the program has its own handler (or this is not the main thread)."""
     if (
         threading.current_thread() is not threading.main_thread()
         or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL

@@ -64,7 +64,7 @@ FULL = Kind("cuda", "packing the libraries", True, "zlib", lambda: zlib.compress
 
 @dataclass(frozen=True)
 class Pack:
-    """A pack file and what a device makes of it: (name, sha256, size in bytes) of each file."""
+    """A pack file and its contents: (name, sha256, size in bytes) of each file."""
 
     artifact: Artifact
     files: tuple[tuple[str, str, int], ...]
@@ -95,7 +95,7 @@ def full_pack(runtime: InstalledRuntime, progress: Progress, *, wheel: Wheel = W
 
 
 def _pack(kind: Kind, runtime: InstalledRuntime, progress: Progress, wheel: Wheel) -> Pack:
-    """The pack that is kept, made first when there is none; its name holds its own digest."""
+    """The kept pack, made first when there is none; its name has its own digest."""
     found = _kept(kind, runtime.root)
     if found is None:
         with cache.staging(runtime.root.parent, progress) as staging:
@@ -137,7 +137,7 @@ def _make(kind: Kind, runtime: InstalledRuntime, staging: Path, progress: Progre
                 progress(kind.label, done_bytes + offset + len(block), total_bytes)
             if digest.hexdigest() != sha256:
                 raise RunError(
-                    f"{name} in {runtime.root} is damaged: its SHA-256 is not the pinned one",
+                    f"{name} in {runtime.root} is damaged: SHA-256 mismatch",
                     hint=f"rm -r {runtime.root}   and then: farm runtime install",
                 )
             output.write(compressor.compress(RECORD.pack(0, 0)))

@@ -1,4 +1,4 @@
-"""Get the wheel with the user's own pip or uv: their index, proxy, certificates and cache settings hold.
+"""Get the wheel with the user's own pip or uv and their index, proxy, certificate and cache settings.
 
 pip downloads the wheel; uv cannot, so it unpacks it into a folder. Either checks the pinned SHA-256.
 """
@@ -45,13 +45,13 @@ os._exit(code if code >= 0 else 1)
 
 @dataclass(frozen=True)
 class Tool:
-    """A program that can get the wheel. `command` starts it; `unpacks` tells uv from pip."""
+    """A program that can get the wheel. `command` starts it; `unpacks` is true for uv, false for pip."""
 
     command: tuple[str, ...]
     unpacks: bool = False
 
     def needed_bytes(self, wheel: Wheel) -> int:
-        """Room that an installation takes at its peak; uv keeps the unpacked wheel in its cache."""
+        """Peak disk space of an installation; uv keeps the unpacked wheel in its cache."""
         return wheel.libraries_bytes * 2 if self.unpacks else wheel.size_bytes + wheel.libraries_bytes
 
 
@@ -69,7 +69,7 @@ def find_tool() -> Tool:
         if _answers(tool):
             return tool
     raise RunError(
-        "neither pip nor uv is here to get MegEngine's wheel",
+        "neither pip nor uv found; one is needed to download MegEngine's wheel",
         hint=f"{sys.executable} -m ensurepip   (or install uv, or farm runtime install --wheel FILE)",
     )
 
@@ -77,7 +77,7 @@ def find_tool() -> Tool:
 def fetch(tool: Tool, wheel: Wheel, staging: Path, progress: Progress) -> Path:
     """The wheel's file, or with uv the folder that it was unpacked into, somewhere in `staging`.
 
-    Raises RunError with the tool's last words when it fails.
+    Raises RunError with the tool's last lines when it fails.
     """
     requirement = staging / "requirement.txt"
     requirement.write_text(f"{wheel.project}=={wheel.version} --hash=sha256:{wheel.sha256}\n")
@@ -90,15 +90,15 @@ def fetch(tool: Tool, wheel: Wheel, staging: Path, progress: Progress) -> Path:
         uv_cache, total_bytes = None, wheel.size_bytes
         arguments = _pip_arguments(wheel, target)
     arguments += ("--require-hashes", "-r", str(requirement))
-    with _running(tool.command + arguments, temporary) as (process, said):
+    with _running(tool.command + arguments, temporary) as (process, last_lines):
         while _still_runs(process):
             progress(
-                f"getting MegEngine {wheel.version}",
+                f"downloading MegEngine {wheel.version}",
                 min(_largest(staging, uv_cache), total_bytes),
                 total_bytes,
             )
     if process.returncode != 0:
-        raise _failure(tool, wheel, said)
+        raise _failure(tool, wheel, last_lines)
     return target if tool.unpacks else next(target.glob("*.whl"))
 
 
@@ -140,15 +140,15 @@ def _uv_cache(tool: Tool) -> Path | None:
 def _running(
     command: tuple[str, ...], temporary: Path
 ) -> Iterator[tuple[subprocess.Popen[bytes], deque[bytes]]]:
-    """The command in a session of its own, so that Ctrl-C reaches us first, and what it said last.
+    """The command in a session of its own, so that Ctrl-C reaches us first, and its last lines of output.
 
-    When the block is left it is gone and all it said is there. Kept in memory: the disk may be full.
+    When the block is left, the process is gone and its output complete. In memory: the disk may be full.
     """
     environment = dict(
         os.environ, TMPDIR=str(temporary), PYTHONSAFEPATH="1", PIP_NO_INPUT="1",
         PIP_REQUIRE_VIRTUALENV="0", PIP_DISABLE_PIP_VERSION_CHECK="1",
     )  # fmt: skip
-    said: deque[bytes] = deque(maxlen=LAST_LINES)
+    last_lines: deque[bytes] = deque(maxlen=LAST_LINES)
     with subprocess.Popen(  # noqa: S603
         (sys.executable, "-I", "-S", "-c", _GUARD, *command), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT, env=environment, start_new_session=True,
@@ -156,11 +156,11 @@ def _running(
         assert process.stdin is not None
         assert process.stdout is not None
         reader = threading.Thread(
-            target=said.extend, args=(filter(bytes.strip, process.stdout),), daemon=True
+            target=last_lines.extend, args=(filter(bytes.strip, process.stdout),), daemon=True
         )
         reader.start()
         try:
-            yield process, said
+            yield process, last_lines
         finally:
             process.stdin.close()
             try:
@@ -197,17 +197,18 @@ def _size(path: Path) -> int:
         return 0
 
 
-def _failure(tool: Tool, wheel: Wheel, said: Iterable[bytes]) -> RunError:
+def _failure(tool: Tool, wheel: Wheel, last_lines: Iterable[bytes]) -> RunError:
     name = "uv" if tool.unpacks else "pip"
     # An index address may carry a password.
-    words = re.sub(r"//[^/@\s]+@", "//***@", b"".join(said).decode("utf-8", "replace")).rstrip()
-    if any(sign in words for sign in ("No space left on device", "Disk quota exceeded")):
-        hint = "free 3 GB on that disk, or set FARM_CACHE_DIR to a folder on a bigger one"
+    output = re.sub(r"//[^/@\s]+@", "//***@", b"".join(last_lines).decode("utf-8", "replace")).rstrip()
+    if any(text in output for text in ("No space left on device", "Disk quota exceeded")):
+        hint = "free 3 GB on that disk, or set FARM_CACHE_DIR to a folder on a bigger disk"
     else:
         hint = (
-            f"check the index that {name} is set to; or get {wheel.file_name} by other means and type: "
+            f"check the index settings of {name}; or download {wheel.file_name} yourself and type: "
             f"farm runtime install --wheel {wheel.file_name}"
         )
     return RunError(
-        f"{name} could not get {wheel.project} {wheel.version} from your package index:\n{words}", hint=hint
+        f"{name} could not download {wheel.project} {wheel.version} from your package index:\n{output}",
+        hint=hint,
     )

@@ -1,4 +1,4 @@
-"""The wheel runtime's files on the controller: what devices get of them."""
+"""The wheel runtime's files on the controller, as they are sent to devices."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Install the wheel runtime on the controller: fetch, check, keep the libraries, forget the rest."""
+"""Install the wheel runtime on the controller: fetch, check, keep the libraries, remove the rest."""
 
 from __future__ import annotations
 
@@ -30,23 +30,23 @@ class InstalledRuntime:
 
 
 def installed(*, root: Path | None = None, wheel: Wheel = WHEEL) -> InstalledRuntime | None:
-    """The pinned runtime, or None when it is not here whole (names and sizes are looked at)."""
+    """The pinned runtime, or None when it is not complete (names and sizes are compared)."""
     folder = (root or cache.default_root()) / wheel.key
     libraries = tuple(
         Artifact(one.name, one.sha256, one.size_bytes, folder / "lib" / one.name) for one in wheel.libraries
     )
-    whole = all(one.path.is_file() and one.path.stat().st_size == one.size_bytes for one in libraries)
-    return InstalledRuntime(wheel.version, folder, libraries) if whole else None
+    complete = all(one.path.is_file() and one.path.stat().st_size == one.size_bytes for one in libraries)
+    return InstalledRuntime(wheel.version, folder, libraries) if complete else None
 
 
 def list_installed(*, root: Path | None = None, wheel: Wheel = WHEEL) -> tuple[InstalledRuntime, ...]:
-    """The runtimes that are here and whole."""
+    """The runtimes that are here and complete."""
     found = installed(root=root, wheel=wheel)
     return (found,) if found else ()
 
 
 def ensure(progress: Progress) -> InstalledRuntime:
-    """The pinned runtime, installed first when it is not here. Raises RunError when that cannot be done."""
+    """The pinned runtime, installed first when it is missing. Raises RunError when that fails."""
     return installed() or install(progress)
 
 
@@ -55,8 +55,8 @@ def install(
 ) -> InstalledRuntime:
     """Install the pinned runtime, from the wheel file given or from the user's package index.
 
-    One that is here whole stays. Interrupted, without network or disk, nothing half-made is left.
-    Raises RequestError when the file given is not the pinned wheel, RunError when it cannot be done.
+    A complete one is kept. When interrupted, or without network or disk, no incomplete file is left.
+    Raises RequestError when the file given is not the pinned wheel, RunError when it fails.
     """
     root = root or cache.default_root()
     with cache.staging(root, progress) as staging:
@@ -77,26 +77,27 @@ def install(
             _extract(fetched, pinned, made, progress)
         cache.publish(made, root / pinned.key, staging)
     done = installed(root=root, wheel=pinned)
-    assert done is not None, "what was published is whole"
+    assert done is not None, "a published runtime is complete"
     return done
 
 
 def _check_given(path: Path, pinned: Wheel, progress: Progress) -> None:
-    wanted = f"farm needs {pinned.file_name}, SHA-256 {pinned.sha256}"
+    wanted = f"use {pinned.file_name}, SHA-256 {pinned.sha256}"
     try:
         size_bytes = path.stat().st_size
         same = size_bytes == pinned.size_bytes and _digest(path, progress) == pinned.sha256
     except OSError as error:
         raise RequestError(f"cannot read {path}: {error.strerror}", hint=wanted) from error
     if not same:
-        raise RequestError(f"{path} is another wheel, or damaged", hint=wanted)
+        raise RequestError(f"{path} is a different wheel, or damaged", hint=wanted)
 
 
 def _check_fetched(path: Path, pinned: Wheel, progress: Progress) -> None:
     if _digest(path, progress) != pinned.sha256:
         raise RunError(
-            f"the package index gave another {pinned.file_name}: its SHA-256 is not {pinned.sha256}",
-            hint="an index or proxy changed it; get it elsewhere and type: farm runtime install --wheel FILE",
+            f"SHA-256 mismatch of {pinned.file_name} from the package index: expected {pinned.sha256}",
+            hint="the index or a proxy changed it; "
+            "download it elsewhere and type: farm runtime install --wheel FILE",
         )
 
 
@@ -118,7 +119,7 @@ def _extract(source: Path, pinned: Wheel, made: Path, progress: Progress) -> Non
         target = made / "lib" / library.name
         with _member(source, library) as stream, target.open("xb") as output:
             digest = hashlib.sha256()
-            # Never more than the pinned size: what a wrong wheel unpacks to has no bound.
+            # Never more than the pinned size: a wrong wheel could unpack to any size.
             while block := stream.read(min(BLOCK_BYTES, library.size_bytes + 1 - output.tell())):
                 output.write(block)
                 digest.update(block)
@@ -128,8 +129,8 @@ def _extract(source: Path, pinned: Wheel, made: Path, progress: Progress) -> Non
             os.fsync(output.fileno())
         if digest.hexdigest() != library.sha256:
             raise RunError(
-                f"{library.member} in the wheel is not the one that is pinned (SHA-256 {library.sha256})",
-                hint="get the wheel again: a cache or mirror has a damaged one",
+                f"SHA-256 mismatch of {library.member} in the wheel: expected {library.sha256}",
+                hint="download the wheel again: a cache or mirror has a damaged copy",
             )
         target.chmod(0o444)
 
@@ -144,4 +145,4 @@ def _member(source: Path, library: Library) -> Iterator[IO[bytes]]:
             with zipfile.ZipFile(source) as archive, archive.open(library.member) as stream:
                 yield stream
     except (KeyError, FileNotFoundError, zipfile.BadZipFile) as error:
-        raise RunError(f"the wheel cannot be unpacked: {library.member}: {error}") from error
+        raise RunError(f"cannot unpack the wheel: {library.member}: {error}") from error

@@ -1,4 +1,4 @@
-"""The wheel that the `wheel` runtime is made of: pinned, pure data."""
+"""The pinned wheel of the `wheel` runtime, as data."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Library:
-    """A shared library in the wheel. `name` is the file name that everybody uses afterwards."""
+    """A shared library in the wheel. `name` is its file name everywhere else."""
 
     member: str
     sha256: str

@@ -16,11 +16,17 @@ def artifact_of(path: Path, *, name: str | None = None, executable: bool = False
     """
     try:
         if not path.exists():
-            message, hint = f"no such file: {path}", "check the path; it is relative to where you are"
+            message, hint = (
+                f"no such file: {path}",
+                "check the path; relative paths start from the current folder",
+            )
         elif not path.is_file():
-            message, hint = f"not a file: {path}", "give the file itself, not its folder"
+            message, hint = f"not a file: {path}", "name the file itself, not its folder"
         elif path.stat().st_size == 0:
-            message, hint = f"the file is empty: {path}", "copy it again; an interrupted download looks so"
+            message, hint = (
+                f"the file is empty: {path}",
+                "copy it again; the download may have been interrupted",
+            )
         else:
             return Artifact(
                 name or path.name, sha256_of(path), path.stat().st_size, path.resolve(), executable

@@ -1,4 +1,4 @@
-"""Nouns to JSON and back, checked: a file that does not fit is refused, never half-read."""
+"""Nouns to JSON and back, validated: an invalid file is refused, never partly read."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def results_to_dict(results: Results) -> dict[str, Any]:
 
 
 def results_from_json(data: bytes, source: str) -> Results:
-    """Any published version of results.json. Raises RequestError when `data` is none."""
+    """Any published version of results.json. Raises RequestError for anything else."""
     try:
         value = from_json(data)
     except ValueError as error:
@@ -62,11 +62,11 @@ def _preparations_for_stages(value: dict[str, Any]) -> None:
 
 
 UPGRADES: dict[int, Callable[[dict[str, Any]], None]] = {1: _preparations_for_stages}
-"""By version: what makes it the next one, in place. tests/data/results has a file of each version."""
+"""By version: the upgrade to the next one, in place. tests/data/results has a file of each version."""
 
 
 def _upgraded(value: dict[str, Any], source: str) -> dict[str, Any]:
-    """The same in today's version. Raises RequestError for a version that no farm up to this one wrote."""
+    """The same in the current version. Raises RequestError for a version that this farm does not know."""
     version = value.get("schema_version")
     if not isinstance(version, int):
         raise RequestError("not a results file: schema_version is missing", source=source, hint=READABLE)
@@ -75,8 +75,8 @@ def _upgraded(value: dict[str, Any], source: str) -> dict[str, Any]:
         version += 1
     if version != SCHEMA_VERSION:
         raise RequestError(
-            f"schema version {version}; this farm reads versions 1 to {SCHEMA_VERSION}",
+            f"unsupported schema version {version}; this farm reads versions 1 to {SCHEMA_VERSION}",
             source=source,
-            hint="use the farm that made it, or run the bench again",
+            hint="use the version of farm that wrote it, or run the bench again",
         )
     return value | {"schema_version": version}

@@ -1,4 +1,4 @@
-"""What stages made, kept on the controller by the key of everything that it depends on."""
+"""Products of preparations, kept on the controller under a key of everything they depend on."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from farm.model.artifact import Artifact
 
 @dataclass(frozen=True)
 class Product:
-    """A fast-run cache, a TensorRT cache or a transformed model. `seconds` is what making it took."""
+    """A fast-run cache, a TensorRT cache or a transformed model. `seconds` is how long making it took."""
 
     key: str
     kind: str
@@ -25,15 +25,15 @@ class Product:
 
 
 class ProductStore:
-    """A folder: `<key>.json` says what is in `cas/<aa>/<sha256>`. Safe for several farms at once: files
-    are written aside and renamed, and a file that does not have its digest is not used.
+    """A folder: `<key>.json` describes `cas/<aa>/<sha256>`. Safe for concurrent farms: files are written
+    aside and renamed, and a file with the wrong digest is not used.
     """
 
     def __init__(self, root: Path) -> None:
         self._root = root
 
     def find(self, key: str) -> tuple[Product, Artifact] | None:
-        """The product of a key, if it is here and whole."""
+        """The product of a key, if it is here and intact."""
         try:
             product = Product(**json.loads((self._root / f"{key}.json").read_text("utf-8")))
             path = self._path(product.sha256)

@@ -1,4 +1,4 @@
-"""What farm knows of native programs, kept by their digest: which flags each one has."""
+"""The flags of native programs, kept by the program's digest."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from farm.files import write_atomic
 
 @dataclass(frozen=True)
 class Known:
-    """The flags of a program, with underscores, and the device that it was asked on."""
+    """The flags of a program, with underscores, and the device that its --help was read on."""
 
     flags: frozenset[str]
     asked_on: str
 
 
 class ProgramStore:
-    """A folder: `<digest>.json` says which flags the program of that digest has. Safe for several farms."""
+    """A folder: `<digest>.json` has the flags of the program of that digest. Safe for concurrent farms."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
 
     def find(self, digest: str) -> Known | None:
-        """What is known of a program; None when it was never asked."""
+        """What is known of a program; None when its flags were never read."""
         try:
             found = json.loads(self.path(digest).read_text("utf-8"))
             return Known(frozenset(found["flags"]), str(found["asked_on"]))
@@ -42,5 +42,5 @@ class ProgramStore:
 
 
 def program_store() -> ProgramStore:
-    """The user's own."""
+    """The store in the user's cache folder."""
     return ProgramStore(resources.cache_folder() / "programs")

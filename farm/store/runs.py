@@ -1,4 +1,4 @@
-"""The run directory: DESIGN, section 7. Nothing that happened is only in memory."""
+"""The run directory: DESIGN, section 7. No result is only in memory."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class RunDirectory:
 
     @classmethod
     def create(cls, runs_dir: Path, run_id: str) -> RunDirectory:
-        """Make the folder. Raises RequestError for a name that is taken or unfit, RunError without disk."""
+        """Make the folder. Raises RequestError for a taken or invalid name, RunError for disk errors."""
         if not RUN_ID.match(run_id):
             raise RequestError(
-                f"run id {run_id!r} is not usable", hint="use letters, digits, dot, dash and underscore"
+                f"invalid run id {run_id!r}", hint="use letters, digits, dot, dash and underscore"
             )
         path = runs_dir / run_id
         try:
@@ -40,11 +40,11 @@ class RunDirectory:
             (path / "cells").mkdir()
         except FileExistsError as error:
             raise RequestError(
-                f"run {run_id} exists already in {runs_dir}", hint="choose another --run-id, or leave it out"
+                f"run {run_id} already exists in {runs_dir}", hint="use another --run-id, or none"
             ) from error
         except OSError as error:
             raise RunError(
-                f"cannot make the run directory {path}: {error.strerror}", hint="choose another --runs-dir"
+                f"cannot create the run directory {path}: {error.strerror}", hint="use another --runs-dir"
             ) from error
         return cls(path)
 
@@ -57,7 +57,7 @@ class RunDirectory:
         return self.path / REPORT
 
     def write_run(self, record: Mapping[str, Any]) -> None:
-        """run.json: what was asked for, before anything is done."""
+        """run.json: the request, before anything is done."""
         write_atomic(self.path / "run.json", json.dumps(record, indent=1, default=str).encode() + b"\n")
 
     def journal(self, event: str, **fields: Any) -> None:
@@ -74,7 +74,7 @@ class RunDirectory:
         write_atomic(self.path / RESULTS, results_to_json(results))
 
     def results(self) -> Results:
-        """Raises RequestError when this is no run or its results cannot be read."""
+        """Raises RequestError when this is not a run or its results cannot be read."""
         path = self.path / RESULTS
         try:
             return results_from_json(path.read_bytes(), str(path))
@@ -125,7 +125,7 @@ def find_run(runs_dir: Path, name: str) -> RunDirectory:
         if (path / RESULTS).is_file():
             return RunDirectory(path)
     raise RequestError(
-        f"no run {name!r} in {runs_dir}", hint="farm runs list shows them; `latest` is the newest"
+        f"no run {name!r} in {runs_dir}", hint="farm runs list shows the runs; `latest` is the newest"
     )
 
 

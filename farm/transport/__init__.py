@@ -1,4 +1,4 @@
-"""How devices are reached: SSH.
+"""SSH connections to devices.
 
 Host keys are always verified. The only user of asyncssh.
 """

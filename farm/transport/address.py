@@ -9,7 +9,7 @@ from farm.model.device import Address
 
 
 def address_text(address: Address) -> str:
-    """`user@host:port` as far as the inventory says it."""
+    """`user@host:port`, with the parts that the inventory has."""
     text = f"{address.user}@{address.host}" if address.user else address.host
     return f"{text}:{address.port}" if address.port else text
 

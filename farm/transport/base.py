@@ -1,4 +1,4 @@
-"""The promise of a transport: bytes to and from programs on a device. Only ssh.py names asyncssh."""
+"""The interface of a transport: bytes to and from programs on a device. Only ssh.py names asyncssh."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from farm.model.device import Device
 class Timeouts:
     """Bounds of a transport, in seconds.
 
-    A silent host is given up after `keepalive_s * (keepalive_misses + 1)`. Transient failures to connect
-    are tried `attempts` times at most, and no new attempt begins later than `retry_total_s` after the first.
-    `ConnectTimeout` of ~/.ssh/config wins over `connect_s`.
+    A silent host is considered lost after `keepalive_s * (keepalive_misses + 1)`. Transient failures to
+    connect are tried `attempts` times at most, and no new attempt begins later than `retry_total_s` after
+    the first. `ConnectTimeout` of ~/.ssh/config overrides `connect_s`.
     """
 
     connect_s: float = 15.0
@@ -45,7 +45,7 @@ class Channel(Protocol):
         """
 
     async def readexactly(self, count: int) -> bytes:
-        """`count` bytes of stdout; raises DeviceError(cause="connection-lost") when fewer come."""
+        """`count` bytes of stdout; raises DeviceError(cause="connection-lost") when there are fewer."""
 
     async def read(self, count: int = -1) -> bytes:
         """Up to `count` bytes of stdout (-1: all until it ends); b"" at its end."""
@@ -53,7 +53,7 @@ class Channel(Protocol):
     async def wait(self) -> int:
         """Exit status of the program (128 + number for a signal), without waiting for its output to end.
 
-        Raises DeviceError(cause="connection-lost") if the line broke.
+        Raises DeviceError(cause="connection-lost") if the connection broke.
         """
 
     async def stderr(self) -> bytes:
@@ -70,7 +70,7 @@ class Connection(Protocol):
     """One authenticated connection to one device.
 
     Every method raises DeviceError with stage `connect`, fault `network` and cause `connection-lost`
-    (transient) when the line breaks.
+    (transient) when the connection breaks.
     """
 
     async def open(self, argv: tuple[str, ...]) -> Channel:

@@ -24,7 +24,7 @@ def command_line(argv: tuple[str, ...]) -> str:
 
     Holds for every POSIX shell, zsh and fish, and for csh unless a word has a line break. Plain
     `shlex.join` does not: zsh expands an unquoted `=word`, fish and csh read backslash and `!` inside
-    single quotes. Those three characters stand outside the quotes, behind a backslash, which all read alike.
+    single quotes. Those three characters are put outside the quotes, after a backslash: all read it alike.
     """
     if not argv or any("\0" in word for word in argv):
         raise ValueError(f"not a command: {argv!r}")
@@ -34,10 +34,10 @@ def command_line(argv: tuple[str, ...]) -> str:
 
 
 class Stream:
-    """The half of an SSH session that both ends share: a reader with back pressure and a patient writer."""
+    """The part of an SSH session that both ends share: a reader and a writer with back pressure."""
 
     def __init__(self) -> None:
-        # Both ends are promised that asyncssh calls connection_made first.
+        # asyncssh guarantees that connection_made is called first.
         self.channel: AnyChannel
         self.reader = asyncio.StreamReader(limit=LINE_LIMIT_BYTES)
         self.closed = asyncio.Event()
@@ -47,15 +47,15 @@ class Stream:
 
     def attach(self, channel: AnyChannel) -> None:
         self.channel = channel
-        # All that the reader wants of a transport are the next two methods.
+        # The reader uses only the next two methods of a transport.
         self.reader.set_transport(self)  # type: ignore[arg-type]
 
     def pause_reading(self) -> None:
         self.channel.pause_reading()
 
     def resume_reading(self) -> None:
-        # Later, because asyncssh delivers at once what it held back, and the reader would not notice that
-        # data came (and paused it again) before it began to wait for them: nobody would ever wake it.
+        # Deferred, because asyncssh delivers its backlog at once, and the reader would miss data that arrives
+        # (and pauses it again) before it starts to wait: it would never wake up.
         asyncio.get_running_loop().call_soon(self.channel.resume_reading)
 
     def pause_writing(self) -> None:
@@ -91,7 +91,7 @@ class Stream:
 
 
 class ClientSession(Stream, asyncssh.SSHClientSession[bytes]):
-    """Keeps what the program says until it is read: stdout without loss, stderr up to its limit."""
+    """Buffers the program's output until it is read: stdout without loss, stderr up to its limit."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -102,7 +102,7 @@ class ClientSession(Stream, asyncssh.SSHClientSession[bytes]):
 
     @property
     def broken(self) -> bool:
-        """The channel is gone and not because the program ended."""
+        """The channel is gone, but not because the program ended."""
         return self.closed.is_set() and (self.lost_by is not None or self.status is None)
 
     def connection_made(self, chan: asyncssh.SSHClientChannel[bytes]) -> None:
@@ -175,7 +175,7 @@ class SshChannel:
 
     async def stderr(self) -> bytes:
         if self._session.ended.is_set():
-            # What it wrote last may still be on its way; for a reader of stdout that is a matter of a moment.
+            # The last output may still be in transit; for a reader of stdout it arrives within moments.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._close_s):
                     await self._session.closed.wait()
@@ -192,7 +192,7 @@ class SshChannel:
             session.channel.abort()
 
     def _last(self, data: bytes) -> bytes:
-        """`data` was the last of the stream: fine at its end, not when the line broke."""
+        """`data` was the last of the stream: fine at its end, an error when the connection broke."""
         if self._session.broken and not self._session.saw_eof:
             raise lost(self._peer, self._session.lost_by)
         return data
@@ -201,5 +201,8 @@ class SshChannel:
         if self._session.broken:
             return lost(self._peer, self._session.lost_by)
         return failure(
-            self._peer, "program-ended", Fault.DEVICE, "the program on {title} ended and reads no more"
+            self._peer,
+            "program-ended",
+            Fault.DEVICE,
+            "the program on {title} ended and does not read its input any more",
         )

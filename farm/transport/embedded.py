@@ -1,6 +1,6 @@
 """An SSH server inside this process, for the device `local`: one code path for all devices.
 
-It listens on loopback, has one-time keys that exist in memory only, and lets in nobody but this process.
+It listens on loopback, has one-time keys that exist in memory only, and accepts only this process.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _HOST = "127.0.0.1"
 _KEY_TYPE = "ssh-ed25519"
 _PIECE_BYTES = 1 << 16
 _GRACE_S = 2.0
-# What a login would have; the rest of this process's environment (tokens, virtual environments) stays here.
+# As after a login; the rest of this process's environment (tokens, virtual environments) is not passed on.
 _ENVIRONMENT = ("HOME", "LANG", "LOGNAME", "PATH", "SHELL", "TMPDIR", "TZ", "USER")
 
 
@@ -34,7 +34,7 @@ class EmbeddedServer:
 
     Commands run under `/bin/sh -c` as the current user, in the home directory, in a session of their
     own. When the channel closes before the program has ended, it gets the end of its input, and its process
-    group SIGKILL 2 s later; what made a session of its own survives. There is no terminal, no SFTP and no
+    group SIGKILL 2 s later; a program with its own session survives. There is no terminal, no SFTP and no
     forwarding.
     """
 
@@ -76,7 +76,7 @@ class EmbeddedServer:
         await asyncio.gather(*self._programs, return_exceptions=True)
 
     def hop(self, device: str) -> Hop:
-        """How a client gets in. Raises RuntimeError while the server is not running."""
+        """The hop for a client. Raises RuntimeError while the server is not running."""
         if self._acceptor is None:
             raise RuntimeError("the embedded server is not running")
         port = self._acceptor.get_port()
@@ -149,7 +149,7 @@ class _Session(Stream, asyncssh.SSHServerSession[bytes]):
     async def _run(self) -> None:
         environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
         loop = asyncio.get_running_loop()
-        # What asyncio.create_subprocess_exec does, but keeping the transport, which it has no way to close.
+        # What asyncio.create_subprocess_exec does, but keeping the transport, which it gives no way to close.
         transport, program = await loop.subprocess_exec(
             lambda: _Program(limit=_PIECE_BYTES, loop=loop),
             "/bin/sh",
@@ -180,7 +180,7 @@ class _Session(Stream, asyncssh.SSHServerSession[bytes]):
             self._server_channel.exit(status)
 
     async def _feed(self, process: asyncio.subprocess.Process) -> None:
-        """The client's bytes into stdin. A program that reads no more is no fault."""
+        """The client's bytes into stdin. A program that stops reading is not an error."""
         assert process.stdin is not None
         with contextlib.suppress(ConnectionError):
             while data := await self.reader.read(_PIECE_BYTES):
@@ -209,7 +209,7 @@ class _Program(asyncio.subprocess.SubprocessStreamProtocol):
 
 
 async def _end(transport: asyncio.SubprocessTransport, program: _Program) -> None:
-    """The program sees the end of its input, as with sshd; what is left of it a little later is killed."""
+    """The program gets the end of its input, as with sshd; after a grace period its group is killed."""
     for descriptor in (0, 1, 2):
         pipe = transport.get_pipe_transport(descriptor)
         if pipe is not None:

@@ -1,4 +1,4 @@
-"""What can go wrong on the way to a device: one table from library errors to DeviceError."""
+"""Connection errors: one table from library errors to DeviceError."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from farm.errors import DeviceError, Fault, Stage
 
 @dataclass(frozen=True)
 class Peer:
-    """Who was talked to, for messages: `title` is user@host:port, `debug` an ssh command to try by hand."""
+    """A server, for messages: `title` is user@host:port, `debug` an ssh command to try by hand."""
 
     device: str
     title: str
@@ -22,7 +22,7 @@ class Peer:
 
 @dataclass(frozen=True)
 class _Row:
-    """`matches` looks closer where the type alone does not decide. `text` may use {title} and {error}."""
+    """`matches` tests the text where the type alone does not decide. `text` may use {title} and {error}."""
 
     kind: type[BaseException]
     cause: str
@@ -36,13 +36,13 @@ class _Row:
 _DEBUG = "{debug}"
 _CHECK = "farm devices check {device}"
 
-# The first row that fits counts, so special cases stand above general ones.
+# The first matching row is used, so special cases come before general ones.
 _TABLE = (
     _Row(
         socket.gaierror,
         "name-unknown",
         Fault.NETWORK,
-        "the name server does not answer for {title}: {error}",
+        "the name server did not answer for {title}: {error}",
         _CHECK,
         transient=True,
         matches=lambda text: "emporary" in text,
@@ -53,7 +53,7 @@ _TABLE = (
         ConnectionRefusedError,
         "unreachable",
         Fault.NETWORK,
-        "{title} refuses the connection: no SSH server on that port",
+        "{title} refused the connection: no SSH server on that port",
         _CHECK,
         transient=True,
     ),
@@ -61,21 +61,21 @@ _TABLE = (
         ConnectionError,
         "connection-lost",
         Fault.NETWORK,
-        "the connection to {title} broke: {error}",
+        "connection to {title} lost: {error}",
         _CHECK,
         transient=True,
     ),
-    _Row(OSError, "unreachable", Fault.NETWORK, "{title} cannot be reached: {error}", _CHECK, transient=True),
+    _Row(OSError, "unreachable", Fault.NETWORK, "cannot reach {title}: {error}", _CHECK, transient=True),
     _Row(
         asyncssh.ChannelOpenError,
         "connection-lost",
         Fault.NETWORK,
-        "the connection to {title} broke",
+        "connection to {title} lost",
         _CHECK,
         transient=True,
         matches=lambda text: text == "SSH connection closed",
     ),
-    # A jump host answers so when it cannot reach the next one.
+    # The answer of a jump host that cannot reach the next one.
     _Row(
         asyncssh.ChannelOpenError,
         "unreachable",
@@ -84,21 +84,23 @@ _TABLE = (
         _DEBUG,
         transient=True,
     ),
-    # OpenSSH says so as a plain protocol error.
+    # OpenSSH reports this as a protocol error.
     _Row(
         asyncssh.DisconnectError,
         "key-refused",
         Fault.USER,
-        "{title} had enough after too many keys; name the right one as `identity` in the inventory",
+        "{title} refused the login after too many keys; set `identity` of the device in the inventory",
         _DEBUG,
         matches=lambda text: "oo many authentication failures" in text,
     ),
-    _Row(asyncssh.PermissionDenied, "key-refused", Fault.USER, "{title} accepts none of our keys", _DEBUG),
+    _Row(
+        asyncssh.PermissionDenied, "key-refused", Fault.USER, "{title} accepts none of the SSH keys", _DEBUG
+    ),
     _Row(
         asyncssh.ConnectionLost,
         "connection-lost",
         Fault.NETWORK,
-        "the connection to {title} broke: {error}",
+        "connection to {title} lost: {error}",
         _CHECK,
         transient=True,
     ),
@@ -121,14 +123,14 @@ _TABLE = (
         asyncssh.ConfigParseError,
         "ssh-config",
         Fault.USER,
-        "mistake in the SSH configuration for {title}: {error}",
+        "error in the SSH configuration for {title}: {error}",
         _DEBUG,
     ),
-    _Row(ValueError, "ssh-config", Fault.USER, "SSH settings for {title} are not usable: {error}", _DEBUG),
+    _Row(ValueError, "ssh-config", Fault.USER, "invalid SSH settings for {title}: {error}", _DEBUG),
 )
 
 TRANSLATED: tuple[type[BaseException], ...] = (OSError, asyncssh.Error, ValueError)
-"""What `translate` has rows for; everything else is a mistake of ours and must be seen as one."""
+"""What `translate` has rows for; everything else is a bug in farm and must not be hidden."""
 
 
 def translate(error: BaseException, peer: Peer) -> DeviceError:

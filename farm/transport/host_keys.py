@@ -20,15 +20,15 @@ async def fetch_host_keys(
     known_hosts: Path,
     timeouts: Timeouts = Timeouts(),  # noqa: B008 - frozen
 ) -> tuple[HostKey, ...]:
-    """The keys, one per type, that the first host without trust on the way to `device` shows: a jump host,
-    or the device itself, which is asked even when it is trusted already.
+    """The keys, one per type, of the first host on the way to `device` that is not trusted: a jump host,
+    or the device itself, whose keys are fetched even when it is trusted.
 
     Nobody has verified these keys: show their fingerprints before they are recorded. A jump host that is
     not trusted is not passed; record its key and call again (`HostKey.host` says whose keys they are).
     Raises DeviceError as `Transport.connect`, and RequestError for `local`, which has no lasting key.
     """
     if device.is_local:
-        raise RequestError("`local` is this machine: its host key is made anew each time and needs no trust")
+        raise RequestError("`local` is this machine: it has a new host key for every run and needs no trust")
     hops = await route(device)
     for index, hop in enumerate(hops):
         known = await trust_of(hop, known_hosts)

@@ -1,4 +1,4 @@
-"""One line to a device: through its jump hosts, host keys verified, closed with everything it opened."""
+"""One connection to a device: through its jump hosts, host keys verified, closed with all of them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from farm.transport.known_hosts import KEY_KINDS, Trust, describe, trust
 from farm.transport.route import Hop
 
 _LOGINS_PER_JUMP_HOST = 8
-# dropbear closes a channel that is open but not told its command yet when another one's program ends.
+# dropbear closes an open channel that has no command yet when the program of another one ends.
 _START_ATTEMPTS = 3
 # sshd's MaxStartups drops logins at random above 10 at once, and a jump host gets those of all devices.
 _gates: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, asyncio.Semaphore]] = WeakKeyDictionary()
@@ -73,7 +73,7 @@ class Link:
         return self._owner.lost
 
     async def open(self, command: str) -> SshChannel | None:
-        """Start a command; None when the server wants no more programs on this connection."""
+        """Start a command; None when the server allows no more programs on this connection."""
         for _ in range(_START_ATTEMPTS):
             opening = asyncio.ensure_future(self._start(command))
             try:
@@ -92,7 +92,7 @@ class Link:
                 raise lost(self._peer, error) from error
             else:
                 return SshChannel(session, self._peer, self._timeouts.close_s)
-        raise failure(self._peer, "protocol", Fault.DEVICE, "{title} runs no commands")
+        raise failure(self._peer, "protocol", Fault.DEVICE, "{title} does not run commands")
 
     async def _start(self, command: str) -> ClientSession:
         _, session = await self._connections[-1].create_session(ClientSession, command, encoding=None)
@@ -126,7 +126,7 @@ async def shown_host_keys(
     *jumps, hop = hops
     connections: list[asyncssh.SSHClientConnection] = []
     keys: list[asyncssh.SSHKey] = []
-    refusal: Exception = asyncssh.KeyExchangeFailed("it shows no host key")
+    refusal: Exception = asyncssh.KeyExchangeFailed("no host key")
     where = {name: hop.options[name] for name in ("host", "port", "proxy_command") if name in hop.options}
     try:
         for jump in jumps:
@@ -139,7 +139,7 @@ async def shown_host_keys(
                         tunnel=cast("Any", _last(connections)), server_host_key_algs=kind, **where
                     )
             except (asyncssh.KeyExchangeFailed, asyncssh.ConnectionLost, ConnectionError) as error:
-                # It has no key of this kind, and may hang up before we have read so.
+                # It has no key of this kind, and may close the connection before the answer is read.
                 refusal = error
                 continue
             keys += [key] if key else []
@@ -186,7 +186,7 @@ async def _login(
                 hop.peer,
                 "identity-locked",
                 Fault.USER,
-                "{title} accepts none of our keys, and {error} has a passphrase and is in no agent",
+                "{title} accepts none of the SSH keys; {error} has a passphrase and is not in the SSH agent",
                 error=str(hop.locked[0]),
                 hint=f"ssh-add {hop.locked[0]}",
             ) from error
@@ -197,7 +197,7 @@ async def _login(
 
 
 def _bad_host_key(hop: Hop, shown: asyncssh.SSHKey | None, trusted: Trust, known_hosts: Path) -> DeviceError:
-    """Unknown, changed or revoked: three different things to a person."""
+    """The error for an unknown, changed or revoked host key."""
     now = f"{describe(hop.known_as, shown).type} {shown.get_fingerprint()}" if shown else "a revoked key"
     if shown is None or trusted.keys:
         before = ", ".join(
@@ -208,8 +208,7 @@ def _bad_host_key(hop: Hop, shown: asyncssh.SSHKey | None, trusted: Trust, known
             hop.peer,
             "host-key-changed",
             Fault.DEVICE,
-            "{title} shows another host key than the one we know: {error}; "
-            "somebody may be in between, or it was set up anew",
+            "the host key of {title} changed: {error}; the device was reinstalled, or this is an attack",
             error=f"{now} instead of {before or 'none'} (in {files})",
             hint="farm devices trust {device} --replace",
         )
@@ -217,7 +216,7 @@ def _bad_host_key(hop: Hop, shown: asyncssh.SSHKey | None, trusted: Trust, known
         hop.peer,
         "host-key-unknown",
         Fault.USER,
-        "the host key of {title} is not known yet: {error}",
+        "unknown host key of {title}: {error}",
         error=now,
         hint="farm devices trust {device}",
     )
@@ -229,7 +228,7 @@ def _last(connections: list[asyncssh.SSHClientConnection]) -> asyncssh.SSHClient
 
 @contextlib.asynccontextmanager
 async def _gate(hops: tuple[Hop, ...]) -> AsyncIterator[None]:
-    """Waits its turn at the first jump host, where there is one."""
+    """Limits concurrent logins at the first jump host, where there is one."""
     if len(hops) == 1:
         yield
         return
@@ -239,7 +238,7 @@ async def _gate(hops: tuple[Hop, ...]) -> AsyncIterator[None]:
 
 
 async def _close(connections: tuple[asyncssh.SSHClientConnection, ...], limit_s: float) -> None:
-    """The device first, then its jump hosts; what does not end in time is cut."""
+    """The device first, then its jump hosts; what does not close in time is aborted."""
     for connection in reversed(connections):
         connection.close()
     try:
@@ -254,6 +253,6 @@ async def _close(connections: tuple[asyncssh.SSHClientConnection, ...], limit_s:
 
 
 def _abandon(opening: asyncio.Task[ClientSession]) -> None:
-    """Closes a channel that came after nobody wanted it any more."""
+    """Closes a channel that opened after the caller was cancelled."""
     if not opening.cancelled() and opening.exception() is None:
         opening.result().channel.abort()

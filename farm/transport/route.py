@@ -1,4 +1,4 @@
-"""The way to a device: its jump hosts and itself, as the inventory and ~/.ssh/config say."""
+"""The route to a device: its jump hosts and itself, from the inventory and ~/.ssh/config."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _DEFAULT_IDENTITIES = tuple(
 )
 _FAST_WITH_AES = "^aes128-gcm@openssh.com,aes256-gcm@openssh.com"
 
-# Nothing of a connection may depend on a person or reach back into this machine.
+# A connection must not need user input, nor give access to this machine.
 ALWAYS: Mapping[str, Any] = {
     "config": (),  # ~/.ssh/config
     "password_auth": False,
@@ -39,7 +39,7 @@ ALWAYS: Mapping[str, Any] = {
     "request_pty": False,
     "encoding": None,
     "ignore_encrypted": True,
-    # Ours, because they tell apart in which phase the time ran out.
+    # Replaced by our own timeouts, which show in which phase the time ran out.
     "connect_timeout": None,
     "login_timeout": 0,
 }
@@ -76,7 +76,7 @@ async def route(device: Device) -> tuple[Hop, ...]:
     """All hops to `device`, itself last.
 
     Raises DeviceError: `identity-missing` for an identity of the inventory that cannot be used, and
-    `ssh-config` for mistakes there, among them jump hosts that lead in a circle.
+    `ssh-config` for mistakes there, among them jump hosts that form a loop.
     """
     return await asyncio.to_thread(_route, device)
 
@@ -84,12 +84,12 @@ async def route(device: Device) -> tuple[Hop, ...]:
 def _route(device: Device) -> tuple[Hop, ...]:
     hop, jumps = _hop(device.name, device.address, device.address.identity, ())
     hops = [hop]
-    # Like OpenSSH: a list of jump hosts is complete but for what ~/.ssh/config says of its first one.
+    # Like OpenSSH: a list of jump hosts is complete, but ~/.ssh/config may add hosts before its first one.
     while jumps:
         *before, last = jumps
         hop, more = _hop(device.name, last, (), device.address.identity)
         if len(hops) == _MAX_HOPS:
-            raise failure(hop.peer, "ssh-config", Fault.USER, "the jump hosts to {title} lead in a circle")
+            raise failure(hop.peer, "ssh-config", Fault.USER, "the jump hosts of {title} form a loop")
         hops.append(hop)
         jumps = tuple(before) if before else more
     return tuple(reversed(hops))
@@ -103,7 +103,7 @@ def _hop(
     given = {name: value for name, value in given.items() if value is not None}
     peer = Peer(device, address.host, shlex.join((*ssh_argv(address, "-v", identity=identity), "true")))
     try:
-        # No keys are loaded yet: they are looked at one by one below.
+        # No keys are loaded yet: they are checked one by one below.
         read = asyncssh.SSHClientConnectionOptions(host=address.host, client_keys=None, **{**ALWAYS, **given})
     except TRANSLATED as error:
         raise translate(error, peer) from error
@@ -163,14 +163,14 @@ def _identities(files: list[Path], peer: Peer, *, required: frozenset[Path], onl
                     peer,
                     "identity-missing",
                     Fault.USER,
-                    "the identity file {error} cannot be read",
+                    "cannot read the identity file {error}",
                     error=f"{file} ({error.strerror})",
                     hint="correct `identity` of {device} in the inventory",
                 ) from error
             continue
         except asyncssh.KeyImportError as error:
             needs_passphrase = str(error).startswith("Passphrase")
-        # The agent may hold it: then its public half, or the file itself, says which one it is.
+        # The agent may have it: its public half, or the file itself, identifies it.
         half = _public(file.with_name(file.name + ".pub")) or _public(file)
         if half is None and path in required and not needs_passphrase:
             raise failure(
@@ -206,7 +206,7 @@ def _jumps(text: object, peer: Peer) -> tuple[Address, ...]:
     except ValueError:
         jumps = ()
     if not jumps or not all(jump.host for jump in jumps):
-        raise failure(peer, "ssh-config", Fault.USER, "not a list of jump hosts: {error}", error=text)
+        raise failure(peer, "ssh-config", Fault.USER, "invalid list of jump hosts: {error}", error=text)
     return jumps
 
 

@@ -16,7 +16,7 @@ from farm.transport.faults import Peer, failure, lost
 from farm.transport.link import Link, open_link
 from farm.transport.route import Hop, route
 
-# A server with MaxSessions 1 costs one connection per program; more than this is a leak of ours.
+# A server with MaxSessions 1 costs one connection per program; more than this is a leak in farm.
 _MAX_LINKS = 8
 _FIRST_WAIT_S = 0.5
 _LONGEST_WAIT_S = 10.0
@@ -48,7 +48,7 @@ class SshTransport:
         self._timeouts = timeouts
 
     async def connect(self) -> SshConnection:
-        """See `farm.transport.base.Transport.connect`; tries again, with jitter, what may pass."""
+        """See `farm.transport.base.Transport.connect`; retries transient failures, with jitter."""
         hops = await self._route()
         retrying = tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception(lambda e: isinstance(e, DeviceError) and e.transient),
@@ -80,7 +80,7 @@ class SshConnection:
         self._another = another
 
     async def open(self, argv: tuple[str, ...]) -> SshChannel:
-        """See `farm.transport.base.Connection.open`. Raises ValueError for what can be no command."""
+        """See `farm.transport.base.Connection.open`. Raises ValueError for an invalid command."""
         command = command_line(argv)
         if not self._links:
             raise lost(self._peer)
@@ -90,7 +90,9 @@ class SshConnection:
             if channel is not None:
                 return channel
         if len(self._links) == _MAX_LINKS:
-            raise failure(self._peer, "protocol", Fault.DEVICE, "{title} runs no more programs at a time")
+            raise failure(
+                self._peer, "protocol", Fault.DEVICE, "{title} does not allow more programs at a time"
+            )
         link = await self._another()
         if not self._links:
             await link.close()

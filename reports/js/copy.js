@@ -1,20 +1,20 @@
 // A copy button for every command line. Without the clipboard (old browsers), the text is selected instead.
 (() => {
-  const spoken = document.createElement("span");
-  spoken.className = "unseen";
-  spoken.setAttribute("role", "status");
-  document.body.append(spoken);
+  const announcement = document.createElement("span");
+  announcement.className = "unseen";
+  announcement.setAttribute("role", "status");
+  document.body.append(announcement);
   const copy = async (code, button) => {
     getSelection().selectAllChildren(code);
-    let said = "copied";
+    let outcome = "copied";
     try {
       await navigator.clipboard.writeText(code.textContent);
       getSelection().removeAllRanges();
     } catch {
-      if (!document.execCommand("copy")) said = "selected";
+      if (!document.execCommand("copy")) outcome = "selected";
     }
-    button.textContent = spoken.textContent = said;
-    setTimeout(() => { button.textContent = "copy"; spoken.textContent = ""; }, 1500);
+    button.textContent = announcement.textContent = outcome;
+    setTimeout(() => { button.textContent = "copy"; announcement.textContent = ""; }, 1500);
   };
   for (const box of document.querySelectorAll(".command")) {
     const button = document.createElement("button");

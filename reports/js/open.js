@@ -1,4 +1,4 @@
-// A link to a cell opens it (browsers that do this themselves are not disturbed), and one button opens all.
+// A link to a cell opens it (some browsers do this themselves), and one button opens all.
 (() => {
   const open = () => {
     const target = document.getElementById(location.hash.slice(1));

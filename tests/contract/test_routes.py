@@ -221,7 +221,7 @@ async def test_a_circle_of_jump_hosts_is_found(config, pins):
     config("Host a", "  ProxyJump b", "Host b", "  ProxyJump a")
     error = await refusal(at("a"), pins)
     assert error.cause == "ssh-config"
-    assert "circle" in error.message
+    assert "loop" in error.message
 
 
 async def test_a_jump_host_that_cannot_reach_the_device(target, gateway, pins):

@@ -51,14 +51,14 @@ def dumped(farm: Farm, model: str, text: str) -> tuple[dict[str, Any], np.ndarra
             "two_inputs",
             "image:i8.npy;documented.json",
             "two_inputs.ramp",
-            ["int64 converted to the model's uint8", "brace added", "float64 converted to float32"],
+            ["int64 converted to the model's uint8", "added the brace", "float64 converted to float32"],
         ),
-        ("two_inputs", f"image:three_lines.ppm;weights:[{NUMBERS}]", "two_inputs.ramp", ["header written"]),
+        ("two_inputs", f"image:three_lines.ppm;weights:[{NUMBERS}]", "two_inputs.ramp", ["header rewritten"]),
         (
             "two_inputs",
             f"image:three_lines.ppm;weights:[[[{NUMBERS}]]]",
             "two_inputs.ramp",
-            ["header written", "as text they would be float32 {1,1,1,10}"],
+            ["header rewritten", "load_and_run would read the text as float32 {1,1,1,10}"],
         ),
     ],
     ids=["fortran", "f8", "i8-json", "ppm-text", "ppm-deep-text"],
@@ -90,8 +90,8 @@ def test_integers_as_text_reach_a_float_input_as_these_numbers(farm: Farm, tmp_p
     ("text", "says", "hint"),
     [
         ("dat:f8.npy", "no input 'dat'", "did you mean data?"),
-        ("data:flat.npy", "4 dimensions, and the data has 1", "data {1,3,16,16} float32"),
-        ("data:wide.npy", "cannot hold exactly", "save them as float32"),
+        ("data:flat.npy", "4 dimensions, the data has 1", "data {1,3,16,16} float32"),
+        ("data:wide.npy", "cannot represent exactly", "save them as float32"),
     ],
 )
 def test_data_that_the_model_cannot_take_ends_before_any_run(
@@ -115,7 +115,7 @@ def test_the_plan_says_what_is_converted_and_asks_the_model_once(farm: Farm, tmp
     assert first.code == 0, first.stderr
     plain = " ".join(first.stdout.split())
     assert "i8.npy: int64 converted to the model's uint8" in plain
-    assert "no data given to weights of two_inputs" in plain
+    assert "no data given for weights of two_inputs" in plain
     assert "reading the inputs" in first.stderr
     (kept,) = (tmp_path / "cache" / "model-info").iterdir()
     again = farm(*words)

@@ -126,6 +126,6 @@ def test_what_the_runtime_says_it_cannot_do_is_a_skipped_cell_with_its_reason(fa
     outcome = farm("bench", "--model", str(testcase), *words, "--rounds", "2", "--iter", "10", "--json")
     (cell,) = outcome.results["cells"]
     assert (cell["status"], cell["error"]) == ("skipped", None), outcome.stderr
-    assert "not to be had on this device" in cell["reason"]
+    assert "not available on this device" in cell["reason"]
     assert len(cell["rounds"]) == 1
     assert outcome.code == 4

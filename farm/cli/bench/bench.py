@@ -55,26 +55,27 @@ def command(
     request: Request,
     runs_dir: args.RunsDir = Path("runs"),
     run_id: Annotated[
-        str | None, typer.Option(help="Name of the run. Default: the time.", metavar="ID")
+        str | None, typer.Option(help="Name of the run. Default: the time and four hex digits.", metavar="ID")
     ] = None,
     round_limit: Annotated[
-        int, typer.Option(help="Seconds that a round may take in all.", metavar="S", min=1)
+        int, typer.Option(help="Time limit of a round in seconds.", metavar="S", min=1)
     ] = Limits.wall_s,
     silence_limit: Annotated[
-        int, typer.Option(help="Seconds that a round may print nothing.", metavar="S", min=1)
+        int, typer.Option(help="Seconds a round may run without printing anything.", metavar="S", min=1)
     ] = Limits.silence_s,
     wait: Annotated[
-        float, typer.Option(help="Seconds to wait for a device that another run holds.", metavar="S", min=0)
+        float,
+        typer.Option(help="Seconds to wait for a device that is in use by another run.", metavar="S", min=0),
     ] = 0,
     reconnect: Annotated[
-        float, typer.Option(help="Seconds to try a lost connection again.", metavar="S", min=0)
+        float, typer.Option(help="Seconds to keep trying to restore a lost connection.", metavar="S", min=0)
     ] = Patience.reconnect_s,
     json: args.Json = False,
 ) -> None:
     """Run models on devices and write a report.
 
-    Without a model: the bundled ones. Without an inventory: this machine, as the device `local`.
-    Every option of load_and_run can be given under its own name; a --variant adds to these.
+    Without --model: the bundled models. Without an inventory: this machine, as the device `local`.
+    Every option of load_and_run is accepted under its own name; a --variant adds to these.
     """
     with Bar() as bar:
         prepared = prepare(request, bar.update, fetch=True)
@@ -112,7 +113,7 @@ def _needs_wheel(plan: Plan) -> bool:
 
 
 def run_record(prepared: Prepared, run_id: str, settings: Settings) -> dict[str, Any]:
-    """run.json: what was asked for, before anything is done."""
+    """run.json: the request, before anything is done."""
     plan, inventory = prepared.plan, prepared.inventory
     return {
         "schema_version": SCHEMA_VERSION,
@@ -129,7 +130,7 @@ def run_record(prepared: Prepared, run_id: str, settings: Settings) -> dict[str,
 
 
 def finish(directory: RunDirectory, results: Results, *, json: bool) -> None:
-    """Write the report and say where it is; the path is the last line."""
+    """Write the report and print its path, which is the last line."""
     report = directory.write_report(render(compose(results)))
     if json:
         show_json(results_to_dict(results))
@@ -137,7 +138,7 @@ def finish(directory: RunDirectory, results: Results, *, json: bool) -> None:
     out.print(results_table(results))
     for device in results.devices:
         say(f"{device.name}: pushed {device.pushed_bytes:,} bytes in {device.pushed_files} files, "
-            f"{device.reused_files} files were there already", "dim")  # fmt: skip
+            f"{device.reused_files} files already there", "dim")  # fmt: skip
     for cell in results.cells:
         if cell.error:
             say(f"{cell.device}/{cell.model}/{cell.variant} failed at {cell.stage}: {cell.error}", "red")
@@ -148,5 +149,5 @@ def finish(directory: RunDirectory, results: Results, *, json: bool) -> None:
 
 
 def new_run_id() -> str:
-    """UTC time and a few letters, so that names sort by time and two runs never collide."""
+    """UTC time and four random hex digits: names sort by time, and two runs do not collide."""
     return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"

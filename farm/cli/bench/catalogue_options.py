@@ -15,7 +15,7 @@ from farm.options.row import Kind, Option
 
 _TYPES: dict[Kind, type] = {Kind.INT: int, Kind.UINT: int, Kind.FLOAT: float}
 _OWN = {"input"}
-"""Options that farm takes itself, under the same name."""
+"""Options that farm defines itself, under the same name."""
 
 ROWS = {f"lar_{row.name.replace('-', '_')}": row for row in CATALOGUE if row.name not in _OWN}
 """By the name of the parameter in a command."""
@@ -27,7 +27,7 @@ def normalise(token: str) -> str:
 
 
 def misspelling_notes(words: Sequence[str]) -> tuple[str, ...]:
-    """A note for each documented misspelling in a command line: accepted, but better known."""
+    """A note for each documented misspelling in a command line: it is accepted."""
     typed = (word.partition("=")[0] for word in words if word.startswith("-"))
     return tuple(note for word in typed if (note := misspelling_note(word)))
 
@@ -46,10 +46,10 @@ def parameters() -> tuple[inspect.Parameter, ...]:
 
 
 def given_options(values: Mapping[str, Any]) -> OptionSet:
-    """The option set of what was given for `parameters`. Raises RequestError for a value that is none."""
+    """The option set of what was given for `parameters`. Raises RequestError for an invalid value."""
     given = {row.name: values[name] for name, row in ROWS.items()}
     for name, value in given.items():
-        if isinstance(value, str) and value.startswith("--"):  # click takes any next word for the value
+        if isinstance(value, str) and value.startswith("--"):  # click takes any next word as the value
             raise RequestError(f"--{name} needs a value before {value}", hint=f"farm options show {name}")
     return from_mapping({name: value for name, value in given.items() if value not in (None, False)})
 

@@ -25,10 +25,10 @@ SETTINGS: dict[str, Any] = {
 
 @takes_request
 def command(*, request: Request, json: args.Json = False) -> None:
-    """Show the matrix, what is skipped and why, and what would be pushed. Touches no device.
+    """Show the matrix, the skipped cells with the reason, and what would be pushed. Touches no device.
 
-    Takes what `farm bench` takes. What only a device can tell (its cores, its GPU) is checked by the
-    bench after it has looked.
+    Takes the same options as `farm bench`. Facts of a device (its cores, its GPU) are checked by the
+    bench after its probe.
     """
     with Bar() as bar:
         plan = prepare(request, bar.update, fetch=False).plan

@@ -16,8 +16,8 @@ from farm.plan.request import Arguments, read_request
 
 
 def takes_request(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give `command` the options that say what to run, load_and_run's among them; it receives them as one
-    Request in `request`.
+    """Add the options that describe what to run, load_and_run's among them, to `command`; it receives them
+    as one Request in `request`.
     """
     asked = _parameters(_arguments, without="options")
     own = _parameters(command, without="request")

@@ -16,7 +16,7 @@ SETTINGS: dict[str, Any] = {"epilog": "Examples:\n\n  farm options list\n\n  far
 
 
 def command(
-    text: Annotated[str | None, typer.Argument(help="Only options whose name or help has this.")] = None,
+    text: Annotated[str | None, typer.Argument(help="Only options whose name or help contains this.")] = None,
     json: args.Json = False,
 ) -> None:
     """List the options, all or those that match."""

@@ -19,14 +19,14 @@ SETTINGS: dict[str, Any] = {
 def command(
     name: Annotated[str, typer.Argument(help="An option, in any spelling.")], json: args.Json = False
 ) -> None:
-    """Everything farm knows of one option: flag, type, what it reads and writes, limits, traps."""
+    """Show everything about one option: flag, type, what it reads and writes, limits, traps."""
     row = option(name)
     if json:
         show_json(as_json(row))
         return
     lines = [
         (row.name, row.help),
-        ("flag", f"--{row.flag}" if row.flag else "none: no program of 1.13 has it"),
+        ("flag", f"--{row.flag}" if row.flag else "none: not in MegEngine 1.13"),
         ("group", str(row.group)),
         ("type", str(row.kind) + (f", default {row.default}" if row.default is not None else "")),
         ("round", str(row.round_kind)),

@@ -20,7 +20,7 @@ SETTINGS: dict[str, Any] = {"epilog": "Examples:\n\n  farm devices check\n\n  fa
 
 
 def command(devices: args.Selector = None, inventory: args.Inventory = None, json: args.Json = False) -> None:
-    """Connect, start the agent, probe, and say who holds what. Takes no lease, runs no model."""
+    """Connect, start the agent, probe, and show who holds the lease. Takes no lease, runs no model."""
     loaded, chosen = read_devices(inventory, devices or ALL_DEVICES)
     checked = run(check_devices(chosen, loaded.known_hosts))
     if json:

@@ -18,7 +18,7 @@ SETTINGS: dict[str, Any] = {
 
 
 def command(devices: args.Selector = None, inventory: args.Inventory = None, json: args.Json = False) -> None:
-    """List the devices of the inventory. Touches none."""
+    """List the devices of the inventory. Touches no device."""
     _, chosen = read_devices(inventory, devices or ALL_DEVICES)
     if json:
         show_json([asdict(device) for device in chosen])

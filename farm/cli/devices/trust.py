@@ -24,20 +24,22 @@ SETTINGS: dict[str, Any] = {
 def command(
     devices: Annotated[str, typer.Argument(help="A selector, as in --devices.", metavar="SELECTOR")],
     inventory: args.Inventory = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; for keys you have compared.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Do not ask; for fingerprints you have compared.")
+    ] = False,
     replace: Annotated[
-        bool, typer.Option("--replace", help="Also where another key was pinned before.")
+        bool, typer.Option("--replace", help="Replace a different key that was pinned before.")
     ] = False,
 ) -> None:
     """Show the host key of a device and pin it in the inventory's known_hosts.
 
-    Compare the fingerprint with what the device itself says (`ssh-keygen -lf /etc/ssh/ssh_host_*.pub`):
-    this is the moment in which an impostor would be let in.
+    Compare the fingerprint with the one shown on the device itself
+    (`ssh-keygen -lf /etc/ssh/ssh_host_*.pub`): whoever holds the pinned key is trusted from then on.
     """
     loaded, chosen = read_devices(inventory, devices)
     for device in chosen:
         if device.is_local:
-            say(f"{device.name}: embedded, its key is made anew for every run")
+            say(f"{device.name}: embedded server with a new host key for every run; nothing to trust")
             continue
         _trust(device, loaded.known_hosts, yes=yes, replace=replace)
 
@@ -51,7 +53,7 @@ def _trust(device: Device, known_hosts: Path, *, yes: bool, replace: bool) -> No
             raise RequestError(f"{device.name}: {error.message}", hint=error.hint) from error
         host = keys[0].host if keys else device.name
         if host in asked:
-            return  # the device itself, which is asked even when it is trusted
+            return  # the device itself: its keys are fetched even when it is trusted
         asked.add(host)
         for key in keys:
             out.print(plain(f"{device.name}  {host}  {key.type}  {key.fingerprint_sha256}"))
@@ -59,4 +61,4 @@ def _trust(device: Device, known_hosts: Path, *, yes: bool, replace: bool) -> No
             say(f"{device.name}: not trusted", "yellow")
             return
         record(known_hosts, keys, replace=replace)
-        say(f"{device.name}: {host} is pinned in {known_hosts}")
+        say(f"{device.name}: pinned {host} in {known_hosts}")

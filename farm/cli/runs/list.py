@@ -36,4 +36,4 @@ def command(runs_dir: args.RunsDir = Path("runs"), json: args.Json = False) -> N
     elif rows:
         out.print(simple_table(("run", "status", "started (UTC)", "devices", "cells"), rows))
     else:
-        out.print(plain(f"no runs in {runs_dir}; `farm bench` makes one"))
+        out.print(plain(f"no runs in {runs_dir}; type: farm bench"))

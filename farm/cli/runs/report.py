@@ -1,4 +1,4 @@
-"""`farm report`: write a run's HTML again."""
+"""`farm report`: render a run's HTML again."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ def command(
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", help="Where to write. Default: report.html of the run.", metavar="FILE"
+            "--output", "-o", help="File to write. Default: report.html of the run.", metavar="FILE"
         ),
     ] = None,
 ) -> None:
-    """Render a run's report from its results.json, and print where it is."""
+    """Render a run's report from its results.json, and print its path."""
     directory = find_run(runs_dir, run)
     html = render(compose(directory.results()))
     if output is None:
@@ -39,8 +39,6 @@ def command(
         try:
             write_atomic(output, html.encode())
         except OSError as error:
-            raise RunError(
-                f"cannot write {output}: {error.strerror}", hint="choose another --output"
-            ) from error
+            raise RunError(f"cannot write {output}: {error.strerror}", hint="use another --output") from error
         path = output
     out.print(plain(str(path)))

@@ -19,12 +19,12 @@ SETTINGS: dict[str, Any] = {
 def command(
     wheel: Annotated[
         Path | None,
-        typer.Option(help="A wheel file that you have, instead of your package index.", metavar="FILE"),
+        typer.Option(help="Install from this wheel file instead of the package index.", metavar="FILE"),
     ] = None,
 ) -> None:
-    """Get MegEngine's wheel from your package index and keep the libraries that farm needs.
+    """Download MegEngine's wheel from your package index and keep the libraries that farm needs.
 
-    Uses pip (or uv) with your index, proxy and cache settings; 937 MB travel once, 1.6 GB stay.
+    Uses pip (or uv) with your index, proxy and cache settings; downloads 937 MB once, keeps 1.6 GB.
     """
     with Bar() as bar:
         runtime = installing.install(bar.update, wheel=wheel)

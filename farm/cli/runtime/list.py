@@ -13,11 +13,13 @@ SETTINGS: dict[str, Any] = {"epilog": "Examples:\n\n  farm runtime list --json"}
 
 
 def command(json: args.Json = False) -> None:
-    """List what is installed here."""
+    """List the installed wheel runtimes."""
     found = installing.list_installed()
     if json:
         show_json([{"version": one.version, "root": str(one.root)} for one in found])
     elif found:
         out.print(simple_table(("version", "where"), [(one.version, str(one.root)) for one in found]))
     else:
-        out.print(plain("no runtime installed; `farm runtime install` gets it (a bench does so by itself)"))
+        out.print(
+            plain("no runtime installed; type: farm runtime install (a bench that needs it installs it)")
+        )

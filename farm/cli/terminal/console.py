@@ -1,4 +1,4 @@
-"""Where words go: results to stdout, everything about the work to stderr."""
+"""Output: results to stdout, progress, notes and errors to stderr."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def plain(text: str, style: str = "") -> Text:
 
 
 def say(text: str, style: str = "") -> None:
-    """A line about the work."""
+    """Print a line of progress or a note, on stderr."""
     err.print(plain(text, style))
 
 
@@ -37,5 +37,5 @@ def show_error(error: FarmError) -> None:
 
 
 def show_json(value: Any) -> None:
-    """Machine-readable output on stdout, nothing else with it."""
+    """Print JSON on stdout; a command with --json prints nothing else there."""
     print(json.dumps(value, indent=1, default=str))  # noqa: T201 - rich would wrap it

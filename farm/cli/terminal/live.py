@@ -27,7 +27,7 @@ class _Row:
     style: str = ""
     done: int = 0
     total: int | None = None
-    told_at: float = float("-inf")
+    printed_at: float = float("-inf")
 
 
 class Display:
@@ -52,7 +52,7 @@ class Display:
             self._live.stop()
 
     def on_event(self, event: Event) -> None:
-        """Take in one event of the run."""
+        """Show one event of the run."""
         row = self._rows[event.device]
         if event.kind is Kind.NOTE:
             err.print(plain(f"{event.device}: {event.text}", "yellow"))
@@ -65,11 +65,11 @@ class Display:
             self._line(event, row)
 
     def _line(self, event: Event, row: _Row) -> None:
-        """In a log: every change of stage, but rounds and transfers only now and then."""
+        """In a log: every step, but rounds and transfers at most every LINE_EVERY_S seconds."""
         now = time.monotonic()
-        if event.kind in (Kind.ROUND, Kind.TRANSFER) and now - row.told_at < LINE_EVERY_S:
+        if event.kind in (Kind.ROUND, Kind.TRANSFER) and now - row.printed_at < LINE_EVERY_S:
             return
-        row.told_at = now
+        row.printed_at = now
         err.print(plain(f"{event.device}: {event.text}{_fraction(event)}"))
 
     def _table(self) -> Table:

@@ -11,13 +11,13 @@ T = TypeVar("T")
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """`asyncio.run`, with SIGINT, SIGTERM and SIGHUP turned into one cancellation of the whole.
+    """`asyncio.run`, with SIGINT, SIGTERM and SIGHUP turned into one cancellation.
 
     Raises KeyboardInterrupt after the work has cleaned up.
     """
     interrupted = False
 
-    async def whole() -> T:
+    async def main() -> T:
         loop = asyncio.get_running_loop()
         task = asyncio.current_task()
         assert task is not None, "asyncio.run makes a task"
@@ -33,7 +33,7 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         return await work
 
     try:
-        return asyncio.run(whole())
+        return asyncio.run(main())
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None
     except BaseExceptionGroup as group:

@@ -1,4 +1,4 @@
-"""A progress bar for one long piece of work on the controller."""
+"""A progress bar for a long task on the controller."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from farm.cli.terminal.console import err, say
 
 
 class Lines:
-    """Prints each new label once: for logs, and while something else draws on the terminal."""
+    """Prints each new label once: for logs, and while a live display uses the terminal."""
 
     def __init__(self) -> None:
         self._label: str | None = None
@@ -40,7 +40,7 @@ class Bar:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._task is not None:  # rich ends with an empty line even where it showed nothing
+        if self._task is not None:  # rich prints an empty line at the end even when it showed nothing
             self._progress.stop()
 
     def update(self, label: str, done_bytes: int, total_bytes: int | None) -> None:

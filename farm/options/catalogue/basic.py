@@ -1,4 +1,4 @@
-"""How often, how many at once, and with what data."""
+"""Iterations, concurrent runs, input data."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ROWS = (
         unit="iterations",
         minimum=1,
         maximum=INT32_MAX,
-        limit_reason="a negative number makes load_and_run loop for ever, and 0 leaves nothing to measure",
+        limit_reason="a negative number makes load_and_run loop for ever, 0 gives no times",
         help="Timed iterations in one round.",
         traps=(
             "`--iter -1` never ends.",
@@ -38,8 +38,8 @@ ROWS = (
         help="Iterations before the timed ones; fast-run search, JIT and recording happen in the first.",
         traps=(
             "`--warmup-iter -1` never ends.",
-            "Warm-ups are run like all others: dumps are written in them too.",
-            "Without a warm-up the first timed iteration holds the whole set-up.",
+            "Warm-ups are normal runs: dumps are written in them too.",
+            "Without a warm-up the first timed iteration includes the whole set-up.",
         ),
     ),
     Option(
@@ -52,11 +52,11 @@ ROWS = (
         unit="threads",
         minimum=1,
         maximum=1024,
-        limit_reason="-1 starts threads without end, and 0 is refused by the program",
-        help="Run the model N times at once (a check of thread safety; it makes nothing faster).",
+        limit_reason="-1 starts threads for ever, 0 is refused by the program",
+        help="Run the model N times concurrently (a check of thread safety, not faster).",
         traps=(
             "The log lines of the N runs are mixed, without tags: farm counts the runs and marks the round.",
-            "What observes, dumps or searches is done with one run: several would write one file.",
+            "Profiles, dumps and searches use one run: several would write the same file.",
         ),
     ),
     Option(
@@ -68,7 +68,7 @@ ROWS = (
         help="Data of the input tensors: text, or a JSON, .npy, .ppm or .pgm file; zeros without it.",
         reads="input",
         traps=(
-            "Text without a dot is int32: a float input makes MDL abort, and Lite take the bits as float.",
+            "Text without a dot is int32: for a float input MDL aborts, and Lite takes the bits as float.",
             "A Fortran-ordered .npy is read as C order, int64 and float64 abort: farm converts them.",
             "The usual three-line header of a PPM shifts the image by four bytes: farm rewrites it.",
             "A missing .npy aborts without naming the file.",
@@ -84,11 +84,11 @@ ROWS = (
         help="Run the model through MegEngine Lite's interface.",
         wheel=condition(
             "the wheel runtime always runs through MegEngine Lite's library; with the flag it copies the "
-            "outputs in each run, and refuses what the native program refuses"
+            "outputs in each run, and refuses the same options as the native program"
         ),
         traps=(
             "The documentation writes `--Lite`; flags are case-sensitive.",
-            "`--lite false` means lite is on: `false` is taken for another file and ignored.",
+            "`--lite false` turns Lite on: `false` is taken as another file and ignored.",
         ),
     ),
     Option(
@@ -98,9 +98,9 @@ ROWS = (
         kind=Kind.FLAG,
         documented=False,
         not_lite="a packed Lite model cannot be opened by the MDL interface",
-        help="Run the model through MegEngine's own graph interface, whatever the file looks like.",
+        help="Run the model through MegEngine's graph interface, whatever the format of the file.",
         wheel_with_lite=True,
-        wheel=condition("accepted; the wheel's library has one interface, Lite's, and uses that"),
+        wheel=condition("accepted, but the wheel's library has only Lite's interface and uses that"),
     ),
     Option(
         name="share-param-mem",
@@ -109,7 +109,7 @@ ROWS = (
         kind=Kind.FLAG,
         documented=False,
         help="Load the model from memory and share its parameters.",
-        wheel=condition("the wheel runtime always loads from memory; the flag changes nothing"),
+        wheel=condition("the wheel runtime always loads from memory; the flag has no effect"),
         traps=("Has no effect with `--lite`.",),
     ),
     Option(
@@ -124,7 +124,7 @@ ROWS = (
         limit_reason="a batch has at least one sample",
         documented=False,
         help="Set the first dimension of every input, repeating the model's own data.",
-        native=condition("data given with `--input` is then ignored without a word"),
+        native=condition("data given with `--input` is silently ignored"),
         traps=("The wheel runtime repeats the rows of `--input`.",),
     ),
 )

@@ -1,4 +1,4 @@
-"""Operators from libraries of one's own."""
+"""Operators from user libraries."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ROWS = (
         metavar="FILE",
         reads="c-opr-lib",
         help="Shared library with operators; it is pushed to the device.",
-        traps=("Libraries that it needs itself must be on the device.",),
+        traps=("Its own dependencies must be on the device.",),
     ),
     Option(
         name="c-opr-lib-with-param",
@@ -21,8 +21,8 @@ ROWS = (
         group=Group.C_OPERATORS,
         kind=Kind.FLAG,
         not_lite="running c operators with parameters is not supported in lite models",
-        help="Hand the operators the parameters of the run (only for models dumped with test data).",
-        wheel=condition("looks for the library's functions; a model with test data is skipped"),
+        help="Pass the parameters of the run to the operators (only for models dumped with test data).",
+        wheel=condition("checks for the library's functions; a model with test data is skipped"),
         traps=("The library must have copr_param_device_ptr_malloc, _free and _h2d.",),
     ),
     Option(

@@ -1,4 +1,4 @@
-"""Looking at a model and a process."""
+"""Inspecting a model and a process."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from farm.options.catalogue.plugin import JSON_BUILD
 from farm.options.row import Group, Kind, Needs, Option, condition
 
 NO_DEBUGGER = (
-    "the prompt with the process id is printed, but a round has no keyboard: its standard input is empty, so "
-    "the program goes on at once"
+    "the prompt with the process id is printed, but the standard input of a round is empty, so the program "
+    "continues at once"
 )
 
 ROWS = (
@@ -39,8 +39,8 @@ ROWS = (
         group=Group.DEBUG,
         kind=Kind.FLAG,
         not_lite="lite model don't support disable assert throw",
-        help="Go on where an assertion inside the model fails.",
-        traps=("Matters only for models with assertion operators, such as dumped test cases.",),
+        help="Continue when an assertion inside the model fails.",
+        traps=("Only relevant for models with assertion operators, such as dumped test cases.",),
     ),
     Option(
         name="get-static-mem-info",
@@ -57,7 +57,7 @@ ROWS = (
         help="Write the plan of the static memory as JSON.",
         wheel=INTERNAL,
         traps=(
-            "The program takes only letters and digits, below its current folder: farm gives it a safe name.",
+            "The program accepts only letters and digits, in its current folder: farm makes a valid name.",
         ),
     ),
     Option(
@@ -70,6 +70,6 @@ ROWS = (
         help="Print the process id and wait for a debugger.",
         native=condition(NO_DEBUGGER),
         wheel=condition(NO_DEBUGGER),
-        traps=("Waits for ever when standard input is open: a round's never is.",),
+        traps=("Waits for ever when standard input is open; in a round it never is.",),
     ),
 )

@@ -1,4 +1,4 @@
-"""Where a model is computed."""
+"""The device and threads that compute a model."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ OLD_CUDA = (
     "needs an NVIDIA GPU up to Turing (compute capability 5.2, 6.0, 6.1, 7.0 or 7.5): "
     "the wheel is built with CUDA 10.1"
 )
-NO_ROCM = "no load_and_run of MegEngine 1.13 has it, and no published library is built with ROCm"
+NO_ROCM = "not in load_and_run of MegEngine 1.13, and no published library is built with ROCm"
 CORES_WITH_LITE = (
     "the native program aborts with core ids and `--lite` (it binds threads before the model is loaded)"
 )
@@ -30,7 +30,7 @@ ROWS = (
         flag="cpu",
         group=Group.DEVICE,
         kind=Kind.FLAG,
-        help="Run on the CPU, with a worker thread beside the caller.",
+        help="Run on the CPU, with a worker thread in addition to the caller.",
         traps=(
             "Without a device flag a native build with CUDA uses a GPU if there is one.",
             "Without a device flag the wheel runtime uses the CPU.",
@@ -41,7 +41,7 @@ ROWS = (
         flag="cpu_default",
         group=Group.DEVICE,
         kind=Kind.FLAG,
-        help="Run on the CPU in the calling thread itself: less to synchronise on small devices.",
+        help="Run on the CPU in the calling thread: less synchronisation on small devices.",
     ),
     Option(
         name="multithread",
@@ -57,7 +57,7 @@ ROWS = (
         help="Run on the CPU with a pool of N threads.",
         traps=(
             "The documentation shows it without a number; the program then ends with an error.",
-            "One thread is a pool of one in the native MDL interface, and no pool in Lite.",
+            "With N = 1 the native MDL interface uses a pool of one thread, Lite uses none.",
         ),
     ),
     Option(
@@ -71,7 +71,7 @@ ROWS = (
         minimum=1,
         maximum=INT32_MAX,
         limit_reason="a thread pool has at least one thread",
-        help="The same, with the calling thread as the main one of the N.",
+        help="The same, with the calling thread as one of the N.",
     ),
     Option(
         name="multi-thread-core-ids",
@@ -86,7 +86,7 @@ ROWS = (
         wheel=condition("as many ids as threads, each of them allowed to the process"),
         traps=(
             "Only the pool's threads are bound; the calling thread is not.",
-            "The log echoes the ids doubled or tripled: the placement is never read from there.",
+            "The log repeats the ids two or three times: farm does not read the placement from it.",
         ),
     ),
     Option(
@@ -117,10 +117,10 @@ ROWS = (
         needs=Needs(build="MGB_ENABLE_TENSOR_RT", nvidia_gpu=EVERYWHERE),
         not_lite="the native program aborts with `--lite` (use_tensorrt should be used before model loaded)",
         wheel_with_lite=True,
-        help="Run the operators that TensorRT knows with TensorRT.",
+        help="Run the operators that TensorRT supports with TensorRT.",
         native=condition("needs a build with TensorRT and an NVIDIA GPU"),
         wheel=condition("TensorRT 6.0.1: " + OLD_CUDA),
-        traps=("On a CPU it is ignored without a word.",),
+        traps=("Silently ignored on a CPU.",),
     ),
     Option(
         name="tensorrt-cache",
@@ -135,13 +135,13 @@ ROWS = (
         native=condition("needs a build with TensorRT and an NVIDIA GPU"),
         wheel=condition("TensorRT 6.0.1: " + OLD_CUDA),
         traps=(
-            "Its key is device and operator name: two models can take each other's engines from one file.",
-            "On a CPU it becomes a file of four zero bytes.",
+            "Its key is device and operator name: models that share a file can get each other's engines.",
+            "On a CPU the file is written with four zero bytes.",
         ),
     ),
 )
 
 WHEEL_COMPUTE_CAPABILITIES = ("5.2", "6.0", "6.1", "7.0", "7.5")
-"""What the wheel of 1.13.0 was built for. The library itself compares a GPU with these, for equality
+"""What the wheel of 1.13.0 was built for. The library compares a GPU with these for equality
 (MegEngine src/core/impl/comp_node/cuda/comp_node.cpp, MGE_CUDA_GENCODE).
 """

@@ -15,9 +15,7 @@ ROWS = (
         kind=Kind.FLAG,
         needs=FASTRUN,
         help="Measure all algorithms of each operator, the naive ones too, and use the fastest.",
-        traps=(
-            "Every process that has the flag searches again: farm searches once and hands the choices on.",
-        ),
+        traps=("Every process with the flag searches again: farm searches once and passes the result on.",),
     ),
     Option(
         name="fast-run",
@@ -27,9 +25,9 @@ ROWS = (
         needs=FASTRUN,
         help="Measure the optimised algorithms of each operator and use the fastest.",
         traps=(
-            "Every process that has the flag searches again: farm searches once and hands the choices on.",
+            "Every process with the flag searches again: farm searches once and passes the result on.",
             "On CUDA it measures convolutions only in fused (ConvBias) graphs.",
-            "A search on a hot or busy device bakes a wrong choice in.",
+            "A search on a hot or busy device can make wrong choices that stay.",
         ),
     ),
     Option(
@@ -42,10 +40,10 @@ ROWS = (
         writes="fast-run-cache",
         help="Cache of algorithm choices: read if it exists, written at the end of the round.",
         traps=(
-            "The file is written anew at the end of every run that names it, whatever was in it.",
-            "Its key on any CPU is `plat=cpu`: a cache of another machine or thread count is taken silently.",
+            "The file is rewritten at the end of every run that names it.",
+            "Its key on any CPU is `plat=cpu`: a cache of another machine or thread count is used silently.",
             "A corrupt file crashes the program (139).",
-            "A folder that does not exist is noticed only after all iterations (134).",
+            "A missing folder is noticed only after all iterations (134).",
         ),
     ),
     Option(
@@ -53,7 +51,7 @@ ROWS = (
         flag="reproducible",
         group=Group.FAST_RUN,
         kind=Kind.FLAG,
-        help="Choose only among algorithms whose results are the same twice.",
+        help="Choose only among algorithms with reproducible results.",
         traps=(
             "The native program ignores it with `--lite`, unless `--binary-equal-between-batch` is set too.",
         ),
@@ -68,7 +66,7 @@ ROWS = (
         minimum=1,
         maximum=INT32_MAX,
         limit_reason="a batch has at least one sample",
-        help="Search with this batch size, whatever the model's is.",
+        help="Search with this batch size instead of the model's.",
     ),
     Option(
         name="binary-equal-between-batch",

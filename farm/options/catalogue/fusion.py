@@ -5,11 +5,11 @@ from __future__ import annotations
 from farm.model.device import RuntimeKind
 from farm.options.row import Group, Kind, Needs, Option, Support, condition
 
-BY_SYMBOLS = "through internal symbols, after size and build id of the libraries were compared"
+BY_SYMBOLS = "through internal symbols, after a check of size and build id of the libraries"
 
 
 def internal(more: str = "") -> Support:
-    """An option of the wheel runtime that MegEngine's public interface does not have."""
+    """Support through internal symbols: MegEngine's public interface does not have the option."""
     return condition(f"{BY_SYMBOLS}; {more}" if more else BY_SYMBOLS)
 
 
@@ -56,7 +56,7 @@ ROWS = (
         kind=Kind.FLAG,
         misspellings=("const",),
         help="Fix all shapes at load time.",
-        traps=("The documentation's example `--const` is no flag.",),
+        traps=("`--const` in the documentation's example is not a flag.",),
     ),
     Option(
         name="fake-first",
@@ -71,7 +71,7 @@ ROWS = (
         flag="no_sanity_check",
         group=Group.FUSION,
         kind=Kind.FLAG,
-        help="Leave out the check of all variables in the first run.",
+        help="Skip the check of all variables in the first run.",
     ),
     Option(
         name="disable-mem-opt",
@@ -103,8 +103,8 @@ ROWS = (
         kind=Kind.FLAG,
         help="Record the kernels in the first run and replay them afterwards (static shapes, one device).",
         traps=(
-            "The native program hangs for ever with `--profile`, and aborts at the end with `--io-dump`.",
-            "The wheel runtime refuses `--profile`, and its `--io-dump` sees nothing.",
+            "The native program hangs with `--profile`, and aborts at the end with `--io-dump`.",
+            "The wheel runtime refuses `--profile`, and its `--io-dump` is empty.",
         ),
     ),
     Option(
@@ -115,7 +115,7 @@ ROWS = (
         help="The same, and free the graph afterwards to save memory.",
         native=condition("needs `--no-sanity-check`, and no `--fake-first`"),
         wheel=condition("needs `--no-sanity-check`, and no `--fake-first`"),
-        traps=("Aborts or crashes with every plugin that looks at the graph.",),
+        traps=("Aborts or crashes with every plugin that inspects the graph.",),
     ),
     Option(
         name="enable-jit",
@@ -138,7 +138,7 @@ ROWS = (
         help="Compute and store in float16.",
         wheel=internal("an int8 model aborts"),
         traps=(
-            "With max pooling in the model outputs are wrong on x86 (its float16 kernel writes nothing).",
+            "With max pooling in the model the outputs are wrong on x86 (its float16 kernel writes nothing).",
         ),
     ),
     Option(

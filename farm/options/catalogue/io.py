@@ -1,4 +1,4 @@
-"""What goes in and what comes out."""
+"""Dumps and outputs."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ ROWS = (
         observe_warmup=0,
         help="Write inputs and outputs of every operator as text.",
         traps=(
-            "A folder that does not exist crashes the program (139): farm makes it.",
+            "A missing folder crashes the program (139): farm creates it.",
             "All runs are appended to one file: farm dumps one run.",
-            "The text shows five values and the statistics of a tensor, not the tensor.",
+            "The text has five values and the statistics of each tensor, not the whole tensor.",
         ),
     ),
     Option(
@@ -58,8 +58,8 @@ ROWS = (
         observe_warmup=0,
         help="Write every variable of the graph as a binary tensor, one file each.",
         traps=(
-            "The folder must exist: farm makes it.",
-            "Files are named by variable id; MDL rebuilds the graph, so its ids differ from Lite's.",
+            "The folder must exist: farm creates it.",
+            "Files are named by variable id; the ids of MDL and Lite differ, because MDL rebuilds the graph.",
         ),
     ),
     Option(
@@ -75,7 +75,7 @@ ROWS = (
         not_lite="lite model don't support the binary output dump",
         help="Write the model's outputs as binary tensors, one file for each run and output.",
         traps=(
-            "The folder must exist: farm makes it.",
+            "The folder must exist: farm creates it.",
             "Warm-ups count as runs: `run0` is the first warm-up.",
             "The native program crashes (139) with `--copy-to-host`, `--fake-first` and `--io-dump`.",
         ),

@@ -7,13 +7,12 @@ from farm.options.catalogue.device import OLD_CUDA
 from farm.options.catalogue.fusion import BY_SYMBOLS, internal
 from farm.options.row import EVERYWHERE, WORKS, Group, Kind, Needs, Option, Support, condition
 
-UNFUSED = "On a model with unfused batch normalisation it aborts: use `--optimize-for-inference` first."
+UNFUSED = "Aborts on a model with unfused batch normalisation: use `--optimize-for-inference` first."
 NO_CODE = (
-    "On some processors (seen on AMD EPYC with AVX-512) MKL-DNN ends the process with `Xbyak::Error` on a "
-    "float model."
+    "On some processors (seen on AMD EPYC with AVX-512) MKL-DNN aborts with `Xbyak::Error` on a float model."
 )
 CACHES_KNOWN = "a processor whose caches MKL-DNN can read (not AMD)"
-QUANTISED_TAIL = "In the wheel's library an int8 model with a float part after it aborts."
+QUANTISED_TAIL = "With the wheel's library an int8 model followed by a float part aborts."
 
 
 def layout(
@@ -70,7 +69,7 @@ LAYOUTS = (
         traps=(
             UNFUSED,
             NO_CODE,
-            "A build without MKL-DNN falls to naive kernels and is many times slower.",
+            "A build without MKL-DNN falls back to naive kernels and is many times slower.",
         ),
     ),
     layout(
@@ -102,7 +101,7 @@ LAYOUTS = (
         meant_for=("arm",),
         cpu_features=("asimddp",),
         support=condition("only on a CPU with dot products (`asimddp`, ARMv8.2); skipped elsewhere"),
-        wheel=condition("runs and computes right, but no x86 CPU has dot products: skipped"),
+        wheel=condition("correct, but no x86 CPU has dot products: skipped"),
         traps=(UNFUSED,),
     ),
 )
@@ -117,12 +116,12 @@ ROWS = (
         choices=("cpu", "cuda"),
         metavar="TARGET",
         needs=Needs(nvidia_gpu=EVERYWHERE, gpu_value="cuda"),
-        help="Measure layouts and rebuild the whole graph for the fastest mix.",
+        help="Measure layouts and rebuild the whole graph with the fastest combination.",
         native=condition("`cuda` only in builds with CUDA"),
         wheel=condition(f"a float model needs {CACHES_KNOWN}; `cuda` {OLD_CUDA}"),
         traps=(
-            "Every process that has the flag searches again: farm transforms once and runs the new model.",
-            "`cuda` on a device without a GPU does nothing, without a word, or aborts.",
+            "Every process with the flag searches again: farm transforms once and runs the new model.",
+            "`cuda` on a device without a GPU silently does nothing, or aborts.",
             NO_CODE,
         ),
     ),
@@ -137,10 +136,10 @@ ROWS = (
         observe_iter=1,
         observe_warmup=0,
         help="Write the model as `--layout-transform` rebuilt it.",
-        wheel=condition(f"the inputs get their names back {BY_SYMBOLS}"),
+        wheel=condition(f"the names of the inputs are restored {BY_SYMBOLS}"),
         traps=(
-            "Without `--layout-transform` no file is written, without a word.",
-            "Lite forgets the inputs' names: `data` becomes `h2d[6]`.",
+            "Without `--layout-transform` silently writes no file.",
+            "Lite loses the names of the inputs: `data` becomes `h2d[6]`.",
         ),
     ),
 )

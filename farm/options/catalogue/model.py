@@ -7,8 +7,8 @@ from farm.options.catalogue.fusion import INTERNAL
 from farm.options.row import Group, Kind, Option, condition
 
 CIPHERS = ("NONE", "AES_default", "RC4_default", "SIMPLE_FAST_RC4_default")
-SWAPPED = "The native program of 1.13 hands the two names over in the wrong order: set both to the same."
-NAMED = condition("the method is named in the file, and nothing is encrypted")
+SWAPPED = "The native program of 1.13 swaps the two names: set both to the same."
+NAMED = condition("the name is written to the file, nothing is encrypted")
 
 ROWS = (
     Option(
@@ -21,7 +21,7 @@ ROWS = (
         writes="packed-model",
         round_kind=RoundKind.SETUP,
         observe_iter=1,
-        help="Write a packed Lite model: the model, its information and its algorithm cache in one file.",
+        help="Write a packed Lite model: model, information and algorithm cache in one file.",
     ),
     Option(
         name="pack-info-json",
@@ -32,7 +32,7 @@ ROWS = (
         documented=False,
         reads="pack-info",
         round_kind=RoundKind.SETUP,
-        help="Information to be packed into the model.",
+        help="Information to pack into the model.",
     ),
     Option(
         name="pack-cache",
@@ -43,7 +43,7 @@ ROWS = (
         documented=False,
         reads="fast-run-cache",
         round_kind=RoundKind.SETUP,
-        help="Fast-run cache to be packed into the model.",
+        help="Fast-run cache to pack into the model.",
     ),
     Option(
         name="pack-info-cryption",
@@ -84,7 +84,7 @@ ROWS = (
         round_kind=RoundKind.SETUP,
         observe_iter=1,
         not_lite="unsupported interface: ModelLite::get_model_data()",
-        help="Write the model as it stands after the optimisations.",
+        help="Write the model as it is after the optimisations.",
         wheel=INTERNAL,
     ),
     Option(
@@ -94,10 +94,10 @@ ROWS = (
         kind=Kind.FLAG,
         documented=False,
         round_kind=RoundKind.SETUP,
-        help="Try many option sets and say which is fastest (a search; its times are not this model's).",
-        wheel=condition("tries the native program's option sets, each in a process of its own"),
+        help="Try many option sets and print the fastest (a search; its times are not the variant's).",
+        wheel=condition("tries the native program's option sets, each in a separate process"),
         traps=(
-            "Sets iter 10, warm-up 3 and thread 1, whatever was asked.",
+            "Always uses iter 10, warm-up 3 and thread 1.",
             "The native program writes and removes `fitting_tmp_model` in its current folder.",
         ),
     ),
@@ -113,7 +113,7 @@ ROWS = (
         help="Write the model with the best options that `--fitting` found.",
         wheel=INTERNAL,
         traps=(
-            "Without `--fitting` no file is written, without a word.",
+            "Without `--fitting` silently writes no file.",
             "The native program's model, found without `--cpu`, does not load in Lite.",
         ),
     ),

@@ -1,4 +1,4 @@
-"""Watching a run from inside."""
+"""Profiles and checks of a run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from farm.options.row import Group, Kind, Needs, Option, condition
 
 JSON_BUILD = Needs(build="MGB_ENABLE_JSON")
 PROFILED_AFTER = condition(
-    "attached after the timed runs, for two runs of its own: it slows none of them down"
+    "attached after the timed runs, for two more runs: it does not slow down the timed ones"
 )
 
 ROWS = (
@@ -21,7 +21,7 @@ ROWS = (
         not_lite="lite model don't support CPUDispatchChecker plugin",
         help="Warn about operators that dispatch no kernel on the CPU.",
         wheel=internal("on a CPU only"),
-        traps=("Its lines are on standard error, not on standard output.",),
+        traps=("Prints to standard error, not to standard output.",),
     ),
     Option(
         name="range",
@@ -37,7 +37,7 @@ ROWS = (
         not_lite="lite model don't support NumRangeChecker plugin",
         help="Fail if any number in the graph is larger than this in absolute value.",
         wheel=INTERNAL,
-        traps=("Weights and inputs are checked too.", "Not-a-number passes."),
+        traps=("Weights and inputs are checked too.", "NaN passes."),
     ),
     Option(
         name="check-var-value",
@@ -48,9 +48,12 @@ ROWS = (
         pattern=r"\d+(:\d+)?",
         round_kind=RoundKind.INFO,
         not_lite="lite model don't support VarValueChecker plugin",
-        help="Check that variables keep their values; another variable every INTERVAL runs.",
+        help="Check that variables keep their values, one variable every INTERVAL runs.",
         wheel=internal("an int8 model aborts"),
-        traps=("Needs many iterations to see all variables.", "Text that is no number aborts with `stoul`."),
+        traps=(
+            "Needs many iterations to see all variables.",
+            "Text that is not a number aborts with `stoul`.",
+        ),
     ),
     Option(
         name="profile",
@@ -64,8 +67,8 @@ ROWS = (
         help="Write times, memory and shapes of every operator as JSON.",
         wheel=PROFILED_AFTER,
         traps=(
-            "Only the last run is kept; with it a native iteration takes several times as long.",
-            "A folder that does not exist is noticed only after all iterations: farm makes it.",
+            "Only the last run is kept; native iterations take several times as long.",
+            "A missing folder is noticed only after all iterations: farm creates it.",
         ),
     ),
     Option(
@@ -79,6 +82,6 @@ ROWS = (
         round_kind=RoundKind.PROFILE,
         help="The same file, for devices whose profiling is slow.",
         wheel=PROFILED_AFTER,
-        traps=("It runs the same code as `--profile`; when both are given, only this path is written.",),
+        traps=("Runs the same code as `--profile`; when both are given, only this file is written.",),
     ),
 )

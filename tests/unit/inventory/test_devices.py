@@ -170,21 +170,21 @@ def test_libraries_are_found_by_globs(lab, tmp_path):
 
 MISTAKES = [
     ("devices: [a]", 'lab.yaml:1: devices: should be a mapping of "key: value"'),
-    ("", "lab.yaml:1: devices: there is none: name at least one device"),
+    ("", "lab.yaml:1: devices: is empty: define at least one device"),
     ("- a", 'lab.yaml:1: not a mapping of "key: value" lines'),
     ("devices: {x: {}}\nfoo: 1\ngroup: {}", ("lab.yaml:2: foo: unknown key\n"
      "lab.yaml:3: group: unknown key (did you mean groups?)")),
-    ("devices:\n  x: {}\n  y: {}\n  x: {port: 1}", "lab.yaml:4: device x: given twice, first in line 2"),
-    ("devices:\n  x: {user: a, user: a}", "lab.yaml:2: device x, user: given twice, first in line 2"),
+    ("devices:\n  x: {}\n  y: {}\n  x: {port: 1}", "lab.yaml:4: device x: duplicate key, first in line 2"),
+    ("devices:\n  x: {user: a, user: a}", "lab.yaml:2: device x, user: duplicate key, first in line 2"),
     ("devices:\n  Arm-1: {}\n  arm-1: {}",
-     "lab.yaml:3: device arm-1: differs only in case from Arm-1, already in lab.yaml:2"),
-    ("devices:\n  all: {}", "lab.yaml:2: device all: all is no name for it: selectors use the word"),
+     "lab.yaml:3: device arm-1: already defined as Arm-1 (case is ignored) in lab.yaml:2"),
+    ("devices:\n  all: {}", "lab.yaml:2: device all: the name all is reserved for selectors"),
     ("devices:\n  a b: {}",
      "lab.yaml:2: device a b: not a name: letters, digits and . _ -, at most 64, the first a letter or digit"),
     ("devices:\n  x:\n    group: amr\ngroups:\n  arm: {}",
-     'lab.yaml:3: device x, group: no group "amr" (did you mean arm?)'),
+     'lab.yaml:3: device x, group: unknown group "amr" (did you mean arm?)'),
     ("devices:\n  x:\n    prot: 22", "lab.yaml:3: device x, prot: unknown key (did you mean port?)"),
-    ("defaults:\n  port: ssh", ('lab.yaml:1: devices: there is none: name at least one device\n'
+    ("defaults:\n  port: ssh", ('lab.yaml:1: devices: is empty: define at least one device\n'
      'lab.yaml:2: defaults.port: "ssh" is not a whole number')),
     ("devices: {x: {port: 70000}}", 'lab.yaml:1: device x, port: "70000" is more than 65535'),
     ("devices: {x: {port: 0}}", 'lab.yaml:1: device x, port: "0" is less than 1'),
@@ -196,39 +196,39 @@ MISTAKES = [
     ("devices: {x: {tags: 'a,b'}}", ('lab.yaml:1: device x, tags: "a,b" is not a name: '
      "letters, digits and . _ -, at most 64, the first a letter or digit")),
     ("devices: {x: [1]}", 'lab.yaml:1: device x: should be a mapping of "key: value"'),
-    ("devices: {x: {address: me@host}}", 'lab.yaml:1: device x, address: "me@host": write the login name under user'),
-    ("devices: {x: {address: 'host:22'}}", 'lab.yaml:1: device x, address: "host:22": write the number under port'),
+    ("devices: {x: {address: me@host}}", 'lab.yaml:1: device x, address: "me@host": put the login name into user'),
+    ("devices: {x: {address: 'host:22'}}", 'lab.yaml:1: device x, address: "host:22": put the port number into port'),
     ("devices: {x: {address: -oProxyCommand=id}}", 'lab.yaml:1: device x, address: "-oProxyCommand=id" is not a host'),
     ("devices: {x: {proxy_jump: -x}}",
-     'lab.yaml:1: device x, proxy_jump: "-x" is not a host to jump through, such as gw.lab or me@gw.lab:22'),
+     'lab.yaml:1: device x, proxy_jump: "-x" is not a jump host such as gw.lab or me@gw.lab:22'),
     ("devices: {x: {workdir: tmp}}",
      'lab.yaml:1: device x, workdir: "tmp" is not an absolute path or one that starts with ~/'),
-    ("devices: {x: {env: {A-B: c}}}", 'lab.yaml:1: device x, env: "A-B" is not a variable\'s name'),
+    ("devices: {x: {env: {A-B: c}}}", 'lab.yaml:1: device x, env: "A-B" is not the name of an environment variable'),
     ("devices: {x: {attributes: {a b: c}}}", 'lab.yaml:1: device x, attributes: "a b" is not a name'),
     ("devices: {x: {cores: {big: a-b}}}",
      'lab.yaml:1: device x, cores.big: "a-b" is not a core id or a range such as 4-7'),
-    ("devices: {x: {cores: {big: 7-4}}}", 'lab.yaml:1: device x, cores.big: "7-4" runs backwards'),
+    ("devices: {x: {cores: {big: 7-4}}}", 'lab.yaml:1: device x, cores.big: "7-4": the range ends before it starts'),
     ("devices: {x: {cores: {big: 0-9999}}}",
      "lab.yaml:1: device x, cores.big: core 9999 is above 4095, the highest core id"),
-    ("devices: {x: {cores: {big: '0-3,3'}}}", "lab.yaml:1: device x, cores.big: names a core twice"),
+    ("devices: {x: {cores: {big: '0-3,3'}}}", "lab.yaml:1: device x, cores.big: has the same core twice"),
     ("groups:\n  g:\n    runtime:\n      kind: nativ\ndevices: {x: {}}",
      'lab.yaml:4: group g, runtime.kind: "nativ" is not one of native, wheel (did you mean native?)'),
     ("devices: {x: {runtime: {program: p}}}", "lab.yaml:1: device x, runtime.kind: is missing"),
     ("devices: {x: {runtime: {kind: native, progam: p}}}",
      "lab.yaml:1: device x, runtime.progam: unknown key (did you mean program?)"),
     ("devices: {x: {runtime: {kind: native}}}",
-     "lab.yaml:1: device x, runtime: kind: native needs program, the path of a load_and_run"),
+     "lab.yaml:1: device x, runtime: kind: native requires program, the path of a load_and_run"),
     ("devices: {x: {runtime: {kind: wheel, program: p}}}",
-     "lab.yaml:1: device x, runtime: program goes with kind: native, not wheel"),
+     "lab.yaml:1: device x, runtime: program is for kind: native, not wheel"),
     ("devices: {x: {runtime: {kind: native, program: p, python: p}}}",
-     "lab.yaml:1: device x, runtime: python goes with kind: wheel, not native"),
+     "lab.yaml:1: device x, runtime: python is for kind: wheel, not native"),
     ("devices: {x: {runtime: {kind: native, program: p, libraries: l, on_device: true}}}",
-     ("lab.yaml:1: device x, runtime: libraries cannot be pushed with on_device; "
-     "name their folder in env.LD_LIBRARY_PATH")),
+     ("lab.yaml:1: device x, runtime: libraries cannot be combined with on_device; "
+     "put their folder into env.LD_LIBRARY_PATH")),
     ("devices: {x: {runtime: {kind: native, program: p, on_device: maybe}}}",
-     'lab.yaml:1: device x, runtime.on_device: "maybe" is neither true nor false'),
-    ("devices: {x: {<<: 3}}", "lab.yaml:1: device x: << takes a mapping"),
-    ("devices: {[1]: {}, x: {}}", "lab.yaml:1: devices: a key must be a word"),
+     'lab.yaml:1: device x, runtime.on_device: "maybe" is not true or false'),
+    ("devices: {x: {<<: 3}}", "lab.yaml:1: device x: << requires a mapping"),
+    ("devices: {[1]: {}, x: {}}", "lab.yaml:1: devices: a key must be a scalar"),
     ('devices: {x: {soc: "a\\x1bb"}}', "lab.yaml:1: device x, soc: contains a control character"),
     ("devices:\n  x: {address: *", "lab.yaml:2: not YAML: expected alphabetic or numeric character, but found '\\x00'"),
     ("devices:\n  x: !vault y", "lab.yaml:2: not YAML: could not determine a constructor for the tag '!vault'"),
@@ -250,17 +250,17 @@ def test_all_mistakes_of_a_file_are_told_at_once_in_its_order(lab):
     assert error.source == "lab.yaml:1"
     assert str(error).splitlines() == [
         "lab.yaml:1: defaults.usr: unknown key (did you mean user?)",
-        'lab.yaml:3: device a, group: no group "g"',
+        'lab.yaml:3: device a, group: unknown group "g"',
         'lab.yaml:3: device a, port: "x" is not a whole number',
         "lab.yaml:4: device b, zzz: unknown key",
-        "lab.yaml:5: device a: given twice, first in line 3",
+        "lab.yaml:5: device a: duplicate key, first in line 3",
     ]
 
 
 def test_a_name_in_two_files_is_told_with_both_places(lab):
     lab("devices: {x: {}}", "inv/a.yaml")
     lab("\ndevices: {x: {}}", "inv/b.yaml")
-    assert str(refused(Path("inv"))) == "inv/b.yaml:2: device x: is a device already in inv/a.yaml:1"
+    assert str(refused(Path("inv"))) == "inv/b.yaml:2: device x: already defined in inv/a.yaml:1"
 
 
 def test_files_that_are_missing_are_told_when_files_are_checked(lab, tmp_path):
@@ -271,7 +271,7 @@ def test_files_that_are_missing_are_told_when_files_are_checked(lab, tmp_path):
     assert str(caught.value).splitlines() == [
         f"lab.yaml:6: device arm-1, identity: no such file: {tmp_path}/key",
         f"lab.yaml:6: device arm-1, runtime.program: no such file: {tmp_path}/builds/arm64/load_and_run",
-        f"lab.yaml:6: device arm-1, runtime.libraries: nothing matches {tmp_path}/builds/arm64/lib/*.so",
+        f"lab.yaml:6: device arm-1, runtime.libraries: no file matches {tmp_path}/builds/arm64/lib/*.so",
     ]
 
 
@@ -288,9 +288,12 @@ def test_what_is_no_inventory_is_named(lab, tmp_path):
     )
     assert str(refused(lab("models: {}\ndevices: a*"))) == "lab.yaml: this is a suite, not an inventory"
     (tmp_path / "empty").mkdir()
-    assert str(refused(Path("empty"))) == "empty: no inventory here: no YAML file has the key devices"
+    assert (
+        str(refused(Path("empty")))
+        == "empty: no inventory found: no YAML file in this folder has the key devices"
+    )
     Path("lab.yaml").write_bytes(b"\xff\xfe\x00")
-    assert str(refused(Path("lab.yaml"))) == "lab.yaml: not a text file in UTF-8"
+    assert str(refused(Path("lab.yaml"))) == "lab.yaml: not a UTF-8 text file"
 
 
 def test_aliases_of_aliases_cannot_fill_the_memory(lab):

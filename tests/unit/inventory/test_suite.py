@@ -166,7 +166,7 @@ exclude:
         (ARM, None, ("a", "dot"), None),
         (ARM, ARM_FACTS, ("a", "dot"), None),
         (ARM, replace(ARM_FACTS, cpu_features=("asimd",)), ("a", "dot"), "dot is only for feature:dotprod (nightly.yaml:2)"),
-        (ARM, None, ("a", "cuda"), "no include rule of nightly.yaml means it"),
+        (ARM, None, ("a", "cuda"), "no include rule of nightly.yaml matches"),
         (ARM, None, ("b", "f"), "b is only for runtime:wheel (nightly.yaml:1)"),
         (GPU, None, ("b", "f"), None),
         (GPU, replace(GPU_FACTS, core_ids=(0, 1)), ("b", "f"), "too slow there"),
@@ -277,12 +277,12 @@ def test_any_text_is_a_condition_or_a_request_error(text):
 
 MISTAKES = [
     ("rounds: 3", "nightly.yaml:1: models: is missing"),
-    ("models:", "nightly.yaml:1: models: there is none: name at least one model"),
+    ("models:", "nightly.yaml:1: models: is empty: define at least one model"),
     ("models: [a]", 'nightly.yaml:1: models: should be a mapping of "key: value"'),
     ("models: {a: m.mge}\nround: 1", "nightly.yaml:2: round: unknown key (did you mean rounds?)"),
     ("models: {a: m.mge}\nrounds: 0", 'nightly.yaml:2: rounds: "0" is less than 1'),
     ("models:\n  a: x.mge", "nightly.yaml:2: model a, file: no such file: {here}/x.mge"),
-    ("models:\n  a: {}", "nightly.yaml:2: model a: needs either file, a path, or bundled, a name"),
+    ("models:\n  a: {}", "nightly.yaml:2: model a: requires either file (a path) or bundled (a name)"),
     ("models:\n  a: {fil: m.mge}", "nightly.yaml:2: model a, fil: unknown key (did you mean file?)"),
     ("models:\n  a/b: m.mge", (
         "nightly.yaml:2: model a/b: not a name: letters, digits and . _ -, at most 64, the first a letter or digit"
@@ -293,32 +293,32 @@ MISTAKES = [
     ("models: {a: m.mge}\nvariants:\n  v: \"--iter '5\"", "nightly.yaml:3: variant v: no closing quotation"),
     ("models: {a: m.mge}\nsweep:\n  multithread: 4", "nightly.yaml:3: sweep.multithread: should be a list of values"),
     ("models: {a: m.mge}\nsweep:\n  multithread: ['1,2']",
-     "nightly.yaml:3: sweep.multithread: a value with a comma cannot be swept; write variants"),
+     "nightly.yaml:3: sweep.multithread: values with a comma cannot be swept; write variants instead"),
     ("models: {a: m.mge}\nexclude: tag:cuda", "nightly.yaml:2: exclude: should be a list"),
     ("models: {a: m.mge}\nexclude:\n- {reason: x}", (
-        "nightly.yaml:3: exclude rule 1: needs when, device, model or variant: as it stands it means every cell"
+        "nightly.yaml:3: exclude rule 1: requires when, device, model or variant: without them it matches every cell"
     )),
     ("models: {a: m.mge}\nexclude:\n- {modle: a}", "nightly.yaml:3: exclude rule 1, modle: unknown key (did you mean model?)"),
     ("models: {res: m.mge}\nexclude:\n- tag:x\n- {model: rse}",
-     'nightly.yaml:4: exclude rule 2, model: no model fits "rse" (did you mean res?)'),
+     'nightly.yaml:4: exclude rule 2, model: no model matches "rse" (did you mean res?)'),
     ("models: {a: m.mge}\nvariants: {fp32: ''}\ninclude:\n- {variant: pf32*}",
-     'nightly.yaml:4: include rule 1, variant: no variant fits "pf32*" (did you mean fp32?)'),
+     'nightly.yaml:4: include rule 1, variant: no variant matches "pf32*" (did you mean fp32?)'),
     ("models: {a: m.mge}\nexclude:\n- when: [{a: b}]",
      "nightly.yaml:3: exclude rule 1, when: should be a condition or a list of conditions"),
     ("models: {a: m.mge}\nexclude:\n- tagg:cuda",
-     'nightly.yaml:3: exclude rule 1, when: "tagg:cuda": nothing is called "tagg:" (did you mean tag?)'),
+     'nightly.yaml:3: exclude rule 1, when: "tagg:cuda": unknown subject "tagg:" (did you mean tag?)'),
     ("models: {a: m.mge}\nexclude:\n- archh == arm64",
-     'nightly.yaml:3: exclude rule 1, when: "archh == arm64": there is no fact "archh" (did you mean arch?)'),
+     'nightly.yaml:3: exclude rule 1, when: "archh == arm64": unknown fact "archh" (did you mean arch?)'),
     ("models: {a: m.mge}\nexclude:\n- zzz == rk3588", (
-        'nightly.yaml:3: exclude rule 1, when: "zzz == rk3588": there is no fact "zzz"; '
-        'an attribute of the inventory is written "zzz=rk3588"'
+        'nightly.yaml:3: exclude rule 1, when: "zzz == rk3588": unknown fact "zzz"; '
+        'for an attribute of the inventory write "zzz=rk3588"'
     )),
     ("models: {a: m.mge}\nexclude:\n- cores >= four",
      'nightly.yaml:3: exclude rule 1, when: "cores >= four": "four" is not a number'),
     ("models: {a: m.mge}\nexclude:\n- arch > 3",
-     'nightly.yaml:3: exclude rule 1, when: "arch > 3": arch is text, compare it with == or !='),
+     'nightly.yaml:3: exclude rule 1, when: "arch > 3": arch is text; use == or !='),
     ("models: {a: m.mge}\nexclude:\n- cuda", (
-        'nightly.yaml:3: exclude rule 1, when: "cuda" is not a condition; conditions look like '
+        'nightly.yaml:3: exclude rule 1, when: "cuda" is not a condition; examples: '
         "tag:cuda, @group, soc=rk3588, device:arm-*, feature:dotprod, arch == aarch64, cores >= 4"
     )),
 ]  # fmt: skip

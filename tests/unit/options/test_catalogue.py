@@ -69,7 +69,7 @@ def test_rules_name_options_that_exist():
     for rule in RULES:
         assert set(rule.names) <= names
         assert rule.reason
-        assert rule.way_out
+        assert rule.instead
 
 
 @pytest.mark.parametrize(

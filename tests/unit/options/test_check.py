@@ -70,34 +70,34 @@ def test_farm_refuses_what_the_native_program_failed_on_and_nothing_that_it_did(
         ("--enable-nchw44 --enable-nchw88", "silently uses none", "--sweep layout="),
         ("--layout-transform-dump x.mge", "writes no file", "--layout-transform cpu"),
         ("--dump-fitting-model x.mge", "writes no file", "--fitting"),
-        ("--fast-run --full-run", "two searches", "leave one out"),
-        ("--fast-run-shared-batch-size 4", "there is none", "--fast-run"),
-        ("--multi-thread-core-ids 0", "there is none", "--multithread"),
-        ("--multithread 2 --multi-thread-core-ids 0,1,2", "not as many", "one id for each"),
-        ("--multithread-default 1 --multi-thread-core-ids 0,1", "not as many", "one id for each"),
-        ("--multithread 2 --multithread-default 2", "exclude each other", "leave one out"),
-        ("--cpu --cuda", "silently uses the last", "--sweep device="),
-        ("--cpu-default --multithread 2", "silently uses the last", "leave one out"),
-        ("--lite --mdl", "exclude each other", "leave one out"),
+        ("--fast-run --full-run", "mutually exclusive", "remove one"),
+        ("--fast-run-shared-batch-size 4", "no effect without a search", "--fast-run"),
+        ("--multi-thread-core-ids 0", "no effect without a thread pool", "--multithread"),
+        ("--multithread 2 --multi-thread-core-ids 0,1,2", "differs from the number of threads", "one id per thread"),
+        ("--multithread-default 1 --multi-thread-core-ids 0,1", "differs from the number of threads", "one id per thread"),
+        ("--multithread 2 --multithread-default 2", "mutually exclusive", "remove one"),
+        ("--cpu --cuda", "silently uses only one", "--sweep device="),
+        ("--cpu-default --multithread 2", "silently uses only one", "remove one"),
+        ("--lite --mdl", "mutually exclusive", "remove one"),
         ("--io-dump a --bin-io-dump b", "two dumps at once", "--variant"),
         ("--bin-io-dump a --bin-out-dump b", "two dumps at once", "--variant"),
-        ("--record-comp-seq --profile p", "hangs for ever", "without --record-comp-seq"),
-        ("--record-comp-seq --profile-host p", "hangs for ever", "without --record-comp-seq"),
+        ("--record-comp-seq --profile p", "hangs after the results", "without --record-comp-seq"),
+        ("--record-comp-seq --profile-host p", "hangs after the results", "without --record-comp-seq"),
         ("--record-comp-seq --io-dump p", "pure virtual", "without --record-comp-seq"),
-        ("--record-comp-seq2 --no-sanity-check --profile p", "frees the graph", "variant of its own"),
-        ("--record-comp-seq2 --no-sanity-check --range 3", "frees the graph", "variant of its own"),
-        ("--record-comp-seq2", "without --no-sanity-check", "add --no-sanity-check"),
-        ("--record-comp-seq2 --no-sanity-check --fake-first", "does not go with --fake-first", "leave --fake-first"),
-        ("--record-comp-seq --fake-first", "without --no-sanity-check", "add --no-sanity-check"),
+        ("--record-comp-seq2 --no-sanity-check --profile p", "frees the graph", "separate variant"),
+        ("--record-comp-seq2 --no-sanity-check --range 3", "frees the graph", "separate variant"),
+        ("--record-comp-seq2", "requires --no-sanity-check", "add --no-sanity-check"),
+        ("--record-comp-seq2 --no-sanity-check --fake-first", "cannot be combined with --fake-first", "remove --fake-first"),
+        ("--record-comp-seq --fake-first", "requires --no-sanity-check", "add --no-sanity-check"),
         ("--bin-out-dump d --fake-first", "crashes", "without --fake-first"),
-        ("--bin-out-dump d --copy-to-host", "crashes", "leave --copy-to-host out"),
-        ("--pack-cache f", "--packed-model-dump is missing", "add --packed-model-dump"),
-        ("--packed-model-dump p --pack-info-cryption AES_default", "swapped", "the same cipher"),
-        ("--c-opr-lib-with-param", "need the library", "add --c-opr-lib"),
-        ("--tensorrt --cpu", "ignored without a word", "--cuda"),
-        ("--layout-transform cuda --multithread 2", "run is on the CPU", "--layout-transform cpu"),
-        ("--rocm", "cannot be had", ""),
-        ("--rocm --rocm-enable-miopen-search", "cannot be had", ""),
+        ("--bin-out-dump d --copy-to-host", "crashes", "remove --copy-to-host"),
+        ("--pack-cache f", "require --packed-model-dump", "add --packed-model-dump"),
+        ("--packed-model-dump p --pack-info-cryption AES_default", "swaps the two ciphers", "the same cipher"),
+        ("--c-opr-lib-with-param", "require --c-opr-lib", "add --c-opr-lib"),
+        ("--tensorrt --cpu", "silently ignored", "--cuda"),
+        ("--layout-transform cuda --multithread 2", "model runs on the CPU", "--layout-transform cpu"),
+        ("--rocm", "is not available", ""),
+        ("--rocm --rocm-enable-miopen-search", "is not available", ""),
         ("--rocm-enable-miopen-search", "ROCm", "--rocm"),
     ],
 )  # fmt: skip
@@ -155,7 +155,7 @@ def test_what_the_wheel_runtime_does_with_lite_is_refused_for_native_only(line):
 
 
 def test_what_the_wheel_runtime_refuses_with_lite_it_does_with_a_lite_model():
-    assert "does not go with --lite" in refusals("--lite --range 1", WHEEL)[0]
+    assert "cannot be combined with --lite" in refusals("--lite --range 1", WHEEL)[0]
     assert refusals("--range 1", WHEEL, model_kind="lite") == ()
 
 
@@ -174,14 +174,14 @@ def test_a_model_with_test_data_cannot_be_run_by_lite():
     ("line", "runtime", "model_kind", "says"),
     [
         ("--workspace-limit 1000", NATIVE, "mdl", "no effect"),
-        ("--reproducible", NATIVE, "lite", "ignored"),
+        ("--reproducible", NATIVE, "lite", "ignores"),
         ("--batch-size 4 --input data:x.npy", NATIVE, "mdl", "ignored"),
         ("--enable-ioc16", WHEEL, "mdl", "wrong on x86"),
         ("--enable-nhwcd4", WHEEL, "mdl", "wrong on x86"),
         ("--enable-jit", NATIVE, "mdl", "abort"),
         ("--thread 2", NATIVE, "mdl", "mixed"),
-        ("--tensorrt-cache f", NATIVE, "mdl", "does nothing"),
-        ("--check-var-value 1", NATIVE, "mdl", "sees little"),
+        ("--tensorrt-cache f", NATIVE, "mdl", "no effect"),
+        ("--check-var-value 1", NATIVE, "mdl", "needs more iterations"),
     ],
 )
 def test_what_only_some_builds_suffer_is_a_warning(line, runtime, model_kind, says):
@@ -193,10 +193,10 @@ def test_what_only_some_builds_suffer_is_a_warning(line, runtime, model_kind, sa
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        ("--cpu --multithread 2", "changes nothing"),
+        ("--cpu --multithread 2", "has no effect"),
         ("--profile a --profile-host b", "same code"),
         ("--wait-gdb", "does not wait"),
-        ("--fitting", "iterations of its own"),
+        ("--fitting", "its own iteration counts"),
     ],
 )
 def test_what_is_merely_odd_is_a_note(line, says):
@@ -271,7 +271,7 @@ def test_more_threads_than_cores_are_skipped():
 def test_cores_that_do_not_exist_are_skipped():
     assert "no core 9" in skip("--multithread 2 --multi-thread-core-ids 0,9", ARM)
     assert skip("--multithread 2 --multi-thread-core-ids 6,7", ARM) is None
-    assert "no core label 'huge'" in skip("--multithread 2 --multi-thread-core-ids huge", ARM, cores=BIG)
+    assert "unknown core label 'huge'" in skip("--multithread 2 --multi-thread-core-ids huge", ARM, cores=BIG)
     assert skip("--multithread 4 --multi-thread-core-ids big", ARM, cores=BIG) is None
 
 

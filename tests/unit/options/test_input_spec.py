@@ -53,13 +53,13 @@ def test_spaces_are_taken_out():
 
 def test_a_name_before_json_is_noted_as_ignored():
     (part,) = parse_input("data:x.json")
-    assert "ignored" in part.notes[0]
+    assert "ignores" in part.notes[0]
 
 
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("data:[[1,2],[3,4]", "do not close"),
+        ("data:[[1,2],[3,4]", "unbalanced"),
         ("data:hello", "is neither a file"),
         ("data:photo.jpg", "is neither a file"),
         ("data:", "no data"),
@@ -67,12 +67,12 @@ def test_a_name_before_json_is_noted_as_ignored():
         ("data:[[1,2],[3]]", "cannot be read"),
         ("data:[]", "cannot be read"),
         ("data:[1 2]", "cannot be read"),
-        ("data:{1,x}", "no shape"),
-        ("data:{}", "no shape"),
+        ("data:{1,x}", "not a shape"),
+        ("data:{}", "not a shape"),
         ("data:a.npy;data:b.npy", "twice"),
         ("1.0;2.0", "twice"),
         ("data:" + "[" * 40 + "1" + "]" * 40, "neither"),
-        ("x" * (2 << 20), "too many"),
+        ("x" * (2 << 20), "too long"),
     ],
     ids=["unbalanced", "word", "jpeg", "empty", "nameless", "ragged", "nothing", "no-comma", "bad-shape", "empty-shape",
          "twice", "twice-unnamed", "deep", "huge"],

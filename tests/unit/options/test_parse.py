@@ -103,7 +103,7 @@ def test_a_wrong_value_is_refused_before_a_device_is_touched(words):
 def test_a_limit_says_what_would_happen():
     with pytest.raises(RequestError, match="loop for ever"):
         parse(["--iter", "-1"])
-    with pytest.raises(RequestError, match="without end"):
+    with pytest.raises(RequestError, match="threads for ever"):
         parse(["--thread", "-1"])
 
 

@@ -205,7 +205,7 @@ def test_a_label_that_the_device_has_not_names_those_that_it_has():
 
 
 def test_a_label_with_too_few_cores_is_refused():
-    with pytest.raises(RequestError, match="5 threads on 4 cores"):
+    with pytest.raises(RequestError, match="5 threads, but 4 core ids"):
         resolve_cores(parse(["--multithread", "5", "--multi-thread-core-ids", "big"]), BIG)
 
 

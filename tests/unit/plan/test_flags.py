@@ -49,7 +49,7 @@ def test_a_variant_that_no_device_can_run_is_refused_with_what_it_needs(
 ) -> None:
     one = device(tmp_path, "one")
     know(store, one, ALL - {"cuda"})
-    with pytest.raises(RequestError, match=r"one has no --cuda \(its --help on one says so\)") as caught:
+    with pytest.raises(RequestError, match=r"one has no --cuda \(by its --help on one\)") as caught:
         refuse_unknown_flags(wanted(one, options="--cuda"), store)
     assert "LITE_WITH_CUDA" in (caught.value.hint or "")
     refuse_unknown_flags(wanted(one, options="--cpu"), store)

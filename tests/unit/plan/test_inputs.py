@@ -129,7 +129,7 @@ def test_text_that_would_be_of_another_type_or_rank_is_sent_as_a_file(
     assert on_device(one) == "data:/d/input0-data.npy"
     assert travels(one).tolist() == sent
     assert travels(one).dtype == tensor.dtype
-    assert "as text they would be" in one.notes[0]
+    assert "load_and_run would read the text as" in one.notes[0]
 
 
 def test_text_that_is_right_stays_text() -> None:
@@ -164,14 +164,14 @@ def test_a_name_left_out_is_the_only_input() -> None:
         ("dat:[1.0,2,3]", (DATA, IMAGE), "no input 'dat'", "did you mean data?; inputs of the model: data {1,3} float32, image {1,2,3,3} uint8"),
         ("[1.0,2,3]", (IMAGE, OUT, TensorInfo("input", "w", (1,), "int32")), "no input 'data'", "image {1,2,3,3} uint8, w {1} int32"),
         ("x.json", (IMAGE,), "no input 'data'", "image"),
-        ("data:[[[1.0],[2.0]],[[1.0],[2.0]]]", (DATA,), "2 dimensions, and the data has 3", "data {1,3}"),
-        ("data:{1,3,1}", (DATA,), "2 dimensions, and the data has 3", "data"),
-        ("data:flat.npy", (DATA,), "2 dimensions, and the data has 1", "data"),
-        ("data:[1.5,2,3]", (TensorInfo("input", "data", (1, 3), "int32"),), "cannot hold", "{1,3} int32"),
-        ("data:flat.npy", (TensorInfo("input", "data", (3,), "uint8"),), "flat.npy holds numbers that uint8", "data {3} uint8"),
-        ("x.json", (TensorInfo("input", "data", (1, 3), "int16"),), "is int16, and the data is int32", "int16"),
-        ("x.json;data:[1.0,2,3]", (DATA,), "twice", "leave one out"),
-        ("[1.0];image:[1.0]", (IMAGE,), "twice", "leave one out"),
+        ("data:[[[1.0],[2.0]],[[1.0],[2.0]]]", (DATA,), "2 dimensions, the data has 3", "data {1,3}"),
+        ("data:{1,3,1}", (DATA,), "2 dimensions, the data has 3", "data"),
+        ("data:flat.npy", (DATA,), "2 dimensions, the data has 1", "data"),
+        ("data:[1.5,2,3]", (TensorInfo("input", "data", (1, 3), "int32"),), "cannot represent", "{1,3} int32"),
+        ("data:flat.npy", (TensorInfo("input", "data", (3,), "uint8"),), "flat.npy has numbers that uint8", "data {3} uint8"),
+        ("x.json", (TensorInfo("input", "data", (1, 3), "int16"),), "is int16, the data is int32", "int16"),
+        ("x.json;data:[1.0,2,3]", (DATA,), "twice", "remove one"),
+        ("[1.0];image:[1.0]", (IMAGE,), "twice", "remove one"),
     ],
 )  # fmt: skip
 def test_data_that_no_input_takes_is_refused_with_what_the_model_has(
@@ -192,8 +192,8 @@ def test_types_that_no_file_can_have_are_left_to_the_program() -> None:
 
 def test_inputs_that_are_left_out_are_named() -> None:
     (note,) = fitted("data:[1.0,2,3]", DATA, IMAGE).notes
-    assert note.startswith("no data given to image of m: outputs, and times")
-    assert "those of zeros" in note
+    assert note.startswith("no data given for image of m: outputs, and times")
+    assert "are for zeros" in note
 
 
 def test_a_file_that_is_gone_when_the_model_is_known_is_an_error_of_the_request() -> None:

@@ -105,7 +105,7 @@ def test_a_label_that_a_device_does_not_have_skips_its_cells_only() -> None:
 
 
 def test_input_in_a_variant_is_refused_since_it_belongs_to_a_model() -> None:
-    with pytest.raises(RequestError, match="belongs to a model"):
+    with pytest.raises(RequestError, match="cannot be in a variant"):
         plan_of([device()], [model()], [variant("v", "--input data:x.npy")], rounds=1, seed=1)
 
 

@@ -54,7 +54,7 @@ def test_what_was_done_to_an_input_is_a_note_of_its_model() -> None:
         ("text.mge", "not a MegEngine model", "bundled:tiny"),
         ("short.mge", "not a MegEngine model", "dump"),
         (".", "not a file", "the file itself"),
-        ("bundled:tinny", "no bundled model 'tinny'", "did you mean tiny?"),
+        ("bundled:tinny", "unknown bundled model 'tinny'", "did you mean tiny?"),
     ],
 )
 def test_a_model_that_is_none_is_refused_with_the_way_out(
@@ -107,7 +107,7 @@ def test_variants_stand_on_the_options_of_the_command_line() -> None:
     assert (only.name, only.options) == ("default", base)
     (more,) = with_base(base, [Variant("v", parse(["--iter", "5"]))])
     assert more.options.as_dict() == {"iter": 5, "cpu": True}
-    with pytest.raises(RequestError, match="two variants are called 'v'"):
+    with pytest.raises(RequestError, match="two variants have the name 'v'"):
         with_base(base, [Variant("v", OptionSet()), Variant("v", base)])
 
 

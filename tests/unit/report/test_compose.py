@@ -216,7 +216,7 @@ def test_a_run_without_any_time_says_so():
     [
         (RunStatus.COMPLETED, None),
         (RunStatus.PARTIAL, None),  # the counts of failed cells say that
-        (RunStatus.RUNNING, "The run had not ended when this was written: cells may be missing."),
+        (RunStatus.RUNNING, "The run was still going when this report was written: cells may be missing."),
         (RunStatus.INTERRUPTED, "The run was interrupted: cells may be missing."),
     ],
 )

@@ -84,7 +84,7 @@ def test_different_names_have_different_paths(one: str, other: str) -> None:
 
 def test_a_run_id_is_taken_once(tmp_path: Path) -> None:
     RunDirectory.create(tmp_path, "nightly")
-    with pytest.raises(RequestError, match="exists already"):
+    with pytest.raises(RequestError, match="already exists"):
         RunDirectory.create(tmp_path, "nightly")
 
 
