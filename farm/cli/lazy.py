@@ -14,28 +14,24 @@ CONTEXT: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_w
 
 
 class LazyGroup(TyperGroup):
-    """A group whose commands are the rows of farm.cli.commands below its name."""
+    """A group whose commands are the rows of farm.cli.commands below `words`, nothing for `farm` itself.
 
-    words = ""
-    """What the user types to get here; nothing for `farm` itself."""
+    Its `commands` are stubs with name and help: all that listings and suggestions need.
+    """
 
-    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
-        names = [row.words if row.group == self.words else row.group for row in self._rows()]
-        return list(dict.fromkeys(name.rpartition(" ")[2] for name in names))
+    def __init__(self, *, words: str = "", **settings: Any) -> None:
+        super().__init__(**settings)
+        self.words = words
+        for row in COMMANDS:
+            if row.group == words:
+                self.add_command(TyperCommand(row.name, help=row.help))
+            elif not words:
+                self.add_command(TyperCommand(row.group, help=GROUPS[row.group]))
 
-    def format_commands(self, ctx: Any, formatter: Any) -> None:
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - as click has it
         """The listing, with the full help of each command."""
-        stubs = [self.get_command(ctx, name) for name in self.list_commands(ctx)]
         with formatter.section("Commands"):
-            formatter.write_dl([(stub.name, stub.help) for stub in stubs])
-
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - as click has it
-        """A stub with the command's name and help, which is all that a listing shows."""
-        words = f"{self.words} {cmd_name}".strip()
-        if words in GROUPS:
-            return TyperCommand(cmd_name, help=GROUPS[words])
-        row = next((row for row in self._rows() if row.words == words), None)
-        return row and TyperCommand(cmd_name, help=row.help)
+            formatter.write_dl([(name, stub.help) for name, stub in self.commands.items()])
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The command itself: it is imported when it is called."""
@@ -47,22 +43,17 @@ class LazyGroup(TyperGroup):
             return name, group(words), rest
         return name, load(next(row for row in COMMANDS if row.words == words)), rest
 
-    def _rows(self) -> list[Command]:
-        inside = f"{self.words} " if self.words else ""
-        return [row for row in COMMANDS if row.words.startswith(inside)]
-
 
 def group(words: str) -> LazyGroup:
     """The group that `farm WORDS` means."""
-    made = LazyGroup(
-        name=words.rpartition(" ")[2],
+    return LazyGroup(
+        words=words,
+        name=words,
         help=GROUPS[words],
         no_args_is_help=True,
         rich_markup_mode=None,
         context_settings=CONTEXT,
     )
-    made.words = words
-    return made
 
 
 def load(row: Command) -> Any:

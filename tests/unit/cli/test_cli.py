@@ -81,3 +81,14 @@ def test_help_imports_no_command(words: list[str]) -> None:
     code = f"import sys, farm.cli.main as m\ntry: m.main()\nfinally: print({heavy} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=True)
     assert done.stdout.endswith("\nset()\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"), [("benhc", "bench"), ("device list", "devices"), ("runs shwo", "show")]
+)
+def test_a_command_that_is_misspelt_is_answered_with_the_nearest(words: str, meant: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "farm", *words.split()], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert f"Did you mean '{meant}'?" in done.stderr
