@@ -16,6 +16,7 @@ from pathlib import Path
 
 import farm
 from farm import agents
+from farm.device.probe import pythons_to_ask
 from farm.device.session import Patience, Session
 from farm.errors import DeviceError, ExitCode, Fault, Stage
 from farm.model.device import Device, Facts, RuntimeKind
@@ -162,7 +163,7 @@ class Lane:
         )
         async with session:
             self._say(Kind.STAGE, "probing")
-            facts = await session.call(lambda agent: agent.probe())
+            facts = await session.call(lambda agent: agent.probe(pythons_to_ask(session.device.runtime)))
             self._recorder.device(self._device.name, facts=facts)
             self._cells = self._that_make_sense(facts)
             if not self._cells:
