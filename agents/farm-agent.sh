@@ -3,7 +3,7 @@
 #
 #   sh farm-agent.sh serve WORKDIR                     answers requests on stdin until it ends
 #   sh farm-agent.sh receive WORKDIR DIGEST OFFSET     appends stdin to a partial upload
-#   sh farm-agent.sh supervise WORKDIR JOB             runs one job to its end (started by `start`)
+#   sh farm-agent.sh supervise WORKDIR JOB FORKS       runs one job to its end (started by `start`)
 #
 # POSIX sh plus `local`, for dash, bash, busybox ash and mksh; the tools are those that both busybox and toybox
 # have (no awk, no dd). What runs while something is measured (request loop, poll, beat, watchdog, telemetry) uses
@@ -13,7 +13,7 @@
 #                          +- the command (session of its own, so that all its descendants can be found)
 #                          +- watch (subshell: limits, lease and telemetry, once a second)
 #
-# shellcheck shell=sh disable=SC3043,SC3013,SC3041,SC3045,SC2034,SC2013,SC2015,SC2045,SC2088,SC2100
+# shellcheck shell=sh disable=SC3003,SC3043,SC3013,SC3041,SC3045,SC2034,SC2013,SC2015,SC2045,SC2088,SC2100
 # SC30xx: every shell above has `local`, `-ef` and `ulimit -c`. SC2034: functions answer in variables, since `$(...)`
 # would fork. SC2015: `a && b || leave` is meant. SC2045: names that `is_name` checks. SC2088, SC2100: a `~` that
 # came as text, a word with a dash.
@@ -25,9 +25,10 @@ unset CDPATH
 set -f # nothing that comes from outside is a pattern; `set +f` stands where one is meant
 [ -z "${KSH_VERSION-}" ] || set +U
 TAB='	' NL='
-' CR=$(printf '\r')
+' CR=$'\r'
+[ ${#CR} -eq 1 ] || CR=$(printf '\r') # dash
 
-# ---- words of the protocol -----------------------------------------------------------------------------
+# ---- words of the protocol ------------------------------------------------------------------------------
 
 if [ -n "${KSH_VERSION-}" ]; then # printf is no builtin in mksh
   put() { print -r -- "$1"; }
@@ -113,12 +114,12 @@ is_path() { # relative, and stays below its folder
   case /$1/ in *//* | */./* | */../*) return 1 ;; esac
 }
 
-# ---- the device ----------------------------------------------------------------------------------------
+# ---- the device -----------------------------------------------------------------------------------------
 
 TOOLS='cat chmod cp du env grep head ln ls mkdir mv readlink rm setsid sha256sum sleep tail touch wc'
 
 open_workdir() { # as the controller wrote it -> workdir, absolute, and the current folder
-  local why tool
+  local why tool folder
   case $1 in
     '~' | '~/'*)
       [ -n "${HOME-}" ] || err no-home "HOME is not set on the device: give an absolute workdir" || return
@@ -130,12 +131,15 @@ open_workdir() { # as the controller wrote it -> workdir, absolute, and the curr
   for tool in $TOOLS; do
     command -v "$tool" >/dev/null || err no-tool "$tool" || return
   done
-  why=$(mkdir -p "$workdir/cas" "$workdir/incoming" "$workdir/trees" "$workdir/spool" "$workdir/lease" 2>&1) &&
-    why=$(cd "$workdir" 2>&1) && cd "$workdir" || blame "$why" || return
+  for folder in cas incoming trees spool lease; do
+    [ -d "$workdir/$folder" ] || why=$(mkdir -p "$workdir/$folder" 2>&1) || blame "$why" || return
+  done
+  why=$(cd "$workdir" 2>&1) && cd "$workdir" || blame "$why" || return
   workdir=$(pwd -P)
   [ -w . ] || err unwritable "$workdir: no right to write" || return
-  { read -r boot </proc/sys/kernel/random/boot_id; } 2>/dev/null || boot=-
+  find_boot
 }
+find_boot() { { read -r boot </proc/sys/kernel/random/boot_id; } 2>/dev/null || boot=-; }
 
 clock() { # -> now: seconds since the device started; a wall clock may jump, this one does not
   { read -r now _ </proc/uptime; } 2>/dev/null
@@ -146,81 +150,20 @@ clock() { # -> now: seconds since the device started; a wall clock may jump, thi
   now=${now%%.*}
 }
 
-look() { # pid -> state group session born core; fails when there is no such process. See proc(5), stat
+look() { # pid -> state parent group session born core; fails when there is no such process. See proc(5), stat
   local line
   { read -r line <"/proc/$1/stat"; } 2>/dev/null || return 1
   # shellcheck disable=SC2086 # splitting is meant; the name, which may hold anything, is cut off
   set -- ${line##*') '}
-  state=$1 group=$3 session=$4 born=${20} core=${37}
+  state=$1 parent=$2 group=$3 session=$4 born=${20} core=${37}
 }
 
 doze() { sleep 0.1 2>/dev/null || sleep 1; }
-
-# ---- the store -----------------------------------------------------------------------------------------
-
-entry() { REPLY=cas/${1%"${1#??}"}/$1; } # digest -> REPLY: where it is kept
 
 size_of() { # file -> REPLY
   # shellcheck disable=SC2046 # some `wc` pad with spaces
   set -- $(wc -c <"$1" 2>/dev/null)
   REPLY=${1:-0}
-}
-
-flush() { fsync "$1" 2>/dev/null || sync "$1" 2>/dev/null || sync; } # no write-back in the middle of a round
-
-do_have() { # digest... ; a linked entry counts as missing
-  local digest missing='' used=''
-  for digest do
-    is_digest "$digest" || err usage "not a digest: $digest" || return
-    if is_kept "$digest"; then
-      used="$used $REPLY"
-    else
-      REPLY=0
-      [ -f "incoming/$digest" ] && size_of "incoming/$digest"
-      missing="$missing $digest=$REPLY"
-    fi
-  done
-  # shellcheck disable=SC2086 # hexadecimal names
-  [ -z "$used" ] || touch -c $used
-  # shellcheck disable=SC2086
-  ok $missing
-}
-
-keep() { # file digest ; a file below incoming/ gets its place, if it is what it should be
-  local sum why
-  sum=$(sha256sum <"$1") && sum=${sum%% *}
-  if [ "$sum" != "$2" ]; then
-    rm -f "$1"
-    err digest-mismatch "the bytes have the digest $sum" || return
-  fi
-  entry "$2"
-  # Executable and read-only for all: the store does not know what a file is for.
-  why=$({ chmod 555 "$1" && mkdir -p "${REPLY%/*}" && flush "$1" && mv -f "$1" "$REPLY"; } 2>&1) ||
-    blame "$why" || return
-  ok
-}
-
-is_kept() { entry "$1" && [ -f "$REPLY" ] && ! [ -h "$REPLY" ]; } # a linked file may have changed
-
-do_commit() { # digest size
-  local part="incoming/$1"
-  is_digest "$1" && is_size "$2" || err usage "commit digest size" || return
-  if is_kept "$1"; then # the reply to an earlier commit was lost
-    rm -f "$part"
-    ok && return
-  fi
-  size_of "$part"
-  [ "$REPLY" = "$2" ] || err short "$REPLY of $2 bytes are here" || return
-  keep "$part" "$1"
-}
-
-do_adopt() { # job path digest ; a file that a job wrote
-  local part="incoming/adopt.$$" why
-  is_name "$1" && is_path "$2" && is_digest "$3" || err usage "adopt job path digest" || return
-  ! is_kept "$3" || { ok && return; }
-  is_plain "spool/$1" "out/$2" || err missing "$2" || return
-  why=$(cp "spool/$1/out/$2" "$part" 2>&1) || { rm -f "$part" && blame "$why"; } || return
-  keep "$part" "$3"
 }
 
 is_plain() { # folder path ; a regular file, and no symbolic link on the way: it may lead out of the workdir
@@ -233,71 +176,7 @@ is_plain() { # folder path ; a regular file, and no symbolic link on the way: it
   [ -f "$path" ]
 }
 
-do_link() { # digest path ; an entry that is a file of the device itself
-  local why
-  is_digest "$1" || err usage "link digest path" || return
-  case $2 in /*) ;; *) err usage "not an absolute path: $2" || return ;; esac
-  [ -f "$2" ] && [ -r "$2" ] || err missing "$2" || return
-  entry "$1"
-  why=$({ mkdir -p "${REPLY%/*}" && rm -f "incoming/link.$$" && ln -s "$2" "incoming/link.$$" &&
-    mv -f "incoming/link.$$" "$REPLY"; } 2>&1) || blame "$why" || return
-  ok
-}
-
-do_tree() { # name (relative-path=digest)... ; whole or not at all
-  local tree="trees/$1" new="trees/.new.$$" pair path store whole=yes why
-  is_name "$1" || err usage "not a name: $1" || return
-  shift
-  for pair do
-    path=${pair%=*}
-    is_path "$path" && is_digest "${pair##*=}" || err usage "not path=digest: $pair" || return
-    entry "${pair##*=}"
-    [ -f "$REPLY" ] || err missing "${pair##*=}" || return
-    [ "$tree/$path" -ef "$REPLY" ] || whole=
-  done
-  if [ -z "$whole" ] || ! [ -d "$tree" ]; then
-    why=$({ rm -rf "$new" "$tree" && mkdir "$new" && for pair do
-      path=${pair%=*}
-      case $path in */*) mkdir -p "$new/${path%/*}" || exit ;; esac
-      entry "${pair##*=}"
-      ln -s "$workdir/$REPLY" "$new/$path" || exit
-    done && mv "$new" "$tree"; } 2>&1) || { rm -rf "$new" && blame "$why"; } || return
-  fi
-  touch -c "$tree" # for gc
-  ok "$workdir/$tree"
-}
-
-do_gc() { # epoch quota_kib ; partial uploads go first, then files that nothing links to, then the oldest tree
-  local before quota="$2" linked name
-  valid "$1" || err stale "$REPLY" || return
-  is_number "$2" || err usage "gc epoch quota_kib" || return
-  case $(do_jobs) in *=running*) err busy "a job is running" || return ;; esac
-  used && before=$REPLY
-  # shellcheck disable=SC2046 # is_name
-  set -- $(ls -1rt trees)
-  [ "$before" -le "$quota" ] || (set +f && rm -rf incoming/* trees/.new.*)
-  while used && [ "$REPLY" -gt "$quota" ]; do
-    linked=$(ls -lR trees)
-    for name in $(cd cas && set +f && ls -1drt ./*/* 2>/dev/null); do
-      case $linked in *"${name##*/}"*) continue ;; esac
-      rm -f "cas/$name"
-      used
-      [ "$REPLY" -gt "$quota" ] || break 2
-    done
-    [ $# -gt 0 ] || break
-    rm -rf "trees/$1"
-    shift
-  done
-  used
-  ok $((before - REPLY))
-}
-used() { # -> REPLY: KiB on disk
-  # shellcheck disable=SC2046
-  set -- $(du -sck cas incoming | tail -n 1)
-  REPLY=$1
-}
-
-# ---- the lease -----------------------------------------------------------------------------------------
+# ---- the lease ------------------------------------------------------------------------------------------
 # lease/<epoch> is a symbolic link whose text is `free` or `held:<since>:<ttl>:<boot>:<holder>`; the highest epoch
 # counts. A state changes only by making the next link, which the kernel lets exactly one process do, with its
 # content, in one step: no lock is needed, and a process that dies anywhere leaves nothing half-done.
@@ -398,7 +277,7 @@ do_release() { # epoch
   ok
 }
 
-# ---- jobs ----------------------------------------------------------------------------------------------
+# ---- where a job is, and its end ------------------------------------------------------------------------
 
 job_state() { # job -> is (running or exited) code why out_size err_size telemetry_size; fails: no such job
   job=$1 is=exited supervisor='' child='' job_boot=''
@@ -406,16 +285,27 @@ job_state() { # job -> is (running or exited) code why out_size err_size telemet
   if [ ! -f "spool/$job/pid" ]; then sleep 1; fi # it is just being started by another session, or never was
   { read -r supervisor supervisor_born child child_born job_boot <"spool/$job/pid"; } 2>/dev/null
   { read -r code why out_size err_size telemetry_size _ <"spool/$job/exit"; } 2>/dev/null && return
+  is=running code=- why=-
   if is_supervised; then
-    is=running code=- why=-
     written 6 && out_size=$REPLY
     written 7 && err_size=$REPLY
     written 8 && telemetry_size=$REPLY
     return 0
   fi
   # It may have ended since; otherwise restarted device, or no memory, or someone's kill -9: nobody else will tell.
-  [ -f "spool/$job/exit" ] || { finish && orphan && conclude 137 lost; } || { is=running code=- why=- && return; }
+  # A supervisor that is still to start would tell: it is forestalled, or about to write its pid.
+  out_size=0 err_size=0 telemetry_size=0
+  [ -f "spool/$job/exit" ] || { { [ -n "$supervisor" ] || take; } && finish && orphan && conclude 137 lost; } || return 0
+  is=exited
   read -r code why out_size err_size telemetry_size _ <"spool/$job/exit"
+}
+
+take() { # of the job; who makes this file decides: its supervisor that it runs, another that it never will
+  set -C
+  { :; } 2>/dev/null >"spool/$job/taken"
+  set -- $?
+  set +C
+  return "$1"
 }
 
 is_supervised() {
@@ -431,18 +321,55 @@ written() { # descriptor of the supervisor -> REPLY: bytes that went through it;
 members() { # of the round job, child, supervisor -> REPLY: pids of its living processes
   # All that did not leave the session, and all that carry the round's mark in their environment: a process can
   # hide only by doing both, a new session and an emptied environment.
-  local pid own="$child"
+  local pid own="$child" some='' count=0 found=''
   REPLY=
   [ "${job_boot-}" = "$boot" ] || return 0
   if look "$child" && [ "$born" != "$child_born" ]; then own=none; fi # the number is another's by now
+  find_oldest
   set +f
   for pid in /proc/[0-9]*; do
-    look "${pid#/proc/}" && [ "$session" = "$own" ] && [ "$state" != Z ] && REPLY="$REPLY ${pid#/proc/}"
-  done
-  for pid in $(grep -lszxF "FARM_JOB=$job:$supervisor" /proc/[0-9]*/environ); do
-    pid=${pid#/proc/} && REPLY="$REPLY ${pid%/environ}"
+    [ "${pid#/proc/}" -ge "$oldest" ] || continue
+    some="$some ${pid#/proc/}" count=$((count + 1))
+    [ $count -lt 2000 ] || { search "$some" && some='' count=0; } # a command line has its limit
   done
   set -f
+  [ -z "$some" ] || search "$some"
+  for pid in $found; do
+    case $pid in
+      */environ) pid=${pid%/environ} ;;
+      # The name of a program is in this file too and may look like this: a closer look.
+      *) pid=${pid%/stat} && look "$pid" && [ "$session" = "$own" ] && [ "$state" != Z ] || continue ;;
+    esac
+    case " $REPLY " in *" $pid "*) ;; *) REPLY="$REPLY $pid" ;; esac
+  done
+}
+search() { # pids -> found: the files that tell of a member
+  local pid stats='' environs=''
+  for pid in $1; do
+    if [ $count -gt 8 ]; then stats="$stats $pid/stat"; else found="$found $pid/stat"; fi
+    environs="$environs $pid/environ"
+  done
+  # shellcheck disable=SC2086
+  found="$found $(cd /proc && {
+    [ -z "$stats" ] || grep -ls ") [A-Z] [0-9]* [0-9]* $own " $stats
+    exec grep -lszxF "FARM_JOB=$job:$supervisor" $environs
+  })"
+}
+
+# All processes of a round are younger than its child, so their numbers are higher, unless the numbers began anew
+# meanwhile. They did not as long as the last one given is higher and far fewer processes were started than there are
+# numbers. Only the supervisor has counted from the start; where it cannot, and for all others, any process may be one.
+find_oldest() { # -> oldest: the lowest number that a process of the round can have
+  local last started numbers
+  oldest=0
+  [ -n "${forks-}" ] && count_forks && { read -r _ _ _ _ last </proc/loadavg; } 2>/dev/null || return 0
+  [ "$last" -lt "$child" ] || [ $((started - forks)) -ge $((numbers / 4)) ] || oldest=$child
+}
+count_forks() { # -> started: the processes that were since the device was started; numbers: how many there can be
+  started=$(grep -hs -e '^processes ' -e '^[0-9]*$' /proc/stat /proc/sys/kernel/pid_max)
+  started=${started#processes } numbers=${started#*"$NL"}
+  started=${started%%"$NL"*}
+  is_number "$started" && is_number "$numbers"
 }
 
 finish() { # kills what is left of the round; fails when something does not die
@@ -467,13 +394,22 @@ finish() { # kills what is left of the round; fails when something does not die
 }
 
 conclude() { # code why ; into the file that was made at the start, so that a full disk cannot hide the end
-  local line="$1 $2" stream
-  for stream in stdout stderr telemetry; do
-    size_of "spool/$job/$stream"
-    line="$line $REPLY"
-  done
-  put "$line" 1<>"spool/$job/exit.new" && mv -f "spool/$job/exit.new" "spool/$job/exit"
+  stream_sizes
+  put "$1 $2 $REPLY" 1<>"spool/$job/exit.new" && mv -f "spool/$job/exit.new" "spool/$job/exit"
 } 2>/dev/null
+stream_sizes() { # of job -> REPLY: of its three streams; 0 for what is no file any more
+  local name files='' out=0 err=0 telemetry=0
+  for name in stdout stderr telemetry; do
+    is_plain "spool/$job" "$name" && files="$files spool/$job/$name"
+  done
+  # shellcheck disable=SC2046,SC2086
+  [ -z "$files" ] || set -- $(wc -c $files)
+  while [ $# -ge 2 ]; do
+    case $2 in */stdout) out=$1 ;; */stderr) err=$1 ;; */telemetry) telemetry=$1 ;; esac
+    shift 2
+  done
+  REPLY="$out $err $telemetry"
+}
 
 blame_end() { # why ; the first reason counts
   local why=-
@@ -482,15 +418,19 @@ blame_end() { # why ; the first reason counts
 } 2>/dev/null
 
 end_job() { # job why ; until nothing of it runs. Fails when something does not die
-  local tries=50
   job_state "$1" && [ "$is" = running ] || return 0
   blame_end "$2"
   finish || { REPLY="of job $job, processes $REPLY" && return 1; }
-  while is_supervised && [ $tries -gt 0 ]; do # it writes the end
+  until_unsupervised # it writes the end
+  orphan && until_unsupervised # only then: it may have written it just before
+  [ -f "spool/$job/exit" ] || conclude 137 lost
+}
+until_unsupervised() { # or 5 s
+  local tries=50
+  while is_supervised && [ $tries -gt 0 ]; do
     doze
     tries=$((tries - 1))
   done
-  [ -f "spool/$job/exit" ] || { orphan && conclude 137 lost; }
 }
 
 orphan() { # ends what is left of the supervisor, unless its number is another's by now
@@ -507,176 +447,25 @@ end_all() { # why -> fails with what does not die in REPLY
   done
 }
 
-do_start() { # epoch job wall_s silence_s n_env K=V... n_folders folder... n_copies name=digest... argv...
-  local job="$2" limit="$1 $3 $4" why
-  valid "$1" || err stale "$REPLY" || return
-  is_name "$2" && is_number "$3" && is_number "$4" || err usage "start epoch job wall_s silence_s ..." || return
-  if ! why=$(mkdir "spool/$job" 2>&1); then
-    [ ! -d "spool/$job" ] || err exists "$job" || return
-    blame "$why" || return
-  fi
-  shift 4
-  prepare "$@" && launch || { rm -rf "spool/${job:?}" && return 1; }
-}
-
-prepare() { # as do_start, from n_env on ; fills the folder of job, which runs under limit
-  local dir="spool/$job" out="spool/$job/out" given=' ' command='' kind count word why
-  why=$(mkdir "$out" "$dir/tmp" 2>&1) || blame "$why" || return
-  for kind in setting folder copy; do
-    is_number "$1" && [ "$1" -lt $(($# - 1)) ] || err usage "start: the count of ${kind}s is wrong" || return
-    count=$1 && shift
-    while [ "$count" -gt 0 ]; do
-      "prepare_$kind" "$1" || return
-      shift && count=$((count - 1))
-    done
-  done
-  for word in "PATH=$PATH" "HOME=${HOME:-/}" LANG=C "TMPDIR=$workdir/$dir/tmp"; do
-    case $given in *" ${word%%=*} "*) continue ;; esac # toybox's `env` would keep both
-    encode "$word" && command=$NL$REPLY$command
-  done
-  case $1 in '' | *=*) err usage "not a program: $1" || return ;; esac # `env` would take it for a variable
-  for word do
-    encode "$word" && command=$command$NL$REPLY
-  done
-  # Room for the end is taken now: see conclude.
-  why=$({ put "$limit" >"$dir/limit" && put "${command#"$NL"}" >"$dir/command" && put '-             ' >"$dir/why" &&
-    put "                                                                                " >"$dir/exit.new" &&
-    : >"$dir/stdout" && : >"$dir/stderr" && : >"$dir/telemetry"; } 2>&1) || blame "${why:-No space left}" || return
-}
-
-prepare_setting() { # K=V
-  case $1 in *=*) ;; *) err usage "not K=V: $1" || return ;; esac
-  case ${1%%=*} in '' | [0-9]* | *[!A-Za-z0-9_]*) err usage "not K=V: $1" || return ;; esac
-  encode "$1" && command=$command$NL$REPLY given="$given${1%%=*} "
-}
-prepare_folder() { # path
-  is_path "$1" || err usage "not a relative path: $1" || return
-  why=$(mkdir -p "$out/$1" 2>&1) || blame "$why" || return
-}
-prepare_copy() { # path=digest ; no link, since load_and_run writes its cache files anew at the end of every round
-  is_path "${1%=*}" && is_digest "${1##*=}" || err usage "not path=digest: $1" || return
-  entry "${1##*=}" && [ -f "$REPLY" ] || err missing "${1##*=}" || return
-  why=$(cat "$REPLY" 2>&1 >"$out/${1%=*}") || blame "$why" || return
-}
-
-launch() {
-  # The supervisor says the command's pid and closes its output: its death is an end of file, not a wait for ever.
-  local pid
-  pid=$(setsid sh "$self" supervise "$workdir" "$job" 2>&1 </dev/null &)
-  is_number "$pid" || blame "the supervisor did not start: $pid" || return
-  ok "$pid"
-}
-
-do_poll() { # job
-  job_state "$1" || err unknown "$1" || return
-  put "$id ok $is $code $why $out_size $err_size $telemetry_size"
-}
-
-do_kill() { # job
-  job_state "$1" || err unknown "$1" || return
-  end_job "$1" killed || err stuck "$REPLY" || return
-  ok
-}
-
-do_drop() { # job ; one that is gone already is no mistake: the reply may have been lost
-  local why
-  is_name "$1" || err usage "not a name: $1" || return
-  ! job_state "$1" || [ "$is" = exited ] || err running "$1" || return
-  why=$(rm -rf "spool/$1" 2>&1) || blame "$why" || return
-  ok
-}
-
-do_jobs() {
-  local name all=''
-  for name in $(ls spool); do
-    job_state "$name" && all="$all $job=$is"
-  done
-  # shellcheck disable=SC2086 # is_name
-  ok $all
-}
-
-do_read() { # job relative-path offset max
-  local file="spool/$1/$2"
-  is_name "$1" && is_path "$2" && is_size "$3" && is_number "$4" || err usage "read job path offset max" || return
-  is_plain "spool/$1" "$2" || err missing "$2" || return
-  after "$3"
-  # shellcheck disable=SC2046
-  set -- "$REPLY" $(tail -c "+$REPLY" "$file" | head -c "$4" | wc -c)
-  answer data "$2"
-  # A file that shrinks meanwhile is filled up, so that the line stays in step; its digest will tell.
-  { tail -c "+$1" "$file" | head -c "$2" && cat /dev/zero; } 2>/dev/null | head -c "$2"
-}
-after() { # size -> REPLY: one more, also where 32 bits are too few
-  local high="${1%?????????}" low
-  REPLY=$(($1 + 1))
-  [ "$high" != "$1" ] || return 0
-  low=$((1${1#"$high"} + 1)) # the 1 in front keeps the zeros
-  case $low in 2*) high=$((high + 1)) ;; esac
-  REPLY=$high${low#?}
-}
-
-do_files() { # job ; names may hold anything, so they come from patterns and not from `find`
-  job_state "$1" || err unknown "$1" || return
-  send "$(cd "spool/$job/out" && walk . | digests)"
-}
-walk() { # folder ; prints the encoded path of each regular file below it
-  local file
-  set +f
-  for file in "$1"/* "$1"/.[!.]* "$1"/..?*; do
-    [ ! -h "$file" ] || continue
-    if [ -d "$file" ]; then
-      walk "$file"
-    elif [ -f "$file" ]; then
-      [ -r "$file" ] || chmod u+r "$file" 2>/dev/null
-      encode "${file#./}" && put "$REPLY"
-    fi
-  done
-}
-digests() { # encoded paths on stdin -> lines `<sha256> <size> <encoded path>`; plain names in groups, to fork less
-  local name file sum
-  set -f --
-  while read -r name; do
-    case $name in
-      *[!A-Za-z0-9._/+,=@-]*)
-        decode "$name" && file=$REPLY && sum=$(sha256sum <"$file") || continue
-        size_of "$file"
-        put "${sum%% *} $REPLY $name"
-        ;;
-      *)
-        set -- "$@" "./$name"
-        [ $# -lt 200 ] || { digests_of "$@" && set --; }
-        ;;
-    esac
-  done 2>/dev/null
-  [ $# -eq 0 ] || digests_of "$@"
-}
-digests_of() { # plain paths ; a file that vanishes meanwhile is left out, which the name on its line shows
-  local sums sizes file
-  sums=$(sha256sum -- "$@" 2>/dev/null) sizes=$(wc -c -- "$@" 2>/dev/null)
-  for file do
-    case ${sums%%"$NL"*} in *" $file") ;; *) continue ;; esac
-    # shellcheck disable=SC2086
-    set -- ${sizes%%"$NL"*}
-    put "${sums%% *} $1 ${file#./}"
-    sums=${sums#*"$NL"} sizes=${sizes#*"$NL"}
-  done
-}
-
 # ---- one job, from its start to its end -----------------------------------------------------------------
 
-supervise() { # workdir job
-  open_workdir "$1" && cd "spool/$2" || return
-  local line wall silence
+supervise() { # workdir job forks
+  local line wall silence started numbers forks="${3#-}" code
   exec 2>/dev/null # bash tells how its children died
-  job=$2 supervisor=$$ job_boot=$boot
+  workdir=$1 job=$2 supervisor=$$
+  cd "$workdir" && take && cd "spool/$job" || return
+  find_boot && job_boot=$boot
   ulimit -c 0 # a core dump would count as a result
   read -r epoch wall silence <limit
   look $$ && supervisor_born=$born
+  # This pipe has a writer as long as this process or the watch lives: so others see that they are gone.
+  mkfifo end && exec 5<>end
   exec 6>>stdout 7>>stderr 8>>telemetry
   set -- "FARM_JOB=$job:$$"
   while read -r line; do decode "$line" && set -- "$@" "$REPLY"; done <./command
-  (cd out && exec setsid env -i "$@" </dev/null >&6 2>&7 6>&- 7>&- 8>&-) 2>&7 &
+  (cd out && exec setsid env -i "$@" </dev/null >&6 2>&7 5>&- 6>&- 7>&- 8>&-) 2>&7 &
   child=$!
+  child_born=- # it may have ended already: then nothing is known of it
   look $child && child_born=$born
   put "$$ $supervisor_born $child $child_born $boot" >pid.new && mv pid.new pid
   put "$child"
@@ -684,7 +473,7 @@ supervise() { # workdir job
   cd "$workdir" || exit
   watch "$epoch" "$wall" "$silence" &
   wait $child
-  local code=$?
+  code=$?
   trap '' TERM
   kill -KILL $! # mksh would sleep through a TERM in `read -t`
   kill -TERM 0 # the `sleep` that the watch may have waited in: this group has nothing else
@@ -692,14 +481,14 @@ supervise() { # workdir job
   until finish; do sleep 1; done # what the command left behind
   read -r why _ <"spool/$job/why"
   conclude "$code" "${why:--}"
+  exec 5>&-
   [ "$why" != lease-lost ] || { lease_state && [ -n "$holder" ] && [ -n "$expired" ] && claim free; }
 }
 
 nap() { sleep 1; }
 nap_in_a_builtin() { # where `read` knows -t (not in dash): one process less per second
-  mkfifo "spool/$job/tick" 2>/dev/null && exec 9<>"spool/$job/tick" && rm -f "spool/$job/tick" || return
-  read -r -t 0 _ <&9
-  [ $? -eq 2 ] || nap() { read -r -t 1 _ <&9; }
+  read -r -t 0 _ </dev/null
+  [ $? -eq 2 ] || ! [ -p "spool/$job/end" ] || nap() { read -r -t 1 _ <&5; }
 }
 
 watch() { # epoch wall_s silence_s ; once a second, until a limit is passed or the supervisor ends this process
@@ -772,6 +561,349 @@ sample() { # one line of telemetry
   put "$line" >&8
 } 2>/dev/null
 
+# A supervisor knows all that it needs: what follows is not even read.
+case ${1-}:$# in supervise:4) shift && supervise "$@"; exit ;; esac
+
+# ---- jobs, as the controller asks for them --------------------------------------------------------------
+
+do_start() { # epoch job wall_s silence_s n_env K=V... n_folders folder... n_copies name=digest... argv...
+  local job="$2" limit="$1 $3 $4" why
+  valid "$1" || err stale "$REPLY" || return
+  is_name "$2" && is_number "$3" && is_number "$4" || err usage "start epoch job wall_s silence_s ..." || return
+  if ! attempt mkdir "spool/$job"; then
+    [ ! -d "spool/$job" ] || err exists "$job" || return
+    blame "$why" || return
+  fi
+  shift 4
+  prepare "$@" && launch || { rm -rf "spool/${job:?}" && return 1; }
+}
+
+prepare() { # as do_start, from n_env on ; fills the folder of job, which runs under limit
+  local dir="spool/$job" out="spool/$job/out" given=' ' command='' kind count word why
+  attempt mkdir "$out" "$dir/tmp" || blame "$why" || return
+  for kind in setting folder copy; do
+    is_number "$1" && [ "$1" -lt $(($# - 1)) ] || err usage "start: the count of ${kind}s is wrong" || return
+    count=$1 && shift
+    while [ "$count" -gt 0 ]; do
+      "prepare_$kind" "$1" || return
+      shift && count=$((count - 1))
+    done
+  done
+  for word in "PATH=$PATH" "HOME=${HOME:-/}" LANG=C "TMPDIR=$workdir/$dir/tmp"; do
+    case $given in *" ${word%%=*} "*) continue ;; esac # toybox's `env` would keep both
+    encode "$word" && command=$NL$REPLY$command
+  done
+  case $1 in '' | *=*) err usage "not a program: $1" || return ;; esac # `env` would take it for a variable
+  for word do
+    encode "$word" && command=$command$NL$REPLY
+  done
+  attempt write_job || blame "${why:-No space left}" || return
+}
+write_job() {
+  put "$limit" >"$dir/limit" && put "${command#"$NL"}" >"$dir/command" &&
+    # Room for the end is taken now: see conclude.
+    put '-             ' >"$dir/why" &&
+    put "                                                                                " >"$dir/exit.new" &&
+    true >"$dir/stdout" && true >"$dir/stderr" && true >"$dir/telemetry"
+}
+attempt() { "$@" 2>/dev/null || why=$("$@" 2>&1); } # command... ; fails with what it said in why
+
+prepare_setting() { # K=V
+  case $1 in *=*) ;; *) err usage "not K=V: $1" || return ;; esac
+  case ${1%%=*} in '' | [0-9]* | *[!A-Za-z0-9_]*) err usage "not K=V: $1" || return ;; esac
+  encode "$1" && command=$command$NL$REPLY given="$given${1%%=*} "
+}
+prepare_folder() { # path
+  is_path "$1" || err usage "not a relative path: $1" || return
+  why=$(mkdir -p "$out/$1" 2>&1) || blame "$why" || return
+}
+prepare_copy() { # path=digest ; no link, since load_and_run writes its cache files anew at the end of every round
+  is_path "${1%=*}" && is_digest "${1##*=}" || err usage "not path=digest: $1" || return
+  entry "${1##*=}" && [ -f "$REPLY" ] || err missing "${1##*=}" || return
+  why=$(cat "$REPLY" 2>&1 >"$out/${1%=*}") || blame "$why" || return
+}
+
+launch() {
+  clock
+  [ $((now - ${counted:=-100})) -lt 10 ] || { count_forks && forks=$started counted=$now; } || forks=''
+  # The supervisor says the command's pid and closes its output: its death is an end of file, not a wait for ever.
+  local pid
+  pid=$(setsid sh "$self" supervise "$workdir" "$job" "${forks:--}" 2>&1 </dev/null &)
+  is_number "$pid" || blame "the supervisor did not start: $pid" || return
+  ok "$pid"
+}
+
+do_poll() { # job
+  job_state "$1" || err unknown "$1" || return
+  tell_state
+}
+tell_state() { put "$id ok $is $code $why $out_size $err_size $telemetry_size"; }
+
+do_wait() { # job ; as `poll`, but once it has ended: what is asked meanwhile is answered before
+  local pid left=''
+  job_state "$1" || err unknown "$1" || return
+  # A disk that knows no pipes (or an older agent's job): the asking goes on as with `poll`.
+  [ "$is" = running ] && [ -p "spool/$job/end" ] || { tell_state && return; }
+  for pid in $waiters; do
+    is_ours "$pid" && left="$left $pid"
+  done
+  await </dev/null &
+  waiters="$left $!"
+}
+await() { # the end of the supervisor, which holds this pipe: blocks in the kernel, costs nothing
+  # Opened for writing too at first: for reading alone, it would wait for a writer, who may be gone by now.
+  exec 5<>"spool/$job/end" && exec 6<"spool/$job/end" && exec 5>&-
+  read -r _ <&6
+  job_state "$job" && tell_state
+}
+is_ours() { look "$1" && [ "$parent" = $$ ]; }
+end_waiters() {
+  local pid
+  for pid in $waiters; do
+    is_ours "$pid" && kill -KILL "$pid"
+  done
+} 2>/dev/null
+
+do_kill() { # job
+  job_state "$1" || err unknown "$1" || return
+  end_job "$1" killed || err stuck "$REPLY" || return
+  ok
+}
+
+do_drop() { # job ; one that is gone already is no mistake: the reply may have been lost
+  local why
+  is_name "$1" || err usage "not a name: $1" || return
+  ! job_state "$1" || [ "$is" = exited ] || err running "$1" || return
+  why=$(rm -rf "spool/$1" 2>&1) || blame "$why" || return
+  ok
+}
+
+do_jobs() {
+  local name all=''
+  for name in $(ls spool); do
+    job_state "$name" && all="$all $job=$is"
+  done
+  # shellcheck disable=SC2086 # is_name
+  ok $all
+}
+
+do_read() { # job relative-path offset max
+  local file="spool/$1/$2"
+  is_name "$1" && is_path "$2" && is_size "$3" && is_number "$4" || err usage "read job path offset max" || return
+  is_plain "spool/$1" "$2" || err missing "$2" || return
+  after "$3"
+  # shellcheck disable=SC2046
+  set -- "$REPLY" $(tail -c "+$REPLY" "$file" | head -c "$4" | wc -c)
+  answer data "$2"
+  # A file that shrinks meanwhile is filled up, so that the line stays in step; its digest will tell.
+  { tail -c "+$1" "$file" | head -c "$2" && cat /dev/zero; } 2>/dev/null | head -c "$2"
+}
+after() { # size -> REPLY: one more, also where 32 bits are too few
+  local high="${1%?????????}" low
+  REPLY=$(($1 + 1))
+  [ "$high" != "$1" ] || return 0
+  low=$((1${1#"$high"} + 1)) # the 1 in front keeps the zeros
+  case $low in 2*) high=$((high + 1)) ;; esac
+  REPLY=$high${low#?}
+}
+
+do_gather() { # job max ; all that is left of an ended job, as far as it is not long: its streams and what is below out/
+  local listing='' stream size total max="$2" shown='' sizes=''
+  is_number "$2" && [ ${#2} -le 7 ] || err usage "gather job max" || return
+  job_state "$1" || err unknown "$1" || return
+  [ "$is" = exited ] || err running "$1" || return
+  listing=$(cd "spool/$job/out" && list .)
+  total=$((${#listing} + 1))
+  for stream in "stdout $out_size" "stderr $err_size" "telemetry $telemetry_size"; do
+    size=${stream#* } stream=${stream% *}
+    is_size "$size" && is_plain "spool/$job" "$stream" || size=0
+    sizes="$sizes $size"
+    [ ${#size} -lt ${#max} ] || { [ ${#size} -eq ${#max} ] && [ "$size" -le "$max" ]; } || size=$max
+    [ "$size" = 0 ] || shown="$shown $stream $size"
+    total=$((total + size))
+  done
+  # shellcheck disable=SC2086
+  answer data "$total" $((${#listing} + 1)) $sizes
+  # What shrank since is filled up at the end, so that the line stays in step.
+  # shellcheck disable=SC2086
+  { put "$listing" && put_streams $shown && cat /dev/zero; } 2>/dev/null | head -c "$total"
+}
+put_streams() { # (stream size)...
+  while [ $# -gt 0 ]; do
+    head -c "$2" "spool/$job/$1"
+    shift 2
+  done
+  return 0
+}
+list() { # folder ; a line `<sha256> <size> <encoded path>` for each regular file below it
+  # Names may hold anything, so they come from patterns and not from `find`.
+  local batch='' count=0
+  walk "$1"
+  # shellcheck disable=SC2086
+  [ -z "$batch" ] || digests_of $batch
+} 2>/dev/null
+walk() { # folder ; plain names go into batch, for a fork for many
+  local file sum
+  set +f
+  for file in "$1"/* "$1"/.[!.]* "$1"/..?*; do
+    [ ! -h "$file" ] || continue
+    if [ -d "$file" ]; then
+      walk "$file"
+      continue
+    fi
+    [ -f "$file" ] || continue
+    [ -r "$file" ] || chmod u+r "$file"
+    case $file in
+      *[!A-Za-z0-9._/+,=@-]*)
+        sum=$(sha256sum <"$file") || continue
+        size_of "$file" && size=$REPLY
+        encode "${file#./}" && put "${sum%% *} $size $REPLY"
+        ;;
+      *)
+        batch="$batch $file" count=$((count + 1))
+        # shellcheck disable=SC2086
+        [ $count -lt 200 ] || { digests_of $batch && batch='' count=0; }
+        ;;
+    esac
+  done
+}
+digests_of() { # plain paths ; a file that vanishes meanwhile is left out, which the name on its line shows
+  local sums sizes file
+  sums=$(sha256sum -- "$@" 2>/dev/null) sizes=$(wc -c -- "$@" 2>/dev/null)
+  for file do
+    case ${sums%%"$NL"*} in *" $file") ;; *) continue ;; esac
+    # shellcheck disable=SC2086
+    set -- ${sizes%%"$NL"*}
+    put "${sums%% *} $1 ${file#./}"
+    sums=${sums#*"$NL"} sizes=${sizes#*"$NL"}
+  done
+}
+
+# ---- the store ------------------------------------------------------------------------------------------
+
+entry() { REPLY=cas/${1%"${1#??}"}/$1; } # digest -> REPLY: where it is kept
+
+flush() { fsync "$1" 2>/dev/null || sync "$1" 2>/dev/null || sync; } # no write-back in the middle of a round
+
+do_have() { # digest... ; a linked entry counts as missing
+  local digest missing='' used=''
+  for digest do
+    is_digest "$digest" || err usage "not a digest: $digest" || return
+    if is_kept "$digest"; then
+      used="$used $REPLY"
+    else
+      REPLY=0
+      [ -f "incoming/$digest" ] && size_of "incoming/$digest"
+      missing="$missing $digest=$REPLY"
+    fi
+  done
+  # shellcheck disable=SC2086 # hexadecimal names
+  [ -z "$used" ] || touch -c $used
+  # shellcheck disable=SC2086
+  ok $missing
+}
+
+keep() { # file digest ; a file below incoming/ gets its place, if it is what it should be
+  local sum why
+  sum=$(sha256sum <"$1") && sum=${sum%% *}
+  if [ "$sum" != "$2" ]; then
+    rm -f "$1"
+    err digest-mismatch "the bytes have the digest $sum" || return
+  fi
+  entry "$2"
+  # Executable and read-only for all: the store does not know what a file is for.
+  why=$({ chmod 555 "$1" && mkdir -p "${REPLY%/*}" && flush "$1" && mv -f "$1" "$REPLY"; } 2>&1) ||
+    blame "$why" || return
+  ok
+}
+
+is_kept() { entry "$1" && [ -f "$REPLY" ] && ! [ -h "$REPLY" ]; } # a linked file may have changed
+
+do_commit() { # digest size
+  local part="incoming/$1"
+  is_digest "$1" && is_size "$2" || err usage "commit digest size" || return
+  if is_kept "$1"; then # the reply to an earlier commit was lost
+    rm -f "$part"
+    ok && return
+  fi
+  size_of "$part"
+  [ "$REPLY" = "$2" ] || err short "$REPLY of $2 bytes are here" || return
+  keep "$part" "$1"
+}
+
+do_adopt() { # job path digest ; a file that a job wrote
+  local part="incoming/adopt.$$" why
+  is_name "$1" && is_path "$2" && is_digest "$3" || err usage "adopt job path digest" || return
+  ! is_kept "$3" || { ok && return; }
+  is_plain "spool/$1" "out/$2" || err missing "$2" || return
+  why=$(cp "spool/$1/out/$2" "$part" 2>&1) || { rm -f "$part" && blame "$why"; } || return
+  keep "$part" "$3"
+}
+
+do_link() { # digest path ; an entry that is a file of the device itself
+  local why
+  is_digest "$1" || err usage "link digest path" || return
+  case $2 in /*) ;; *) err usage "not an absolute path: $2" || return ;; esac
+  [ -f "$2" ] && [ -r "$2" ] || err missing "$2" || return
+  entry "$1"
+  why=$({ mkdir -p "${REPLY%/*}" && rm -f "incoming/link.$$" && ln -s "$2" "incoming/link.$$" &&
+    mv -f "incoming/link.$$" "$REPLY"; } 2>&1) || blame "$why" || return
+  ok
+}
+
+do_tree() { # name (relative-path=digest)... ; whole or not at all
+  local tree="trees/$1" new="trees/.new.$$" pair path store whole=yes why
+  is_name "$1" || err usage "not a name: $1" || return
+  shift
+  for pair do
+    path=${pair%=*}
+    is_path "$path" && is_digest "${pair##*=}" || err usage "not path=digest: $pair" || return
+    entry "${pair##*=}"
+    [ -f "$REPLY" ] || err missing "${pair##*=}" || return
+    [ "$tree/$path" -ef "$REPLY" ] || whole=
+  done
+  if [ -z "$whole" ] || ! [ -d "$tree" ]; then
+    why=$({ rm -rf "$new" "$tree" && mkdir "$new" && for pair do
+      path=${pair%=*}
+      case $path in */*) mkdir -p "$new/${path%/*}" || exit ;; esac
+      entry "${pair##*=}"
+      ln -s "$workdir/$REPLY" "$new/$path" || exit
+    done && mv "$new" "$tree"; } 2>&1) || { rm -rf "$new" && blame "$why"; } || return
+  fi
+  touch -c "$tree" # for gc
+  ok "$workdir/$tree"
+}
+
+do_gc() { # epoch quota_kib ; partial uploads go first, then files that nothing links to, then the oldest tree
+  local before quota="$2" linked name
+  valid "$1" || err stale "$REPLY" || return
+  is_number "$2" || err usage "gc epoch quota_kib" || return
+  case $(do_jobs) in *=running*) err busy "a job is running" || return ;; esac
+  used && before=$REPLY
+  # shellcheck disable=SC2046 # is_name
+  set -- $(ls -1rt trees)
+  [ "$before" -le "$quota" ] || (set +f && rm -rf incoming/* trees/.new.*)
+  while used && [ "$REPLY" -gt "$quota" ]; do
+    linked=$(ls -lR trees)
+    for name in $(cd cas && set +f && ls -1drt ./*/* 2>/dev/null); do
+      case $linked in *"${name##*/}"*) continue ;; esac
+      rm -f "cas/$name"
+      used
+      [ "$REPLY" -gt "$quota" ] || break 2
+    done
+    [ $# -gt 0 ] || break
+    rm -rf "trees/$1"
+    shift
+  done
+  used
+  ok $((before - REPLY))
+}
+used() { # -> REPLY: KiB on disk
+  # shellcheck disable=SC2046
+  set -- $(du -sck cas incoming | tail -n 1)
+  REPLY=$1
+}
+
 # ---- what the device is ---------------------------------------------------------------------------------
 
 do_hello() { # text... ; says the texts back, which shows that the line is clean for all bytes
@@ -788,46 +920,28 @@ shell_name() {
   esac
 }
 
-do_probe() { send "$(probe 2>/dev/null)"; }
+do_probe() { send "$(probe "$@" 2>/dev/null)"; } # name of a Python interpreter... ; none: none is asked for
 
 probe() { # sections for farm/device/probe.py
-  local file limit='' name
+  local name limit=''
   ! command -v timeout >/dev/null || limit='timeout 30'
-  part uname && uname -srm && uname -n
-  part os-release && cat /etc/os-release
-  part cpuinfo && cat /proc/cpuinfo
-  part online && cat /sys/devices/system/cpu/online
-  part cores
+  part uname && uname -snrm
+  part files # one process reads them all: lines `<path>:<text>`
   set +f
-  for file in /sys/devices/system/cpu/cpu[0-9]*/cpufreq; do
-    [ -d "$file" ] || continue
-    name=${file%/cpufreq}
-    put "${name##*/cpu} $(cat "$file/cpuinfo_max_freq" || put -) $(cat "$file/scaling_governor" || put -)"
-  done
-  part meminfo && cat /proc/meminfo
-  part loadavg && cat /proc/loadavg
-  part df && df -Pk "$workdir"
-  part thermal
-  for file in /sys/class/thermal/thermal_zone[0-9]*; do
-    [ ! -d "$file" ] || put "$(cat "$file/temp") $(cat "$file/type")"
-  done
+  grep -Hs '' /etc/os-release /proc/cpuinfo /proc/meminfo /proc/loadavg /sys/devices/system/cpu/online \
+    /sys/devices/system/cpu/cpu[0-9]*/cpufreq/cpuinfo_max_freq \
+    /sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_governor \
+    /sys/class/thermal/thermal_zone[0-9]*/temp /sys/class/thermal/thermal_zone[0-9]*/type
   set -f
+  part df && df -Pk "$workdir"
   part nvidia
   # shellcheck disable=SC2086
   command -v nvidia-smi >/dev/null &&
     $limit nvidia-smi --query-gpu=name,driver_version,compute_cap,memory.total --format=csv,noheader
-  part pythons
-  for name in python3 python3.6 python3.7 python3.8 python3.9 python3.10 python3.11 python3.12 python3.13; do
-    file=$(command -v "$name") || continue
-    # shellcheck disable=SC2086
-    $limit "$file" -c "$ASK_PYTHON"
-  done
+  part pythons && ask_pythons "$@"
   part getprop
-  if command -v getprop >/dev/null; then
-    for name in ro.product.manufacturer ro.product.model ro.soc.model ro.build.version.release; do
-      put "$name $(getprop "$name")"
-    done
-  fi
+  ! command -v getprop >/dev/null ||
+    getprop | grep -E '^\[ro\.(product\.manufacturer|product\.model|soc\.model|build\.version\.release)\]'
   part libc && { getconf GNU_LIBC_VERSION || ldd --version 2>&1 | head -n 2; }
   part shell && shell_name
   part tools
@@ -837,23 +951,39 @@ probe() { # sections for farm/device/probe.py
 }
 part() { put "" && put "== $1"; }
 
+ask_pythons() { # name... ; until one answers that it is CPython and new enough
+  local name file one asked='' line words
+  for name do
+    file=$(command -v "$name") || continue
+    for one in $asked; do
+      [ ! "$one" -ef "$file" ] || continue 2
+    done
+    asked="$asked $file"
+    # shellcheck disable=SC2086
+    line=$($limit "$file" -c "$ASK_PYTHON")
+    put "${line#* }"
+    [ "${line%% *}" != good ] || return 0
+  done
+}
+
 ASK_PYTHON='
 import sys
 try:
-    import numpy
-    has = "numpy"
+    from importlib.util import find_spec
+    has = "numpy" if find_spec("numpy") else "-"
 except Exception:
     has = "-"
+good = sys.implementation.name == "cpython" and sys.version_info >= (3, 6)
 # Its own path: what stands in PATH may be a wrapper that starts slowly.
-print(sys.executable, sys.implementation.name, "%d.%d.%d" % sys.version_info[:3], has)
+print("good" if good else "bad", sys.executable, sys.implementation.name, "%d.%d.%d" % sys.version_info[:3], has)
 '
 
-# ---- the three ways to be called --------------------------------------------------------------------------
+# ---- the three ways to be called ------------------------------------------------------------------------
 
-do_bye() { ok && exit 0; }
+do_bye() { end_waiters; ok && exit 0; }
 
 serve() { # workdir
-  id='farm-agent 1' # so stands an error in the place of the greeting
+  id='farm-agent 1' waiters='' forks='' counted='' # so stands an error in the place of the greeting
   put "" # what a login shell said before may lack its newline
   open_workdir "$1" || return
   answer $$ "$workdir"
@@ -874,14 +1004,15 @@ serve() { # workdir
         ;;
     esac
     case $verb:$# in
-      hello:* | probe:0 | have:* | commit:2 | adopt:3 | link:2 | tree:[1-9]* | gc:2 | holder:0 | lease:2 | resume:1 | \
-        beat:1 | release:1 | start:[89] | start:[1-9]?* | poll:1 | read:4 | files:1 | kill:1 | drop:1 | jobs:0 | bye:0)
+      hello:* | probe:* | have:* | commit:2 | adopt:3 | link:2 | tree:[1-9]* | gc:2 | holder:0 | lease:2 | resume:1 | \
+        beat:1 | release:1 | start:[89] | start:[1-9]?* | poll:1 | wait:1 | gather:2 | read:4 | kill:1 | drop:1 | jobs:0 | bye:0)
         "do_$verb" "$@" </dev/null
         ;;
       %:*) err usage "an escape that is none" ;;
       *) err usage "$verb with $# arguments" ;;
     esac
   done
+  end_waiters
 }
 
 receive() { # workdir digest offset
@@ -903,6 +1034,6 @@ receive() { # workdir digest offset
 
 case $0 in /*) self=$0 ;; *) self=$PWD/$0 ;; esac
 case ${1-}:$# in
-  serve:2 | receive:4 | supervise:3) "$@" ;;
+  serve:2 | receive:4) "$@" ;;
   *) put "usage: farm-agent.sh serve WORKDIR" >&2 && exit 64 ;;
 esac

@@ -3,33 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from farm.device.agent import Agent
 from farm.device.session import Session
+from farm.device.spool import JobSpec
 from farm.errors import DeviceError
+
+__all__ = ["Ended", "JobSpec", "SmallOutcome", "run_small", "start_job", "wait_for_job"]
 
 FIRST_POLL_S = 0.05
 LAST_POLL_S = 0.5
-SILENCE_S = 600
 SMALL_OUTPUT_BYTES = 1 << 20
 LAST_WORDS_CHARS = 300
-
-
-@dataclass(frozen=True)
-class JobSpec:
-    """A program to run: absolute argv, limits in seconds, extra environment, `folders` to make and
-    `copies` (name, digest) to put into its output folder first, and a name that is unique on the device.
-    """
-
-    name: str
-    argv: tuple[str, ...]
-    wall_s: int
-    silence_s: int = SILENCE_S
-    environment: tuple[tuple[str, str], ...] = ()
-    folders: tuple[str, ...] = ()
-    copies: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -64,16 +50,7 @@ async def start_job(session: Session, spec: JobSpec) -> None:
         nonlocal tries
         tries += 1
         try:
-            await agent.start_job(
-                session.epoch,
-                spec.name,
-                spec.argv,
-                wall_s=spec.wall_s,
-                silence_s=spec.silence_s,
-                environment=dict(spec.environment),
-                folders=spec.folders,
-                copies=spec.copies,
-            )
+            await agent.start_job(session.epoch, spec)
         except DeviceError as error:
             if error.cause != "exists" or tries == 1:
                 raise
@@ -82,25 +59,16 @@ async def start_job(session: Session, spec: JobSpec) -> None:
 
 
 async def wait_for_job(session: Session, name: str) -> Ended:
-    """Until it has ended. Asks seldom, so that the asking does not disturb what is measured."""
+    """Until it has ended. The device tells; where it cannot, it is asked seldom, so that the asking does not
+    disturb what is measured.
+    """
     pause_s = FIRST_POLL_S
     while True:
-        state = await session.call(lambda agent: agent.poll(name))
+        state = await session.pulse(lambda agent: agent.wait(name))
         if state.exit_code is not None:
             return Ended(state.exit_code, state.why)
         await asyncio.sleep(pause_s)
         pause_s = min(pause_s * 1.5, LAST_POLL_S)
-
-
-async def read_whole(read: Callable[[int], Awaitable[bytes]], limit_bytes: int) -> bytes:
-    """Read from offset 0 until nothing more comes or `limit_bytes` is reached."""
-    data = b""
-    while len(data) < limit_bytes:
-        block = await read(len(data))
-        if not block:
-            break
-        data += block
-    return data[:limit_bytes]
 
 
 async def run_small(session: Session, spec: JobSpec) -> SmallOutcome:
@@ -110,15 +78,6 @@ async def run_small(session: Session, spec: JobSpec) -> SmallOutcome:
     """
     await start_job(session, spec)
     ended = await wait_for_job(session, spec.name)
-
-    async def stream(name: str) -> bytes:
-        return await read_whole(
-            lambda offset: session.call(
-                lambda agent: agent.read(spec.name, name, offset, SMALL_OUTPUT_BYTES)
-            ),
-            SMALL_OUTPUT_BYTES,
-        )
-
-    outcome = SmallOutcome(ended.exit_code, ended.why, await stream("stdout"), await stream("stderr"))
+    left = await session.call(lambda agent: agent.gather(spec.name, SMALL_OUTPUT_BYTES))
     await session.call(lambda agent: agent.drop(spec.name))
-    return outcome
+    return SmallOutcome(ended.exit_code, ended.why, left.stdout.begin, left.stderr.begin)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from farm.model.device import Facts, Gpu, Python
+from farm.model.device import Facts, Gpu, Python, Runtime, RuntimeKind
 
 TEXT_LIMIT = 200
 LINES_LIMIT = 50_000
@@ -27,7 +27,21 @@ ARM_PARTS = {
 }  # fmt: skip
 
 _CAPABILITY = re.compile(r"[0-9]{1,3}\.[0-9]{1,2}")
+ONLINE = "/sys/devices/system/cpu/online"
+CPU = "/sys/devices/system/cpu/cpu[]/cpufreq"
+ZONE = "/sys/class/thermal/thermal_zone[]"
+# One after the other is asked, until one will do: see `farm.run.deploy.device_python`.
+PYTHONS = ("python3", *(f"python3.{minor}" for minor in range(6, 14)))
+
+_PROPERTY = re.compile(r"^\[([^]\n]*)\]: \[(.*)\]$", re.MULTILINE)
 _PYTHON = re.compile(r"(/.{1,400}) cpython ([0-9]{1,4})\.([0-9]{1,4})\.([0-9]{1,4}) (numpy|-)")
+
+
+def pythons_to_ask(runtime: Runtime) -> tuple[str, ...]:
+    """The interpreters to ask a device for: none where nothing is run with one."""
+    if runtime.kind is not RuntimeKind.WHEEL:
+        return ()
+    return PYTHONS if runtime.python is None else (runtime.python,)
 
 
 def sections(raw: str) -> dict[str, list[str]]:
@@ -46,15 +60,15 @@ def parse_facts(raw: str) -> Facts:
     """The facts that the text holds; None or empty for what it does not."""
     part = sections(raw)
     uname = part.get("uname", [])
-    system, kernel, architecture = (*_words(uname, 0, 3), None, None, None)[:3]
-    cpuinfo = part.get("cpuinfo", [])
-    meminfo = dict(_pairs(part.get("meminfo", [])))
-    properties = dict(line.partition(" ")[::2] for line in part.get("getprop", []))
-    release = dict(line.partition("=")[::2] for line in part.get("os-release", []))
+    system, hostname, kernel, architecture = (*_line(uname).split()[:4], None, None, None, None)[:4]
+    files = _files(part.get("files", []))
+    cpuinfo = files.get("/proc/cpuinfo", [])
+    meminfo = dict(_pairs(files.get("/proc/meminfo", [])))
+    properties = dict(_PROPERTY.findall("\n".join(part.get("getprop", []))))
+    release = dict(line.partition("=")[::2] for line in files.get("/etc/os-release", []))
     android = properties.get("ro.build.version.release")
-    cores = [line.split() for line in part.get("cores", [])]
     return Facts(
-        hostname=_text(uname[1] if len(uname) > 1 else None),
+        hostname=_text(hostname),
         system=_text(system),
         kernel=_text(kernel),
         architecture=_text(architecture),
@@ -62,14 +76,14 @@ def parse_facts(raw: str) -> Facts:
         libc=_libc(part.get("libc", [])) or ("bionic" if android else None),
         cpu_model=_cpu_model(cpuinfo) or _text(properties.get("ro.soc.model")),
         cpu_features=_cpu_features(cpuinfo),
-        core_ids=core_ids(_line(part.get("online", []))) or _processors(cpuinfo),
-        governors=_governors(cores),
-        max_frequency_khz=_frequencies(cores),
+        core_ids=core_ids(_line(files.get(ONLINE, []))) or _processors(cpuinfo),
+        governors=_governors(files),
+        max_frequency_khz=_frequencies(files),
         memory_bytes=_kib(meminfo.get("MemTotal")),
         memory_available_bytes=_kib(meminfo.get("MemAvailable")),
         disk_free_bytes=_disk_free(part.get("df", [])),
-        load_average_1m=_decimal(_line(part.get("loadavg", [])).partition(" ")[0]),
-        temperatures_c=_temperatures(part.get("thermal", [])),
+        load_average_1m=_decimal(_line(files.get("/proc/loadavg", [])).partition(" ")[0]),
+        temperatures_c=_temperatures(files),
         gpus=_gpus(part.get("nvidia", [])),
         pythons=_pythons(part.get("pythons", [])),
         shell=_text(_line(part.get("shell", []))),
@@ -96,8 +110,20 @@ def _line(lines: list[str]) -> str:
     return lines[0] if lines else ""
 
 
-def _words(lines: list[str], index: int, count: int) -> list[str]:
-    return lines[index].split()[:count] if len(lines) > index else []
+def _files(lines: list[str]) -> dict[str, list[str]]:
+    """The lines of each file, from lines `<path>:<text>`; none of the paths has a colon."""
+    found: dict[str, list[str]] = {}
+    for line in lines:
+        path, _, text = line.partition(":")
+        found.setdefault(path, []).append(text.strip())
+    return found
+
+
+def _numbered(files: dict[str, list[str]], pattern: str) -> dict[int, str]:
+    """The first line of each file whose path is `pattern` with a number for the brackets, by the number."""
+    path = re.compile(re.escape(pattern).replace(r"\[\]", "([0-9]{1,4})"))
+    found = ((match, lines[0]) for name, lines in files.items() if (match := path.fullmatch(name)))
+    return {int(match[1]): line for match, line in sorted(found, key=lambda one: int(one[0][1]))}
 
 
 def _pairs(lines: list[str]) -> list[tuple[str, str]]:
@@ -118,15 +144,14 @@ def _kib(text: str | None) -> int | None:
     return None if number is None else number * 1024
 
 
-def _governors(cores: list[list[str]]) -> tuple[tuple[int, str], ...]:
-    """Of lines `<core> <max kHz or -> <governor>`."""
-    pairs = ((_number(words[0]), _text(words[2])) for words in cores[:LIST_LIMIT] if len(words) == 3)
-    return tuple((core, governor) for core, governor in pairs if core is not None and governor)
+def _governors(files: dict[str, list[str]]) -> tuple[tuple[int, str], ...]:
+    found = _numbered(files, f"{CPU}/scaling_governor").items()
+    return tuple((core, governor) for core, text in found if (governor := _text(text)))
 
 
-def _frequencies(cores: list[list[str]]) -> tuple[tuple[int, int], ...]:
-    pairs = ((_number(words[0]), _number(words[1])) for words in cores[:LIST_LIMIT] if len(words) == 3)
-    return tuple((core, khz) for core, khz in pairs if core is not None and khz)
+def _frequencies(files: dict[str, list[str]]) -> tuple[tuple[int, int], ...]:
+    found = _numbered(files, f"{CPU}/cpuinfo_max_freq").items()
+    return tuple((core, khz) for core, text in found if (khz := _number(text)))
 
 
 def _libc(lines: list[str]) -> str | None:
@@ -170,12 +195,12 @@ def _disk_free(lines: list[str]) -> int | None:
     return _kib(words[3]) if len(words) >= 6 else None
 
 
-def _temperatures(lines: list[str]) -> tuple[tuple[str, float], ...]:
-    """Lines `<millidegrees> <zone type>`; zones that show nothing plausible are left out."""
+def _temperatures(files: dict[str, list[str]]) -> tuple[tuple[str, float], ...]:
+    """Zones that show nothing plausible are left out."""
     found = []
-    for line in lines[:FEW_LIMIT]:
-        value, _, name = line.partition(" ")
-        zone = _text(name)
+    names = _numbered(files, f"{ZONE}/type")
+    for number, value in list(_numbered(files, f"{ZONE}/temp").items())[:FEW_LIMIT]:
+        zone = _text(names.get(number))
         if zone and re.fullmatch(r"-?[0-9]{1,6}", value) and -60_000 < int(value) < 200_000:
             found.append((zone, int(value) / 1000))
     return tuple(found)

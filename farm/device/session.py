@@ -1,4 +1,4 @@
-"""One device for the time of a run: connection, agent and lease, kept through lost connections."""
+"""One device for the time of a run: connection, agents and lease, kept through lost connections."""
 
 from __future__ import annotations
 
@@ -63,6 +63,7 @@ class Session:
         self._note = note
         self._connection: Connection | None = None
         self._agent: Agent | None = None
+        self._pulse: Agent | None = None
         self._generation = 0
         self._reconnecting = asyncio.Lock()
         self._heart: asyncio.Task[None] | None = None
@@ -102,8 +103,15 @@ class Session:
 
     async def call(self, conversation: Conversation[T]) -> T:
         """Run `conversation` with the agent, again after a reconnect when the line breaks."""
+        return await self._converse(lambda: self._agent, conversation)
+
+    async def pulse(self, conversation: Conversation[T]) -> T:
+        """As `call`, beside what the agent is busy with: with a second one, for what is short or waits."""
+        return await self._converse(lambda: self._pulse, conversation)
+
+    async def _converse(self, partner: Callable[[], Agent | None], conversation: Conversation[T]) -> T:
         while True:
-            agent, generation = self._agent, self._generation
+            agent, generation = partner(), self._generation
             try:
                 if agent is None:
                     raise _lost(self.device)
@@ -115,9 +123,10 @@ class Session:
 
     async def _connect(self) -> None:
         self._connection = await self._transport.connect()
-        self._agent = await Agent.start(
-            self._connection, self.device.workdir, self._script.path.read_bytes(), self._script.sha256
-        )
+        script = self._script.path.read_bytes()
+        agent = await Agent.start(self._connection, self.device.workdir, script, self._script.sha256)
+        self._pulse = await Agent.start(self._connection, self.device.workdir, script, self._script.sha256)
+        self._agent = agent
         self._generation += 1
 
     async def _take_lease(self) -> None:
@@ -148,7 +157,7 @@ class Session:
         while True:
             await asyncio.sleep(self._patience.lease_ttl_s / 3)
             try:
-                await self.call(lambda agent: agent.beat(self.epoch))
+                await self.pulse(lambda agent: agent.beat(self.epoch))
             except DeviceError as error:
                 # The round in progress meets the same refusal on its next call and fails with it.
                 self._note(f"lease not renewed: {error.message}")
@@ -187,7 +196,7 @@ class Session:
                     return
 
     async def _drop(self) -> None:
-        connection, self._connection, self._agent = self._connection, None, None
+        connection, self._connection, self._agent, self._pulse = self._connection, None, None, None
         if connection is not None:
             await connection.close()
 
@@ -208,8 +217,8 @@ class Session:
             async with asyncio.timeout(CLOSE_LIMIT_S):
                 if self._agent is not None and self._epoch is not None:
                     await self._agent.release(self._epoch)
-                if self._agent is not None:
-                    await self._agent.bye()
+                for agent in filter(None, (self._pulse, self._agent)):
+                    await agent.bye()
         except (DeviceError, TimeoutError) as error:
             self._note(
                 f"could not say goodbye ({error}); the device frees itself in {self._patience.lease_ttl_s} s"

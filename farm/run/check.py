@@ -9,6 +9,7 @@ from pathlib import Path
 
 from farm import agents
 from farm.device.agent import Agent
+from farm.device.probe import pythons_to_ask
 from farm.errors import DeviceError
 from farm.model.device import Device, Facts
 from farm.transport.base import Transports
@@ -39,7 +40,7 @@ async def _check(device: Device, transports: Transports) -> Checked:
         connection = await transports.to(device).connect()
         try:
             agent = await Agent.start(connection, device.workdir, script.path.read_bytes(), script.sha256)
-            facts = await agent.probe()
+            facts = await agent.probe(pythons_to_ask(device.runtime))
             holder = await agent.holder()
             await agent.bye()
         finally:

@@ -7,8 +7,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from farm.device.agent import FileEntry
 from farm.device.session import Conversation, Session
+from farm.device.spool import FileEntry, Stream
 from farm.errors import DeviceError, Fault, Stage
 from farm.model.artifact import Produced
 from farm.model.matrix import Round
@@ -18,7 +18,6 @@ from farm.store.runs import RunDirectory
 BLOCK_BYTES = 1 << 20
 LOG_LIMIT_BYTES = 64 << 20
 FILES_LIMIT = 50_000
-STREAMS = ("stdout", "stderr", "telemetry")
 
 
 @dataclass(frozen=True)
@@ -47,14 +46,16 @@ async def collect(
     """
     kept: list[Produced] = []
     streams: dict[str, str] = {}
-    for stream in STREAMS:
-        path, digest = await _pull(session, job, run, stream, None)
-        streams[stream] = path.read_text("utf-8", "replace") if stream != "telemetry" else ""
-        if path.stat().st_size:
-            kept.append(run.keep(path, role=stream, sha256=digest, under=under, name=f"{stream}.txt"))
-        else:
-            path.unlink()
-    entries = await session.call(lambda agent: agent.files(job))
+    gathered = await session.call(lambda agent: agent.gather(job, BLOCK_BYTES))
+    for name in ("stdout", "stderr", "telemetry"):
+        stream: Stream = getattr(gathered, name)
+        if not stream.size_bytes:
+            continue
+        wanted = Wanted(name, min(stream.size_bytes, LOG_LIMIT_BYTES), stream.begin)
+        path, digest = await _pull(session, job, run, wanted)
+        streams[name] = path.read_text("utf-8", "replace") if name != "telemetry" else ""
+        kept.append(run.keep(path, role=name, sha256=digest, under=under, name=f"{name}.txt"))
+    entries = gathered.files
     if len(entries) > FILES_LIMIT:
         raise _refused(f"it left {len(entries)} files, more than {FILES_LIMIT}")
     for entry in entries:
@@ -62,13 +63,17 @@ async def collect(
         if run.has(entry.sha256):
             kept.append(run.link(entry.sha256, role=role, under=under, name=entry.path))
         else:
-            path, digest = await _pull(session, job, run, f"out/{entry.path}", entry)
+            wanted = Wanted(f"out/{entry.path}", entry.size_bytes, sha256=entry.sha256)
+            path, digest = await _pull(session, job, run, wanted)
             kept.append(run.keep(path, role=role, sha256=digest, under=under, name=entry.path))
         if adopt:
             await session.call(_adopting(job, entry))
     await session.call(lambda agent: agent.drop(job))
     return Pulled(
-        streams["stdout"], streams["stderr"], tuple(kept), frozenset(entry.path for entry in entries)
+        streams.get("stdout", ""),
+        streams.get("stderr", ""),
+        tuple(kept),
+        frozenset(entry.path for entry in entries),
     )
 
 
@@ -80,27 +85,36 @@ def role_of(path: str, one: Round) -> str:
     return "file"
 
 
-async def _pull(
-    session: Session, job: str, run: RunDirectory, name: str, entry: FileEntry | None
-) -> tuple[Path, str]:
+@dataclass(frozen=True)
+class Wanted:
+    """A file of a job: how much of it, its beginning where that is here already, its digest if announced."""
+
+    name: str
+    size_bytes: int
+    begin: bytes = b""
+    sha256: str | None = None
+
+
+async def _pull(session: Session, job: str, run: RunDirectory, wanted: Wanted) -> tuple[Path, str]:
     """One file in blocks into a scratch file of the run; a lost connection goes on where it stopped."""
-    digest = hashlib.sha256()
-    size = 0
-    limit = LOG_LIMIT_BYTES if entry is None else entry.size_bytes
+    digest = hashlib.sha256(wanted.begin)
+    size = len(wanted.begin)
     handle, temporary = tempfile.mkstemp(dir=run.path / "artifacts", prefix=".incoming-")
     path = Path(temporary)
     try:
         with open(handle, "wb") as stream:  # noqa: PTH123 - takes over the descriptor
-            while size < limit:
-                block = await session.call(_reading(job, name, size, min(BLOCK_BYTES, limit - size)))
+            stream.write(wanted.begin)
+            while size < wanted.size_bytes:
+                count = min(BLOCK_BYTES, wanted.size_bytes - size)
+                block = await session.call(_reading(job, wanted.name, size, count))
                 if not block:
                     break
                 stream.write(block)
                 digest.update(block)
                 size += len(block)
         path.chmod(0o644)
-        if entry is not None and digest.hexdigest() != entry.sha256:
-            raise _refused(f"{name} changed while it was pulled, or arrived damaged")
+        if size != wanted.size_bytes or wanted.sha256 not in (None, digest.hexdigest()):
+            raise _refused(f"{wanted.name} changed while it was pulled, or arrived damaged")
     except BaseException:
         path.unlink(missing_ok=True)
         raise

@@ -193,8 +193,7 @@ def device_python(device: Device, facts: Facts) -> Python:
     """The interpreter that drives the wheel's libraries. Raises DeviceError `python-missing`."""
     wanted = device.runtime.python
     for python in facts.pythons:
-        names = (None, python.path, python.path.rpartition("/")[2], "python{}.{}".format(*python.version))
-        if python.version >= OLDEST_PYTHON and wanted in names:
+        if python.version >= OLDEST_PYTHON:  # the probe asked for the wanted one alone
             return python
     found = ", ".join(f"{one.path} {'.'.join(map(str, one.version))}" for one in facts.pythons) or "none"
     raise DeviceError(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from farm import agents
+from farm.device.probe import pythons_to_ask
 from farm.device.session import Session
 from farm.errors import DeviceError, Fault, Stage
 from farm.model.device import Device, Facts, RuntimeKind
@@ -82,7 +83,7 @@ class Lane:
 
     async def _probe(self, session: Session) -> Facts:
         self._emit(Kind.STEP, "probing")
-        facts = await session.call(lambda agent: agent.probe())
+        facts = await session.call(lambda agent: agent.probe(pythons_to_ask(self._device.runtime)))
         self._recorder.device(self._device.name, facts=facts)
         return facts
 

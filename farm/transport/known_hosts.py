@@ -7,15 +7,15 @@ does not name are looked up in the user's own files, which are never written. Th
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import asyncssh
 
 from farm.errors import RequestError
+from farm.files import write_atomic
 
 DEFAULT_PORT = 22
 # Preferred first; one handshake per row when the keys of a host are fetched.
@@ -143,15 +143,22 @@ def _without(line: str, name: str, source: Path) -> list[str]:
 
 def _lookup(path: Path, name: str, *, forgiving: bool = False) -> Trust:
     """`forgiving` skips lines that mean nothing, as OpenSSH does."""
-    text = _read(path)
     try:
-        found = asyncssh.import_known_hosts(text).match(name, "", None)
+        found = _parsed(_read(path), forgiving).match(name, "", None)
     except ValueError as error:
-        if not forgiving:
-            raise RequestError(str(error), source=str(path)) from error
-        good = "\n".join(line for line in text.splitlines() if _means_something(line))
-        found = asyncssh.import_known_hosts(good).match(name, "", None)
+        raise RequestError(str(error), source=str(path)) from error
     return Trust(tuple(found[0]), tuple(found[1]), tuple(found[2]))
+
+
+@lru_cache(maxsize=16)
+def _parsed(text: str, forgiving: bool) -> asyncssh.SSHKnownHosts:
+    """Parsed once per content: a thousand lines take milliseconds, and every device of a run asks."""
+    try:
+        return asyncssh.import_known_hosts(text)
+    except ValueError:
+        if not forgiving:
+            raise
+    return asyncssh.import_known_hosts("\n".join(filter(_means_something, text.splitlines())))
 
 
 def _means_something(line: str) -> bool:
@@ -172,16 +179,7 @@ def _read(path: Path) -> str:
 
 
 def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
-    handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-            os.fchmod(file.fileno(), mode)
-        Path(aside).replace(path.resolve())
-    except BaseException:
-        Path(aside).unlink(missing_ok=True)
-        raise
+    target = path.resolve()  # a link stays one
+    target.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(target, text.encode("utf-8", "surrogateescape"), mode=mode)

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from farm.device import wire
+from farm.device.spool import FileEntry, parse_gathered
 from farm.model.artifact import Artifact
 from farm.store.artifacts import artifact_of
 
@@ -110,6 +111,11 @@ class Talk:
     def output(self, job: str, path: str = "stdout") -> bytes:
         return self.data("read", job, path, 0, 1 << 20)
 
+    def files(self, job: str) -> tuple[FileEntry, ...]:
+        """What is below the job's out/."""
+        reply, data = self.full("gather", job, 0)
+        return parse_gathered(reply, data, 0).files
+
     def leave(self) -> None:
         """End of file on stdin, as when the channel closes."""
         self.process.stdin.close()
@@ -124,6 +130,7 @@ class Phone:
     folder: Path
     path: str
     shell: str
+    script: Path = AGENT
     talks: list[Talk] = field(default_factory=list)
 
     @property
@@ -139,7 +146,7 @@ class Phone:
     ) -> subprocess.Popen[bytes]:
         sh = self.path.partition(":")[0] + "/sh"
         return subprocess.Popen(
-            (sh, str(AGENT), *map(str, arguments)),
+            (sh, str(self.script), *map(str, arguments)),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=self.environment if environment is None else environment,
@@ -184,12 +191,19 @@ class Phone:
         lines = [f"{mount} {source} {target} || exit" for target, source in mounts.items()]
         command = (
             shutil.which("unshare"), "-m", "/bin/sh", "-c", "\n".join((*lines, 'exec "$@"')), "mounts",
-            self.path.partition(":")[0] + "/sh", str(AGENT), "serve", str(self.workdir),
+            self.path.partition(":")[0] + "/sh", str(self.script), "serve", str(self.workdir),
         )  # fmt: skip
         process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=self.environment, cwd="/"
         )
         return self.talk_to(process)
+
+    def change_script(self, old: str, new: str) -> None:
+        """From here on the agent is another: to widen a moment in which something could go wrong."""
+        text = self.script.read_text()
+        assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in the agent"
+        self.script = self.folder / "changed-agent.sh"
+        self.script.write_text(text.replace(old, new))
 
     def replace_tool(self, name: str, script: str) -> None:
         """Put a shell script in the place of a tool; REAL in it is the real one."""

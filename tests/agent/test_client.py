@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from farm.device.agent import Agent, FileEntry, JobState, Missing, parse_files
+from farm.device.agent import Agent, Missing
 from farm.device.faults import AGENT_ERRORS
+from farm.device.spool import FileEntry, JobSpec, JobState, parse_files
 from farm.errors import DeviceError, Fault, Stage
 from farm.model.artifact import Tree
 from farm.store.artifacts import artifact_of
@@ -256,17 +257,19 @@ async def test_a_round_from_start_to_drop(
     artifact = artifact_of(tmp_path / "in put")
     await agent.upload(artifact, lambda _: None)
     tree = await agent.tree(Tree("t", (("in put", artifact),)))
-    await agent.start_job(
-        epoch, "j", ("sh", "-c", 'cat "$0" copy "$A"; echo x >"sub/a b"; exit 4', f"{tree}/in put"),
-        wall_s=60, silence_s=60, environment={"A": f"{tree}/in put"}, folders=("sub",),
-        copies=(("copy", artifact.sha256),),
+    script = 'cat "$0" copy "$A"; echo x >"sub/a b"; exit 4'
+    spec = JobSpec(
+        "j", ("sh", "-c", script, f"{tree}/in put"), 60, environment=(("A", f"{tree}/in put"),),
+        folders=("sub",), copies=(("copy", artifact.sha256),),
     )  # fmt: skip
+    await agent.start_job(epoch, spec)
     state = await ended(agent, "j")
     assert (state.exit_code, state.why, state.stdout_bytes) == (4, "-", 12)
     assert await agent.read("j", "stdout", 4, 100) == b"datadata"
     assert await agent.read("j", "stdout", 12, 100) == b""
-    entries = {entry.path: entry.size_bytes for entry in await agent.files("j")}
-    assert entries == {"copy": 4, "sub/a b": 2}
+    left = await agent.gather("j", 5)
+    assert (left.stdout.begin, left.stdout.size_bytes, left.stderr.size_bytes) == (b"datad", 12, 0)
+    assert {entry.path: entry.size_bytes for entry in left.files} == {"copy": 4, "sub/a b": 2}
     digest = hashlib.sha256(b"x\n").hexdigest()
     await agent.adopt("j", "sub/a b", digest)
     assert await agent.jobs() == {"j": "exited"}
@@ -290,15 +293,13 @@ async def test_the_holder_is_named(agent: Agent, epoch: int, connection: LocalCo
 
 async def test_a_call_that_is_cancelled_leaves_the_line_in_step(agent: Agent, epoch: int):
     """Ctrl-C in the middle of a call: the lease must still be given back over the same line."""
-    await agent.start_job(
-        epoch, "j", ("sh", "-c", "trap '' TERM; while :; do sleep 1; done"), wall_s=60, silence_s=60
-    )
-    call = asyncio.create_task(agent.kill("j"))
+    await agent.start_job(epoch, JobSpec("j", ("sh", "-c", "trap '' TERM; while :; do sleep 1; done"), 60))
+    call = asyncio.create_task(agent.release(epoch))
     await asyncio.sleep(0.1)
     call.cancel()
     with pytest.raises(asyncio.CancelledError):
         await call
-    await agent.beat(epoch)
+    assert await agent.holder() is None
     assert (await agent.poll("j")).why == "killed"
 
 
@@ -308,10 +309,74 @@ async def test_calls_at_the_same_time_each_get_their_own_answer(agent: Agent):
     assert answers == [(Missing(digest, 0),) for digest in digests]
 
 
+async def test_an_end_is_told_while_others_are_answered(
+    agent: Agent, epoch: int, connection: LocalConnection
+):
+    await agent.start_job(
+        epoch, JobSpec("j", ("sh", "-c", "while [ ! -e ../tmp/go ]; do sleep 0.1; done"), 60)
+    )
+    waiting = asyncio.create_task(agent.wait("j"))
+    for _ in range(3):
+        await agent.beat(epoch)
+    assert not waiting.done()
+    (connection.phone.workdir / "spool/j/tmp/go").touch()
+    async with asyncio.timeout(30):
+        assert (await waiting).exit_code == 0
+        assert (await agent.wait("j")).exit_code == 0
+
+
+async def test_an_end_that_nobody_tells_is_found_by_asking(phone: Phone, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("farm.device.agent.SAFETY_POLL_S", 0.2)
+    liar = (
+        "echo 'farm-agent 1 1 /x'; while read -r id verb _; do "
+        "[ $verb = wait ] || echo $id ok exited 3 - 1 2 3; done; exit; "
+    )
+    connection = LocalConnection(phone, liar)
+    agent = await connection.start()
+    assert await agent.wait("j") == JobState(3, "-", 1, 2, 3)
+    await connection.close()
+
+
+async def test_who_waits_finds_the_line_lost_when_it_is(connection: LocalConnection):
+    agent = await connection.start()
+    epoch = await agent.lease("tester", 600)
+    await agent.start_job(epoch, JobSpec("j", ("sleep", "300"), 60))
+    waiting = asyncio.create_task(agent.wait("j"))
+    await agent.beat(epoch)
+    await connection.close()
+    with pytest.raises(DeviceError) as error:
+        await waiting
+    assert error.value.transient
+    again = await connection.start()
+    await again.release(epoch)
+    await again.bye()
+
+
+GATHERED = {
+    "too few": "1 data 4 1 1 1",
+    "too short": "1 data 3 1 1 1 1",
+    "too long": "1 data 5 1 1 1 1",
+    "a word": "1 data 4 1 1 1 x",
+    "a listing that is none": "1 data 4 2 2 0 0",
+    "a reply without data": "1 ok 1 1 1 1",
+}
+
+
+@pytest.mark.parametrize("answer", GATHERED.values(), ids=GATHERED)
+async def test_lengths_that_do_not_fit_are_a_protocol_error(phone: Phone, answer: str):
+    liar = f"echo 'farm-agent 1 1 /x'; while read -r _; do echo '{answer}'; echo abcdefg; done; exit; "
+    connection = LocalConnection(phone, liar)
+    agent = await connection.start()
+    with pytest.raises(DeviceError) as error:
+        await agent.gather("j", 10)
+    assert error.value.cause == "protocol"
+    await connection.close()
+
+
 async def test_a_round_survives_the_connection(connection: LocalConnection):
     agent = await connection.start()
     epoch = await agent.lease("tester", 600)
-    await agent.start_job(epoch, "j", ("sh", "-c", "sleep 1; echo there"), wall_s=60, silence_s=60)
+    await agent.start_job(epoch, JobSpec("j", ("sh", "-c", "sleep 1; echo there"), 60))
     await connection.close()
     with pytest.raises(DeviceError) as error:
         await agent.poll("j")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import functools
 import os
 import resource
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from farm.device import wire
 from tests.agent.shells import Phone, Refused, Talk, alive, running, until
 
 GRANDCHILDREN = "sleep 300 & (sleep 300 & sleep 300) & trap '' TERM; echo ready; while :; do sleep 1; done"
@@ -39,6 +41,132 @@ def test_a_job_runs_and_its_end_is_told(agent: Talk, epoch: int):
     state, code, why, *sizes = agent("poll", "j")
     assert (state, code, why, sizes[:2]) == ("exited", "3", "-", ["4", "4"])
     assert agent("jobs") == ("j=exited",)
+
+
+def test_a_program_that_ends_at_once_is_not_lost(phone: Phone):
+    """Before its supervisor has looked at it: nothing but its number is known of it then."""
+    phone.change_script("  child=$!\n", "  child=$!\n  sleep 0.3\n")
+    agent = phone.talk()
+    epoch = agent("lease", "me", 60)[0]
+    agent.start(epoch, "j", "sh", "-c", "exit 3")
+    assert agent.ended("j") == (3, "-")
+    agent("release", epoch)
+
+
+def test_a_job_that_was_given_up_before_it_started_never_runs(phone: Phone):
+    """Its supervisor is slow, and another session finds a job that nobody supervises."""
+    gate = phone.folder / "gate"
+    phone.change_script(
+        '  cd "$workdir" && take', f'  cd "$workdir"; while [ ! -e "{gate}" ]; do sleep 0.1; done; take'
+    )
+    agent, other = phone.talk(), phone.talk()
+    epoch = agent("lease", "me", 60)[0]
+    ran = phone.folder / "ran"
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        start = pool.submit(agent.start, epoch, "j", "touch", str(ran))
+        until(lambda: other("jobs") == ("j=exited",))
+        gate.touch()
+        with pytest.raises(Refused, match="supervisor did not start"):
+            start.result()
+    assert not ran.exists()
+    agent("release", epoch)
+
+
+def test_a_job_whose_supervisor_is_about_to_tell_its_number_is_not_given_up(phone: Phone):
+    gate = phone.folder / "gate"
+    phone.change_script("  child=$!\n", f'  child=$!\n  while [ ! -e "{gate}" ]; do sleep 0.1; done\n')
+    agent, other = phone.talk(), phone.talk()
+    epoch = agent("lease", "me", 60)[0]
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        start = pool.submit(agent.start, epoch, "j", "sh", "-c", "exit 3")
+        until((phone.workdir / "spool/j/taken").exists)
+        assert other("poll", "j")[0] == "running"
+        gate.touch()
+        start.result()
+    assert agent.ended("j") == (3, "-")
+    agent("release", epoch)
+
+
+def test_an_end_that_is_being_written_is_not_overwritten(phone: Phone):
+    """A release that gives up waiting for the supervisor, which was just about to write the end."""
+    phone.change_script("local tries=50", "local tries=0")
+    phone.change_script('  conclude "$code"', '  sleep 1; conclude "$code"')
+    phone.change_script('  kill -KILL "-$supervisor"', '  sleep 2; kill -KILL "-$supervisor"')
+    agent = phone.talk()
+    epoch = agent("lease", "me", 60)[0]
+    agent.start(epoch, "j", "sleep", "300")
+    agent("kill", "j")
+    assert agent.ended("j") == (143, "killed")
+    agent("release", epoch)
+
+
+def test_an_end_is_told_unasked_and_what_is_asked_meanwhile_is_answered_before(
+    agent: Talk, epoch: int, phone: Phone
+):
+    agent.start(epoch, "j", "sh", "-c", "while [ ! -e ../tmp/go ]; do sleep 0.1; done; exit 3")
+    agent.process.stdin.write(wire.request(901, "wait", "j"))
+    for _ in range(3):
+        agent("beat", epoch)
+    (phone.workdir / "spool/j/tmp/go").touch()
+    reply = wire.parse_reply(agent.process.stdout.readline())
+    assert (reply.id, reply.fields[:3]) == (901, ("exited", "3", "-"))
+    assert agent("wait", "j") == agent("poll", "j")
+
+
+def test_many_may_wait_for_many_jobs(phone: Phone, agent: Talk, epoch: int):
+    other = phone.talk()
+    for name in ("a", "b"):
+        agent.start(epoch, name, "sleep", "300")
+        for talk in (agent, other):
+            talk.process.stdin.write(wire.request(901 + ord(name), "wait", name))
+            talk.process.stdin.flush()
+    third = phone.talk()
+    third("kill", "b")
+    for talk in (agent, other):
+        assert wire.parse_reply(talk.process.stdout.readline()).id == 901 + ord("b")
+    agent("beat", epoch)
+    third("kill", "a")
+    for talk in (agent, other):
+        assert wire.parse_reply(talk.process.stdout.readline()).id == 901 + ord("a")
+
+
+def test_nothing_waits_any_more_when_the_agent_has_ended(phone: Phone, epoch: int):
+    """Only the job is left then."""
+    talk = phone.talk()
+    talk.start(epoch, "j", "sleep", "300")
+    before = set(phone.processes())
+    for number in (901, 902):
+        talk.process.stdin.write(wire.request(number, "wait", "j"))
+    talk.process.stdin.flush()
+    until(lambda: len(set(phone.processes()) - before) >= 2)
+    talk.leave()
+    until(lambda: not waiters(phone, before))
+
+
+def waiters(phone: Phone, before: set[int]) -> list[str]:
+    """The agents that have come since, without what a watch does once a second."""
+    return [
+        command for pid, command in phone.processes().items() if pid not in before and "\0serve\0" in command
+    ]
+
+
+def test_a_supervisor_that_is_killed_is_told_to_those_who_wait(phone: Phone, agent: Talk, epoch: int):
+    agent.start(epoch, "j", "sleep", "300")
+    agent.process.stdin.write(wire.request(901, "wait", "j"))
+    agent("beat", epoch)
+    os.kill(int((phone.workdir / "spool/j/pid").read_text().split()[0]), signal.SIGKILL)
+    reply = wire.parse_reply(agent.process.stdout.readline())
+    assert reply.fields[:3] == ("exited", "137", "lost")
+
+
+def test_on_a_disk_without_pipes_the_one_who_waits_is_answered_at_once(phone: Phone):
+    phone.replace_tool("mkfifo", "exit 1")
+    agent = phone.talk()
+    epoch = agent("lease", "me", 60)[0]
+    agent.start(epoch, "j", "sleep", "300", wall_s=2)
+    assert agent("wait", "j")[0] == "running"
+    assert agent.ended("j") == (143, "wall-limit")
+    agent("release", epoch)
 
 
 def test_a_signal_is_128_and_its_number(agent: Talk, epoch: int):
@@ -175,6 +303,50 @@ def test_what_a_program_leaves_behind_ends_with_it(phone: Phone, agent: Talk, ep
     agent.start(epoch, "j", "sh", "-c", DAEMON.replace("; sleep 300", "; exit 5"))
     assert agent.ended("j") == (5, "-")
     until(lambda: not phone.processes())
+
+
+def test_many_that_left_the_group_and_hide_their_environment_end_with_the_program(
+    phone: Phone, agent: Talk, epoch: int
+):
+    """More than are looked at one by one; their names look like the end of a name and the fields behind it."""
+    script = "set -m; for i in 1 2 3 4 5 6 7 8 9 10 11 12; do env -i '../tmp/x) S 1 1 1' 314 & done; exit 5"
+    agent.start(epoch, "first", "true")
+    agent.ended("first")
+    agent.start(epoch, "j", "sh", "-c", f"cp \"$(command -v sleep)\" '../tmp/x) S 1 1 1'; {script}")
+    assert agent.ended("j") == (5, "-")
+    assert not list(running("S 1 1 1\0" + "314"))
+
+
+NUMBERS_BEGIN_ANEW = """
+mount -t proc proc /proc && limit=$(cat /proc/sys/kernel/pid_max) && echo $((limit - 200)) >/proc/sys/kernel/ns_last_pid || exit 3
+exec "$@"
+"""
+
+
+def test_what_a_program_leaves_behind_is_found_when_the_numbers_of_processes_began_anew(phone: Phone):
+    if os.geteuid() != 0 or not shutil.which("unshare") or not Path("/proc/sys/kernel/ns_last_pid").exists():
+        pytest.skip("needs root, and a kernel that lets it choose the next number of a process")
+    command = (
+        shutil.which("unshare"), "-p", "-m", "-f", "/bin/sh", "-c", NUMBERS_BEGIN_ANEW, "numbers",
+        phone.path.partition(":")[0] + "/sh", str(phone.script), "serve", str(phone.workdir),
+    )  # fmt: skip
+    agent = phone.talk_to(
+        subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=phone.environment, cwd="/"
+        )
+    )
+    epoch = agent("lease", "me", 60)[0]
+    child = agent.start(
+        epoch,
+        "anew",
+        "sh",
+        "-c",
+        "i=0; while [ $i -lt 300 ]; do (:); i=$((i+1)); done; " + DAEMON.replace("; sleep 300", "; exit 5"),
+    )
+    assert child > 1000
+    assert agent.ended("anew") == (5, "-")
+    assert not list(running("FARM_JOB=anew:"))
+    agent("release", epoch)
 
 
 def test_a_stopped_job_is_killed_too(phone: Phone, agent: Talk, epoch: int):

@@ -149,7 +149,7 @@ def test_beats_keep_a_round_alive(phone: Phone, agent: Talk):
 
     def beat() -> bool:
         agent("beat", epoch)
-        return agent.output("j", "telemetry").count(b"\n") > 5
+        return agent.output("j", "telemetry").count(b"\n") > 4
 
     until(beat)
     assert agent("poll", "j")[0] == "running"

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from farm.device import wire
+from farm.device.probe import parse_facts
+from farm.model.device import Python
 from tests.agent.shells import Phone, Refused, Talk
 
 TEXT = st.binary(max_size=40).filter(lambda raw: b"\0" not in raw).map(os.fsdecode)
@@ -60,6 +63,8 @@ def test_hello_names_the_shell(phone: Phone, agent: Talk):
         b"1 read job stdout x 1\n",
         b"1 read job stdout 0 -1\n",
         b"1 read job stdout 007 1\n",
+        b"1 gather job x\n",
+        b"1 gather job 10000000\n",
         b"1 lease me 0\n",
         b"1 lease %00 5\n",
         b"1 lease " + b"x" * 201 + b" 5\n",
@@ -139,15 +144,68 @@ def test_called_without_a_purpose_it_says_how(phone: Phone):
 
 
 def test_an_unknown_job_is_unknown_to_every_verb(agent: Talk):
-    for request in (("poll", "nobody"), ("kill", "nobody"), ("files", "nobody"), ("poll", "../..")):
+    for request in (
+        ("poll", "nobody"),
+        ("kill", "nobody"),
+        ("wait", "nobody"),
+        ("gather", "nobody", 1),
+        ("poll", "../.."),
+    ):
         with pytest.raises(Refused, match="unknown"):
             agent(*request)
 
 
 def test_a_tool_that_reads_its_input_eats_no_request(phone: Phone, agent: Talk):
     phone.replace_tool("python3", "exec cat")
-    agent.process.stdin.write(wire.request(1, "probe") + wire.request(2, "jobs"))
+    agent.process.stdin.write(wire.request(1, "probe", "python3") + wire.request(2, "jobs"))
     agent.process.stdin.flush()
     reply = wire.parse_reply(agent.process.stdout.readline())
     agent.process.stdout.read(reply.size_bytes)
     assert wire.parse_reply(agent.process.stdout.readline()) == wire.Reply(2, wire.Status.OK)
+
+
+def interpreter(phone: Phone, name: str, answer: str) -> None:
+    """A program of this name that tells it was started, and answers so."""
+    path = phone.folder / "bin" / name
+    path.unlink(missing_ok=True)
+    path.write_text(f"#!/bin/sh\necho {name} >>'{phone.folder}/started'\n{answer}\n")
+    path.chmod(0o755)
+
+
+def asked(phone: Phone) -> list[str]:
+    started = phone.folder / "started"
+    return started.read_text().split() if started.exists() else []
+
+
+def test_no_interpreter_is_started_where_none_is_asked_for(phone: Phone, agent: Talk):
+    interpreter(phone, "python3", "echo good /x cpython 3.11.2 -")
+    assert b"cpython" not in agent.data("probe")
+    assert asked(phone) == []
+
+
+def test_interpreters_are_asked_one_after_the_other_until_one_will_do(phone: Phone, agent: Talk):
+    interpreter(phone, "python3", "echo 'pyenv: version not installed' >&2; exit 127")
+    interpreter(phone, "python3.6", "echo bad /old cpython 3.5.2 -")
+    interpreter(phone, "python3.7", "echo good '/opt/a b/python' cpython 3.7.9 numpy")
+    interpreter(phone, "python3.8", "echo good /never cpython 3.8.1 -")
+    names = ("python3", "python3.nothing", "python3.6", "python3.7", "python3.8")
+    facts = parse_facts(agent.data("probe", *names).decode())
+    assert facts.pythons == (
+        Python("/old", (3, 5, 2), has_numpy=False),
+        Python("/opt/a b/python", (3, 7, 9), has_numpy=True),
+    )
+    assert asked(phone) == ["python3", "python3.6", "python3.7"]
+
+
+def test_names_of_one_interpreter_are_asked_once(phone: Phone, agent: Talk):
+    interpreter(phone, "python3.9", "exit 1")
+    (phone.folder / "bin" / "python3").unlink(missing_ok=True)
+    (phone.folder / "bin" / "python3").symlink_to("python3.9")
+    agent.data("probe", "python3", "python3.9", str(phone.folder / "bin" / "python3"))
+    assert asked(phone) == ["python3.9"]
+
+
+def test_an_interpreter_says_of_itself_what_it_is(phone: Phone, agent: Talk):
+    (found,) = parse_facts(agent.data("probe", sys.executable).decode()).pythons
+    assert (found.path, found.version) == (sys.executable, sys.version_info[:3])
+    assert found.has_numpy

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from farm.device.agent import parse_files
+from farm.device.spool import Gathered, Stream, parse_gathered
 from farm.device.wire import Status
 from tests.agent.shells import EMPTY_SHA256, Phone, Refused, Talk
 
@@ -206,7 +206,7 @@ def test_what_a_job_wrote_is_listed_and_read_byte_for_byte(
     (out / "link").symlink_to(tmp_path)
     (out / "deep" / "self").symlink_to("..")
     os.mkfifo(out / "pipe")
-    entries = parse_files(agent.data("files", "j"))
+    entries = agent.files("j")
     assert {entry.path: (entry.sha256, entry.size_bytes) for entry in entries} == {
         path: (hashlib.sha256(content).hexdigest(), len(content)) for path, content in wanted.items()
     }
@@ -225,6 +225,53 @@ def test_reading_goes_by_offset(phone: Phone, agent: Talk, epoch: int):
     assert b"".join(blocks) == CONTENT
     assert agent.data("read", "j", "stdout", len(CONTENT), 10) == b""
     assert agent.data("read", "j", "stdout", len(CONTENT) + 5, 10) == b""
+
+
+def test_what_is_left_of_a_job_comes_at_once_as_far_as_it_is_not_long(agent: Talk, epoch: int):
+    agent.start(epoch, "j", "sh", "-c", "printf 123456789; printf words >&2; echo x >'a b'")
+    agent.ended("j")
+    for limit, out, err in ((0, b"", b""), (5, b"12345", b"words"), (1 << 20, b"123456789", b"words")):
+        reply, data = agent.full("gather", "j", limit)
+        left = parse_gathered(reply, data, limit)
+        assert (left.stdout, left.stderr) == (Stream(out, 9), Stream(err, 5))
+        assert [(entry.path, entry.size_bytes) for entry in left.files] == [("a b", 2)]
+        assert agent.output("j", "telemetry").startswith(left.telemetry.begin)
+
+
+def test_nothing_is_gathered_of_a_job_that_runs(agent: Talk, epoch: int):
+    agent.start(epoch, "j", "sleep", "300")
+    assert shut(agent, "gather", "j", 100) == "running"
+
+
+def test_streams_that_a_program_put_something_else_in_the_place_of_are_empty(agent: Talk, epoch: int):
+    script = "cd ..; rm stdout stderr; ln -s /etc/passwd stdout; mkdir stderr; rm telemetry; mkfifo telemetry"
+    agent.start(epoch, "j", "sh", "-c", script)
+    agent.ended("j")
+    reply, data = agent.full("gather", "j", 100)
+    assert parse_gathered(reply, data, 100) == Gathered(Stream(b"", 0), Stream(b"", 0), Stream(b"", 0))
+
+
+def test_a_stream_that_became_something_else_after_the_end_is_empty_too(
+    phone: Phone, agent: Talk, epoch: int
+):
+    agent.start(epoch, "j", "sh", "-c", "echo a line; echo a line >&2")
+    agent.ended("j")
+    (phone.workdir / "spool/j/stdout").unlink()
+    (phone.workdir / "spool/j/stdout").symlink_to("/etc/passwd")
+    reply, data = agent.full("gather", "j", 100)
+    left = parse_gathered(reply, data, 100)
+    assert (left.stdout, left.stderr) == (Stream(b"", 0), Stream(b"a line\n", 7))
+
+
+def test_an_end_that_a_program_wrote_itself_does_not_put_the_line_out_of_step(
+    phone: Phone, agent: Talk, epoch: int
+):
+    agent.start(epoch, "j", "echo", "a line")
+    agent.ended("j")
+    for sizes in ("x y z", "-1 0 0", "999999999999999 99999 4294967301", "7 $(id) `id`", ""):
+        (phone.workdir / "spool/j/exit").write_text(f"0 - {sizes}\n")
+        parse_gathered(*agent.full("gather", "j", 100), 100)
+        assert agent("jobs") == ("j=exited",)
 
 
 def test_files_beyond_2_gib_are_read_at_the_right_place(phone: Phone, agent: Talk, epoch: int):
@@ -247,6 +294,10 @@ def test_a_file_that_shrinks_while_it_is_read_does_not_put_the_line_out_of_step(
     agent.ended("j")
     assert agent.output("j") == b"\0" * 7
     assert agent("jobs") == ("j=exited",)
+    (phone.workdir / "spool/j/stdout").write_bytes(b"a l")
+    reply, data = agent.full("gather", "j", 100)
+    assert parse_gathered(reply, data, 100).stdout.begin[:3] == b"a l"
+    assert agent("jobs") == ("j=exited",)
     agent("release", epoch)
 
 
@@ -255,7 +306,7 @@ def test_a_file_that_its_program_made_unreadable_is_read(phone: Phone):
     epoch = agent("lease", "me", 60)[0]
     agent.start(epoch, "j", "sh", "-c", "echo hidden >f; chmod 0 f")
     agent.ended("j")
-    assert [entry.path for entry in parse_files(agent.data("files", "j"))] == ["f"]
+    assert [entry.path for entry in agent.files("j")] == ["f"]
     assert agent.output("j", "out/f") == b"hidden\n"
     agent("release", epoch)
 

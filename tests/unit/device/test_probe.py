@@ -9,51 +9,45 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from farm.device.probe import core_ids, parse_facts
-from farm.model.device import Facts, Gpu, Python
+from farm.device.probe import core_ids, parse_facts, pythons_to_ask
+from farm.model.device import Facts, Gpu, Python, Runtime, RuntimeKind
 
 SERVER = """\
 
 == uname
-Linux 6.1.0-18-amd64 x86_64
-gpu-1.lab
+Linux gpu-1.lab 6.1.0-18-amd64 x86_64
 
-== os-release
-PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"
-NAME="Debian GNU/Linux"
-
-== cpuinfo
-processor\t: 0
-vendor_id\t: GenuineIntel
-model name\t: Intel(R) Xeon(R) Platinum 8370C CPU @ 2.80GHz
-flags\t\t: fpu avx2 avx512f
-processor\t: 1
-model name\t: Intel(R) Xeon(R) Platinum 8370C CPU @ 2.80GHz
-flags\t\t: fpu avx2
-
-== online
-0-1
-
-== cores
-0 3500000 performance
-1 3500000 powersave
-
-== meminfo
-MemTotal:       131922940 kB
-MemFree:         1000 kB
-MemAvailable:   120000000 kB
-
-== loadavg
-0.52 0.58 0.59 1/467 12345
+== files
+/etc/os-release:PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"
+/etc/os-release:NAME="Debian GNU/Linux"
+/proc/cpuinfo:processor\t: 0
+/proc/cpuinfo:vendor_id\t: GenuineIntel
+/proc/cpuinfo:model name\t: Intel(R) Xeon(R) Platinum 8370C CPU @ 2.80GHz
+/proc/cpuinfo:flags\t\t: fpu avx2 avx512f
+/proc/cpuinfo:
+/proc/cpuinfo:processor\t: 1
+/proc/cpuinfo:model name\t: Intel(R) Xeon(R) Platinum 8370C CPU @ 2.80GHz
+/proc/cpuinfo:flags\t\t: fpu avx2
+/proc/meminfo:MemTotal:       131922940 kB
+/proc/meminfo:MemFree:         1000 kB
+/proc/meminfo:MemAvailable:   120000000 kB
+/proc/loadavg:0.52 0.58 0.59 1/467 12345
+/sys/devices/system/cpu/online:0-1
+/sys/devices/system/cpu/cpu0/cpufreq/cpuinfo_max_freq:3500000
+/sys/devices/system/cpu/cpu1/cpufreq/cpuinfo_max_freq:3500000
+/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor:performance
+/sys/devices/system/cpu/cpu1/cpufreq/scaling_governor:powersave
+/sys/class/thermal/thermal_zone0/temp:47000
+/sys/class/thermal/thermal_zone1/temp:-274000
+/sys/class/thermal/thermal_zone10/temp:51000
+/sys/class/thermal/thermal_zone0/type:x86_pkg_temp
+/sys/class/thermal/thermal_zone1/type:broken zone
+/sys/class/thermal/thermal_zone10/type:last zone
+/sys/class/thermal/thermal_zone2/type:iwlwifi_1
 
 == df
 Filesystem     1024-blocks     Used Available Capacity Mounted on
 /dev/nvme0n1p1   479152832 12345678 442399744       3% /my home
-
-== thermal
-47000 x86_pkg_temp
--274000 broken zone
- iwlwifi_1
 
 == nvidia
 NVIDIA H200, 570.86.15, 9.0, 143771 MiB
@@ -81,31 +75,28 @@ setsid
 
 PHONE = """\
 == uname
-Linux 4.19.191+ aarch64
-localhost
-== os-release
-== cpuinfo
-processor\t: 0
-Features\t: fp asimd asimddp
-CPU implementer\t: 0x41
-CPU part\t: 0xd05
-processor\t: 4
-Features\t: fp asimd asimddp sve
-CPU implementer\t: 0x41
-CPU part\t: 0xd0b
-processor\t: 7
-Features\t: fp asimd asimddp
-CPU implementer\t: 0x99
-CPU part\t: 0xabc
-== online
-0-3,6,7
-== cores
-0 1803000 schedutil
+Linux localhost 4.19.191+ aarch64
+== files
+/proc/cpuinfo:processor\t: 0
+/proc/cpuinfo:Features\t: fp asimd asimddp
+/proc/cpuinfo:CPU implementer\t: 0x41
+/proc/cpuinfo:CPU part\t: 0xd05
+/proc/cpuinfo:processor\t: 4
+/proc/cpuinfo:Features\t: fp asimd asimddp sve
+/proc/cpuinfo:CPU implementer\t: 0x41
+/proc/cpuinfo:CPU part\t: 0xd0b
+/proc/cpuinfo:processor\t: 7
+/proc/cpuinfo:Features\t: fp asimd asimddp
+/proc/cpuinfo:CPU implementer\t: 0x99
+/proc/cpuinfo:CPU part\t: 0xabc
+/sys/devices/system/cpu/online:0-3,6,7
+/sys/devices/system/cpu/cpu0/cpufreq/cpuinfo_max_freq:1803000
+/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor:schedutil
 == getprop
-ro.product.manufacturer Xiaomi
-ro.product.model M2012K11AC
-ro.soc.model SM8250
-ro.build.version.release 12
+[ro.build.version.release]: [12]
+[ro.product.manufacturer]: [Xiaomi]
+[ro.product.model]: [M2012K11AC]
+[ro.soc.model]: [SM8250]
 == libc
 == shell
 mksh
@@ -113,15 +104,13 @@ mksh
 
 ROUTER = """\
 == uname
-Linux 5.15.150 armv7l
-OpenWrt
-== os-release
-PRETTY_NAME="OpenWrt 23.05.3"
-== cpuinfo
-processor\t: 0
-model name\t: ARMv7 Processor rev 1 (v7l)
-Features\t: half thumb neon
-Hardware\t: Generic DT based system
+Linux OpenWrt 5.15.150 armv7l
+== files
+/etc/os-release:PRETTY_NAME="OpenWrt 23.05.3"
+/proc/cpuinfo:model name\t: ARMv7 Processor rev 1 (v7l)
+/proc/cpuinfo:processor\t: 0
+/proc/cpuinfo:Features\t: half thumb neon
+/proc/cpuinfo:Hardware\t: Generic DT based system
 == libc
 musl libc (armhf)
 Version 1.2.4
@@ -146,7 +135,7 @@ def test_a_server_with_a_gpu():
         memory_available_bytes=120000000 * 1024,
         disk_free_bytes=442399744 * 1024,
         load_average_1m=0.52,
-        temperatures_c=(("x86_pkg_temp", 47.0),),
+        temperatures_c=(("x86_pkg_temp", 47.0), ("last zone", 51.0)),
         gpus=(Gpu("NVIDIA H200", "570.86.15", "9.0", 143771 << 20),),
         pythons=(
             Python("/usr/bin/python3", (3, 11, 2), has_numpy=True),
@@ -208,20 +197,27 @@ def test_core_lists(text: str, ids: tuple[int, ...]):
     assert core_ids(text) == ids
 
 
+CPU0 = "/sys/devices/system/cpu/cpu0/cpufreq"
 HOSTILE = [
-    "== cores\n² ³ x\n",
-    "== cores\n" + "9" * 5000 + " 1 x\n",
-    "== meminfo\nMemTotal: " + "9" * 5000 + " kB\n",
-    "== loadavg\nnan 0 0\n",
-    "== loadavg\ninf 0 0\n",
-    "== loadavg\n1e999 0 0\n",
-    "== online\n" + "0-9999," * 20_000 + "\n",
-    "== cpuinfo\n" + "processor : ²\n",
+    "== files\n/sys/devices/system/cpu/cpu²/cpufreq/scaling_governor:x\n",
+    f"== files\n/sys/devices/system/cpu/cpu{'9' * 5000}/cpufreq/scaling_governor:x\n",
+    f"== files\n{CPU0}/cpuinfo_max_freq:{'9' * 5000}\n{CPU0}/scaling_governor:\x1b[31m\u202e\n",
+    "== files\n/proc/meminfo:MemTotal: " + "9" * 5000 + " kB\n",
+    "== files\n/proc/loadavg:nan 0 0\n",
+    "== files\n/proc/loadavg:inf 0 0\n",
+    "== files\n/proc/loadavg:1e999 0 0\n",
+    "== files\n/sys/devices/system/cpu/online:" + "0-9999," * 20_000 + "\n",
+    "== files\n/proc/cpuinfo:processor : ²\n",
+    "== files\nno colon\n:\n::\n",
     "== uname\n\x1b[31mLinux\x07 \u202e5.0 x\n<script>\n",
     "== nvidia\n" + "A" * 100_000 + ", 1, 9.0, x MiB\n",
     "== pythons\n/" + "p" * 100_000 + " cpython 3.8.1 -\n",
+    "== getprop\n" + "[" * 100_000 + "\n",
     "== df\na b c d e f\n-1 -1 -1 -1 -1 -1\n",
-    "== thermal\n" + "1 z\n" * 100_000,
+    "== files\n"
+    + "".join(
+        f"/sys/class/thermal/thermal_zone{n}/{f}\n" for n in range(10_000) for f in ("temp:1", "type:z")
+    ),
 ]
 
 
@@ -241,22 +237,34 @@ def test_a_hostile_device_gives_facts_that_can_be_stored(raw: str):
     check(parse_facts(raw))
 
 
-SECTIONS = [
-    "uname",
-    "cpuinfo",
-    "online",
-    "cores",
-    "meminfo",
-    "loadavg",
-    "df",
-    "thermal",
-    "nvidia",
-    "pythons",
-    "tools",
-    "libc",
-]
+SECTIONS = ["uname", "files", "df", "nvidia", "pythons", "getprop", "tools", "libc"]
+PATHS = [
+    "/etc/os-release", "/proc/cpuinfo", "/proc/meminfo", "/proc/loadavg", "/sys/devices/system/cpu/online",
+    f"{CPU0}/cpuinfo_max_freq", f"{CPU0}/scaling_governor", "/sys/class/thermal/thermal_zone0/temp",
+    "/sys/class/thermal/thermal_zone0/type",
+]  # fmt: skip
+LINES = st.one_of(
+    st.text(max_size=40), st.builds("{}:{}".format, st.sampled_from(PATHS), st.text(max_size=40))
+)
 
 
-@given(st.lists(st.tuples(st.sampled_from(SECTIONS), st.lists(st.text(max_size=40), max_size=4))))
+@given(st.lists(st.tuples(st.sampled_from(SECTIONS), st.lists(LINES, max_size=4))))
 def test_no_text_breaks_the_parser(parts: list[tuple[str, list[str]]]):
     check(parse_facts("".join(f"== {name}\n" + "\n".join(lines) + "\n" for name, lines in parts)))
+
+
+@pytest.mark.parametrize(
+    ("runtime", "names"),
+    [
+        (Runtime(RuntimeKind.NATIVE, program="/x", python="python3"), ()),
+        (Runtime(RuntimeKind.WHEEL, python="/opt/python3.8"), ("/opt/python3.8",)),
+    ],
+)
+def test_a_device_is_asked_only_for_the_interpreter_that_it_is_to_use(
+    runtime: Runtime, names: tuple[str, ...]
+):
+    assert pythons_to_ask(runtime) == names
+
+
+def test_the_usual_names_are_asked_for_where_none_is_configured():
+    assert pythons_to_ask(Runtime(RuntimeKind.WHEEL))[:2] == ("python3", "python3.6")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from farm.device.agent import FileEntry
+from farm.device.spool import FileEntry, Gathered, Stream
 from farm.errors import DeviceError
 from farm.model.matrix import Round, RoundKind
 from farm.options import parse
@@ -32,8 +33,10 @@ class Device:
     async def read(self, job: str, path: str, offset: int, count: int) -> bytes:
         return self._content.get(path, b"")[offset : offset + count]
 
-    async def files(self, job: str) -> tuple[FileEntry, ...]:
-        return self._files
+    async def gather(self, job: str, limit_bytes: int) -> Gathered:
+        contents = [self._content.get(name, b"") for name in ("stdout", "stderr", "telemetry")]
+        stdout, stderr, telemetry = [Stream(data[:limit_bytes], len(data)) for data in contents]
+        return Gathered(stdout, stderr, telemetry, self._files)
 
     async def drop(self, job: str) -> None:
         self.dropped.append(job)
@@ -77,3 +80,29 @@ async def test_more_files_than_anyone_needs_are_refused(tmp_path: Path) -> None:
     many = tuple(FileEntry(f"f{index}", "0" * 64, 0) for index in range(50_001))
     with pytest.raises(DeviceError, match="50001 files"):
         await pull(tmp_path, Device(many, {}))
+
+
+async def test_a_stream_longer_than_what_comes_at_once_goes_on_by_offset(tmp_path: Path) -> None:
+    content = {"stderr": b"x" * (1 << 20) + b"y" * (2 << 20), "stdout": b"", "telemetry": b"t"}
+    device = Device((), content)
+    run, pulled = await pull(tmp_path, device)
+    assert pulled.stderr.encode() == content["stderr"]
+    assert {one.role for one in pulled.artifacts} == {"stderr", "telemetry"}
+    assert device.dropped == ["job"]
+    assert all((run.path / one.path).read_bytes() == content[one.role] for one in pulled.artifacts)
+
+
+async def test_a_stream_that_is_shorter_than_announced_is_refused_and_stays_on_the_device(
+    tmp_path: Path,
+) -> None:
+    device = Device((), {"stderr": b"x" * (2 << 20)})
+    whole = device.gather
+
+    async def announce_more(job: str, limit_bytes: int) -> Gathered:
+        left = await whole(job, limit_bytes)
+        return replace(left, stderr=Stream(left.stderr.begin, 3 << 20))
+
+    device.gather = announce_more  # type: ignore[method-assign]
+    with pytest.raises(DeviceError, match="stderr"):
+        await pull(tmp_path, device)
+    assert device.dropped == []
