@@ -1,4 +1,4 @@
-"""All that is said to one device.
+"""Everything that is exchanged with one device.
 
 The agent and its protocol, jobs, and the session that keeps connection and lease.
 """

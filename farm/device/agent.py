@@ -22,7 +22,7 @@ UPLOAD_TRIES = 3
 PROBE_LIMIT_BYTES = 8 << 20
 LISTING_LIMIT_BYTES = 64 << 20
 SAFETY_POLL_S = 10.0
-"""How long an end could stay unknown that the agent does not tell: of a supervisor that was killed, say."""
+"""How long an end can stay unknown that the agent does not report (of a supervisor that was killed)."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Agent:
         return cls(connection, Line(channel), greeting.workdir, f"{greeting.workdir}/agents/{sha256}.sh")
 
     async def probe(self, pythons: Sequence[str] = ()) -> Facts:
-        """What the device says of itself. Of `pythons` (names or paths) it starts one after the other, until
+        """Facts of the device. Of `pythons` (names or paths) it starts one after the other, until
         one is CPython and new enough.
         """
         _, data = await self._line.call("probe", *pythons, limit_bytes=PROBE_LIMIT_BYTES)
@@ -71,7 +71,7 @@ class Agent:
         """Send what is missing of an artifact and commit it; the bytes that travelled.
 
         `progress` gets the bytes of the artifact that are there. An upload that broke off goes on where it
-        stopped; what came of it is checked, and sent anew if it was damaged.
+        stopped; the result is checked, and sent again if it was damaged.
         """
         moved = 0
         for tries_left in reversed(range(UPLOAD_TRIES)):

@@ -51,10 +51,10 @@ AGENT_ERRORS = {
 UNKNOWN_ERROR = AgentError(Stage.EXECUTE, Fault.FARM, "the agent refused: {0}")
 
 
-def refuse(reply: Reply, *said: str) -> NoReturn:
-    """Raise what an `err` reply means. `said` stands for fields that the reply lacks."""
+def refuse(reply: Reply, *more: str) -> NoReturn:
+    """Raise what an `err` reply means. `more` replaces fields that the reply lacks."""
     error = AGENT_ERRORS.get(reply.code, UNKNOWN_ERROR)
-    fields = [visible(field) for field in (*reply.fields, *said)]
+    fields = [visible(field) for field in (*reply.fields, *more)]
     raise DeviceError(
         error.message.format(*fields, "?", "?", "?"),
         stage=error.stage,

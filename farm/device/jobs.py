@@ -15,7 +15,7 @@ __all__ = ["Ended", "JobSpec", "SmallOutcome", "run_small", "start_job", "wait_f
 FIRST_POLL_S = 0.05
 LAST_POLL_S = 0.5
 SMALL_OUTPUT_BYTES = 1 << 20
-LAST_WORDS_CHARS = 300
+TAIL_CHARS = 300
 
 
 @dataclass(frozen=True)
@@ -36,10 +36,10 @@ class SmallOutcome:
     stderr: bytes
 
     @property
-    def last_words(self) -> str:
-        """The end of what it said, for an error message."""
+    def output_tail(self) -> str:
+        """The end of its stderr, or else of its stdout, for an error message."""
         text = (self.stderr.strip() or self.stdout.strip()).decode("utf-8", "replace")
-        return text[-LAST_WORDS_CHARS:] or f"exit code {self.exit_code} ({self.why})"
+        return text[-TAIL_CHARS:] or f"exit code {self.exit_code} ({self.why})"
 
 
 async def start_job(session: Session, spec: JobSpec) -> None:
@@ -59,8 +59,8 @@ async def start_job(session: Session, spec: JobSpec) -> None:
 
 
 async def wait_for_job(session: Session, name: str) -> Ended:
-    """Until it has ended. The device tells; where it cannot, it is asked seldom, so that the asking does not
-    disturb what is measured.
+    """Wait for the end of a job. The device reports it; where it cannot, polls are rare, so that they do
+    not disturb what is measured.
     """
     pause_s = FIRST_POLL_S
     while True:

@@ -1,4 +1,4 @@
-"""What a device says of itself, from the agent's `probe`: sections `== name` of raw text. Pure.
+"""Facts of a device, from the agent's `probe`: sections `== name` of raw text. Pure.
 
 Everything here comes from a device: numbers are checked, text is cut, what does not fit is left out.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from farm.model.device import Facts, Gpu, Python, Runtime, RuntimeKind
+from farm.visible import one_line
 
 TEXT_LIMIT = 200
 LINES_LIMIT = 50_000
@@ -103,7 +104,7 @@ def core_ids(text: str) -> tuple[int, ...]:
 
 
 def _text(text: str | None) -> str | None:
-    return "".join(c for c in text if c.isprintable()).strip()[:TEXT_LIMIT] or None if text else None
+    return one_line(text, TEXT_LIMIT) or None if text else None
 
 
 def _line(lines: list[str]) -> str:
@@ -155,7 +156,7 @@ def _frequencies(files: dict[str, list[str]]) -> tuple[tuple[int, int], ...]:
 
 
 def _libc(lines: list[str]) -> str | None:
-    """`glibc 2.36` or `musl`: what says itself."""
+    """`glibc 2.36` or `musl`."""
     text = " ".join(lines[:2])[:TEXT_LIMIT]
     if "musl" in text:
         return "musl"

@@ -55,7 +55,7 @@ class JobState:
 
 @dataclass(frozen=True)
 class FileEntry:
-    """A file under a job's out/. `path` is relative and stays below it; else it is as the device says."""
+    """A file under a job's out/. `path` is relative and stays below it; else as the device reports it."""
 
     path: str
     sha256: str

@@ -11,7 +11,7 @@ from farm.errors import DeviceError
 from farm.transport.base import Channel, Connection
 
 LOGIN_NOISE_LINES = 1000
-LAST_WORDS_S = 5.0
+STDERR_S = 5.0
 GREETING_S = 60.0
 
 # What runs before there is an agent: `sh -c BOOTSTRAP farm serve|install WORKDIR SHA256 SIZE_BYTES`.
@@ -50,7 +50,7 @@ async def start_agent(
             if isinstance(greeting, Greeting):
                 return channel, greeting
             if greeting.code != "absent":
-                refuse(greeting, await _last_words(channel))
+                refuse(greeting, await _stderr_tail(channel))
         except TimeoutError:
             await channel.close()
             raise broken(f"the agent did not start within {GREETING_S:.0f} s") from None
@@ -68,7 +68,7 @@ async def start_agent(
 
 
 async def written(channel: Channel, data: bytes) -> bool:
-    """False when the program is gone: its reply says why."""
+    """False when the program has ended: its reply gives the reason."""
     try:
         await channel.write(data)
     except DeviceError as error:
@@ -85,11 +85,11 @@ async def accepted(channel: Channel) -> None:
     if not isinstance(reply, Reply):
         raise broken("a greeting where a reply should be")
     if reply.status is Status.ERR:
-        refuse(reply, await _last_words(channel))
+        refuse(reply, await _stderr_tail(channel))
 
 
 async def _greeting(channel: Channel) -> Greeting | Reply:
-    """The first line of ours; what a login shell says before it is skipped."""
+    """The first line of the agent; output of the login shell before it is skipped."""
     for _ in range(LOGIN_NOISE_LINES):
         line = await channel.readline()
         if not line:
@@ -100,12 +100,12 @@ async def _greeting(channel: Channel) -> Greeting | Reply:
             raise broken(str(error)) from error
         if greeting is not None:
             return greeting
-    raise broken(f"the agent did not start: {await _last_words(channel) or 'it said nothing'}")
+    raise broken(f"the agent did not start: {await _stderr_tail(channel) or 'no output'}")
 
 
-async def _last_words(channel: Channel) -> str:
-    """What a program that is about to end said on stderr: before there is an agent, errors stand there."""
+async def _stderr_tail(channel: Channel) -> str:
+    """The end of stderr of a program that is about to end: errors before the agent runs are there."""
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(LAST_WORDS_S):
+        async with asyncio.timeout(STDERR_S):
             await channel.read(1)
     return (await channel.stderr()).decode("utf-8", "replace").strip()[-300:]

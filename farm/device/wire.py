@@ -81,7 +81,7 @@ def _byte(escape: re.Match[bytes]) -> bytes:
     try:
         return _BYTES[escape[0]]
     except KeyError:
-        raise WireError(f"an escape that is none: {_quote(escape[0])}") from None
+        raise WireError(f"not an escape: {_quote(escape[0])}") from None
 
 
 def request(number: int, verb: str, *arguments: str) -> bytes:
@@ -101,11 +101,11 @@ def parse_reply(line: bytes) -> Reply:
 
 
 def parse_greeting(line: bytes) -> Greeting | Reply | None:
-    """The agent's first line, or None for what a login shell says before it.
+    """The agent's first line, or None for output of the login shell before it.
 
     An agent that cannot start answers with an error in the place of its greeting, and the `receive`
     channel with its only reply: both come back as a Reply with id 0. Raises WireError for a line that
-    begins like a greeting and is none.
+    begins like a greeting but is not one.
     """
     if not line.startswith(GREETING):
         return None

@@ -22,7 +22,7 @@ FILES_LIMIT = 50_000
 
 @dataclass(frozen=True)
 class Pulled:
-    """What came: the two streams as text (bytes that are no UTF-8 replaced), and every file kept."""
+    """The two streams as text (bytes that are not UTF-8 are replaced), and every file that was kept."""
 
     stdout: str
     stderr: str

@@ -181,7 +181,7 @@ async def _unpack(pusher: Pusher, python: Python, pack: Pack) -> None:
     if outcome.exit_code != 0:
         full = outcome.exit_code == 28
         raise DeviceError(
-            f"cannot unpack the runtime on the device: {outcome.last_words}",
+            f"cannot unpack the runtime on the device: {outcome.output_tail}",
             stage=Stage.DEPLOY,
             fault=Fault.DEVICE,
             cause="disk-full" if full else "unpack-failed",

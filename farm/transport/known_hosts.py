@@ -1,6 +1,6 @@
 """known_hosts files: which host keys are trusted for whom, and how a new one is recorded.
 
-The inventory's own known_hosts file wins: where it names a host, only what it says counts. Hosts that it
+The inventory's own known_hosts file wins: where it names a host, only its entries count. Hosts that it
 does not name are looked up in the user's own files, which are never written. The format is OpenSSH's
 (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT), with hashed names, `@cert-authority` and `@revoked`.
 """
@@ -52,7 +52,7 @@ class Trust:
     @property
     def algorithms(self) -> list[str]:
         """Host key algorithms to ask for: of known keys first, so that a host with several keys shows
-        the known one; then all others, so that a host with a new key can be told from one without SSH.
+        the known one; then all others, so that a host with a new key can be told from a host without SSH.
         """
         known = [name.decode() for key in self.keys for name in key.sig_algorithms]
         certificates = [f"{name}-cert-v01@openssh.com" for name in _ALGORITHMS] if self.authorities else []
@@ -97,8 +97,8 @@ def record(known_hosts: Path, keys: Iterable[HostKey], *, replace: bool = False)
     """Write `keys` to a known_hosts file, whole or not at all; returns those that are new.
 
     Other lines stay as they are. A host that is known by other keys of the same type raises RequestError
-    unless `replace`, which removes everything the file says of that host. So does a line that cannot be
-    changed without changing what it says of other hosts (a pattern).
+    unless `replace`, which removes all entries of that host. So does a line that cannot be changed
+    without changing entries of other hosts (a pattern).
     """
     wanted = tuple(keys)
     lines = _read(known_hosts).splitlines()
@@ -128,7 +128,7 @@ def _has(text: str, key: HostKey) -> bool:
 
 
 def _without(line: str, name: str, source: Path) -> list[str]:
-    """`line` without what it says of `name`: no line, the same line, or one with fewer names."""
+    """`line` without `name`: no line, the same line, or one with fewer names."""
     if not any(asyncssh.import_known_hosts(line).match(name, "", None)[0]):
         return [line]
     names, _, key = line.strip().partition(" ")
