@@ -652,9 +652,15 @@ do_wait() { # job ; as `poll`, but once it has ended: what is asked meanwhile is
 }
 await() { # the end of the supervisor, which holds this pipe: blocks in the kernel, costs nothing
   # Opened for writing too at first: for reading alone, it would wait for a writer, who may be gone by now.
+  local tries=50
   exec 5<>"spool/$job/end" && exec 6<"spool/$job/end" && exec 5>&-
   read -r _ <&6
-  job_state "$job" && tell_state
+  # The files of one that was killed are closed before it is gone from the process table.
+  while job_state "$job" && [ "$is" = running ] && [ $tries -gt 0 ]; do
+    doze
+    tries=$((tries - 1))
+  done
+  [ ! -d "spool/$job" ] || tell_state
 }
 is_ours() { look "$1" && [ "$parent" = $$ ]; }
 end_waiters() {

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -117,7 +118,7 @@ class Wheel:
         )
         return Ended(done.returncode, done.stdout, done.stderr, folder)
 
-    def model(self, name: str, *options: str | Path, **more: Path) -> Ended:
+    def model(self, name: str, *options: str | Path, **more: Any) -> Ended:
         """A bundled model with its input, two iterations, its outputs dumped."""
         options = (*options, "--iter", "2", "--input", inputs_of(name), "--bin-out-dump", "o")
         return self(BUNDLED / f"{name}.mge", *options, **more)
@@ -178,7 +179,7 @@ def module(monkeypatch: pytest.MonkeyPatch) -> Iterator[Load]:
 def interpreters() -> list[str]:
     """Every CPython from 3.6 on that is found here: on the path, or in pyenv's folder."""
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
-    found = {}
+    found: dict[str, str] = {}
     for minor in range(6, 15):
         candidates = [
             shutil.which(f"python3.{minor}"),
@@ -213,6 +214,13 @@ def loader(tmp_path: Path) -> Path:
         pytest.skip("there is no C compiler")
     for name, text in (("loader", LOADER), ("device", LOADER + DEVICE)):
         (tmp_path / f"{name}.c").write_text(text)
-        command = [compiler, "-shared", "-fPIC", "-o", tmp_path / f"{name}.so", tmp_path / f"{name}.c"]
+        command: list[str | Path] = [
+            compiler,
+            "-shared",
+            "-fPIC",
+            "-o",
+            tmp_path / f"{name}.so",
+            tmp_path / f"{name}.c",
+        ]
         subprocess.run(command, check=True)
     return tmp_path

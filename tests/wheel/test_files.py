@@ -186,3 +186,9 @@ def test_a_test_case_that_is_cut_off_is_an_error(wheel: Wheel) -> None:
     folder = wheel.place()
     (folder / "cut.mge").write_bytes((ODD / "testcase.mge").read_bytes()[:7000])
     assert wheel("cut.mge", within=folder).code == 134
+
+
+def test_a_run_that_fails_leaves_no_scratch_folder(wheel: Wheel) -> None:
+    done = wheel(ODD / "testcase.mge", "--input", "nothing:[1.0]")
+    assert done.code == 134
+    assert [path.name for path in done.folder.iterdir()] == []

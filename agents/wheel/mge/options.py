@@ -291,5 +291,7 @@ class AppliedOptions:
             self.network.destroy()
         if self.stream:
             self.stream.close()
+
+    def remove_scratch(self) -> None:
         if self._scratch:
             self._scratch.remove()

@@ -59,6 +59,13 @@ class Run:
             self.error = error
 
     def whole(self) -> None:
+        """From the command line to the last line of the log."""
+        try:
+            self._steps()
+        finally:
+            self.options.remove_scratch()
+
+    def _steps(self) -> None:
         values, options = self.values, self.options
         head = files.read_magic(self.model)
         if values.lite or values.mdl:
