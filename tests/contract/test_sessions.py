@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 
 import pytest
 
 from farm.errors import DeviceError
 from farm.transport.base import Timeouts
+from farm.transport.channel import command_line
 from farm.transport.ssh import transport_for
 from tests import proxy, servers
 
@@ -173,6 +175,13 @@ SHELLS = {
     "fish": ("fish", (*WORDS, "a\nb")),
     "tcsh": ("tcsh", WORDS),
 }
+
+
+def test_what_some_shells_read_inside_quotes_is_outside_of_them():
+    parts = re.findall(r"'([^']*)'|\\(.)", command_line(WORDS))
+    assert "".join(quoted + escaped for quoted, escaped in parts) == "".join(WORDS)
+    assert {escaped for _, escaped in parts} == {"", "\\", "'", "!"}
+    assert not any(set(quoted) & {"\\", "!"} for quoted, _ in parts)
 
 
 @pytest.mark.parametrize("name", SHELLS)

@@ -28,6 +28,17 @@ def test_an_unknown_key_is_refused_until_it_is_trusted(lab: Lab, tmp_path: Path)
 
 
 @pytest.mark.sshd
+def test_a_key_is_trusted_only_after_a_yes(lab: Lab, tmp_path: Path) -> None:
+    lab.native()
+    known = tmp_path / "inventory" / "known_hosts"
+    known.unlink()
+    asked = lab.farm("devices", "trust", "arm-1")  # nobody answers: the input is at its end
+    assert "Trust" in asked.stderr
+    assert asked.code == 130
+    assert not known.exists()
+
+
+@pytest.mark.sshd
 def test_a_changed_key_is_pinned_only_when_asked_to_replace(lab: Lab, tmp_path: Path) -> None:
     lab.native()
     known = tmp_path / "inventory" / "known_hosts"
@@ -98,8 +109,13 @@ def test_underscores_and_documented_misspellings_are_accepted_with_a_note(farm: 
     assert "misspelling" in outcome.stderr
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completion_is_offered_for_the_usual_shells(farm: Farm, shell: str) -> None:
+@pytest.mark.parametrize(
+    ("shell", "word"), [("bash", "complete -o"), ("zsh", "compdef"), ("fish", "complete --command")]
+)
+def test_completion_is_offered_for_the_usual_shells(farm: Farm, shell: str, word: str) -> None:
+    # Else the shell that the tests were started from is looked for, and the one named here is not read.
+    farm.environment["_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION"] = "1"
     outcome = farm("--show-completion", shell)
     assert outcome.code == 0, outcome.stderr
-    assert "farm" in outcome.stdout.lower()
+    assert word in outcome.stdout
+    assert "farm" in outcome.stdout

@@ -74,6 +74,7 @@ def test_a_second_bench_pushes_no_byte_and_says_so(lab: Lab) -> None:
     second = lab.farm("bench", "--devices", "arm-1,arm-3", *TINY)
     assert second.code == 0, second.stderr
     assert [device["pushed_bytes"] for device in second.results["devices"]] == [0, 0]
+    assert [device["pushed_files"] for device in second.results["devices"]] == [0, 0]
     shown = lab.farm("bench", "--devices", "arm-1", *TINY[:-1])
     assert "pushed 0 bytes" in shown.stderr
 
@@ -118,6 +119,7 @@ def test_a_crash_is_a_failed_cell_with_its_log_kept(lab: Lab, tmp_path: Path) ->
     assert outcome.code == 3
     (cell,) = outcome.cells(device="arm-1")
     assert (cell["stage"], cell["status"]) == ("execute", "failed")
+    assert len(cell["rounds"]) == 1  # the second is not tried
     log = next(one for one in cell["artifacts"] if one["role"] == "stderr")
     assert "ret == 1" in (tmp_path / "runs" / "crash" / log["path"]).read_text()
 

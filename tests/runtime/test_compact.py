@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -9,6 +10,7 @@ import stat
 import subprocess
 import sys
 import threading
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -136,6 +138,30 @@ def test_a_file_that_is_not_what_the_pack_says_is_not_kept(demo_pack, tmp_path):
     done = unpack(tmp_path / "bad.pack", tmp_path / "store")
     assert done.returncode == 1
     assert f"SHA-256 of {other} is wrong" in done.stderr
+    assert stored(tmp_path / "store") == {}
+
+
+@pytest.mark.parametrize("wrong", ["../outside", "0" * 63, "A" * 64])
+def test_a_name_in_a_pack_that_is_no_digest_is_refused(demo_pack, tmp_path, wrong):
+    data = demo_pack.artifact.path.read_bytes()
+    (tmp_path / "bad.pack").write_bytes(data.replace(demo_pack.files[0][1].encode(), wrong.encode()))
+    done = unpack(tmp_path / "bad.pack", tmp_path / "store")
+    assert (done.returncode, done.stderr.rpartition(": ")[2]) == (1, "its header is damaged\n")
+    assert stored(tmp_path / "store") == {}
+
+
+@pytest.mark.parametrize(
+    "records",
+    [[((2 << 20) - 1, b"ab")], [(4, b"ab"), (4, b"c")], [(0, bytes((1 << 20) + 1))]],
+    ids=["beyond its end", "backwards", "too long"],
+)
+def test_records_that_leave_their_file_or_their_order_are_refused(tmp_path, records):
+    file = {"name": "lib/x.so", "sha256": "0" * 64, "size": 2 << 20}
+    header = json.dumps({"farm_pack": 1, "codec": "zlib", "files": [file]}).encode()
+    body = b"".join(compact.RECORD.pack(offset, len(data)) + data for offset, data in [*records, (0, b"")])
+    (tmp_path / "bad.pack").write_bytes(header + b"\n" + zlib.compress(body))
+    done = unpack(tmp_path / "bad.pack", tmp_path / "store")
+    assert (done.returncode, done.stderr.rpartition(": ")[2]) == (1, "its records are damaged\n")
     assert stored(tmp_path / "store") == {}
 
 

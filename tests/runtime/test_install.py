@@ -135,6 +135,24 @@ def test_a_library_that_is_not_the_pinned_one_is_refused(demo_wheel, tmp_path):
     assert listing(tmp_path) == []
 
 
+def test_what_the_tool_brought_is_checked_even_if_the_tool_did_not(demo_wheel):
+    path, pin = demo_wheel
+    install._check_fetched(path, pin, quiet)
+    with pytest.raises(RunError, match="SHA-256 mismatch"):
+        install._check_fetched(path, dataclasses.replace(pin, sha256="0" * 64), quiet)
+
+
+def test_of_a_library_that_is_larger_than_the_pinned_one_no_more_is_written(demo_wheel, tmp_path):
+    path, pin = demo_wheel
+    seen = []
+    pin = dataclasses.replace(pin, libraries=(dataclasses.replace(pin.libraries[0], size_bytes=10),))
+    with pytest.raises(RunError, match="SHA-256 mismatch of"):
+        install.install(
+            lambda label, done, _: seen.append((label, done)), wheel=path, root=tmp_path, pinned=pin
+        )
+    assert max(done for label, done in seen if label.startswith("unpacking")) == 11
+
+
 def test_an_index_out_of_reach_is_said_with_the_tools_own_words(
     index, demo_wheel, tool, tmp_path, monkeypatch
 ):

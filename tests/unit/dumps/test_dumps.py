@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from farm.dumps import json_text
 from farm.dumps.fastrun_cache import parse_cache
 from farm.dumps.io_text import parse_io_text
 from farm.dumps.malformed import MalformedError
@@ -173,6 +174,14 @@ def test_a_profile_has_the_times_of_its_operators(samples):
 def test_what_is_no_profile_is_malformed(text):
     with pytest.raises(MalformedError):
         parse_profile(text)
+
+
+def test_a_profile_of_impossible_size_is_malformed(monkeypatch, samples):
+    text = (samples / "profile.json").read_text()
+    monkeypatch.setattr(json_text, "MAX_CHARS", len(text))
+    assert parse_profile(text).operators
+    with pytest.raises(MalformedError, match="too large"):
+        parse_profile(text + " ")
 
 
 @pytest.mark.parametrize("time", ["1e999", "NaN", '"1"', "true", "-1", "[]", "null"])

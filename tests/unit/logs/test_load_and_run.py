@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from farm.logs import load_and_run
 from farm.logs.load_and_run import MAX_LINE_CHARS, message_of, parse_log
 from farm.model.measurement import TensorInfo
 
@@ -265,6 +266,13 @@ def test_a_line_longer_than_any_of_the_program_is_no_time():
     line = "[22 17:44:07 operator()@strategy_normal.cpp:88] iter 0/1: e2e=3.772 ms (host=0.100 ms)\n"
     assert parse_log(line).e2e_ms == (3.772,)
     assert parse_log("x" * MAX_LINE_CHARS + line).e2e_ms == ()
+
+
+def test_more_iterations_than_a_log_may_have_are_not_read(monkeypatch):
+    monkeypatch.setattr(load_and_run, "MAX_ITERATIONS", 3)
+    assert parse_log(log([1.0, 2.0, 3.0])).complete
+    long = parse_log(log([1.0, 2.0, 3.0, 4.0]))
+    assert (long.e2e_ms, long.complete) == ((1.0, 2.0, 3.0), False)
 
 
 def test_an_unfinished_table_is_nothing(transcripts):

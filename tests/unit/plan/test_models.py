@@ -91,6 +91,12 @@ def test_one_input_serves_all_models_and_several_serve_one_each() -> None:
         asked(["a.mge", "b.mge", "bundled:int8"], ["data:[1.0]", "data:[2.0]"])
 
 
+@pytest.mark.parametrize("name", ["models", "inputs", "variants", "sweeps"])
+def test_a_suite_is_never_mixed_with_models_and_variants_of_the_command_line(name: str) -> None:
+    with pytest.raises(RequestError, match="--suite cannot be combined with"):
+        read_request(Arguments(suite=Path("nightly.yaml"), **{name: ("x",)}))  # type: ignore[arg-type]
+
+
 def test_models_of_one_name_are_told_apart_and_the_same_twice_is_refused(here: Path) -> None:
     (here / "other").mkdir()
     (here / "other" / "a.mge").write_bytes(TINY + b"more")

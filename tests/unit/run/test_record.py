@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
+
+import pytest
 
 from farm.errors import Fault
 from farm.model.artifact import Artifact
@@ -57,3 +60,12 @@ def test_a_preparation_that_cannot_be_had_skips_its_cell(tmp_path: Path) -> None
     result = ended(recorder)
     assert (result.status, result.reason) == (CellStatus.SKIPPED, f"preparation fast-run: {REASON}")
     assert recorder.is_closed(cell)
+
+
+def test_a_round_is_in_the_journal_before_the_results_are_written(tmp_path: Path) -> None:
+    recorder, cell = recorder_of(tmp_path, "--range 1000")
+    (tmp_path / "r" / "results.json").mkdir()  # cannot be replaced
+    with pytest.raises(IsADirectoryError):
+        recorder.round(cell, TIMED, reproduce="")
+    (event,) = map(json.loads, (tmp_path / "r" / "journal.jsonl").read_text().splitlines())
+    assert (event["event"], event["cell"], event["e2e_ms"]) == ("round", cell.id, [2.0] * 10)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
 
 import jsonschema
@@ -86,6 +87,21 @@ def test_a_run_id_is_taken_once(tmp_path: Path) -> None:
     RunDirectory.create(tmp_path, "nightly")
     with pytest.raises(RequestError, match="already exists"):
         RunDirectory.create(tmp_path, "nightly")
+
+
+def test_an_event_is_on_the_disk_before_the_run_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, flushed, fsync = RunDirectory.create(tmp_path, "run"), [], os.fsync
+
+    def seen(handle: int) -> None:
+        fsync(handle)
+        flushed.append((run.path / "journal.jsonl").read_text())
+
+    monkeypatch.setattr(os, "fsync", seen)
+    run.journal("round", index=1)
+    run.journal("end")
+    assert flushed == ['{"event":"round","index":1}\n', '{"event":"round","index":1}\n{"event":"end"}\n']
 
 
 def kept(run: RunDirectory, data: bytes, name: str) -> str:

@@ -1,0 +1,37 @@
+"""What is printed on a terminal, and what a damaged run does to a listing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from farm.cli.main import main
+from farm.cli.terminal.console import say, show_error
+from farm.errors import RequestError
+from farm.store.codec import results_to_json
+from tests.data.results import make
+
+
+def test_no_text_of_a_device_controls_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    say("[bold]\x1b[2J\u202ered")
+    show_error(RequestError("\x1b[2J", hint="\x07", source="\u202e"))
+    assert capsys.readouterr().err == (
+        "[bold]<U+001B>[2J<U+202E>red\nerror: <U+202E>: <U+001B>[2J\n  try: <U+0007>\n"
+    )
+
+
+def test_a_run_that_cannot_be_read_is_listed_beside_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, data in (("a", b"{"), ("b", results_to_json(make.small()))):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "results.json").write_bytes(data)
+    monkeypatch.setattr("sys.argv", ["farm", "runs", "list", "--runs-dir", str(tmp_path)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[:2] for line in lines if line[:2] in {"a ", "b "}] == [
+        ["a", "unreadable"], ["b", make.small().status]
+    ]  # fmt: skip

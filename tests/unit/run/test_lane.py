@@ -1,0 +1,50 @@
+"""What a mistake of farm itself costs."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from pathlib import Path
+
+from farm.model.artifact import Artifact
+from farm.model.device import Address, Device, Runtime, RuntimeKind
+from farm.model.matrix import Model
+from farm.model.options import OptionSet, Variant
+from farm.model.run import CellStatus, RunStatus
+from farm.run.context import RunContext, Settings
+from farm.run.events import Event, Kind
+from farm.run.lane import Lane
+from farm.run.record import Origin, Recorder
+from farm.store.products import ProductStore
+from farm.store.programs import ProgramStore
+from farm.store.runs import RunDirectory
+from farm.transport.base import Connection
+from tests.unit.plans import plan_of
+
+
+class Mistaken:
+    """A transport with a bug."""
+
+    async def connect(self) -> Connection:
+        raise ZeroDivisionError("ours")
+
+
+async def test_a_bug_of_farm_fails_the_cells_of_its_device_and_is_in_the_journal(tmp_path: Path) -> None:
+    device = Device("d", Address("10.0.0.1"), Runtime(RuntimeKind.WHEEL))
+    model = Model("m", Artifact("m.mge", "0" * 64, 10, Path("m.mge")))
+    plan = plan_of([device], [model], [Variant("v", OptionSet())])
+    run = RunDirectory.create(tmp_path, "r")
+    recorder = Recorder(run, plan, Origin("1", (), ""), clock=time.monotonic)
+    settings = Settings(
+        "test", tmp_path / "known_hosts", (), ProductStore(tmp_path / "p"), ProgramStore(tmp_path / "f")
+    )
+    events: list[Event] = []
+    context = RunContext(plan, run, recorder, settings, None, events.append, time.monotonic)
+    await Lane(context, device, Mistaken()).go(asyncio.Semaphore(1))
+    (cell,) = recorder.end(RunStatus.FAILED, "").cells
+    assert (cell.status, cell.fault, cell.cause) == (CellStatus.FAILED, "farm", "farm-fault")
+    assert "journal.jsonl" in (cell.hint or "")
+    assert events[-1].kind is Kind.FAILED
+    journal = [json.loads(line) for line in (run.path / "journal.jsonl").read_text().splitlines()]
+    assert [one["error"] for one in journal if one["event"] == "farm-fault"] == ["ZeroDivisionError('ours')"]
