@@ -246,11 +246,12 @@ do_lease() { # holder ttl_s
   lease_state
   [ -n "$expired" ] || err held "$holder" "$age" "$ttl" || return
   clock
-  if ! claim "held:$now:$2:$boot:$held"; then
+  until claim "held:$now:$2:$boot:$held"; do
     [ -z "$REPLY" ] || blame "$REPLY" || return
-    lease_state
-    err held "$holder" "$age" "$ttl" || return
-  fi
+    lease_state # someone was faster; if it was only a job that gave its lost lease back, the device is free
+    [ -n "$expired" ] || err held "$holder" "$age" "$ttl" || return
+    clock
+  done
   end_all lease-lost || err stuck "$REPLY" || return # what an earlier lease left running
   beat 2>/dev/null || err disk-full "cannot write the beat" || return
   ok "$epoch"
@@ -652,13 +653,13 @@ do_wait() { # job ; as `poll`, but once it has ended: what is asked meanwhile is
 }
 await() { # the end of the supervisor, which holds this pipe: blocks in the kernel, costs nothing
   # Opened for writing too at first: for reading alone, it would wait for a writer, who may be gone by now.
-  local tries=50
+  local looks=50
   exec 5<>"spool/$job/end" && exec 6<"spool/$job/end" && exec 5>&-
   read -r _ <&6
   # The files of one that was killed are closed before it is gone from the process table.
-  while job_state "$job" && [ "$is" = running ] && [ $tries -gt 0 ]; do
+  while job_state "$job" && [ "$is" = running ] && [ $looks -gt 0 ]; do
     doze
-    tries=$((tries - 1))
+    looks=$((looks - 1))
   done
   [ ! -d "spool/$job" ] || tell_state
 }

@@ -21,8 +21,6 @@ TESTS, FARM = str(Path(__file__).parent), str(Path(farm.__file__).parent)
 ASYNC = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 
 ALLOWED = {
-    # The lock of coverage's own data, taken when a thread starts.
-    "coverage/collector.py": {"lock_data"},
     # Small files on the controller's own disk, written while devices are measured: to go to a thread.
     "farm/run/collect.py": {"collect"},
     "farm/store/runs.py": {"journal", "write_results"},
@@ -45,6 +43,7 @@ def nothing_blocks() -> Iterator[None]:
         function.can_block_predicate = _unless_a_test_does_it(function.can_block_predicate)
         for file, names in ALLOWED.items():
             function.can_block_in(file, names)
+        function.can_block_in("coverage/collector.py", {"lock_data"})  # coverage's own, when a thread starts
     buster.activate()
     try:
         yield

@@ -107,6 +107,16 @@ def test_a_lease_that_ended_is_taken_over_with_a_higher_epoch_and_the_old_holder
     other("release", taken)
 
 
+def test_a_lost_lease_that_is_given_back_at_that_moment_does_not_keep_a_claimer_out(phone: Phone):
+    """By the end of a job whose lease was lost: between the claimer's look and its claim."""
+    freed = '[ -f freed ] || { : >freed && ln -s free "lease/$((epoch + 1))"; }'
+    phone.change_script('  until claim "held:$now', f'  {freed}\n  until claim "held:$now')
+    agent = phone.talk()
+    epoch = agent("lease", "me", 600)[0]
+    assert agent("holder")[0] == "me"
+    agent("release", epoch)
+
+
 def test_a_lease_that_ended_is_stale_even_if_nobody_took_it(phone: Phone, agent: Talk, epoch: int):
     beats_stop(phone, epoch)
     assert agent("holder") == ()
