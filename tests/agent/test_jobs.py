@@ -284,7 +284,7 @@ def test_kill_ends_the_whole_family(phone: Phone, agent: Talk, epoch: int, scrip
     ready(agent, "j")
     assert len(list(running("FARM_JOB=j:"))) >= 2
     agent("kill", "j")
-    assert not phone.processes()
+    until(lambda: not phone.processes())
     assert agent("poll", "j")[:3] in {("exited", "137", "killed"), ("exited", "143", "killed")}
     agent("kill", "j")
 
@@ -361,7 +361,7 @@ def test_release_leaves_no_process_and_frees_the_device(phone: Phone, agent: Tal
         agent.start(epoch, name, "sh", "-c", GRANDCHILDREN)
         ready(agent, name)
     agent("release", epoch)
-    assert not phone.processes()
+    until(lambda: not phone.processes())
     assert agent("holder") == ()
     assert {agent("poll", name)[2] for name in ("a", "b")} == {"killed"}
 
@@ -398,7 +398,7 @@ def test_a_round_whose_supervisor_was_killed_is_lost_and_leaves_nothing(
     supervisor = int((phone.workdir / "spool/j/pid").read_text().split()[0])
     os.kill(supervisor, signal.SIGKILL)
     assert agent.ended("j") == (137, "lost")
-    assert not phone.processes()
+    until(lambda: not phone.processes())
 
 
 def test_a_round_from_before_a_restart_is_lost_and_nobody_elses_process_is_touched(

@@ -99,7 +99,7 @@ def test_a_lease_that_ended_is_taken_over_with_a_higher_epoch_and_the_old_holder
     taken = int(other("lease", "bob", 600)[0])
     assert taken > epoch
     assert other("poll", "old")[:3] == ("exited", "143", "lease-lost")
-    assert not phone.processes()
+    until(lambda: not phone.processes())
     for request in (("beat", epoch), ("resume", epoch), ("start", epoch, "new", 1, 1, 0, 0, 0, "true")):
         assert shut(agent, *request).code == "stale"
     assert shut(agent, "release", epoch).code == "stale"
