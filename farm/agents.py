@@ -22,7 +22,7 @@ def agent_script() -> Artifact:
 
 @cache
 def runner_files() -> tuple[tuple[str, Artifact], ...]:
-    """The wheel runtime's Python files by their path on the device (`mge/run.py`), load_and_run.py first."""
+    """The wheel runtime's Python files by their path on the device (`mge/log.py`), load_and_run.py first."""
     folder = resources.folder("agents") / "wheel"
     modules = sorted(path.relative_to(folder).as_posix() for path in (folder / PACKAGE).rglob("*.py"))
     return tuple((name, _artifact(f"wheel/{name}")) for name in (RUNNER, *modules))

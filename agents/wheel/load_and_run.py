@@ -13,7 +13,9 @@ from typing import List
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 
-from mge import flags, lite, log  # noqa: E402
+from mge import log  # noqa: E402
+from mge.bindings import lite  # noqa: E402
+from mge.command_line import flags  # noqa: E402
 from mge.errors import AbortError, MissingLibraryError, UnavailableError  # noqa: E402
 
 PROGRAM = "load_and_run.py"
@@ -57,11 +59,11 @@ def _run(values: flags.Values, words: List[str]) -> None:
     if not words:
         raise AbortError("no model path was given", "std::logic_error")
     if values.fitting:
-        from mge import fitting
+        from mge.execution import fitting
 
         fitting.fit(os.path.join(HERE, PROGRAM), values, words[0])
     else:
-        from mge import run
+        from mge.execution import run
 
         run.run(lite.Library(os.path.join(HERE, "lib")), values, words[0])
 

@@ -32,7 +32,7 @@ def test_the_wheel_carries_agents_reports_and_models(built_wheel: Path) -> None:
         "farm/_data/agents/wheel/load_and_run.py",
         "farm/_data/agents/wheel/unpack.py",
         "farm/_data/agents/wheel/mge/__init__.py",
-        "farm/_data/agents/wheel/mge/run.py",
+        "farm/_data/agents/wheel/mge/execution/run.py",
         "farm/bundled/tiny.mge",
         "farm/bundled/models.json",
     } <= names

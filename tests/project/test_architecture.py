@@ -1,4 +1,4 @@
-"""The picture and the page about the rooms say what the code says."""
+"""The rooms are small, imports go one way, and the picture and the page about the rooms say what the code says."""
 
 from __future__ import annotations
 
@@ -8,18 +8,25 @@ import subprocess
 import sys
 from pathlib import Path
 
+import grimp
 import pytest
 
 MOST_FILES = 15
 MOST_LINES = 40
+PROGRAM_LAYERS = (
+    {"execution"},
+    {"inputs", "outputs"},
+    {"command_line", "bindings"},
+    {"files"},
+    {"errors"},
+    {"log"},
+)
+"""Of the program that runs on devices, `agents/wheel/mge/`, as docs/wheel-runtime.md has them."""
 
 
 def rooms(root: Path) -> list[Path]:
-    return [
-        path
-        for path in [root / "farm", *(root / "farm").rglob("*")]
-        if path.is_dir() and [*path.glob("*.py")]
-    ]
+    """Of farm and of the program that it pushes to devices for the wheel runtime."""
+    return sorted({file.parent for part in ("farm", "agents/wheel") for file in (root / part).rglob("*.py")})
 
 
 def test_the_picture_of_the_rooms_is_the_one_that_the_code_gives(root: Path) -> None:
@@ -35,6 +42,15 @@ def test_no_room_has_more_files_than_can_be_taken_in(root: Path) -> None:
         if (count := len([file for file in room.glob("*.py") if file.name != "__init__.py"])) > MOST_FILES
     }
     assert crowded == {}
+
+
+def test_imports_of_the_program_on_devices_go_one_way(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Import-linter checks those of farm, but does not look for packages in `agents/wheel`."""
+    monkeypatch.syspath_prepend(str(root / "agents" / "wheel"))
+    graph = grimp.build_graph("mge", cache_dir=None)
+    assert graph.find_children("mge") == {f"mge.{name}" for layer in PROGRAM_LAYERS for name in layer}
+    broken = graph.find_illegal_dependencies_for_layers(layers=PROGRAM_LAYERS, containers={"mge"})
+    assert {(one.importer, one.imported) for one in broken} == set()
 
 
 @pytest.mark.parametrize("room", ["run", "device", "plan"])

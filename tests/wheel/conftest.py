@@ -132,7 +132,7 @@ def wheel_folder(wheel_runtime: InstalledRuntime, tmp_path_factory: pytest.TempP
     for name, artifact in agents.runner_files():
         files[name] = Path(shutil.copyfile(artifact.path, store / artifact.sha256))
     for name, path in files.items():
-        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).symlink_to(path)
     return folder
 

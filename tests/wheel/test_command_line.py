@@ -150,11 +150,12 @@ def test_every_value_that_the_program_asks_for_is_one_of_a_flag(module: Load) ->
     """A misspelled one would be found only by the run that needs it: values have no types."""
     sources = [path.read_text("utf-8") for path in (resources.folder("agents") / "wheel").rglob("*.py")]
     asked = {name for text in sources for name in re.findall(r"\bvalues\.(\w+)", text)}
-    checks, config, fitting = module("checks"), module("config"), module("fitting")
+    checks = module("command_line.checks")
+    config, fitting = module("execution.config"), module("execution.fitting")
     tables = (checks.LITE_REFUSES, checks.NEEDS, checks.CONFLICTS, config.FIELDS, config.GRAPH_FIELDS)
     asked |= {row[0] for table in tables for row in table} | {
         row[1] for row in checks.CONFLICTS + checks.NEEDS
     }
     asked |= {*checks.LAYOUT_FLAGS, *checks.ONE_THREAD, *(f"enable_{name}" for name in config.LAYOUTS)}
     asked |= {*fitting.MORE, *(name for options in fitting.CPU + fitting.CUDA for name in options)}
-    assert asked <= set(module("flags").table())
+    assert asked <= set(module("command_line.flags").table())

@@ -75,7 +75,7 @@ def test_outputs_are_dumped_at_every_run_with_the_variables_number(wheel: Wheel)
 READ_OUTPUT = """
 import os, sys
 sys.path.insert(0, sys.argv[1])
-from mge import lite
+from mge.bindings import lite
 library = lite.Library(os.path.join(sys.argv[1], "lib"))
 config = lite.default_config()
 for ios in (None, lite.outputs_as_shapes(library, sys.argv[2], config)):

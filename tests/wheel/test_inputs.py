@@ -228,6 +228,6 @@ def test_numbers_written_as_strings_in_json_are_numbers(wheel: Wheel) -> None:
 def test_an_integer_that_a_float_input_cannot_hold_is_refused(
     module: Load, number: int, letter: str, why: str
 ) -> None:
-    arrays, errors = module("arrays"), module("errors")
+    arrays, errors = module("inputs.arrays"), module("errors")
     with pytest.raises(errors.AbortError, match=why):
         arrays.encode("data", arrays.Array([number], (1,), "q", "x.npy"), letter, 1)

@@ -30,12 +30,12 @@ OF_GFLAGS = {
 
 
 def test_every_flag_has_a_row_in_the_documentation_with_its_route(module: Load) -> None:
-    assert set(routes()) == set(module("flags").table()) - OF_GFLAGS
+    assert set(routes()) == set(module("command_line.flags").table()) - OF_GFLAGS
     assert {route for route, _ in routes().values()} == {"c", "internal", "program"}
 
 
 def test_no_flag_is_listed_twice(module: Load) -> None:
-    names = [row[0] for _, rows in module("flag_table").FLAGS for row in rows]
+    names = [row[0] for _, rows in module("command_line.flag_table").FLAGS for row in rows]
     assert len(names) == len(set(names))
 
 
@@ -43,12 +43,13 @@ def changed(wheel: Wheel, wheel_folder: Path, old: str, new: str) -> Wheel:
     """The program with another number in one of its modules."""
     folder = wheel.place()
     (folder / "lib").symlink_to(wheel_folder / "lib")
-    (folder / "mge").mkdir()
     found = 0
-    for path in (wheel_folder / "load_and_run.py", *(wheel_folder / "mge").iterdir()):
+    for path in (wheel_folder / "load_and_run.py", *(wheel_folder / "mge").rglob("*.py")):
         text = path.read_text()
         found += text.count(old)
-        (folder / path.relative_to(wheel_folder)).write_text(text.replace(old, new))
+        copy = folder / path.relative_to(wheel_folder)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_text(text.replace(old, new))
     assert found == 1
     return Wheel(folder, wheel.scratch)
 
@@ -88,7 +89,7 @@ def test_a_structure_that_looks_otherwise_is_refused_before_it_is_touched(
 
 
 def test_the_build_id_is_that_of_the_installed_library(module: Load, wheel_runtime: InstalledRuntime) -> None:
-    builds, elf = module("cpp_objects").BUILDS, module("elf")
+    builds, elf = module("bindings.cpp_objects").BUILDS, module("bindings.elf")
     for library in wheel_runtime.libraries:
         if library.name in builds:
             assert builds[library.name] == (library.size_bytes, elf.build_id(str(library.path)))
@@ -101,7 +102,7 @@ def test_a_library_whose_end_is_missing_is_refused(wheel: Wheel, wheel_folder: P
     shutil.copyfile(wheel_folder / "lib" / name, folder / name)
     with (folder / name).open("r+b") as stream:
         stream.truncate(1 << 16)
-    assert module("elf").build_id(str(folder / name)) == ""
+    assert module("bindings.elf").build_id(str(folder / name)) == ""
 
 
 def test_the_internal_route_works_with_the_library_without_cuda_code(
@@ -165,8 +166,8 @@ def test_the_search_for_algorithms_is_set_up_as_the_flags_say(
 ) -> None:
     """1 heuristic, 2 profile, 4 reproducible, 8 optimized: LiteAlgoSelectStrategy."""
     library = Recorder()
-    values, _ = module("flags").parse(["m.mge", *words])
-    module("config").set_algorithms(library, Recorder(), values)
+    values, _ = module("command_line.flags").parse(["m.mge", *words])
+    module("execution.config").set_algorithms(library, Recorder(), values)
     assert library.calls == [
         ("set_network_algo_policy", 0, policy),
         ("set_network_algo_fastrun_config", 0, shared, equal),

@@ -94,5 +94,5 @@ def test_what_the_wheels_program_makes_a_condition_is_one_for_farm(row: Option) 
 
 
 def test_farm_refuses_beside_lite_what_the_wheels_program_refuses(program) -> None:
-    refused = {flag for flag, _ in program("mge.checks").LITE_REFUSES}
+    refused = {flag for flag, _ in program("mge.command_line.checks").LITE_REFUSES}
     assert {row.flag for row in CATALOGUE if row.not_lite and not row.wheel_with_lite} == refused

@@ -40,7 +40,7 @@ class Program:
         path = self.folder / "program.py"
         path.write_text(f"import os, sys, time\n{text}\n")
         artifact = artifact_of(path)
-        files = (("load_and_run.py", artifact), ("mge/run.py", artifact))
+        files = (("load_and_run.py", artifact), ("mge/execution/run.py", artifact))
         self.monkeypatch.setattr(agents, "runner_files", lambda: files)
 
     def prints(self, table: str) -> None:

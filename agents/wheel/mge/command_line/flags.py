@@ -7,7 +7,7 @@ import os
 import re
 from typing import TYPE_CHECKING, Any, Dict, List, Sequence, Tuple
 
-from mge.flag_table import FLAGS
+from mge.command_line.flag_table import FLAGS
 
 USAGE = "load_and_run <model_path> [options Flags...]"
 LINE_WIDTH = 80

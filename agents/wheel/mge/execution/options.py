@@ -6,11 +6,15 @@ import os
 import sys
 from typing import Any, List, Optional
 
-from mge import checks, config, dumps, files, lite, lite_c, log, packed_model
-from mge.cpp_objects import CppObjects
+from mge import files, log
+from mge.bindings import lite, lite_c
+from mge.bindings.cpp_objects import CppObjects
+from mge.bindings.internals import Internals
+from mge.command_line import checks
+from mge.command_line.flags import Values
 from mge.errors import AbortError, UnavailableError, failed
-from mge.flags import Values
-from mge.internals import Internals
+from mge.execution import config
+from mge.outputs import dumps, packed_model
 
 PROFILED_RUNS = 2  # the file holds the last run only; the first one still sets the profiler up
 NO_LIMIT = 2**64 - 1

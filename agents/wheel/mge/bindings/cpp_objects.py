@@ -11,10 +11,10 @@ import struct
 from ctypes import c_void_p
 from typing import Any, List, Sequence
 
-from mge import elf
+from mge.bindings import elf
+from mge.bindings.lite import Library
+from mge.bindings.lite_c import CORE, LITE
 from mge.errors import UnavailableError
-from mge.lite import Library
-from mge.lite_c import CORE, LITE
 
 # file -> (size in bytes, GNU build id) in MegEngine 1.13.0's manylinux2014 x86-64 wheel for CPython 3.10
 BUILDS = {

@@ -7,11 +7,11 @@ import collections
 import struct
 from typing import Dict, List, Tuple
 
-from mge import lite
-from mge.arrays import Array, from_bytes
+from mge.bindings import lite
+from mge.bindings.lite_c import INPUT, OUTPUT
 from mge.errors import AbortError, failed
 from mge.files import Scratch
-from mge.lite_c import INPUT, OUTPUT
+from mge.inputs.arrays import Array, from_bytes
 
 TAG = b"mgbtest0"
 

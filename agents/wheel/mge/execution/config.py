@@ -3,9 +3,11 @@
 import os
 from typing import List
 
-from mge import checks, elf, lite, lite_c, log
+from mge import log
+from mge.bindings import elf, lite, lite_c
+from mge.command_line import checks
+from mge.command_line.flags import Values
 from mge.errors import UnavailableError
-from mge.flags import Values
 
 LAYOUTS = ("nchw4", "nchw44", "nchw88", "nchw32", "nchw64", "nhwcd4", "nchw44_dot")
 # (flag, field of lite's options, value, what the program logs)

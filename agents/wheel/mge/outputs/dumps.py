@@ -5,9 +5,9 @@ import struct
 import threading
 from typing import List, Tuple
 
-from mge.internals import Internals
-from mge.lite import Network, Tensor
-from mge.lite_c import MAX_DIM, OUTPUT
+from mge.bindings.internals import Internals
+from mge.bindings.lite import Network, Tensor
+from mge.bindings.lite_c import MAX_DIM, OUTPUT
 
 HEADER = struct.Struct("<10I")  # length of the name, dtype, 7, shape padded with zeros
 # name of a lite dtype -> number in the header (megdnn::DTypeEnum)

@@ -8,13 +8,15 @@ import threading
 import time
 from typing import Dict, List, Mapping, Optional, Tuple
 
-from mge import checks, files, inputs, log, testcase
-from mge.arrays import Array, Shape, element_count, encode, repeat_rows
+from mge import files, log
+from mge.bindings.lite import Library, Network, Tensor
+from mge.bindings.lite_c import INPUT
+from mge.command_line import checks
+from mge.command_line.flags import Values
 from mge.errors import AbortError, UnavailableError, failed
-from mge.flags import Values
-from mge.lite import Library, Network, Tensor
-from mge.lite_c import INPUT
-from mge.options import AppliedOptions
+from mge.execution.options import AppliedOptions
+from mge.inputs import input_flag, testcase
+from mge.inputs.arrays import Array, Shape, element_count, encode, repeat_rows
 
 
 def run(library: Library, values: Values, model: str) -> None:
@@ -71,7 +73,7 @@ class Run:
         if values.lite or values.mdl:
             log.line(f"run model force {'lite' if values.lite else 'mdl'} mode\n")
         log.lite("creat lite model use CPU as default comp node")
-        given = inputs.parse(values.input)
+        given = input_flag.parse(values.input)
         cases: List[Dict[str, Array]] = [{}]
         if head.startswith(testcase.TAG) and not values.lite:
             cases = self._test_cases() or cases
@@ -165,7 +167,7 @@ class Run:
         return total_ms
 
 
-def feed(network: Network, given: Mapping[str, inputs.Given], batch: int) -> None:
+def feed(network: Network, given: Mapping[str, input_flag.Given], batch: int) -> None:
     """Gives every input its value; one that is not given gets zeros, not what its memory holds."""
     names = network.names("input")
     for name in given:
@@ -184,7 +186,7 @@ def feed(network: Network, given: Mapping[str, inputs.Given], batch: int) -> Non
         log.lite(f"force set batch size to {batch}", "WRN")
 
 
-def _input_bytes(name: str, tensor: Tensor, value: Optional[inputs.Given]) -> Tuple[bytes, Shape]:
+def _input_bytes(name: str, tensor: Tensor, value: Optional[input_flag.Given]) -> Tuple[bytes, Shape]:
     layout, (_, letter) = tensor.layout(), tensor.dtype()
     if isinstance(value, Array):
         data, shape, note = encode(name, value, letter, layout.ndim)

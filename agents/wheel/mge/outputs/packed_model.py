@@ -13,7 +13,7 @@ import struct
 from typing import Dict, List, Optional, Sequence, Union
 
 from mge import files
-from mge.flags import Values
+from mge.command_line.flags import Values
 
 TAG = b"packed_model"
 NAME = "packed_model"

@@ -6,8 +6,7 @@ import sys
 from ctypes import POINTER, byref, c_char_p, c_int, c_size_t, c_void_p
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
-from mge.errors import AbortError, MissingLibraryError, failed
-from mge.lite_c import (
+from mge.bindings.lite_c import (
     ANY_PHASE,
     DTYPES,
     EXIT_CALLBACK,
@@ -21,6 +20,7 @@ from mge.lite_c import (
     NetworkIO,
     Version,
 )
+from mge.errors import AbortError, MissingLibraryError, failed
 
 ALIGNMENT = 64
 EXIT_ABORT = 134

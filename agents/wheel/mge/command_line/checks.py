@@ -6,8 +6,8 @@ import os
 import re
 from typing import List, Tuple
 
+from mge.command_line.flags import Values
 from mge.errors import AbortError, failed
-from mge.flags import Values
 
 LAYOUT_FLAGS = (
     "enable_nchw4",

@@ -11,9 +11,11 @@ import subprocess
 import sys
 from typing import List, Optional, Tuple
 
-from mge import checks, files, log, packed_model
+from mge import files, log
+from mge.command_line import checks
+from mge.command_line.flags import Values
 from mge.errors import AbortError
-from mge.flags import Values
+from mge.outputs import packed_model
 
 OptionSet = Tuple[str, ...]
 WARMUPS, RUNS = 3, 10

@@ -11,8 +11,8 @@ import re
 import struct
 from typing import Any, Dict, Tuple, Union
 
-from mge.arrays import Array, Shape, element_count, from_bytes, from_fortran, nested
 from mge.errors import failed
+from mge.inputs.arrays import Array, Shape, element_count, from_bytes, from_fortran, nested
 
 # .npy type codes without byte order -> letter of struct
 NPY_TYPES = {

@@ -11,8 +11,8 @@ import struct
 from ctypes import c_float, c_size_t, c_void_p
 from typing import Any, Collection, Dict, List, Set, Tuple
 
-from mge.cpp_objects import STRING_HEADER_BYTES, CppObjects, refusal
-from mge.lite import ALIGNMENT, Network, aligned_buffer
+from mge.bindings.cpp_objects import STRING_HEADER_BYTES, CppObjects, refusal
+from mge.bindings.lite import ALIGNMENT, Network, aligned_buffer
 
 # Offsets in bytes: of lite's network, of its implementation, of MegBrain's graph, of variables and operators
 NETWORK_IMPL, IMPL_GRAPH, IMPL_EXECUTABLE, IMPL_TRANSFORMED, IMPL_OUTPUTS = 120, 256, 88, 25, 520

@@ -1,0 +1,1 @@
+"""What was asked: the flags, and what is refused before anything runs."""

@@ -1,0 +1,1 @@
+"""What goes into a model: values of `--input` and of a file's own test cases."""

@@ -1,0 +1,1 @@
+"""Files that this program itself writes: dumped outputs, packed models."""
