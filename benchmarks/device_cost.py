@@ -30,7 +30,7 @@ import asyncssh
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from farm.transport.known_hosts import trust
-from tests.agent.shells import AGENT, Phone, Refused, Talk, make_path
+from tests.agent.shells import AGENT, Phone, Refused, Talk, make_box, make_path
 
 PR_SET_CHILD_SUBREAPER = 36
 FEW, MANY = 300, 1300
@@ -105,8 +105,8 @@ class Bench:
     def device(self) -> Iterator[Device]:
         """A running agent that holds the lease; when this ends, all of it has ended and was waited for."""
         with tempfile.TemporaryDirectory() as folder:
-            path = make_path(Path(folder, "bin"), self.shell)
-            Path(folder, "bin", "python3").unlink(missing_ok=True)
+            box = make_box(Path(folder, "box"), self.shell)
+            path = make_path(Path(folder, "bin"), self.shell, box)
             Path(folder, "bin", "python3").symlink_to(os.path.realpath(sys.executable))
             phone = Phone(Path(folder), path, self.shell, self.script)
             device = Device(phone.talk(), phone.workdir / "spool")

@@ -7,13 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.agent.shells import SHELLS, Phone, Talk, end, make_path, until
+from tests.agent.shells import SHELLS, Phone, Talk, end, make_box, make_path, until
 
 
-@pytest.fixture(params=SHELLS)
-def phone(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Phone]:
+@pytest.fixture(scope="session", params=SHELLS)
+def box(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    """A shell and the tools of its box, hundreds of links: made once."""
+    return request.param, make_box(tmp_path_factory.mktemp("box") / request.param, request.param)
+
+
+@pytest.fixture
+def phone(box: tuple[str, Path], tmp_path: Path) -> Iterator[Phone]:
     """A device; after the test nothing may run on it any more."""
-    phone = Phone(tmp_path, make_path(tmp_path / "bin", request.param), request.param)
+    shell, tools = box
+    phone = Phone(tmp_path, make_path(tmp_path / "bin", shell, tools), shell)
     yield phone
     for talk in phone.talks:
         if not talk.process.stdin.closed:

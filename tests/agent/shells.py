@@ -33,8 +33,8 @@ SHELLS: dict[str, tuple[tuple[str, ...] | None, str]] = {
 }
 
 
-def make_path(folder: Path, shell: str) -> str:
-    """A PATH with `sh` as this shell, and with the one box's tools only where the shell belongs to a box."""
+def make_box(folder: Path, shell: str) -> Path:
+    """A folder with all that the one box of this shell can be, empty where the machine's own tools serve."""
     listing, program = SHELLS[shell]
     missing = [name for name in (program, *(listing or ())[:1]) if shutil.which(name) is None]
     if missing:
@@ -45,9 +45,15 @@ def make_path(folder: Path, shell: str) -> str:
         names = subprocess.run(listing, capture_output=True, text=True, check=True).stdout.split()
         for name in names:
             (folder / name).symlink_to(box)
-    (folder / "sh").unlink(missing_ok=True)
+    return folder
+
+
+def make_path(folder: Path, shell: str, box: Path) -> str:
+    """A PATH with `sh` as this shell in `folder`, and with the one box's tools only where it has one."""
+    listing, program = SHELLS[shell]
+    folder.mkdir()
     (folder / "sh").symlink_to(shutil.which(program))
-    return str(folder) if listing is not None else f"{folder}:/usr/bin:/bin"
+    return f"{folder}:{box}" if listing is not None else f"{folder}:/usr/bin:/bin"
 
 
 class Refused(Exception):
@@ -177,11 +183,11 @@ class Phone:
         return self.talk_to(self.popen("serve", self.workdir, user=65534, group=65534))
 
     def let_in(self) -> None:
-        """Let users without rights come as far as our folder, which the session keeps to itself."""
-        for folder in (self.folder, *self.folder.parents):
-            if folder.stat().st_mode & 0o005 == 0o005:
-                break
-            folder.chmod(0o755)
+        """Let users without rights come as far as our folder and tools, which the session keeps to itself."""
+        for mine in map(Path, self.path.split(":")):
+            for folder in (mine, *mine.parents):
+                if folder.stat().st_mode & 0o005 != 0o005:
+                    folder.chmod(0o755)
 
     def talk_with(self, mounts: dict[str, str]) -> Talk:
         """The agent where files or folders of the system are others (target: source); needs root."""
@@ -205,14 +211,20 @@ class Phone:
         self.script = self.folder / "changed-agent.sh"
         self.script.write_text(text.replace(old, new))
 
+    def own_tools(self) -> Path:
+        """Give the device a folder of tools that the test may change: the box's, or none."""
+        folder = self.folder / "tools"
+        if SHELLS[self.shell][0] is None:
+            folder.mkdir()
+        else:
+            shutil.copytree(self.path.partition(":")[2], folder, symlinks=True)
+            self.path = f"{self.folder / 'bin'}:{folder}"
+        return folder
+
     def replace_tool(self, name: str, script: str) -> None:
         """Put a shell script in the place of a tool; REAL in it is the real one."""
-        tool, real = self.folder / "bin" / name, Path(shutil.which(name) or name)
-        if tool.is_symlink():  # a box knows by its name what to be
-            real = self.folder / "real" / name
-            real.parent.mkdir(exist_ok=True)
-            tool.rename(real)
-        tool.write_text(f"#!/bin/sh\n{script.replace('REAL', str(real))}\n")
+        tool, real = self.folder / "bin" / name, shutil.which(name, path=self.path) or name
+        tool.write_text(f"#!/bin/sh\n{script.replace('REAL', real)}\n")
         tool.chmod(0o755)
 
     def once(

@@ -130,9 +130,10 @@ def test_a_workdir_without_the_right_to_write_is_refused(phone: Phone, made: boo
 
 
 def test_a_missing_tool_is_named_in_place_of_the_greeting(phone: Phone):
-    (phone.folder / "bin" / "sha256sum").unlink(missing_ok=True)
-    sh = phone.path.partition(":")[0]
-    reply = phone.once("serve", phone.workdir, environment={"PATH": sh, "HOME": "/"})
+    tools = phone.own_tools()
+    (tools / "sha256sum").unlink(missing_ok=True)
+    path = f"{phone.folder / 'bin'}:{tools}"
+    reply = phone.once("serve", phone.workdir, environment={"PATH": path, "HOME": "/"})
     assert reply.code == "no-tool"
 
 
@@ -167,7 +168,6 @@ def test_a_tool_that_reads_its_input_eats_no_request(phone: Phone, agent: Talk):
 def interpreter(phone: Phone, name: str, answer: str) -> None:
     """A program of this name that tells it was started, and answers so."""
     path = phone.folder / "bin" / name
-    path.unlink(missing_ok=True)
     path.write_text(f"#!/bin/sh\necho {name} >>'{phone.folder}/started'\n{answer}\n")
     path.chmod(0o755)
 
@@ -199,7 +199,6 @@ def test_interpreters_are_asked_one_after_the_other_until_one_will_do(phone: Pho
 
 def test_names_of_one_interpreter_are_asked_once(phone: Phone, agent: Talk):
     interpreter(phone, "python3.9", "exit 1")
-    (phone.folder / "bin" / "python3").unlink(missing_ok=True)
     (phone.folder / "bin" / "python3").symlink_to("python3.9")
     agent.data("probe", "python3", "python3.9", str(phone.folder / "bin" / "python3"))
     assert asked(phone) == ["python3.9"]

@@ -278,10 +278,8 @@ def test_files_beyond_2_gib_are_read_at_the_right_place(phone: Phone, agent: Tal
     agent.start(epoch, "j", "true")
     agent.ended("j")
     with (phone.workdir / "spool/j/stdout").open("wb") as stream:
-        for at in (1_999_999_999, 2**31 + 5):
-            stream.seek(at)
-            stream.write(b"here")
-    assert agent.data("read", "j", "stdout", 1_999_999_999, 4) == b"here"
+        stream.seek(2**31 + 5)
+        stream.write(b"here")
     assert agent.data("read", "j", "stdout", 2**31 + 4, 9) == b"\0here"
 
 

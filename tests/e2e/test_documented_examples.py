@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 import pytest
@@ -63,7 +64,13 @@ EXAMPLES = tuple(
     if line and not line.startswith("#")
 )
 REFUSED = tuple(example for example in EXAMPLES if example.answer.startswith("refused: "))
-SUBJECTS = tuple(dict.fromkeys(example.subject for example in EXAMPLES if example not in REFUSED))
+RUN = tuple(sorted((one for one in EXAMPLES if one not in REFUSED), key=lambda one: one.subject))
+BENCHES = tuple(
+    mine[start : start + 10]
+    for mine in (tuple(same) for _, same in groupby(RUN, key=lambda one: one.subject))
+    for start in range(0, len(mine), 10)
+)
+"""Examples with the same model and input, at most ten for one bench."""
 
 
 @pytest.fixture
@@ -118,18 +125,17 @@ def test_a_documented_line_is_planned_for_both_runtimes_or_refused_with_the_reas
 
 @pytest.mark.wheel
 @pytest.mark.usefixtures("wheel_runtime")
-@pytest.mark.parametrize("subject", SUBJECTS, ids=" ".join)
+@pytest.mark.parametrize("mine", BENCHES, ids=lambda mine: " ".join(mine[0].subject))
 def test_the_documented_lines_of_a_model_run_on_this_machine(
-    farm: Farm, here: Path, subject: tuple[str, ...]
+    farm: Farm, here: Path, mine: tuple[Example, ...]
 ) -> None:
-    mine = [example for example in EXAMPLES if example.subject == subject and example not in REFUSED]
     if not (shutil.which("cc") or shutil.which("gcc")):
-        mine = [example for example in mine if "loader.so" not in example.line]
+        mine = tuple(example for example in mine if "loader.so" not in example.line)
     columns = [word for i, one in enumerate(mine) for word in ("--variant", f"v{i}={one.options}")]
     write_inventory(
         here, local={"address": "local", "workdir": str(here / "work"), "runtime": {"kind": "wheel"}}
     )
-    outcome = farm("bench", *subject, *columns, "--rounds", "1", "--json")
+    outcome = farm("bench", *mine[0].subject, *columns, "--rounds", "1", "--json")
     cells = {cell["variant"]: cell for cell in outcome.results["cells"]}
     wrong = {
         one.line: [cells[f"v{i}"][key] for key in ("status", "reason", "error")]

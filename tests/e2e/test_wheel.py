@@ -55,7 +55,7 @@ def test_the_output_is_megengines_own(farm: Farm, tmp_path: Path, model: str) ->
 @pytest.mark.sshd
 def test_devices_get_the_library_without_cuda_code_once_and_run_it(lab: Lab) -> None:
     lab.write({"kind": "wheel"})
-    words = ("bench", "--devices", "arm-1,arm-3", "--model", "bundled:tiny", "--rounds", "1", "--json")
+    words = ("bench", "--devices", "arm-1", "--model", "bundled:tiny", "--rounds", "1", "--json")
     first = lab.farm(*words)
     assert first.code == 0, first.stderr
     for device in first.results["devices"]:
@@ -65,7 +65,7 @@ def test_devices_get_the_library_without_cuda_code_once_and_run_it(lab: Lab) -> 
         assert on_disk < 450e6
     second = lab.farm(*words)
     assert second.code == 0, second.stderr
-    assert [device["pushed_bytes"] for device in second.results["devices"]] == [0, 0]
+    assert [device["pushed_bytes"] for device in second.results["devices"]] == [0]
     assert all(cell["summary"]["median_ms"] > 0 for cell in second.results["cells"])
 
 

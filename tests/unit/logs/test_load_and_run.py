@@ -128,11 +128,11 @@ def test_both_older_grammars_are_read():
 @pytest.mark.parametrize(
     "name", ["default", "lite_thread2", "model_info", "iter20_w3", "testcase", "lite_verbose"]
 )
-def test_a_transcript_cut_at_any_byte_never_gives_another_number(transcripts, name):
+def test_a_transcript_cut_anywhere_never_gives_another_number(transcripts, name):
     text = transcripts[name]["stderr"]
     runs = runs_of(transcripts[name])
     whole = parse_log(text, runs=runs)
-    step = max(1, len(text) // 6000)
+    step = max(1, len(text) // 800)
     for end in range(0, len(text), step):
         assert_part(parse_log(text[:end], runs=runs), whole)
 
@@ -141,7 +141,7 @@ def test_every_transcript_cut_inside_a_timing_line_never_gives_another_number(tr
     for one in transcripts.values():
         text = one["stderr"] or ""
         whole = parse_log(text, runs=runs_of(one))
-        for found in list(re.finditer(r"iter \d|warm up|load model|=== finished|prepare:", text))[:40]:
+        for found in list(re.finditer(r"iter \d|warm up|load model|=== finished|prepare:", text))[:12]:
             for end in range(found.start(), found.start() + 60, 7):
                 assert_part(parse_log(text[:end], runs=runs_of(one)), whole)
 
