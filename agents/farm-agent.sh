@@ -35,6 +35,11 @@ if [ -n "${KSH_VERSION-}" ]; then # printf is no builtin in mksh
 else
   put() { printf '%s\n' "$1"; }
 fi
+if [ -n "${KSH_VERSION-}" ] && PATH=/nowhere command -v rename >/dev/null; then # but this is
+  move() { rename "$1" "$2"; }
+else
+  move() { mv -f "$1" "$2"; }
+fi
 
 encode() { # text -> REPLY
   case $1 in
@@ -152,12 +157,19 @@ clock() { # -> now: seconds since the device started; a wall clock may jump, thi
 
 look() { # pid -> state parent group session born core; fails when there is no such process. See proc(5), stat
   local line
-  { read -r line <"/proc/$1/stat"; } 2>/dev/null || return 1
-  # shellcheck disable=SC2086 # splitting is meant; the name, which may hold anything, is cut off
-  set -- ${line##*') '}
+  { read -r line <"/proc/$1/stat"; } 2>/dev/null && take_apart "$line"
+}
+take_apart() { # line of a process -> as look
+  local rest="${1#*') '}" # the name, which may hold anything, is cut off; shells need ten times as long for one `##`
+  while :; do
+    case $rest in *') '*) rest=${rest#*') '} ;; *) break ;; esac
+  done
+  # shellcheck disable=SC2086 # splitting is meant
+  set -- $rest
   state=$1 parent=$2 group=$3 session=$4 born=${20} core=${37}
 }
 
+is_ours() { look "$1" && [ "$parent" = $$ ]; } # pid ; a child's number cannot be another's before it was waited for
 doze() { sleep 0.1 2>/dev/null || sleep 1; }
 
 size_of() { # file -> REPLY
@@ -281,10 +293,10 @@ do_release() { # epoch
 # ---- where a job is, and its end ------------------------------------------------------------------------
 
 job_state() { # job -> is (running or exited) code why out_size err_size telemetry_size; fails: no such job
-  job=$1 is=exited supervisor='' child='' job_boot=''
+  job=$1 is=exited supervisor='' child='' job_boot='' forks='' own=''
   is_name "$1" && [ -d "spool/$job" ] || return 1
-  if [ ! -f "spool/$job/pid" ]; then sleep 1; fi # it is just being started by another session, or never was
-  { read -r supervisor supervisor_born child child_born job_boot <"spool/$job/pid"; } 2>/dev/null
+  if [ ! -s "spool/$job/pid" ]; then sleep 1; fi # it is just being started by another session, or never was
+  { read -r supervisor supervisor_born child child_born job_boot forks <"spool/$job/pid"; } 2>/dev/null
   { read -r code why out_size err_size telemetry_size _ <"spool/$job/exit"; } 2>/dev/null && return
   is=running code=- why=-
   if is_supervised; then
@@ -301,9 +313,10 @@ job_state() { # job -> is (running or exited) code why out_size err_size telemet
   read -r code why out_size err_size telemetry_size _ <"spool/$job/exit"
 }
 
-take() { # of the job; who makes this file decides: its supervisor that it runs, another that it never will
+take() { be_first "spool/$job/taken"; } # its supervisor: that the job runs; another: that it never will
+be_first() { # file ; fails unless this process is the one that makes it
   set -C
-  { :; } 2>/dev/null >"spool/$job/taken"
+  { :; } 2>/dev/null >"$1"
   set -- $?
   set +C
   return "$1"
@@ -319,51 +332,87 @@ written() { # descriptor of the supervisor -> REPLY: bytes that went through it;
   REPLY=${REPLY:-0}
 }
 
-members() { # of the round job, child, supervisor -> REPLY: pids of its living processes
+members() { # of the round job, child, supervisor -> REPLY: pids of its living processes; grouped: one is in its group
   # All that did not leave the session, and all that carry the round's mark in their environment: a process can
   # hide only by doing both, a new session and an emptied environment.
-  local pid own="$child" some='' count=0 found=''
-  REPLY=
+  local pid some='' count=0 marked='' inhabited=''
+  REPLY='' grouped=''
   [ "${job_boot-}" = "$boot" ] || return 0
-  if look "$child" && [ "$born" != "$child_born" ]; then own=none; fi # the number is another's by now
   find_oldest
+  find_own
   set +f
-  for pid in /proc/[0-9]*; do
+  set -- /proc/[0-9]*
+  set -f
+  for pid do
     [ "${pid#/proc/}" -ge "$oldest" ] || continue
-    some="$some ${pid#/proc/}" count=$((count + 1))
+    some="$some ${pid#/proc/}/stat" count=$((count + 1))
     [ $count -lt 2000 ] || { search "$some" && some='' count=0; } # a command line has its limit
   done
-  set -f
-  [ -z "$some" ] || search "$some"
-  for pid in $found; do
-    case $pid in
-      */environ) pid=${pid%/environ} ;;
-      # The name of a program is in this file too and may look like this: a closer look.
-      *) pid=${pid%/stat} && look "$pid" && [ "$session" = "$own" ] && [ "$state" != Z ] || continue ;;
-    esac
-    case " $REPLY " in *" $pid "*) ;; *) REPLY="$REPLY $pid" ;; esac
+  search "$some"
+  [ -n "$inhabited" ] || own=none # nobody can come into a session from outside
+  # shellcheck disable=SC2086
+  [ -z "$marked" ] || for pid in $(cd /proc && exec grep -lszxF "FARM_JOB=$job:$supervisor" $marked); do
+    REPLY="$REPLY ${pid%/environ}"
   done
 }
-search() { # pids -> found: the files that tell of a member
-  local pid stats='' environs=''
-  for pid in $1; do
-    if [ $count -gt 8 ]; then stats="$stats $pid/stat"; else found="$found $pid/stat"; fi
-    environs="$environs $pid/environ"
+search() { # files -> as consider, for each that may tell of a member
+  local line blanks="$IFS"
+  if [ $count -gt 8 ]; then # one look at all for those that are young enough
+    if [ "$child_born" = - ]; then at_least "$supervisor_born"; else at_least "$child_born"; fi
+    IFS=$NL
+    # shellcheck disable=SC2046,SC2086
+    set -- $(IFS=$blanks && cd /proc && exec grep -hsE "\) [A-Z]( -?[0-9]+){18} $ages " $1)
+    IFS=$blanks
+    for line do consider "$line"; done
+  else
+    for line in $1; do
+      { read -r line <"/proc/$line"; } 2>/dev/null && consider "$line"
+    done
+  fi
+  return 0
+}
+consider() { # line of a process -> REPLY, further: members; marked, further: what tells whether others are
+  take_apart "$1"
+  [ "$state" != Z ] || return 0
+  if [ "$session" = "$own" ] || [ "${1%% *}" = "$own" ]; then # the child, even before it has made its session
+    REPLY="$REPLY ${1%% *}" inhabited=yes
+    [ "$group" != "$child" ] || grouped=yes
+  elif [ "$session" -ge "$oldest" ]; then # a member may have made it: a session has the number of who made it
+    marked="$marked ${1%% *}/environ"
+  fi
+}
+at_least() { # time of birth -> ages: an expression for it and all later ones; it may be too long to compute with
+  local head='' rest="$1" digit
+  ages="$1|[0-9]{$((${#1} + 1)),}"
+  while [ -n "$rest" ]; do
+    digit=${rest%"${rest#?}"} rest=${rest#?}
+    [ "$digit" = 9 ] || ages="$ages|${head}[$((digit + 1))-9][0-9]{${#rest}}"
+    head=$head$digit
   done
-  # shellcheck disable=SC2086
-  found="$found $(cd /proc && {
-    [ -z "$stats" ] || grep -ls ") [A-Z] [0-9]* [0-9]* $own " $stats
-    exec grep -lszxF "FARM_JOB=$job:$supervisor" $environs
-  })"
+  ages="($ages)"
+}
+
+# The number of the child can be another's once it was waited for and its session is empty. So a session of that
+# number is the round's only if the child lives, or no number was given twice since the start, or who asks has seen
+# something of it when the child still lived (the supervisor: has just waited for it) and each time since.
+find_own() { # -> own: the round's session, or none
+  if look "$child"; then
+    own=none
+    [ "$born" != "$child_born" ] || own=$child
+  elif [ "$oldest" -gt 0 ]; then
+    own=$child
+  else
+    own=${own:-none}
+  fi
 }
 
 # All processes of a round are younger than its child, so their numbers are higher, unless the numbers began anew
 # meanwhile. They did not as long as the last one given is higher and far fewer processes were started than there are
-# numbers. Only the supervisor has counted from the start; where it cannot, and for all others, any process may be one.
+# numbers. Where that cannot be counted, any process may be one.
 find_oldest() { # -> oldest: the lowest number that a process of the round can have
   local last started numbers
   oldest=0
-  [ -n "${forks-}" ] && count_forks && { read -r _ _ _ _ last </proc/loadavg; } 2>/dev/null || return 0
+  is_number "${forks-}" && count_forks && { read -r _ _ _ _ last </proc/loadavg; } 2>/dev/null || return 0
   [ "$last" -lt "$child" ] || [ $((started - forks)) -ge $((numbers / 4)) ] || oldest=$child
 }
 count_forks() { # -> started: the processes that were since the device was started; numbers: how many there can be
@@ -382,7 +431,7 @@ finish() { # kills what is left of the round; fails when something does not die
       [ -n "$REPLY" ] || return 0
       case $tries:$signal in
         *:KILL | 10:*) # to each, since some may have left the group, and to the group, since it may be growing
-          kill "-$signal" "-$child" 2>/dev/null
+          [ -z "$grouped" ] || kill "-$signal" "-$child" 2>/dev/null
           # shellcheck disable=SC2086
           kill "-$signal" $REPLY 2>/dev/null
           ;;
@@ -396,13 +445,16 @@ finish() { # kills what is left of the round; fails when something does not die
 
 conclude() { # code why ; into the file that was made at the start, so that a full disk cannot hide the end
   stream_sizes
-  put "$1 $2 $REPLY" 1<>"spool/$job/exit.new" && mv -f "spool/$job/exit.new" "spool/$job/exit"
+  put "$1 $2 $REPLY" 1<>"spool/$job/exit.new" && move "spool/$job/exit.new" "spool/$job/exit"
 } 2>/dev/null
 stream_sizes() { # of job -> REPLY: of its three streams; 0 for what is no file any more
   local name files='' out=0 err=0 telemetry=0
   for name in stdout stderr telemetry; do
-    is_plain "spool/$job" "$name" && files="$files spool/$job/$name"
+    is_plain "spool/$job" "$name" && [ -s "spool/$job/$name" ] && files="$files spool/$job/$name"
   done
+  case $files in # only the supervisor writes this: if it is this process, it knows
+    */telemetry) [ "$supervisor" != $$ ] || ! written 8 || [ "$REPLY" = 0 ] || telemetry=$REPLY files=${files% *} ;;
+  esac
   # shellcheck disable=SC2046,SC2086
   [ -z "$files" ] || set -- $(wc -c $files)
   while [ $# -ge 2 ]; do
@@ -436,7 +488,12 @@ until_unsupervised() { # or 5 s
 
 orphan() { # ends what is left of the supervisor, unless its number is another's by now
   [ "$job_boot" = "$boot" ] || return 0
-  ! look "$supervisor" || [ "$born" = "$supervisor_born" ] || return 0
+  if look "$supervisor"; then
+    [ "$born" = "$supervisor_born" ] || return 0
+  else # its watch ends by itself within a second, too
+    find_oldest
+    [ "$oldest" -gt 0 ] || return 0
+  fi
   kill -KILL "-$supervisor" 2>/dev/null
   return 0
 }
@@ -451,13 +508,14 @@ end_all() { # why -> fails with what does not die in REPLY
 # ---- one job, from its start to its end -----------------------------------------------------------------
 
 supervise() { # workdir job forks
-  local line wall silence started numbers forks="${3#-}" code
+  local line wall silence forks="$3" watch code
   exec 2>/dev/null # bash tells how its children died
   workdir=$1 job=$2 supervisor=$$
   cd "$workdir" && take && cd "spool/$job" || return
   find_boot && job_boot=$boot
   ulimit -c 0 # a core dump would count as a result
-  read -r epoch wall silence <limit
+  read -r epoch wall silence lease_text <limit
+  known=$epoch
   look $$ && supervisor_born=$born
   # This pipe has a writer as long as this process or the watch lives: so others see that they are gone.
   mkfifo end && exec 5<>end
@@ -468,15 +526,17 @@ supervise() { # workdir job forks
   child=$!
   child_born=- # it may have ended already: then nothing is known of it
   look $child && child_born=$born
-  put "$$ $supervisor_born $child $child_born $boot" >pid.new && mv pid.new pid
+  put "$$ $supervisor_born $child $child_born $boot $forks" >pid # one call of the kernel: nobody sees a part of it
   put "$child"
   exec </dev/null >/dev/null
   cd "$workdir" || exit
+  own=$child
   watch "$epoch" "$wall" "$silence" &
+  watch=$!
   wait $child
   code=$?
   trap '' TERM
-  kill -KILL $! # mksh would sleep through a TERM in `read -t`
+  is_ours $watch && kill -KILL $watch # mksh would sleep through a TERM in `read -t`
   kill -TERM 0 # the `sleep` that the watch may have waited in: this group has nothing else
   wait
   until finish; do sleep 1; done # what the command left behind
@@ -570,10 +630,13 @@ case ${1-}:$# in supervise:4) shift && supervise "$@"; exit ;; esac
 do_start() { # epoch job wall_s silence_s n_env K=V... n_folders folder... n_copies name=digest... argv...
   local job="$2" limit="$1 $3 $4" why
   valid "$1" || err stale "$REPLY" || return
+  limit="$limit $lease_text"
   is_name "$2" && is_number "$3" && is_number "$4" || err usage "start epoch job wall_s silence_s ..." || return
-  if ! attempt mkdir "spool/$job"; then
-    [ ! -d "spool/$job" ] || err exists "$job" || return
-    blame "$why" || return
+  [ ! -d "spool/$job" ] || err exists "$job" || return
+  attempt mkdir -p "spool/$job/out" "spool/$job/tmp" || blame "$why" || return
+  if ! be_first "spool/$job/limit"; then
+    [ ! -f "spool/$job/limit" ] || err exists "$job" || return # another session was faster
+    blame 'No space left' || return
   fi
   shift 4
   prepare "$@" && launch || { rm -rf "spool/${job:?}" && return 1; }
@@ -581,7 +644,6 @@ do_start() { # epoch job wall_s silence_s n_env K=V... n_folders folder... n_cop
 
 prepare() { # as do_start, from n_env on ; fills the folder of job, which runs under limit
   local dir="spool/$job" out="spool/$job/out" given=' ' command='' kind count word why
-  attempt mkdir "$out" "$dir/tmp" || blame "$why" || return
   for kind in setting folder copy; do
     is_number "$1" && [ "$1" -lt $(($# - 1)) ] || err usage "start: the count of ${kind}s is wrong" || return
     count=$1 && shift
@@ -626,10 +688,10 @@ prepare_copy() { # path=digest ; no link, since load_and_run writes its cache fi
 
 launch() {
   clock
-  [ $((now - ${counted:=-100})) -lt 10 ] || { count_forks && forks=$started counted=$now; } || forks=''
+  [ $((now - ${counted:=-100})) -lt 10 ] || { count_forks && forks_then=$started counted=$now; } || forks_then=-
   # The supervisor says the command's pid and closes its output: its death is an end of file, not a wait for ever.
   local pid
-  pid=$(setsid sh "$self" supervise "$workdir" "$job" "${forks:--}" 2>&1 </dev/null &)
+  pid=$(setsid sh "$self" supervise "$workdir" "$job" "$forks_then" 2>&1 </dev/null &)
   is_number "$pid" || blame "the supervisor did not start: $pid" || return
   ok "$pid"
 }
@@ -663,7 +725,6 @@ await() { # the end of the supervisor, which holds this pipe: blocks in the kern
   done
   [ ! -d "spool/$job" ] || tell_state
 }
-is_ours() { look "$1" && [ "$parent" = $$ ]; }
 end_waiters() {
   local pid
   for pid in $waiters; do
@@ -933,9 +994,11 @@ probe() { # sections for farm/device/probe.py
   local name limit=''
   ! command -v timeout >/dev/null || limit='timeout 30'
   part uname && uname -snrm
-  part files # one process reads them all: lines `<path>:<text>`
+  # One process reads them all: lines `<path>:<text>`. Of the memory two are enough: toybox writes each line by itself.
+  part files
   set +f
-  grep -Hs '' /etc/os-release /proc/cpuinfo /proc/meminfo /proc/loadavg /sys/devices/system/cpu/online \
+  grep -HsvE '^([^M]|M[^e]|Mem[^TA]).* kB$' \
+    /etc/os-release /proc/cpuinfo /proc/meminfo /proc/loadavg /sys/devices/system/cpu/online \
     /sys/devices/system/cpu/cpu[0-9]*/cpufreq/cpuinfo_max_freq \
     /sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_governor \
     /sys/class/thermal/thermal_zone[0-9]*/temp /sys/class/thermal/thermal_zone[0-9]*/type
@@ -949,7 +1012,7 @@ probe() { # sections for farm/device/probe.py
   part getprop
   ! command -v getprop >/dev/null ||
     getprop | grep -E '^\[ro\.(product\.manufacturer|product\.model|soc\.model|build\.version\.release)\]'
-  part libc && { getconf GNU_LIBC_VERSION || ldd --version 2>&1 | head -n 2; }
+  part libc && { getconf GNU_LIBC_VERSION || { command -v ldd >/dev/null && ldd --version 2>&1 | head -n 2; }; }
   part shell && shell_name
   part tools
   for name in flock setsid taskset timeout sha256sum dd awk numactl perf nvidia-smi getprop sudo; do
@@ -990,7 +1053,7 @@ print("good" if good else "bad", sys.executable, sys.implementation.name, "%d.%d
 do_bye() { end_waiters; ok && exit 0; }
 
 serve() { # workdir
-  id='farm-agent 1' waiters='' forks='' counted='' # so stands an error in the place of the greeting
+  id='farm-agent 1' waiters='' counted='' # so stands an error in the place of the greeting
   put "" # what a login shell said before may lack its newline
   open_workdir "$1" || return
   answer $$ "$workdir"

@@ -435,6 +435,114 @@ def test_a_number_that_went_to_another_process_is_not_killed(phone: Phone, agent
         stranger.wait()
 
 
+def test_a_group_of_a_number_that_went_to_another_process_is_not_killed(
+    phone: Phone, agent: Talk, epoch: int
+):
+    """While something that left the round's group is ended."""
+    agent.start(epoch, "j", "true")
+    agent.ended("j")
+    job = phone.workdir / "spool/j"
+    supervisor, born, _, _, boot, *_ = (job / "pid").read_text().split()
+    stranger = subprocess.Popen(("sleep", "300"), start_new_session=True)
+    mark = {**phone.environment, "FARM_JOB": f"j:{supervisor}"}
+    member = subprocess.Popen(("/usr/bin/env", "sleep", "301"), start_new_session=True, env=mark)
+    until(lambda: b"301" in Path(f"/proc/{member.pid}/cmdline").read_bytes())
+    (job / "exit").rename(job / "exit.new")
+    (job / "pid").write_text(f"{supervisor} {born} {stranger.pid} 1 {boot}\n")
+    try:
+        assert agent.ended("j") == (137, "lost")
+        assert member.wait(5) < 0
+        assert alive(stranger.pid)
+    finally:
+        for process in (stranger, member):
+            process.kill()
+            process.wait()
+
+
+def test_a_session_whose_number_may_have_been_given_twice_is_not_killed(
+    phone: Phone, agent: Talk, epoch: int
+):
+    """Its first process is gone, as the round's: nothing shows whose it is."""
+    agent.start(epoch, "j", "true")
+    agent.ended("j")
+    job = phone.workdir / "spool/j"
+    boot = (job / "pid").read_text().split()[4]
+    leader = subprocess.Popen(
+        ("sh", "-c", "sleep 300 >/dev/null & echo $!"), start_new_session=True, stdout=subprocess.PIPE
+    )
+    stranger = int(leader.stdout.read())
+    leader.stdout.close()
+    leader.wait()
+    (job / "exit").rename(job / "exit.new")
+    (job / "pid").write_text(f"{leader.pid} 5 {leader.pid} 5 {boot}\n")
+    try:
+        assert agent.ended("j") == (137, "lost")
+        assert alive(stranger)
+    finally:
+        os.kill(stranger, signal.SIGKILL)
+
+
+ANOTHER_GETS_THE_NUMBER = """
+  echo $((child - 2)) >/proc/sys/kernel/ns_last_pid
+  (setsid sh -c 'echo $$ >"STRANGER"; exec sleep 315' </dev/null >/dev/null 2>&1 &)
+  while [ ! -s "STRANGER" ]; do sleep 0.1; done
+"""
+
+
+def test_a_process_that_got_the_programs_number_is_not_killed_with_what_the_program_left(phone: Phone):
+    if os.geteuid() != 0 or not shutil.which("unshare") or not Path("/proc/sys/kernel/ns_last_pid").exists():
+        pytest.skip("needs root, and a kernel that lets it choose the next number of a process")
+    told = phone.folder / "stranger"
+    phone.change_script(
+        "  trap '' TERM\n", ANOTHER_GETS_THE_NUMBER.replace("STRANGER", str(told)) + "  trap '' TERM\n"
+    )
+    command = (
+        shutil.which("unshare"), "-p", "-m", "-f", "/bin/sh", "-c", 'mount -t proc proc /proc && "$@"', "numbers",
+        phone.path.partition(":")[0] + "/sh", str(phone.script), "serve", str(phone.workdir),
+    )  # fmt: skip
+    agent = phone.talk_to(
+        subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=phone.environment, cwd="/"
+        )
+    )
+    epoch = agent("lease", "me", 60)[0]
+    daemon = "(setsid sh -c 'echo >../tmp/left; exec sleep 316' </dev/null >/dev/null 2>&1 &)"
+    script = f"{daemon}; while [ ! -e ../tmp/left ]; do sleep 0.1; done; exit 5"
+    child = agent.start(epoch, "again", "sh", "-c", script)
+    assert agent.ended("again") == (5, "-")
+    assert int(told.read_text()) == child
+    assert not list(running("FARM_JOB=again:"))
+    strangers = [pid for pid, command in running("sleep\0" + "315") if command.startswith("sleep\0")]
+    assert len(strangers) == 1
+    os.kill(strangers[0], signal.SIGKILL)
+    agent("release", epoch)
+
+
+def test_a_number_that_went_from_the_watch_to_another_process_is_not_killed(phone: Phone):
+    stranger = subprocess.Popen(("sleep", "300"))
+    phone.change_script("  watch=$!\n", f"  kill -KILL $!; watch={stranger.pid}\n")
+    agent = phone.talk()
+    epoch = agent("lease", "me", 60)[0]
+    try:
+        agent.start(epoch, "j", "true")
+        assert agent.ended("j") == (0, "-")
+        assert stranger.poll() is None
+    finally:
+        stranger.kill()
+        stranger.wait()
+    agent("release", epoch)
+
+
+def test_a_job_is_killed_before_its_program_has_a_session(phone: Phone):
+    phone.change_script("(cd out && exec setsid", "(sleep 4; cd out && exec setsid")
+    agent = phone.talk()
+    epoch = agent("lease", "me", 60)[0]
+    agent.start(epoch, "j", "sleep", "300")
+    agent("kill", "j")
+    assert agent.ended("j") == (143, "killed")
+    agent("release", epoch)
+
+
 def test_asking_a_running_job_needs_no_tool(phone: Phone):
     """The hot path starts no program: with all tools gone from the device, it still works."""
     tools = phone.own_tools()
