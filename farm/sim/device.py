@@ -11,9 +11,10 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 import farm
 from farm.model.device import Address, Device, Runtime, RuntimeKind
@@ -23,6 +24,7 @@ from farm.sim.login import login_script, make_tools, rc_file
 from farm.sim.properties import Program, Properties, to_json
 from farm.sim.server import HOST, Server, configure
 
+T = TypeVar("T")
 HEALTHY = Properties()
 CLEAN_UP_S = 10.0
 TYPES = {Kind.FLAG: "bool", Kind.INT: "int32", Kind.UINT: "uint64", Kind.FLOAT: "double"}
@@ -42,16 +44,16 @@ class SimulatedDevice:
         self.properties = properties
         self._parent = folder
         self._stack = contextlib.AsyncExitStack()
-        self._folder = Path()
+        self._folder = Path("/nonexistent")
         self._server: Server | None = None
         self._host_key = ""
 
     async def __aenter__(self) -> Self:
         async with contextlib.AsyncExitStack() as stack:
-            self._folder = Path(await asyncio.to_thread(tempfile.mkdtemp, None, "farm-sim-", self._parent))
-            stack.push_async_callback(asyncio.to_thread, shutil.rmtree, self._folder)
-            config = await asyncio.to_thread(self._lay_out)
-            self._server = Server(self._folder, config, self.home, self.properties.line)
+            stack.push_async_callback(asyncio.to_thread, self._remove)
+            command = await _whole(self._lay_out)
+            log = self._folder / "sshd.log"
+            self._server = Server(command, log, self.home, self.properties.line)
             stack.push_async_callback(self._end_all)
             await stack.enter_async_context(self._server)
             self._stack = stack.pop_all()
@@ -116,8 +118,9 @@ class SimulatedDevice:
         """What is pushed to the device: the same bytes for all simulated devices."""
         return self._folder / "load_and_run"
 
-    def _lay_out(self) -> Path:
-        """All files of the device; the server's configuration."""
+    def _lay_out(self) -> tuple[str, ...]:
+        """All files of the device; the command of its server."""
+        self._folder = Path(tempfile.mkdtemp(prefix="farm-sim-", dir=self._parent))
         places.tools_folder(self.home).mkdir(parents=True)
         self.set_program(self.properties.program)
         root = Path(farm.__file__).parent.parent
@@ -128,14 +131,28 @@ class SimulatedDevice:
         rc_file(self.home, self.properties.login)
         login = self._folder / "login"
         login.write_bytes(login_script(self.home, self.properties.login))
-        config = configure(self._folder, self.home, login)
+        command = configure(self._folder, login)
         self._host_key = " ".join((self._folder / "host_key.pub").read_text().split()[:2])
-        return config
+        return command
+
+    def _remove(self) -> None:
+        if self._folder.exists():
+            shutil.rmtree(self._folder)
 
     async def _end_all(self) -> None:
         """Kill all that runs on the device, stopped or not, until nothing does."""
         assert self._server is not None
         await asyncio.to_thread(_kill_all, self.home, self._server.pids)
+
+
+async def _whole(work: Callable[[], T]) -> T:
+    """In a thread, and to its end, also when this is cancelled."""
+    done = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        return await asyncio.shield(done)
+    except asyncio.CancelledError:
+        await asyncio.wait({done})
+        raise
 
 
 def _kill_all(home: Path, servers: tuple[int, ...]) -> None:

@@ -98,12 +98,16 @@ STARTS: Mapping[str, Oddity] = {
     "supervisor-killed": _struck("the supervisor is killed in a round", Target.SUPERVISOR),
     "connection-cut": _struck("the connection is cut in a round", Target.CONNECTION),
     "first-connect-reset": Oddity("the first two connections are reset", Properties(line=Line(resets=2))),
-    "first-connect-refused": Oddity("nobody listens for 2 s", Properties(line=Line(deaf_s=2.0))),
+    "first-connect-refused": Oddity("nobody listens for 5 s", Properties(line=Line(deaf_s=5.0))),
 }
 
 FILES: Mapping[str, Oddity] = {
-    "own-stdout": _writes("a run writes a stdout.txt of its own", Written("stdout.txt")),
-    "stdout-folder": _writes("a run writes stdout.txt/x", Written("stdout.txt/x")),
+    "own-logs": _writes(
+        "a run writes files with the names of its logs", Written("stdout.txt"), Written("stderr.txt")
+    ),
+    "logs-as-folders": _writes(
+        "a run writes files below the names of its logs", Written("stdout.txt/x"), Written("stderr.txt/x")
+    ),
     "odd-names": _writes(
         "a run writes names with line breaks, escape codes, blanks and dashes",
         *map(Written, ("a\nb", "\x1b[2J", " ", "-rf", "..x", "n" * 250, "d/" * 20 + "e", "%41")),

@@ -85,8 +85,8 @@ class Program:
 
     The e2e time of an iteration is `latency_ms`, times the factors of all flags (`enable-nchw44`) and models
     (stem of the file) in `factors` that a run has, times lognormal noise: `noise` is the standard deviation
-    of the logarithm. `seed` and the number of the run decide the noise. `pace` is how much of these times really
-    passes (1.0: all). `lacks` are flags that this build has not. `says` is printed on stderr as it is
+    of the logarithm. `seed` and the number of the run decide the noise. `pace` is how much of these times
+    really passes (1.0: all). `lacks` are flags that this build has not. `says` is printed on stderr as it is
     (surrogates are raw bytes), and then as many bytes of lines that mean nothing as `log_bytes` says.
     """
 
@@ -135,8 +135,8 @@ class Properties:
     """One simulated device.
 
     `home` is the name of its home folder (surrogates are raw bytes). `tools` are (name, POSIX sh script) in
-    the place of programs that the agent uses; `REAL` in a script is the real one. `fork_s`: how long each of the
-    agent's tools takes to start.
+    the place of programs that the agent uses; `REAL` in a script is the real one. `fork_s`: how long each of
+    the agent's tools takes to start.
     """
 
     program: Program = Program()
@@ -155,8 +155,7 @@ def to_json(program: Program, flags: dict[str, str]) -> str:
 def from_json(text: str) -> tuple[Program, dict[str, str]]:
     """The inverse of `to_json`. Raises KeyError, TypeError or ValueError for anything else."""
     read: dict[str, Any] = json.loads(text)
-    values: dict[str, Any] = read["program"]
-    values["factors"] = tuple((name, factor) for name, factor in values["factors"])
+    values = {name: _frozen(value) for name, value in read["program"].items()}
     values["outputs"] = tuple(Tensor(**tensor) for tensor in values["outputs"])
     values["writes"] = tuple(Written(**written) for written in values["writes"])
     values["ending"] = Ending(values["ending"])
@@ -165,3 +164,12 @@ def from_json(text: str) -> tuple[Program, dict[str, str]]:
         for strike in values["strikes"]
     )
     return Program(**values), read["flags"]
+
+
+def _frozen(value: Any) -> Any:
+    """With tuples where JSON has lists."""
+    if isinstance(value, list):
+        return tuple(map(_frozen, value))
+    if isinstance(value, dict):
+        return {name: _frozen(one) for name, one in value.items()}
+    return value

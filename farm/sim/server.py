@@ -40,8 +40,8 @@ def make_key(path: Path) -> None:
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL)  # noqa: S603 - no word comes from outside
 
 
-def configure(folder: Path, home: Path, login: Path) -> Path:
-    """Keys and configuration in `folder`, and the latter's path; `login` is run instead of each command."""
+def configure(folder: Path, login: Path) -> tuple[str, ...]:
+    """Keys and configuration in `folder`; the command of a server, which runs `login` for each command."""
     for name in ("host_key", "id_client"):
         make_key(folder / name)
     shutil.copyfile(folder / "id_client.pub", folder / "authorized_keys")
@@ -56,19 +56,20 @@ def configure(folder: Path, home: Path, login: Path) -> Path:
         "PermitRootLogin yes",
         "PasswordAuthentication no",
         "KbdInteractiveAuthentication no",
+        # The shell that starts `login` looks for rc files there: none of the user's, none of the device's.
+        f'SetEnv "HOME={folder}"',
     ]
     path = folder / "sshd_config"
-    # The user's own rc files stay out of it: the shell that starts `login` looks for them in HOME.
-    path.write_bytes("\n".join(lines).encode() + b'\nSetEnv "HOME=' + os.fsencode(home) + b'"\n')
-    return path
+    path.write_text("\n".join(lines) + "\n")
+    return (program("sshd"), "-i", "-e", "-f", str(path))
 
 
 class Server:
-    """`async with Server(folder, config, home, line)`: listens on `port` of loopback."""
+    """`async with Server(command, log, home, line)`: listens on `port` of loopback."""
 
-    def __init__(self, folder: Path, config: Path, home: Path, line: Line) -> None:
-        self._command = (program("sshd"), "-i", "-e", "-f", str(config))
-        self._log = folder / "sshd.log"
+    def __init__(self, command: tuple[str, ...], log: Path, home: Path, line: Line) -> None:
+        self._command = command
+        self._log = log
         self._home = home
         self._line = line
         self._seen = 0
