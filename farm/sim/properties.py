@@ -86,7 +86,8 @@ class Program:
     The e2e time of an iteration is `latency_ms`, times the factors of all flags (`enable-nchw44`) and models
     (stem of the file) in `factors` that a run has, times lognormal noise: `noise` is the standard deviation
     of the logarithm. `seed` and the number of the run decide the noise. `pace` is how much of these times
-    really passes (1.0: all). `lacks` are flags that this build has not. `says` is printed on stderr as it is
+    really passes (1.0: all). `lacks` are flags that this build has not, `forgets` those whose files it
+    does not write. `says` is printed on stderr as it is
     (surrogates are raw bytes), and then as many bytes of lines that mean nothing as `log_bytes` says.
     """
 
@@ -100,6 +101,7 @@ class Program:
     outputs: tuple[Tensor, ...] = (Tensor(),)
     ending: Ending = Ending.NORMAL
     lacks: tuple[str, ...] = ()
+    forgets: tuple[str, ...] = ()
     writes: tuple[Written, ...] = ()
     says: str = ""
     log_bytes: int = 0

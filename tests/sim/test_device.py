@@ -11,6 +11,7 @@ import pytest
 from farm.dumps.profile import parse_profile
 from farm.dumps.tensor import parse_tensor
 from farm.errors import RunError
+from farm.logs.help import parse_flags
 from farm.sim import processes, server
 from farm.sim.device import SimulatedDevice
 from farm.sim.fleet import fleet
@@ -53,10 +54,14 @@ async def test_a_healthy_device_gives_the_times_and_files_that_were_set(farm: Fa
     assert tensor.values.tolist() == [[0.25, -1.5, 3.0]]
 
 
-async def test_what_a_build_lacks_is_not_in_its_help(farm: Farm, devices: Path) -> None:
-    async with fleet({"one": Properties(Program(lacks=("profile",)))}, devices) as running:
-        outcome = await bench(farm, running, "--profile", "p.json")
-    assert outcome.cells()[0]["cause"] == "unknown-flag", outcome.stderr
+async def test_what_a_build_lacks_is_not_in_its_help(devices: Path) -> None:
+    async with SimulatedDevice("one", Properties(Program(lacks=("fast-run",))), devices) as device:
+        program = str(device.device().runtime.program)
+        flags = parse_flags((await ssh(device, f"{program} --help")).stdout.decode())
+        assert {"iter", "profile", "enable_nchw44"} < flags
+        assert "fast_run" not in flags
+        device.set_program(Program())
+        assert "fast_run" in parse_flags((await ssh(device, f"{program} --help")).stdout.decode())
 
 
 async def test_nothing_of_a_device_stays_behind_whatever_runs_on_it(devices: Path) -> None:

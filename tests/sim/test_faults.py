@@ -65,7 +65,7 @@ ROWS = {
     "forced-command": Row(FAILS, words="backups only", quick=True),
     "agent-killed": Row(OK),
     "supervisor-killed": Row(FAILS),
-    "connection-cut": Row(OK, quick=True),
+    "connection-cut": Row(OK),
     "first-connect-reset": Row(OK),
     "first-connect-refused": Row(OK),
     # item 7

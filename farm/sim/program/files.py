@@ -17,7 +17,7 @@ MAX_DIMENSIONS = 7
 def write_all(program: Program, options: dict[str, str], runs: int) -> None:
     """All files of a run of `runs` iterations, warm-ups included."""
     for name, write in _WRITERS.items():
-        if name in options:
+        if name in options and name not in program.forgets:
             write(program, Path(options[name]), runs)
     for name in ("io_dump_stdout", "io_dump_stderr"):
         if name in options:
