@@ -54,8 +54,8 @@ class SimulatedDevice:
             command = await _whole(self._lay_out)
             log = self._folder / "sshd.log"
             self._server = Server(command, log, self.home, self.properties.line)
-            stack.push_async_callback(self._end_all)
             await stack.enter_async_context(self._server)
+            stack.push_async_callback(self._end_all)
             self._stack = stack.pop_all()
         return self
 
@@ -140,8 +140,9 @@ class SimulatedDevice:
             shutil.rmtree(self._folder)
 
     async def _end_all(self) -> None:
-        """Kill all that runs on the device, stopped or not, until nothing does."""
+        """Kill all that runs on the device, stopped or not, until nothing does; nobody comes in any more."""
         assert self._server is not None
+        await asyncio.to_thread(places.off_file(self.home).touch)
         await asyncio.to_thread(_kill_all, self.home, self._server.pids)
 
 

@@ -135,6 +135,10 @@ class Server:
         self._running.add(process)
         try:
             await process.wait()
+        except asyncio.CancelledError:
+            process.kill()
+            await process.wait()
+            raise
         finally:
             self._running.discard(process)
 

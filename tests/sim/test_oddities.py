@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from farm.agents import agent_script
 from farm.sim import processes
 from farm.sim.device import SimulatedDevice
 from farm.sim.oddities import ODDITIES
@@ -89,7 +91,9 @@ async def test_nobody_listens_at_first(devices: Path) -> None:
 async def test_slow_forks_are_those_of_every_tool_of_the_agent(devices: Path) -> None:
     async with odd("slow-forks", devices) as device:
         assert (await ssh(device, "echo text | grep -c t")).stdout == b"1\n"
-        assert {"grep", "setsid", "wc"} <= {tool.name for tool in tools_folder(device.home).iterdir()}
+        slow = {tool.name for tool in tools_folder(device.home).iterdir()}
+    used = re.search(r"^TOOLS='(.*)'$", agent_script().path.read_text(), re.MULTILINE)
+    assert slow == set(used[1].split()) - {"sleep"}
 
 
 async def test_a_file_may_lie_about_its_size(devices: Path) -> None:
@@ -155,6 +159,14 @@ async def test_what_was_stopped_for_a_while_goes_on(devices: Path) -> None:
         await asyncio.to_thread(strike, Strike(Target.AGENT, Act.STOP, lasts_s=0.1), device.home)
         await asyncio.to_thread(wait, lambda: state(pids[Target.AGENT][0]) == "S")
         assert state(pids[Target.AGENT][0]) == "S"
+
+
+async def test_a_stopped_server_does_not_outlive_its_device(devices: Path) -> None:
+    async with struck(devices) as (device, pids, _):
+        strike(Strike(Target.CONNECTION, Act.STOP), device.home)
+        strike(Strike(Target.AGENT, Act.STOP), device.home)
+    assert not any(map(processes.is_alive, [pid for hit in pids.values() for pid in hit]))
+    assert [*devices.iterdir()] == []
 
 
 async def test_after_a_power_cut_nothing_answers(devices: Path) -> None:
