@@ -35,37 +35,6 @@ def test_exactly_the_chosen_devices_run_and_all_at_the_same_time(lab: Lab, tmp_p
     assert outcome.statuses() == {name: {"completed"} for name in ("arm-1", "arm-3", "gpu-1", "gpu-2")}
 
 
-def test_killing_one_server_costs_that_devices_cells_only(lab: Lab, tmp_path: Path) -> None:
-    place = meeting(tmp_path)
-    lab.native(gpu_1={"env": {"LOOKALIKE": f"wait:{place}"}})
-    process = lab.farm.start("bench", "--reconnect", "1", *TINY)
-    until(lambda: list(place.glob("here.*")), "the round on gpu-1")
-    lab.servers.servers["gpu-1"].kill()
-    outcome = lab.farm.end(process)
-    assert outcome.code == 3, outcome.stderr
-    failed = {name for name, statuses in outcome.statuses().items() if statuses != {"completed"}}
-    assert failed == {"gpu-1"}, outcome.stderr
-    (cell,) = outcome.cells(device="gpu-1")
-    assert (cell["status"], cell["fault"], cell["stage"]) == ("failed", "network", "connect")
-    assert cell["hint"]
-
-
-def test_a_cut_connection_loses_no_round(lab: Lab, tmp_path: Path) -> None:
-    place = meeting(tmp_path)
-    lab.native(gpu_1={"env": {"LOOKALIKE": f"wait:{place}"}})
-    process = lab.farm.start("bench", "--devices", "gpu-1", *TINY)
-    until(lambda: list(place.glob("here.*")), "the round on gpu-1")
-    lab.servers.servers["gpu-1"].drop_connections()
-    (place / "go").touch()
-    outcome = lab.farm.end(process)
-    assert outcome.code == 0, outcome.stderr
-    (cell,) = outcome.cells(device="gpu-1")
-    assert len(cell["rounds"]) == 2
-    assert "connected again" in outcome.stderr
-    # Each round was started once: the cut one was found again, not repeated.
-    assert len(list(place.glob("here.*"))) == 2
-
-
 def test_a_second_bench_pushes_no_byte_and_says_so(lab: Lab) -> None:
     lab.native()
     first = lab.farm("bench", "--devices", "arm-1,arm-3", *TINY)
@@ -113,17 +82,6 @@ def test_two_benches_never_share_a_device(lab: Lab, tmp_path: Path) -> None:
     assert lab.farm.end(process).code == 0
 
 
-def test_a_crash_is_a_failed_cell_with_its_log_kept(lab: Lab, tmp_path: Path) -> None:
-    lab.native(arm_1={"env": {"LOOKALIKE": "crash"}})
-    outcome = lab.farm("bench", "--devices", "arm-1,arm-2", "--run-id", "crash", *TINY)
-    assert outcome.code == 3
-    (cell,) = outcome.cells(device="arm-1")
-    assert (cell["stage"], cell["status"]) == ("execute", "failed")
-    assert len(cell["rounds"]) == 1  # the second is not tried
-    log = next(one for one in cell["artifacts"] if one["role"] == "stderr")
-    assert "ret == 1" in (tmp_path / "runs" / "crash" / log["path"]).read_text()
-
-
 def test_failures_of_devices_are_their_own_cells_with_the_next_command(lab: Lab, tmp_path: Path) -> None:
     other = lab.servers.servers["gpu-2"]
     lab.native(
@@ -156,21 +114,6 @@ def test_failures_of_devices_are_their_own_cells_with_the_next_command(lab: Lab,
     assert all(
         cell["hint"] and cell["error"] for cell in outcome.results["cells"] if cell["status"] == "failed"
     )
-
-
-def test_exit_code_0_is_not_enough_the_log_must_be_whole_and_the_files_there(lab: Lab) -> None:
-    lab.native(arm_1={"env": {"LOOKALIKE": "cut"}}, arm_2={"env": {"LOOKALIKE": "forgetful"}})
-    outcome = lab.farm("bench", "--devices", "arm-*", "--profile", "p.json", *TINY)
-    assert outcome.code == 3
-    found = {cell["device"]: (cell["status"], cell["cause"]) for cell in outcome.results["cells"]}
-    assert found == {
-        "arm-1": ("failed", "log-incomplete"),
-        "arm-2": ("failed", "output-missing"),
-        "arm-3": ("completed", None),
-    }
-    # The profile failed, not the times: they were measured without it.
-    assert outcome.cells(device="arm-1")[0]["summary"] is None
-    assert outcome.cells(device="arm-2")[0]["summary"]["median_ms"] == 2.0
 
 
 def test_a_full_disk_costs_that_devices_cells_only(lab: Lab) -> None:

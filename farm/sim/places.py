@@ -1,0 +1,45 @@
+"""Where a simulated device keeps what only the simulation knows: in `.sim`, below its home folder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+
+def settings_file(home: Path) -> Path:
+    """The properties of the program, as farm.sim.properties.to_json writes them."""
+    return home / ".sim" / "program.json"
+
+
+def tools_folder(home: Path) -> Path:
+    """First in PATH: what stands in the place of the system's programs."""
+    return home / ".sim" / "bin"
+
+
+def off_file(home: Path) -> Path:
+    """There once the device's power was cut."""
+    return home / ".sim" / "off"
+
+
+def _runs_file(home: Path) -> Path:
+    return home / ".sim" / "runs"
+
+
+def count_run(home: Path, words: list[str]) -> int:
+    """Note a run of the program with these words; its number on the device, from 1."""
+    with _runs_file(home).open(
+        "a+", encoding="ascii"
+    ) as stream:  # one line is one write, whoever else writes
+        stream.write(json.dumps(words) + "\n")
+        stream.flush()
+        stream.seek(0)
+        return len(stream.readlines())
+
+
+def runs(home: Path) -> tuple[tuple[str, ...], ...]:
+    """The command lines of all runs of the program so far, without the program."""
+    try:
+        lines = _runs_file(home).read_text("ascii").splitlines()
+    except FileNotFoundError:
+        return ()
+    return tuple(tuple(json.loads(line)) for line in lines)

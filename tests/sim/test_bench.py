@@ -1,0 +1,69 @@
+"""What `farm bench` makes of a device whose program or connection fails in the middle of a round."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from farm.sim.fleet import fleet
+from farm.sim.oddities import ODDITIES
+from farm.sim.properties import Ending, Program, Properties
+from tests.e2e.conftest import Farm
+from tests.sim.conftest import bench
+
+pytestmark = pytest.mark.sshd
+
+
+async def test_a_cut_connection_loses_no_round(farm: Farm, devices: Path) -> None:
+    async with fleet({"gpu-1": ODDITIES["connection-cut"].properties}, devices) as running:
+        outcome = await bench(farm, running)
+        # Each round was started once: the cut one was found again, not repeated.
+        assert len(running.devices["gpu-1"].runs()) == 2
+    assert outcome.code == 0, outcome.stderr
+    assert len(outcome.cells()[0]["rounds"]) == 2
+    assert "connected again" in outcome.stderr
+
+
+async def test_a_device_that_is_gone_costs_its_own_cells_only(farm: Farm, devices: Path) -> None:
+    wanted = {"arm-1": Properties(), "gpu-1": ODDITIES["power-cut"].properties}
+    async with fleet(wanted, devices) as running:
+        outcome = await bench(farm, running, "--reconnect", "1")
+    assert outcome.code == 3, outcome.stderr
+    assert outcome.statuses() == {"arm-1": {"completed"}, "gpu-1": {"failed"}}
+    (cell,) = outcome.cells(device="gpu-1")
+    assert (cell["fault"], cell["stage"]) == ("network", "connect")
+    assert cell["hint"]
+
+
+async def test_a_crash_is_a_failed_cell_with_its_log_kept(farm: Farm, devices: Path) -> None:
+    wanted = {"arm-1": Properties(Program(ending=Ending.CRASH)), "arm-2": Properties()}
+    async with fleet(wanted, devices) as running:
+        outcome = await bench(farm, running)
+    assert outcome.code == 3, outcome.stderr
+    (cell,) = outcome.cells(device="arm-1")
+    assert (cell["stage"], cell["status"]) == ("execute", "failed")
+    assert len(cell["rounds"]) == 1  # the second is not tried
+    log = next(one for one in cell["artifacts"] if one["role"] == "stderr")
+    assert "a simulated failure" in (farm.folder / "runs" / "one" / log["path"]).read_text()
+
+
+async def test_exit_code_0_is_not_enough_the_log_must_be_whole_and_the_files_there(
+    farm: Farm, devices: Path
+) -> None:
+    wanted = {
+        "arm-1": Properties(Program(ending=Ending.CUT)),
+        "arm-2": Properties(Program(forgets=("profile",), noise=0.0)),
+        "arm-3": Properties(),
+    }
+    async with fleet(wanted, devices) as running:
+        outcome = await bench(farm, running, "--profile", "p.json")
+    assert outcome.code == 3, outcome.stderr
+    assert {cell["device"]: (cell["status"], cell["cause"]) for cell in outcome.results["cells"]} == {
+        "arm-1": ("failed", "log-incomplete"),
+        "arm-2": ("failed", "output-missing"),
+        "arm-3": ("completed", None),
+    }
+    # The profile failed, not the times: they were measured without it.
+    assert outcome.cells(device="arm-1")[0]["summary"] is None
+    assert outcome.cells(device="arm-2")[0]["summary"]["median_ms"] == 2.0
