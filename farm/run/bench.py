@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import farm
@@ -19,6 +20,7 @@ from farm.run.context import RunContext, Settings
 from farm.run.events import Event, Listener
 from farm.run.lane import Lane
 from farm.run.record import Origin, Recorder
+from farm.run.secrets import Hider
 from farm.runtime.files import WheelFiles
 from farm.store.runs import RunDirectory
 from farm.transport.pool import open_transports
@@ -34,7 +36,9 @@ async def bench(
     """
     origin = Origin(farm.__version__, settings.command, _now())
     recorder = await Recorder.open(directory, plan, origin)
-    context = RunContext(plan, directory, recorder, settings, wheel, _forgiving(listener), time.monotonic)
+    context = RunContext(
+        plan, directory, recorder, settings, wheel, _guarded(listener, recorder.hider), time.monotonic
+    )
     try:
         await _run_lanes(context)
     except BaseException:
@@ -44,15 +48,15 @@ async def bench(
     return await recorder.end(_status(recorder.results()), _now())
 
 
-def _forgiving(listener: Listener) -> Listener:
-    """Once it fails (a closed terminal, say) it hears no more: who looks on costs a run nothing."""
+def _guarded(listener: Listener, hider: Hider) -> Listener:
+    """It hears no secrets, and nothing at all once it failed (a closed terminal, say)."""
     hears = True
 
     def tell(event: Event) -> None:
         nonlocal hears
         if hears:
             try:
-                listener(event)
+                listener(replace(event, text=hider.text(event.text)))
             except Exception:  # noqa: BLE001 - whatever a terminal does
                 hears = False
 

@@ -20,6 +20,7 @@ from farm.options import outputs
 from farm.run.collect import OTHER, Pulled, collect
 from farm.run.context import OnDevice
 from farm.run.deploy import Deployed
+from farm.run.disk import disk_error
 
 OUT_DIR = "."
 """Rounds start in their output folder, so that what they write is found there and nowhere else."""
@@ -89,7 +90,10 @@ async def run_round(here: OnDevice, made: Ready, one: Round, *, adopt: bool = Fa
     executed = await execute(here, made, one)
     folder = directory.round_folder(cell.device.name, cell.model.name, cell.variant.name, round_name(one))
     hide = here.context.recorder.hider.log
-    pulled = await collect(here.session, executed.job, folder, one, adopt=adopt, hide=hide)
+    try:
+        pulled = await collect(here.session, executed.job, folder, one, adopt=adopt, hide=hide)
+    except OSError as error:
+        raise disk_error(error) from error
     return judge(one, executed, pulled)
 
 

@@ -47,8 +47,11 @@ class Incoming:
 
     def add(self, block: bytes) -> None:
         left = memoryview(block)
-        while left:
-            left = left[self._stream.write(left) or 0 :]
+        try:
+            while left:
+                left = left[self._stream.write(left) or 0 :]
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(self.path.parent)) from error
         self._digest.update(block)
 
     def done(self) -> str:

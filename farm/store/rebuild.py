@@ -13,7 +13,7 @@ from farm.store.progress import Progress
 PLAN = "run.json"
 """The results of a run of which nothing was run yet, in the shape of results.json."""
 
-GONE = "its controller was killed, or lost power: this is what it had measured"
+GONE = "its controller ended without a word (killed, power lost, disk full); this is what it had measured"
 
 
 def rebuilt(folder: Path) -> Results:
