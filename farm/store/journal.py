@@ -53,6 +53,9 @@ class JournalFile:
         self._path = path
         self._handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
         self._is_torn = False
+        self._is_open = True
+        # A forked worker that outlives its killed controller would keep the lock.
+        os.register_at_fork(after_in_child=self.close)
         try:
             _lock(self._handle)
             self.append(line_of(Begin(version=JOURNAL_VERSION, run_id=run_id)))
@@ -75,7 +78,9 @@ class JournalFile:
 
     def close(self) -> None:
         """Close it and give up the lock."""
-        os.close(self._handle)
+        if self._is_open:
+            self._is_open = False
+            os.close(self._handle)
 
 
 def _lock(handle: int) -> None:

@@ -125,14 +125,15 @@ async def test_a_name_that_is_not_utf8_is_kept_under_one_that_can_be_written(tmp
     assert (run.path / kept.path).read_bytes() == b"x"
 
 
+@pytest.mark.parametrize("limits", [Limits(files=3, round_bytes=25), Limits(files=2)], ids=["bytes", "files"])
 async def test_more_files_or_bytes_than_anyone_needs_are_left_behind_with_one_note(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limits: Limits
 ) -> None:
-    monkeypatch.setattr("farm.run.collect.LIMITS", Limits(files=3, round_bytes=25))
+    monkeypatch.setattr("farm.run.collect.LIMITS", limits)
     contents = {f"out/f{index}": bytes([index]) * 10 for index in range(20)}
     files = tuple(entry(name.removeprefix("out/"), data) for name, data in contents.items())
     _, pulled = await pull(tmp_path, Device(files, contents))
-    assert pulled.paths == {"f0", "f1"}  # the third is within the files, but over the bytes
+    assert pulled.paths == {"f0", "f1"}
     assert len(pulled.refused) == 18
     assert len(pulled.notes) == MOST_NOTES + 1
     assert "13 more" in pulled.notes[-1]

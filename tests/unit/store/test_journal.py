@@ -102,6 +102,7 @@ def test_a_torn_last_line_costs_nothing_but_its_round(tmp_path: Path) -> None:
     "damage",
     [
         lambda line: line.replace(b"timed", b"timex", 1),
+        lambda line: line.replace(b'"wall_s":', b'"wall_s":1', 1),  # good JSON, and a wrong number
         lambda line: b"\0" * len(line),
         lambda line: b"\xff\xfe" + line,
         lambda line: line[: len(line) // 2],
@@ -191,6 +192,10 @@ from farm.store.writer import JournalWriter
 from tests.unit.store.test_journal import events_of, make, planned
 from farm.store.runs import RunDirectory
 writer = JournalWriter(RunDirectory.create(Path(sys.argv[1]), "run").begin(planned()))
+if os.fork() == 0:  # a worker, which outlives it
+    print("forked", flush=True)
+    sys.stdin.read()
+    os._exit(0)
 for number, event in enumerate(events_of(make.small())):
     writer.put(event).result()
     if number == 6:
@@ -199,9 +204,12 @@ for number, event in enumerate(events_of(make.small())):
 
 
 def test_all_rounds_that_were_acknowledged_outlive_kill_9(tmp_path: Path) -> None:
-    killed = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], cwd=ROOT, check=False)
-    assert killed.returncode == -signal.SIGKILL
-    results = find_run(tmp_path, "latest").results()
+    command = [sys.executable, "-c", KILLED, str(tmp_path)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe) as killed:
+        assert killed.stdout.readline() == b"forked\n"
+        assert killed.wait() == -signal.SIGKILL
+        results = find_run(tmp_path, "latest").results()
     whole = make.small()
     assert results.status is RunStatus.INTERRUPTED
     assert results.cells[0].status is CellStatus.COMPLETED
