@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
 import platformdirs
 
 from farm.errors import RunError
+from farm.files import private_folder
 
 _PACKAGE = Path(__file__).parent
 
@@ -23,6 +25,12 @@ def folder(name: str) -> Path:
 
 
 def cache_folder() -> Path:
-    """Where farm keeps what it can fetch or make again: $FARM_CACHE_DIR, else the user's cache folder."""
+    """Where farm keeps what it can fetch or make again: $FARM_CACHE_DIR, else the user's cache folder.
+
+    Made for its user only where it can be; whoever writes into it meets the error where it cannot.
+    """
     chosen = os.environ.get("FARM_CACHE_DIR")
-    return (Path(chosen).expanduser() if chosen else platformdirs.user_cache_path("farm")).absolute()
+    path = (Path(chosen).expanduser() if chosen else platformdirs.user_cache_path("farm")).absolute()
+    with contextlib.suppress(OSError):
+        private_folder(path)
+    return path

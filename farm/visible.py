@@ -1,6 +1,9 @@
-"""Text of devices and users made safe to show: no invisible characters, bounded length, no escaping path.
+"""Text of devices and users made safe to write and to show: no half or invisible characters, bounded length,
+no escaping path.
 
-Escaping HTML is not done here: that is the templates' autoescape.
+Bytes of a device that are no UTF-8 become surrogate escapes in farm.device.wire, because a name must reach
+the device again as it came. What is kept of a run goes through `writable` once, when it is recorded. Escaping
+HTML is not done here: that is the templates' autoescape.
 """
 
 from __future__ import annotations
@@ -8,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import re
 import unicodedata
+from collections.abc import Callable
 from pathlib import PurePosixPath
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -18,6 +22,7 @@ LONGEST_TEXT = 8000
 # they hide or reorder the text around them. Tab and newline are shown as they are.
 _HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 _PLAIN = re.compile(r"[\t\n -~]*")
+_HALF = re.compile(r"[\ud800-\udfff]")
 
 # Not allowed in names and values of inventory and suite files: they cannot be seen, typed or printed.
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -39,6 +44,15 @@ def visible(text: str) -> str:
     return "".join(_shown(char) for char in text)
 
 
+def writable(text: str) -> str:
+    r"""`text` as it can be encoded: a byte that is no UTF-8 as `\xe9`, other half characters as `\ud83d`."""
+    return _HALF.sub(lambda half: _escaped(ord(half[0])), text)
+
+
+def _escaped(code: int) -> str:
+    return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else f"\\u{code:04x}"
+
+
 def one_line(text: str, limit: int) -> str:
     """`text` made visible on one line, white space folded, cut after `limit` characters."""
     line = visible(" ".join(text.split()))
@@ -53,20 +67,27 @@ def _shown(char: str) -> str:
 
 def cleaned(value: _T) -> _T:
     """The same nouns with every string in them made visible."""
-    return _cleaned(value)  # type: ignore[no-any-return]
+    return changed(value, visible)
 
 
-def _cleaned(value: Any) -> Any:
+def changed(value: _T, change: Callable[[str], str]) -> _T:
+    """The same nouns with every string in them changed; enums and numbers stay."""
+    return _changed(value, change)  # type: ignore[no-any-return]
+
+
+def _changed(value: Any, change: Callable[[str], str]) -> Any:
     match value:
         case str() if type(value) is str:
-            return visible(value)
+            return change(value)
         case tuple():
-            return tuple(_cleaned(item) for item in value)
+            if set(map(type, value)) <= {float, int}:  # times per iteration: there may be a million
+                return value
+            return tuple(_changed(item, change) for item in value)
         case dict():
-            return {_cleaned(key): _cleaned(item) for key, item in value.items()}
+            return {_changed(key, change): _changed(item, change) for key, item in value.items()}
         case _ if dataclasses.is_dataclass(value) and not isinstance(value, type):
             fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-            return type(value)(**{name: _cleaned(item) for name, item in fields.items()})
+            return type(value)(**{name: _changed(item, change) for name, item in fields.items()})
         case _:
             return value
 

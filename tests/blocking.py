@@ -21,11 +21,6 @@ TESTS, FARM = str(Path(__file__).parent), str(Path(farm.__file__).parent)
 ASYNC = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 
 ALLOWED = {
-    # Small files on the controller's own disk, written while devices are measured: to go to a thread.
-    "farm/run/collect.py": {"collect"},
-    "farm/store/runs.py": {"journal", "write_results"},
-    "farm/store/programs.py": {"find", "keep"},
-    "farm/store/products.py": {"find", "keep"},
     # Files of the package, some kilobytes, once per device.
     "farm/agents.py": {"agent_script", "runner_files", "unpack_script"},
     "farm/device/session.py": {"_connect"},

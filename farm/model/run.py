@@ -58,7 +58,8 @@ class CellStatus(StrEnum):
 @dataclass(frozen=True)
 class RoundResult:
     """The result of one round. Times in ms, per iteration in order; `value_ms` is the round's one value:
-    the median of its steady iterations. `argv` is what ran on the device.
+    the median of its steady iterations. `argv` is what ran on the device; `notes` say what of its files was
+    not kept.
     """
 
     kind: RoundKind
@@ -81,6 +82,7 @@ class RoundResult:
     cause: str | None = None
     error: str | None = None
     hint: str | None = None
+    notes: tuple[str, ...] = ()
     artifacts: tuple[Produced, ...] = ()
 
 
@@ -144,6 +146,10 @@ class CellResult:
     summary: Summary | None = None
     artifacts: tuple[Produced, ...] = ()
 
+    @property
+    def id(self) -> str:
+        return f"{self.device}/{self.model}/{self.variant}"
+
 
 @dataclass(frozen=True)
 class DeviceRecord:
@@ -181,7 +187,10 @@ class VariantRecord:
 
 @dataclass(frozen=True)
 class Results:
-    """results.json: everything that scripts and the report read."""
+    """results.json: everything that scripts and the report read.
+
+    `losses` say what of the run could not be written or read again: empty when all is here.
+    """
 
     schema_version: int
     run_id: str
@@ -196,3 +205,4 @@ class Results:
     models: tuple[ModelRecord, ...]
     variants: tuple[VariantRecord, ...]
     cells: tuple[CellResult, ...]
+    losses: tuple[str, ...] = ()

@@ -121,6 +121,11 @@ def _when(results: Results) -> str:
 
 
 def _trouble(results: Results, ended: Counter[CellStatus]) -> str | None:
+    said = (_state(results, ended), *(f"Not all is here: {loss}." for loss in results.losses))
+    return " ".join(filter(None, said)) or None
+
+
+def _state(results: Results, ended: Counter[CellStatus]) -> str | None:
     if not results.cells:
         return "This run has no cells: nothing was measured."
     if not ended[CellStatus.COMPLETED]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import farm
@@ -16,9 +17,10 @@ from farm.errors import ExitCode
 from farm.model.matrix import Plan
 from farm.model.run import CellStatus, Results, RunStatus
 from farm.run.context import RunContext, Settings
-from farm.run.events import Listener
+from farm.run.events import Event, Listener
 from farm.run.lane import Lane
 from farm.run.record import Origin, Recorder
+from farm.run.secrets import Hider
 from farm.runtime.files import WheelFiles
 from farm.store.runs import RunDirectory
 from farm.transport.pool import open_transports
@@ -27,22 +29,38 @@ from farm.transport.pool import open_transports
 async def bench(
     plan: Plan, directory: RunDirectory, wheel: WheelFiles | None, settings: Settings, listener: Listener
 ) -> Results:
-    """Run the plan and return its results, which are on disk too.
+    """Run the plan and return its results, which are on disk too unless their `losses` say that they are not.
 
     When cancelled, it leaves no process and no lease on any device it can reach, marks open cells as
-    `cancelled`, writes the results and raises CancelledError.
+    `cancelled`, writes the results and raises CancelledError. Raises RunError when nothing can be written.
     """
     origin = Origin(farm.__version__, settings.command, _now())
-    recorder = Recorder(directory, plan, origin, clock=time.monotonic)
-    context = RunContext(plan, directory, recorder, settings, wheel, listener, time.monotonic)
-    recorder.write(now=True)
+    recorder = await Recorder.open(directory, plan, origin)
+    context = RunContext(
+        plan, directory, recorder, settings, wheel, _guarded(listener, recorder.hider), time.monotonic
+    )
     try:
         await _run_lanes(context)
     except BaseException:
         recorder.cancel(plan.cells)
-        recorder.end(RunStatus.INTERRUPTED, _now())
+        await recorder.end(RunStatus.INTERRUPTED, _now())
         raise
-    return recorder.end(_status(recorder.results()), _now())
+    return await recorder.end(_status(recorder.results()), _now())
+
+
+def _guarded(listener: Listener, hider: Hider) -> Listener:
+    """It hears no secrets, and nothing at all once it failed (a closed terminal, say)."""
+    hears = True
+
+    def tell(event: Event) -> None:
+        nonlocal hears
+        if hears:
+            try:
+                listener(replace(event, text=hider.text(event.text)))
+            except Exception:  # noqa: BLE001 - whatever a terminal does
+                hears = False
+
+    return tell
 
 
 async def _run_lanes(context: RunContext) -> None:
@@ -65,6 +83,8 @@ def exit_code(results: Results) -> ExitCode:
     if CellStatus.FAILED in statuses:
         ran = any(cell.summary is not None or cell.status is CellStatus.COMPLETED for cell in results.cells)
         return ExitCode.CELLS_FAILED if ran else ExitCode.NOTHING_RAN
+    if results.losses and CellStatus.COMPLETED in statuses:
+        return ExitCode.CELLS_FAILED  # who reads the run from disk does not find what was measured
     return ExitCode.OK if CellStatus.COMPLETED in statuses else ExitCode.NOTHING_RAN
 
 

@@ -1,80 +1,96 @@
-"""Pull everything a round left behind, whether it passed or failed, and keep it by digest."""
+"""Pull everything a round left behind, whether it passed or failed, and keep it by digest.
+
+What a device says of its files is hostile: what cannot be kept is a note on the round; the device goes on.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import tempfile
-from dataclasses import dataclass
-from pathlib import Path
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from farm.device.session import Conversation, Session
 from farm.device.spool import FileEntry, Stream
-from farm.errors import DeviceError, Fault, Stage
 from farm.model.artifact import Produced
 from farm.model.matrix import Round
 from farm.options import outputs
-from farm.store.runs import RunDirectory
+from farm.store.folder import OUT, BadNameError, Incoming, RoundFolder
+from farm.visible import one_line
 
 BLOCK_BYTES = 1 << 20
-LOG_LIMIT_BYTES = 64 << 20
-FILES_LIMIT = 50_000
+MOST_NOTES = 5
+LONGEST_NAME = 80
+OTHER = "file"
+"""The role of a file that no option announced."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What is pulled of one round at most; docs/run-directory.md has the same table."""
+
+    log_bytes: int = 64 << 20
+    file_bytes: int = 1 << 30
+    round_bytes: int = 4 << 30
+    files: int = 10_000
+
+
+LIMITS = Limits()
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A file that was not kept, and why, for people."""
+
+    role: str
+    why: str
 
 
 @dataclass(frozen=True)
 class Pulled:
-    """The two streams as text (bytes that are not UTF-8 are replaced), and every file that was kept."""
+    """The two streams as text (bytes that are not UTF-8 are replaced), and all files, kept or refused."""
 
     stdout: str
     stderr: str
     artifacts: tuple[Produced, ...]
     paths: frozenset[str]
+    refused: tuple[Refused, ...] = ()
 
     @property
     def log(self) -> str:
         """Where a measurement may be written: stderr in current builds, stdout in old ones."""
         return self.stdout + self.stderr
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was refused: the first ones, and how many more."""
+        why = [f"not kept: {one.why}" for one in self.refused]
+        more = len(why) - MOST_NOTES
+        return (*why[:MOST_NOTES], *([f"not kept: {more} more files"] if more > 0 else []))
+
 
 async def collect(
-    session: Session, job: str, run: RunDirectory, under: Path, one: Round, *, adopt: bool = False
+    session: Session,
+    job: str,
+    folder: RoundFolder,
+    one: Round,
+    *,
+    adopt: bool = False,
+    hide: Callable[[bytes], bytes] | None = None,
 ) -> Pulled:
     """Pull the streams and the files under the job's out/, then forget the job on the device.
-    With `adopt` the files also stay in the device's store.
+    With `adopt` the files also stay in the device's store; `hide` takes secrets out of the streams.
 
-    Names are hostile: they are cut to safe components before they become paths. Raises DeviceError,
-    stage `collect`, when a file does not have the digest that the device announced.
+    Raises DeviceError when the device cannot go on, OSError when this machine's disk cannot.
     """
-    kept: list[Produced] = []
-    streams: dict[str, str] = {}
     gathered = await session.call(lambda agent: agent.gather(job, BLOCK_BYTES))
+    round_ = _Collection(session, job, folder, hide)
     for name in ("stdout", "stderr", "telemetry"):
-        stream: Stream = getattr(gathered, name)
-        if not stream.size_bytes:
-            continue
-        wanted = Wanted(name, min(stream.size_bytes, LOG_LIMIT_BYTES), stream.begin)
-        path, digest = await _pull(session, job, run, wanted)
-        streams[name] = path.read_text("utf-8", "replace") if name != "telemetry" else ""
-        kept.append(run.keep(path, role=name, sha256=digest, under=under, name=f"{name}.txt"))
-    entries = gathered.files
-    if len(entries) > FILES_LIMIT:
-        raise _refused(f"it left {len(entries)} files, more than {FILES_LIMIT}")
-    for entry in entries:
-        role = role_of(entry.path, one)
-        if run.has(entry.sha256):
-            kept.append(run.link(entry.sha256, role=role, under=under, name=entry.path))
-        else:
-            wanted = Wanted(f"out/{entry.path}", entry.size_bytes, sha256=entry.sha256)
-            path, digest = await _pull(session, job, run, wanted)
-            kept.append(run.keep(path, role=role, sha256=digest, under=under, name=entry.path))
-        if adopt:
-            await session.call(_adopting(job, entry))
+        await round_.stream(name, getattr(gathered, name))
+    for entry in gathered.files:
+        await round_.file(entry, role_of(entry.path, one), adopt=adopt)
     await session.call(lambda agent: agent.drop(job))
-    return Pulled(
-        streams.get("stdout", ""),
-        streams.get("stderr", ""),
-        tuple(kept),
-        frozenset(entry.path for entry in entries),
-    )
+    return round_.pulled()
 
 
 def role_of(path: str, one: Round) -> str:
@@ -82,7 +98,7 @@ def role_of(path: str, one: Round) -> str:
     for output in outputs(one.options):
         if path == output.path or path.startswith(f"{output.path}/"):
             return output.role
-    return "file"
+    return OTHER
 
 
 @dataclass(frozen=True)
@@ -95,30 +111,115 @@ class Wanted:
     sha256: str | None = None
 
 
-async def _pull(session: Session, job: str, run: RunDirectory, wanted: Wanted) -> tuple[Path, str]:
-    """One file in blocks into a scratch file of the run; a lost connection goes on where it stopped."""
-    digest = hashlib.sha256(wanted.begin)
-    size = len(wanted.begin)
-    handle, temporary = tempfile.mkstemp(dir=run.path / "artifacts", prefix=".incoming-")
-    path = Path(temporary)
-    try:
-        with open(handle, "wb") as stream:  # noqa: PTH123 - takes over the descriptor
-            stream.write(wanted.begin)
-            while size < wanted.size_bytes:
+class _RefusedError(Exception):
+    """The message says why a file is not kept."""
+
+
+@dataclass
+class _Collection:
+    """The files of one round as they come in."""
+
+    session: Session
+    job: str
+    folder: RoundFolder
+    hide: Callable[[bytes], bytes] | None
+    left: Counter[str] = field(default_factory=lambda: Counter(bytes=LIMITS.round_bytes, files=LIMITS.files))
+    kept: list[Produced] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
+    paths: set[str] = field(default_factory=set)
+    streams: dict[str, str] = field(default_factory=dict)
+
+    def pulled(self) -> Pulled:
+        return Pulled(
+            self.streams.get("stdout", ""),
+            self.streams.get("stderr", ""),
+            tuple(self.kept),
+            frozenset(self.paths),
+            tuple(self.refused),
+        )
+
+    async def stream(self, name: str, stream: Stream) -> None:
+        if not stream.size_bytes:
+            return
+        size_bytes = min(stream.size_bytes, LIMITS.log_bytes)
+        if stream.size_bytes > size_bytes:
+            why = f"{name} after its first {size_bytes >> 20} MiB, of {stream.size_bytes:,} bytes"
+            self.refused.append(Refused(OTHER, why))
+        try:
+            incoming = await self._pull(Wanted(name, size_bytes, stream.begin))
+        except _RefusedError as error:
+            self.refused.append(Refused(name, str(error)))
+            return
+        text, produced = await asyncio.to_thread(self._keep_stream, incoming, name)
+        self.kept.append(produced)
+        self.streams[name] = text
+
+    def _keep_stream(self, incoming: Incoming, name: str) -> tuple[str, Produced]:
+        log = incoming.path.read_bytes() if name != "telemetry" else b""
+        if self.hide is not None and (clean := self.hide(log)) != log:
+            incoming.discard()
+            incoming, log = self.folder.incoming(), clean
+            incoming.add(log)
+        return log.decode("utf-8", "replace"), self.folder.keep(incoming, role=name, name=f"{name}.txt")
+
+    async def file(self, entry: FileEntry, role: str, *, adopt: bool) -> None:
+        try:
+            self._admit(entry)
+            self.kept.append(await self._kept(entry, role))
+        except (_RefusedError, BadNameError) as error:
+            self.refused.append(
+                Refused(role, f"{one_line(entry.path, LONGEST_NAME) or '(no name)'}: {error}")
+            )
+            return
+        self.paths.add(entry.path)
+        if adopt:
+            await self.session.call(_adopting(self.job, entry))
+
+    def _admit(self, entry: FileEntry) -> None:
+        """Raises _RefusedError for what is over a limit, BadNameError for a name."""
+        self.left["files"] -= 1
+        if self.left["files"] < 0:
+            raise _RefusedError(f"more than {LIMITS.files:,} files in a round")
+        self.folder.place(f"{OUT}/{entry.path}")
+        if entry.path in self.paths:
+            raise _RefusedError("the device names it twice")
+        if entry.size_bytes > LIMITS.file_bytes:
+            raise _RefusedError(f"{entry.size_bytes:,} bytes, more than {LIMITS.file_bytes:,} in a file")
+        if entry.size_bytes > self.left["bytes"]:
+            raise _RefusedError(f"more than {LIMITS.round_bytes:,} bytes in a round")
+        self.left["bytes"] -= entry.size_bytes
+
+    async def _kept(self, entry: FileEntry, role: str) -> Produced:
+        name = f"{OUT}/{entry.path}"
+        if await asyncio.to_thread(self.folder.has, entry.sha256, entry.size_bytes):
+            return await asyncio.to_thread(self.folder.link, entry.sha256, role=role, name=name)
+        incoming = await self._pull(Wanted(name, entry.size_bytes, sha256=entry.sha256))
+        return await asyncio.to_thread(self.folder.keep, incoming, role=role, name=name)
+
+    async def _pull(self, wanted: Wanted) -> Incoming:
+        """One file in blocks into a scratch file; a lost connection goes on where it stopped.
+
+        Raises _RefusedError when it is not what the device announced.
+        """
+        incoming = await asyncio.to_thread(self.folder.incoming)
+        try:
+            size, block = 0, wanted.begin[: wanted.size_bytes]
+            while True:
+                await asyncio.to_thread(incoming.add, block)
+                size += len(block)
                 count = min(BLOCK_BYTES, wanted.size_bytes - size)
-                block = await session.call(_reading(job, wanted.name, size, count))
+                if count <= 0:
+                    break
+                block = await self.session.call(_reading(self.job, wanted.name, size, count))
                 if not block:
                     break
-                stream.write(block)
-                digest.update(block)
-                size += len(block)
-        path.chmod(0o644)
-        if size != wanted.size_bytes or wanted.sha256 not in (None, digest.hexdigest()):
-            raise _refused(f"{wanted.name} changed while it was pulled, or arrived damaged")
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
-    return path, digest.hexdigest()
+            digest = await asyncio.to_thread(incoming.done)
+            if size != wanted.size_bytes or wanted.sha256 not in (None, digest):
+                raise _RefusedError("it changed while it was pulled, or arrived damaged")
+        except BaseException:
+            await asyncio.to_thread(incoming.discard)
+            raise
+        return incoming
 
 
 def _reading(job: str, name: str, offset: int, count: int) -> Conversation[bytes]:
@@ -127,13 +228,3 @@ def _reading(job: str, name: str, offset: int, count: int) -> Conversation[bytes
 
 def _adopting(job: str, entry: FileEntry) -> Conversation[None]:
     return lambda agent: agent.adopt(job, entry.path, entry.sha256)
-
-
-def _refused(message: str) -> DeviceError:
-    return DeviceError(
-        message,
-        stage=Stage.COLLECT,
-        fault=Fault.DEVICE,
-        cause="output-refused",
-        hint="look at the device's disk",
-    )

@@ -17,9 +17,10 @@ from farm.model.measurement import Cause, Measurement
 from farm.model.run import Quality, RoundResult, RoundStatus
 from farm.options import argv as options_argv
 from farm.options import outputs
-from farm.run.collect import Pulled, collect
+from farm.run.collect import OTHER, Pulled, collect
 from farm.run.context import OnDevice
 from farm.run.deploy import Deployed
+from farm.run.disk import disk_error
 
 OUT_DIR = "."
 """Rounds start in their output folder, so that what they write is found there and nowhere else."""
@@ -87,8 +88,12 @@ async def run_round(here: OnDevice, made: Ready, one: Round, *, adopt: bool = Fa
     """
     cell, directory = made.cell, here.context.directory
     executed = await execute(here, made, one)
-    under = directory.cell_path(cell.device.name, cell.model.name, cell.variant.name, round_name(one))
-    pulled = await collect(here.session, executed.job, directory, under, one, adopt=adopt)
+    folder = directory.round_folder(cell.device.name, cell.model.name, cell.variant.name, round_name(one))
+    hide = here.context.recorder.hider.log
+    try:
+        pulled = await collect(here.session, executed.job, folder, one, adopt=adopt, hide=hide)
+    except OSError as error:
+        raise disk_error(error) from error
     return judge(one, executed, pulled)
 
 
@@ -132,6 +137,7 @@ def judge(one: Round, executed: Executed, pulled: Pulled) -> RoundResult:
         cause=cause.cause if cause else None,
         error=cause.message if cause else None,
         hint=cause.hint if cause else None,
+        notes=pulled.notes,
         artifacts=pulled.artifacts,
     )
 
@@ -148,6 +154,14 @@ def failure_of(one: Round, ended: Ended, measurement: Measurement, pulled: Pulle
             "log-incomplete",
             f"exit code 0, but the log is incomplete: {len(measurement.e2e_ms)} iterations",
             "see stderr.txt of this round; --iter 0 and a raised log level hide the times",
+        )
+    refused = next((item for item in pulled.refused if item.role != OTHER), None)
+    if refused is not None:
+        return Cause(
+            Fault.DEVICE,
+            "output-refused",
+            f"the round's {refused.role} was not kept: {refused.why}",
+            "docs/run-directory.md lists the limits of what is pulled of a round",
         )
     for output in outputs(one.options):
         if output.path not in pulled.paths and not any(p.startswith(f"{output.path}/") for p in pulled.paths):

@@ -19,11 +19,13 @@ from farm.plan.matrix import cells_of, schedule
 from farm.plan.rules import unwanted
 from farm.run.context import OnDevice, RunContext
 from farm.run.deploy import Deployed, Pusher, deploy
+from farm.run.disk import disk_error, is_of_disk
 from farm.run.events import Event, Kind
 from farm.run.execute import Ready, ready, run_round
 from farm.run.preparations import prepare
 from farm.run.program import UNKNOWN_HELP, flags_of
 from farm.run.reproduce import by_hand
+from farm.store.journal import JOURNAL
 from farm.transport.base import Transport
 
 STORE_QUOTA_KIB = 8 << 20
@@ -53,6 +55,10 @@ class Lane:
             except asyncio.CancelledError:
                 self._emit(Kind.FAILED, "interrupted; device released")
                 raise
+            except OSError as error:
+                self._give_up(
+                    disk_error(error, Stage.EXECUTE) if is_of_disk(error) else self._internal_error(error)
+                )
             except Exception as error:  # noqa: BLE001 - a bug in farm must not fail the other devices
                 self._give_up(self._internal_error(error))
 
@@ -132,7 +138,8 @@ class Lane:
         """The cells whose options the native program has, by its --help; the others fail here."""
         if self._device.runtime.kind is not RuntimeKind.NATIVE:
             return cells
-        flags = await flags_of(session, deployed.program, self._context.settings.programs)
+        programs = self._context.settings.programs
+        flags = await flags_of(session, deployed.program, programs, lambda text: self._emit(Kind.NOTE, text))
         if not flags:
             self._emit(Kind.NOTE, UNKNOWN_HELP)
             return tuple(replace(cell, notes=(*cell.notes, UNKNOWN_HELP)) for cell in cells)
@@ -155,7 +162,7 @@ class Lane:
                 what = cell.preparations[0].kind
                 self._emit(Kind.STEP, f"{cell.model.name} {cell.variant.name}: {what}")
             made, results = await prepare(here, ready(cell, here.deployed))
-            self._recorder.preparations(cell, results)
+            await self._recorder.preparations(cell, results)
             prepared.append(made)
         return prepared
 
@@ -171,7 +178,7 @@ class Lane:
             result = await run_round(here, by_id[cell.id], one)
             if result.engine:
                 self._recorder.device(self._device.name, engine=result.engine)
-            self._recorder.round(cell, result, reproduce=by_hand(by_id[cell.id], here.deployed))
+            await self._recorder.round(cell, result, reproduce=by_hand(by_id[cell.id], here.deployed))
             if result.status is RoundStatus.FAILED:
                 self._emit(Kind.NOTE, f"{name}: {result.error}")
 
@@ -189,14 +196,13 @@ class Lane:
         self._emit(Kind.FAILED, f"{error.stage.value}: {error.message}")
 
     def _internal_error(self, error: Exception) -> DeviceError:
-        directory = self._context.directory
-        directory.journal("farm-fault", device=self._device.name, error=repr(error))
+        self._recorder.fault(self._device.name, error)
         return DeviceError(
             f"internal error in farm: {error!r}",
             stage=Stage.EXECUTE,
             fault=Fault.FARM,
             cause="farm-fault",
-            hint=f"report it with {directory.path / 'journal.jsonl'}",
+            hint=f"report it with {self._context.directory.path / JOURNAL}",
         )
 
     def _emit(self, kind: Kind, text: str, done: int = 0, total: int | None = None) -> None:

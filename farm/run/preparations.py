@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from dataclasses import replace
+from pathlib import Path
 
 from farm.model.artifact import Artifact
 from farm.model.device import Device, Facts
@@ -14,6 +16,8 @@ from farm.options import MODEL_FEED, without
 from farm.plan.layout import tree_of
 from farm.run.context import OnDevice
 from farm.run.deploy import Pusher
+from farm.run.disk import not_kept
+from farm.run.events import Event, Kind
 from farm.run.execute import Ready, run_round
 from farm.store.products import Product
 
@@ -74,7 +78,7 @@ async def prepare(here: OnDevice, made: Ready) -> tuple[Ready, tuple[Preparation
             facts=here.facts,
             given=made.copies,
         )
-        found = here.context.settings.products.find(key)
+        found = await asyncio.to_thread(here.context.settings.products.find, key)
         if found is None:
             result, artifact = await _make(here, made, number, key)
         else:
@@ -113,9 +117,19 @@ async def _make(
         result.wall_s or 0.0,
         directory.run_id,
     )
-    artifact = here.context.settings.products.keep(product, directory.path / written.path)
+    artifact = await _keep(here, product, directory.path / written.path)
     done = PreparationResult(kind, RoundStatus.COMPLETED, result.wall_s, None, key, written.sha256, result)
     return done, artifact
+
+
+async def _keep(here: OnDevice, product: Product, source: Path) -> Artifact:
+    """Where the store cannot be written, this run uses the file in its own folder."""
+    try:
+        return await asyncio.to_thread(here.context.settings.products.keep, product, source)
+    except OSError as error:
+        text = f"{not_kept(error)}: the next run does {product.kind} again"
+        here.context.listener(Event(here.device.name, Kind.NOTE, text))
+        return Artifact(product.file_name, product.sha256, product.size_bytes, source)
 
 
 async def _feed(here: OnDevice, made: Ready, preparation: Preparation, artifact: Artifact) -> Ready:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+from collections.abc import Callable
 
 from farm.device.jobs import JobSpec, run_small
 from farm.device.session import Session
 from farm.logs.help import parse_flags
 from farm.model.device import Runtime
 from farm.run.deploy import Program
+from farm.run.disk import not_kept
 from farm.store.programs import Known, ProgramStore
 
 HELP_LIMIT_S = 60
@@ -17,14 +20,17 @@ UNKNOWN_HELP = (
 )
 
 
-async def flags_of(session: Session, program: Program, store: ProgramStore) -> frozenset[str]:
+async def flags_of(
+    session: Session, program: Program, store: ProgramStore, note: Callable[[str], None]
+) -> frozenset[str]:
     """The flags of a deployed native program; its --help is run when the digest is new.
 
     Empty when the output is not a help of gflags: that is not kept, because a program that could not start
-    looks the same. Raises DeviceError when the device cannot go on.
+    looks the same. Where the cache cannot be written there is a `note`. Raises DeviceError when the device
+    cannot go on.
     """
     key = _key(session.device.runtime, program.digest)
-    known = store.find(key) if key else None
+    known = await asyncio.to_thread(store.find, key) if key else None
     if known is None:
         spec = JobSpec(
             "program-help",
@@ -35,7 +41,10 @@ async def flags_of(session: Session, program: Program, store: ProgramStore) -> f
         outcome = await run_small(session, spec)
         known = Known(parse_flags(outcome.stdout.decode("utf-8", "replace")), session.device.name)
         if key and known.flags:
-            store.keep(key, known)
+            try:
+                await asyncio.to_thread(store.keep, key, known)
+            except OSError as error:
+                note(f"{not_kept(error)}: the program is asked again next time")
     return known.flags
 
 

@@ -1,15 +1,20 @@
-"""Writes each result to disk before the run continues: journal first, then results.json."""
+"""Keeps what happens in a run: in the journal, on disk, before the run goes on; in results.json at its end.
+
+What is kept becomes writable here, and free of secrets: nothing after this needs to look at it again.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
 
-from farm.analysis.summary import summarise
 from farm.errors import DeviceError, Stage
 from farm.model.device import Device
-from farm.model.matrix import Cell, Plan, RoundKind, Skip, cell_id
+from farm.model.journal import CellEnded, DeviceChanged, Event, FarmFault, Prepared, RoundEnded, RunEnded
+from farm.model.matrix import Cell, Plan, Skip
 from farm.model.measurement import UNAVAILABLE
 from farm.model.run import (
     SCHEMA_VERSION,
@@ -24,10 +29,15 @@ from farm.model.run import (
     RunStatus,
     VariantRecord,
 )
-from farm.store.runs import RunDirectory
+from farm.run.disk import disk_error
+from farm.run.secrets import Hider
+from farm.store.progress import Progress
+from farm.store.runs import RESULTS, RunDirectory
+from farm.store.writer import JournalWriter
 from farm.transport.address import address_text
+from farm.visible import changed, writable
 
-WRITE_EVERY_S = 2.0
+NOT_RUN = "the run ended before it was measured"
 
 
 @dataclass(frozen=True)
@@ -40,178 +50,161 @@ class Origin:
 
 
 class Recorder:
-    """Results of a run in progress. One per run; called from one event loop only."""
+    """Results of a run in progress. One per run; called from one event loop only.
 
-    def __init__(
-        self, directory: RunDirectory, plan: Plan, origin: Origin, *, clock: Callable[[], float]
-    ) -> None:
+    What is awaited is on the disk afterwards, or raises DeviceError `controller-disk`; all else is written in
+    its order, and what of it could not be is told by the results' `losses`.
+    """
+
+    def __init__(self, directory: RunDirectory, plan: Results, journal: JournalWriter, hider: Hider) -> None:
         self._directory = directory
-        self._plan = plan
-        self._clock = clock
-        self._written_at = float("-inf")
-        self._rounds: dict[str, list[RoundResult]] = {cell.id: [] for cell in plan.cells}
-        self._preparations: dict[str, tuple[PreparationResult, ...]] = {}
-        self._cells: dict[str, CellResult] = {}
-        self._devices = {device.name: _device_record(device) for device in plan.devices}
-        self._frame = _frame(directory.run_id, plan, origin)
-        for skip in plan.skips:
-            self.skip(skip)
+        self._progress = Progress(plan)
+        self._journal = journal
+        self.hider = hider
+
+    @classmethod
+    async def open(cls, directory: RunDirectory, plan: Plan, origin: Origin) -> Self:
+        """Begin the run on disk. Raises RunError where nothing can be written."""
+        hider = Hider(plan.devices, [*(cell.id for cell in plan.cells), *(skip.id for skip in plan.skips)])
+        planned = changed(
+            planned_results(directory.run_id, plan, origin), lambda text: hider.text(writable(text))
+        )
+        file = await asyncio.to_thread(directory.begin, planned)
+        return cls(directory, planned, JournalWriter(file), hider)
+
+    def _keep(self, event: Event) -> Future[None]:
+        kept = changed(event, lambda text: self.hider.text(writable(text)))
+        self._progress.apply(kept)
+        return self._journal.put(kept)
 
     def device(self, name: str, **fields: Any) -> None:
         """Keep facts of a device: fields of DeviceRecord."""
-        self._devices[name] = replace(self._devices[name], **fields)
+        before = self._progress.device(name)
+        if (after := replace(before, **fields)) != before:
+            self._keep(DeviceChanged(device=after))
 
     def skip(self, skip: Skip) -> None:
-        self._cells[skip.id] = CellResult(
-            device=skip.device.name,
-            model=skip.model.name,
-            variant=skip.variant.name,
-            options=skip.variant.options.as_dict(),
-            argv=(),
-            status=CellStatus.SKIPPED,
-            reason=skip.reason,
-        )
-        self._directory.journal("skip", cell=skip.id, reason=skip.reason)
+        self._keep(CellEnded(cell=skip.id, status=CellStatus.SKIPPED, reason=skip.reason))
 
-    def round(self, cell: Cell, result: RoundResult, *, reproduce: str) -> None:
+    async def round(self, cell: Cell, result: RoundResult, *, reproduce: str) -> None:
         """Keep a round; the cell is closed with its last one, or with its first failure."""
-        rounds = self._rounds[cell.id]
-        rounds.append(result)
-        self._directory.journal(
-            "round",
-            cell=cell.id,
-            kind=result.kind,
-            index=result.index,
-            status=result.status,
-            value_ms=result.value_ms,
-            e2e_ms=result.e2e_ms,
-            error=result.error,
-        )
+        kept = self._keep(RoundEnded(cell=cell.id, round=result))
+        rounds = self._progress.rounds(cell.id)
         failed = next((one for one in rounds if one.status is RoundStatus.FAILED), None)
         if failed is not None or len(rounds) == len(cell.rounds):
-            self._end(cell, failed, reproduce=reproduce)
-        self.write(now=False)
+            kept = self._end(cell, failed, reproduce=reproduce)
+        await _on_disk(kept)
 
-    def preparations(self, cell: Cell, results: tuple[PreparationResult, ...]) -> None:
+    async def preparations(self, cell: Cell, results: tuple[PreparationResult, ...]) -> None:
         """Keep the results of a cell's preparations; a failed one closes the cell."""
-        self._preparations[cell.id] = results
+        if not results:
+            return
+        kept = self._keep(Prepared(cell=cell.id, preparations=results))
         for result in results:
-            self._directory.journal(
-                "preparation",
-                cell=cell.id,
-                kind=result.kind,
-                status=result.status,
-                seconds=result.seconds,
-                from_run=result.from_run,
-                key=result.key,
-            )
             if result.status is RoundStatus.FAILED and result.round is not None:
                 why = result.round.error or f"no {result.kind} was written"
-                self._end(cell, replace(result.round, error=f"preparation {result.kind}: {why}"))
-        self.write(now=False)
+                kept = self._end(cell, replace(result.round, error=f"preparation {result.kind}: {why}"))
+        await _on_disk(kept)
 
-    def _end(self, cell: Cell, failed: RoundResult | None, *, reproduce: str | None = None) -> None:
+    def _end(self, cell: Cell, failed: RoundResult | None, *, reproduce: str | None = None) -> Future[None]:
         """Close a cell whose rounds are over. What its runtime reports as unavailable is a skip, not a
         failure; times that were measured before a profile or dump failed stay.
         """
+        end = CellEnded(cell=cell.id, status=CellStatus.COMPLETED, notes=cell.notes, reproduce=reproduce)
         if failed is None:
-            self._close(cell, CellStatus.COMPLETED, reproduce=reproduce)
-        elif failed.cause == UNAVAILABLE:
-            self._close(cell, CellStatus.SKIPPED, reason=failed.error, reproduce=reproduce)
-        else:
-            self._close(
-                cell,
-                CellStatus.FAILED,
+            return self._keep(end)
+        if failed.cause == UNAVAILABLE:
+            return self._keep(replace(end, status=CellStatus.SKIPPED, reason=failed.error))
+        return self._keep(
+            replace(
+                end,
+                status=CellStatus.FAILED,
                 stage=Stage.EXECUTE,
                 fault=failed.fault,
                 cause=failed.cause,
                 error=failed.error,
                 hint=failed.hint,
-                reproduce=reproduce,
             )
+        )
 
     def is_closed(self, cell: Cell) -> bool:
-        return cell.id in self._cells
+        return self._progress.is_closed(cell.id)
 
     def fail(self, cells: Sequence[Cell], error: DeviceError) -> None:
         """Close these cells as failed, with the rounds they have: the device cannot continue."""
         for cell in cells:
             if not self.is_closed(cell):
-                self._close(
-                    cell,
-                    CellStatus.FAILED,
-                    stage=error.stage,
-                    fault=error.fault,
-                    cause=error.cause,
-                    error=error.message,
-                    hint=error.hint,
+                self._keep(
+                    CellEnded(
+                        cell=cell.id,
+                        status=CellStatus.FAILED,
+                        stage=error.stage,
+                        fault=error.fault,
+                        cause=error.cause,
+                        error=error.message,
+                        hint=error.hint,
+                        notes=cell.notes,
+                    )
                 )
-                self._directory.journal(
-                    "failed", cell=cell.id, stage=error.stage, cause=error.cause, error=error.message
-                )
-        self.write(now=True)
 
     def cancel(self, cells: Sequence[Cell]) -> None:
         for cell in cells:
             if not self.is_closed(cell):
-                self._close(cell, CellStatus.CANCELLED, reason="interrupted")
-        self.write(now=True)
+                self._keep(
+                    CellEnded(
+                        cell=cell.id, status=CellStatus.CANCELLED, reason="interrupted", notes=cell.notes
+                    )
+                )
 
-    def _close(self, cell: Cell, status: CellStatus, **fields: Any) -> None:
-        rounds = tuple(self._rounds[cell.id])
-        timed = tuple(one for one in rounds if one.kind is RoundKind.TIMED)
-        first = next(iter(timed or rounds), None)
-        preparations = self._preparations.get(cell.id, ())
-        made = tuple(one.round for one in preparations if one.round is not None)
-        self._cells[cell.id] = CellResult(
-            device=cell.device.name,
-            model=cell.model.name,
-            variant=cell.variant.name,
-            options=cell.variant.options.as_dict(),
-            argv=first.argv if first else (),
-            status=status,
-            notes=cell.notes,
-            preparations=preparations,
-            rounds=rounds,
-            summary=summarise(timed),
-            artifacts=tuple(artifact for one in (*made, *rounds) for artifact in one.artifacts),
-            **fields,
-        )
+    def fault(self, device: str, error: Exception) -> None:
+        """Keep a mistake of farm itself."""
+        self._keep(FarmFault(device=device, error=repr(error)))
 
     def results(self) -> Results:
         """The results so far, cells in the order of the plan."""
-        order = (
-            cell_id(device, model, variant)
-            for device in self._plan.devices
-            for model in self._plan.models
-            for variant in self._plan.variants
-        )
-        return replace(
-            self._frame,
-            devices=tuple(self._devices.values()),
-            cells=tuple(self._cells[key] for key in order if key in self._cells),
-        )
+        return self._progress.results()
 
-    def end(self, status: RunStatus, ended_at: str) -> Results:
-        """End the run; the final results are on disk when this returns."""
-        self._frame = replace(self._frame, status=status, ended_at=ended_at)
-        self._directory.journal("end", status=status)
-        self.write(now=True)
-        return self.results()
+    async def end(self, status: RunStatus, ended_at: str) -> Results:
+        """End the run: the final results, on disk too unless their `losses` say that they are not."""
+        self._keep(RunEnded(status=status, ended_at=ended_at))
+        return await asyncio.to_thread(self._finish)
 
-    def write(self, *, now: bool) -> None:
-        """results.json, at most every few seconds while rounds come in (the journal has them all)."""
-        if now or self._clock() - self._written_at >= WRITE_EVERY_S:
-            self._directory.write_results(self.results())
-            self._written_at = self._clock()
+    def _finish(self) -> Results:
+        self._journal.close()
+        results = replace(self.results(), losses=self._losses())
+        try:
+            self._directory.write_results(results)
+        except OSError as error:
+            lost = f"{RESULTS} could not be written: {error.strerror or error}"
+            return replace(results, losses=(*results.losses, lost))
+        return results
+
+    def _losses(self) -> tuple[str, ...]:
+        error = self._journal.error
+        if error is None:
+            return ()
+        return (f"{self._journal.lost} lines of the journal could not be written: {error.strerror or error}",)
 
 
-def _device_record(device: Device) -> DeviceRecord:
-    return DeviceRecord(device.name, address_text(device.address), device.runtime.kind)
+async def _on_disk(kept: Future[None]) -> None:
+    try:
+        await asyncio.shield(asyncio.wrap_future(kept))
+    except OSError as error:
+        raise disk_error(error) from error
 
 
-def _frame(run_id: str, plan: Plan, origin: Origin) -> Results:
-    """The results before the first round: what was planned."""
+def planned_results(run_id: str, plan: Plan, origin: Origin) -> Results:
+    """The results of a run of which nothing was run: what was planned."""
+    skipped = (_planned(skip, CellStatus.SKIPPED, skip.reason) for skip in plan.skips)
+    cells = {
+        one.id: one for one in (*skipped, *(_planned(c, CellStatus.CANCELLED, NOT_RUN) for c in plan.cells))
+    }
+    order = (
+        f"{device.name}/{model.name}/{variant.name}"
+        for device in plan.devices
+        for model in plan.models
+        for variant in plan.variants
+    )
     return Results(
         schema_version=SCHEMA_VERSION,
         run_id=run_id,
@@ -222,7 +215,7 @@ def _frame(run_id: str, plan: Plan, origin: Origin) -> Results:
         command=origin.command,
         seed=plan.seed,
         rounds=plan.rounds,
-        devices=(),
+        devices=tuple(_device_record(device) for device in plan.devices),
         models=tuple(
             ModelRecord(model.name, model.artifact.sha256, model.artifact.size_bytes, model.inputs.text)
             for model in plan.models
@@ -231,5 +224,22 @@ def _frame(run_id: str, plan: Plan, origin: Origin) -> Results:
             VariantRecord(variant.name, variant.options.as_dict(), variant.options.digest)
             for variant in plan.variants
         ),
-        cells=(),
+        cells=tuple(cells[key] for key in order if key in cells),
     )
+
+
+def _planned(one: Cell | Skip, status: CellStatus, reason: str) -> CellResult:
+    return CellResult(
+        device=one.device.name,
+        model=one.model.name,
+        variant=one.variant.name,
+        options=one.variant.options.as_dict(),
+        argv=(),
+        status=status,
+        reason=reason,
+        notes=one.notes if isinstance(one, Cell) else (),
+    )
+
+
+def _device_record(device: Device) -> DeviceRecord:
+    return DeviceRecord(device.name, address_text(device.address), device.runtime.kind)

@@ -6,6 +6,7 @@ import shlex
 
 from farm.run.deploy import Deployed
 from farm.run.execute import Ready, command_of
+from farm.run.secrets import shown
 from farm.transport.address import ssh_argv
 
 
@@ -13,9 +14,9 @@ def by_hand(made: Ready, deployed: Deployed) -> str:
     """A line for a POSIX shell that starts the cell's first round again on the device.
 
     Paths in it stay valid after the run: they lead into the device's artifact store. It is text for a
-    person; nothing in farm runs it.
+    person; nothing in farm runs it. Values of the environment that are secret are `***`.
     """
-    settings = tuple(f"{key}={value}" for key, value in made.environment)
+    settings = tuple(f"{key}={value}" for key, value in shown(made.environment))
     argv = command_of(made, made.cell.rounds[0])
     copies = [shlex.join(("cp", deployed.kept(sha256), name)) for name, sha256 in made.copies]
     run = shlex.join(("env", *settings, *argv) if settings else argv)

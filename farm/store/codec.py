@@ -6,22 +6,26 @@ from collections.abc import Callable
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
-from pydantic_core import from_json
+from pydantic_core import PydanticSerializationError, from_json
 
 from farm.errors import RequestError
 from farm.model.run import SCHEMA_VERSION, Results
+from farm.visible import changed, writable
 
 _RESULTS: TypeAdapter[Results] = TypeAdapter(Results)
 
 
 def results_to_json(results: Results) -> bytes:
     """results.json: UTF-8, one record per cell; numbers that are not finite become null."""
-    return _RESULTS.dump_json(results, indent=1) + b"\n"
+    try:
+        return _RESULTS.dump_json(results, indent=1) + b"\n"
+    except PydanticSerializationError:  # half characters, which farm.run.record lets in nowhere
+        return _RESULTS.dump_json(changed(results, writable), indent=1) + b"\n"
 
 
 def results_to_dict(results: Results) -> dict[str, Any]:
     """The same as plain values, for `--json`."""
-    value: dict[str, Any] = _RESULTS.dump_python(results, mode="json")
+    value: dict[str, Any] = from_json(results_to_json(results))
     return value
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from shutil import copyfile
 
-from farm.files import digest_path, sha256_of, write_atomic
+from farm.files import digest_path, private_folder, sha256_of, write_atomic
 from farm.model.artifact import Artifact
 
 
@@ -33,7 +32,7 @@ class ProductStore:
         self._root = root
 
     def find(self, key: str) -> tuple[Product, Artifact] | None:
-        """The product of a key, if it is here and intact."""
+        """The product of a key, if it is here and intact: a wrong cache would make wrong numbers."""
         try:
             product = Product(**json.loads((self._root / f"{key}.json").read_text("utf-8")))
             path = self._path(product.sha256)
@@ -44,13 +43,14 @@ class ProductStore:
         return product, Artifact(product.file_name, product.sha256, product.size_bytes, path)
 
     def keep(self, product: Product, source: Path) -> Artifact:
-        """Copy `source`, whose digest is the product's, and enter it under its key."""
+        """Copy `source`, whose digest is the product's, and enter it under its key.
+
+        What is there already under that digest and is something else is replaced. Raises OSError.
+        """
         path = self._path(product.sha256)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if not path.exists():
-            aside = path.with_suffix(f".{product.key[:8]}.part")
-            copyfile(source, aside)
-            aside.replace(path)
+        private_folder(path.parent)
+        if not (path.is_file() and sha256_of(path) == product.sha256):
+            write_atomic(path, source.read_bytes())
         write_atomic(
             self._root / f"{product.key}.json", json.dumps(asdict(product), indent=1).encode() + b"\n"
         )

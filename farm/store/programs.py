@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from farm import resources
-from farm.files import write_atomic
+from farm.files import private_folder, write_atomic
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,8 @@ class ProgramStore:
             return None
 
     def keep(self, digest: str, known: Known) -> None:
-        self._root.mkdir(parents=True, exist_ok=True)
+        """Raises OSError."""
+        private_folder(self._root)
         text = json.dumps({"asked_on": known.asked_on, "flags": sorted(known.flags)}, indent=1)
         write_atomic(self.path(digest), text.encode() + b"\n")
 

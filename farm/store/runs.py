@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+
+from pydantic_core import from_json
 
 from farm.errors import RequestError, RunError
-from farm.files import digest_path, path_name, write_atomic
-from farm.model.artifact import Produced
-from farm.model.run import Results
-from farm.store.codec import results_from_json, results_to_json
+from farm.files import PRIVATE_FOLDER, path_name, write_atomic
+from farm.model.run import Results, RunStatus
+from farm.store.codec import READABLE, results_from_json, results_to_json
+from farm.store.folder import RoundFolder
+from farm.store.journal import JOURNAL, JournalFile, has_writer
+from farm.store.rebuild import GONE, PLAN, rebuilt
 
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z")
+LATEST = "latest"
 RESULTS = "results.json"
 REPORT = "report.html"
 
@@ -29,23 +33,24 @@ class RunDirectory:
     @classmethod
     def create(cls, runs_dir: Path, run_id: str) -> RunDirectory:
         """Make the folder. Raises RequestError for a taken or invalid name, RunError for disk errors."""
-        if not RUN_ID.match(run_id):
-            raise RequestError(
-                f"invalid run id {run_id!r}", hint="use letters, digits, dot, dash and underscore"
+        if not RUN_ID.match(run_id) or run_id == LATEST:
+            why = (
+                "it means the newest run"
+                if run_id == LATEST
+                else "use letters, digits, dot, dash and underscore"
             )
+            raise RequestError(f"invalid run id {run_id!r}", hint=why)
         path = runs_dir / run_id
         try:
-            path.mkdir(parents=True)
-            (path / "artifacts").mkdir()
-            (path / "cells").mkdir()
+            runs_dir.mkdir(parents=True, exist_ok=True)
+            for folder in (path, path / "artifacts", path / "cells"):
+                folder.mkdir(PRIVATE_FOLDER)
         except FileExistsError as error:
             raise RequestError(
                 f"run {run_id} already exists in {runs_dir}", hint="use another --run-id, or none"
             ) from error
         except OSError as error:
-            raise RunError(
-                f"cannot create the run directory {path}: {error.strerror}", hint="use another --runs-dir"
-            ) from error
+            raise _cannot("create the run directory", path, error) from error
         return cls(path)
 
     @property
@@ -56,73 +61,92 @@ class RunDirectory:
     def report_path(self) -> Path:
         return self.path / REPORT
 
-    def write_run(self, record: Mapping[str, Any]) -> None:
-        """run.json: the request, before anything is done."""
-        write_atomic(self.path / "run.json", json.dumps(record, indent=1, default=str).encode() + b"\n")
-
-    def journal(self, event: str, **fields: Any) -> None:
-        """Append one event and flush it to disk before going on."""
-        line = json.dumps({"event": event, **fields}, default=str, separators=(",", ":")) + "\n"
-        handle = os.open(self.path / "journal.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    def begin(self, plan: Results) -> JournalFile:
+        """run.json and the journal, before anything is done. Raises RunError for disk errors."""
         try:
-            os.write(handle, line.encode())
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+            write_atomic(self.path / PLAN, results_to_json(plan))
+            return JournalFile(self.path / JOURNAL, self.run_id)
+        except OSError as error:
+            raise _cannot("write", self.path, error) from error
 
     def write_results(self, results: Results) -> None:
+        """results.json, at the end of the run. Raises OSError."""
         write_atomic(self.path / RESULTS, results_to_json(results))
 
     def results(self) -> Results:
-        """Raises RequestError when this is not a run or its results cannot be read."""
+        """results.json, or what the journal has of a run that did not come to its end, or goes on.
+
+        Raises RequestError when this is not a run, or what it holds cannot be read.
+        """
         path = self.path / RESULTS
         try:
-            return results_from_json(path.read_bytes(), str(path))
+            try:
+                return self._as_it_is(results_from_json(path.read_bytes(), str(path)))
+            except FileNotFoundError:
+                return rebuilt(self.path)
+            except RequestError as damaged:
+                if not (self.path / JOURNAL).is_file():
+                    raise
+                results = rebuilt(self.path)
+                return replace(results, losses=(str(damaged), *results.losses))
         except FileNotFoundError as error:
             raise RequestError(
-                f"{self.path} has no {RESULTS}", hint="farm runs list shows the runs that can be read"
+                f"{self.path} has no results: {error.filename} is missing", hint=READABLE
+            ) from error
+        except OSError as error:
+            raise RequestError(
+                f"cannot read {error.filename or self.path}: {error.strerror}", hint=READABLE
             ) from error
 
+    def _as_it_is(self, results: Results) -> Results:
+        """Former versions of farm wrote results.json during the run, too."""
+        if results.status is RunStatus.RUNNING and not has_writer(self.path / JOURNAL):
+            return replace(results, status=RunStatus.INTERRUPTED, losses=(*results.losses, GONE))
+        return results
+
+    def started(self) -> float:
+        """When it began, in seconds since 1970; a report that is rendered again does not change it."""
+        try:
+            text = from_json((self.path / PLAN).read_bytes())["started_at"]
+            return datetime.fromisoformat(text).astimezone(UTC).timestamp()
+        except (OSError, ValueError, TypeError, KeyError, OverflowError):
+            return self._written()
+
+    def _written(self) -> float:
+        """When its first file was written: of a run that does not say when it began."""
+        for name in (PLAN, RESULTS):
+            try:
+                return (self.path / name).stat().st_mtime
+            except OSError:
+                continue
+        return 0.0
+
     def write_report(self, html: str) -> Path:
-        write_atomic(self.report_path, html.encode())
+        """Raises RunError for disk errors."""
+        try:
+            write_atomic(self.report_path, html.encode("utf-8", "backslashreplace"))
+        except OSError as error:
+            raise _cannot("write", self.report_path, error) from error
         return self.report_path
 
-    def cell_path(self, *parts: str) -> Path:
-        """`cells/<device>/<model>/<variant>/...`, every part made safe."""
-        return self.path.joinpath("cells", *(path_name(part) for part in parts))
+    def round_folder(self, *parts: str) -> RoundFolder:
+        """`cells/<device>/<model>/<variant>/<round>`, every part made safe."""
+        return RoundFolder(self.path, self.path.joinpath("cells", *(path_name(part) for part in parts)))
 
-    def has(self, sha256: str) -> bool:
-        return self._kept(sha256).is_file()
 
-    def keep(self, source: Path, *, role: str, sha256: str, under: Path, name: str) -> Produced:
-        """Move a file that arrived into artifacts/ under its digest (equal files once) and link it."""
-        kept = self._kept(sha256)
-        kept.parent.mkdir(exist_ok=True)
-        source.replace(kept)
-        return self.link(sha256, role=role, under=under, name=name)
-
-    def link(self, sha256: str, *, role: str, under: Path, name: str) -> Produced:
-        """Give a kept file a readable name; `name` may hold folders (`dump/01`), each part is made safe."""
-        kept = self._kept(sha256)
-        link = under.joinpath(*(path_name(part) for part in name.split("/") if part not in ("", ".", "..")))
-        link.parent.mkdir(parents=True, exist_ok=True)
-        link.unlink(missing_ok=True)
-        link.symlink_to(os.path.relpath(kept, link.parent))
-        return Produced(role, link.relative_to(self.path).as_posix(), sha256, kept.stat().st_size)
-
-    def _kept(self, sha256: str) -> Path:
-        return digest_path(self.path / "artifacts", sha256)
+def _cannot(what: str, path: Path, error: OSError) -> RunError:
+    return RunError(f"cannot {what} {path}: {error.strerror or error}", hint="use another --runs-dir")
 
 
 def find_run(runs_dir: Path, name: str) -> RunDirectory:
     """A run by id, by path, or `latest`. Raises RequestError when there is none."""
-    if name == "latest":
-        newest = max(all_runs(runs_dir), key=lambda run: run.path.stat().st_mtime, default=None)
+    if name == LATEST:
+        newest = max(all_runs(runs_dir), key=RunDirectory.started, default=None)
         if newest is None:
             raise RequestError(f"no runs in {runs_dir}", hint="farm bench makes one")
         return newest
     for path in (runs_dir / name, Path(name)):
-        if (path / RESULTS).is_file():
+        if _is_run(path):
             return RunDirectory(path)
     raise RequestError(
         f"no run {name!r} in {runs_dir}", hint="farm runs list shows the runs; `latest` is the newest"
@@ -130,8 +154,20 @@ def find_run(runs_dir: Path, name: str) -> RunDirectory:
 
 
 def all_runs(runs_dir: Path) -> Iterator[RunDirectory]:
-    """Every folder in `runs_dir` that has results, by name."""
-    if runs_dir.is_dir():
-        for path in sorted(runs_dir.iterdir()):
-            if (path / RESULTS).is_file():
-                yield RunDirectory(path)
+    """Every run in `runs_dir`, by name: with results, or with a plan and a journal."""
+    try:
+        folders = sorted(runs_dir.iterdir())
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise RequestError(
+            f"cannot read {runs_dir}: {error.strerror}", hint="use another --runs-dir"
+        ) from error
+    yield from (RunDirectory(path) for path in folders if _is_run(path))
+
+
+def _is_run(path: Path) -> bool:
+    try:
+        return (path / RESULTS).is_file() or (path / JOURNAL).is_file()
+    except (OSError, ValueError):  # a name that is too long, or no name at all
+        return False

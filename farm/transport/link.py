@@ -95,7 +95,9 @@ class Link:
         raise failure(self._peer, "protocol", Fault.DEVICE, "{title} does not run commands")
 
     async def _start(self, command: str) -> ClientSession:
-        _, session = await self._connections[-1].create_session(ClientSession, command, encoding=None)
+        # As bytes: a folder of a device may have a name that is not UTF-8. asyncssh takes both, but says str.
+        line = cast("str", command.encode("utf-8", "surrogateescape"))
+        _, session = await self._connections[-1].create_session(ClientSession, line, encoding=None)
         return cast("ClientSession", session)
 
     async def close(self) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import getpass
 import os
 import secrets
-import shlex
 import socket
 import sys
 from datetime import UTC, datetime
@@ -27,7 +26,7 @@ from farm.device.session import Patience
 from farm.model.device import RuntimeKind
 from farm.model.matrix import Plan
 from farm.model.request import Request
-from farm.model.run import SCHEMA_VERSION, Results
+from farm.model.run import Results
 from farm.plan.prepare import Prepared, prepare
 from farm.report.compose import compose
 from farm.report.render import render
@@ -89,7 +88,6 @@ def command(
         limits=Limits(round_limit, silence_limit),
         patience=Patience(lease_wait_s=wait, reconnect_s=reconnect),
     )
-    directory.write_run(run_record(prepared, directory.run_id, settings))
     plan = prepared.plan
     try:
         with Display(plan) as display:
@@ -110,23 +108,6 @@ def _wheel(prepared: Prepared) -> WheelFiles | None:
 
 def _needs_wheel(plan: Plan) -> bool:
     return any(cell.device.runtime.kind is RuntimeKind.WHEEL for cell in plan.cells)
-
-
-def run_record(prepared: Prepared, run_id: str, settings: Settings) -> dict[str, Any]:
-    """run.json: the request, before anything is done."""
-    plan, inventory = prepared.plan, prepared.inventory
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "run_id": run_id,
-        "command": shlex.join(settings.command),
-        "inventory": str(inventory.source) if inventory.source else None,
-        "devices": [device.name for device in plan.devices],
-        "models": [one.name for one in plan.models],
-        "variants": [one.name for one in plan.variants],
-        "cells": len(plan.cells),
-        "rounds": plan.rounds,
-        "seed": plan.seed,
-    }
 
 
 def finish(directory: RunDirectory, results: Results, *, json: bool) -> None:

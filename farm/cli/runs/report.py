@@ -10,7 +10,7 @@ import typer
 from farm.cli import arguments as args
 from farm.cli.terminal.console import out, plain
 from farm.errors import RunError
-from farm.files import write_atomic
+from farm.files import SHARED_FILE, write_atomic
 from farm.report.compose import compose
 from farm.report.render import render
 from farm.store.runs import find_run
@@ -30,14 +30,17 @@ def command(
         ),
     ] = None,
 ) -> None:
-    """Render a run's report from its results.json, and print its path."""
+    """Render a run's report from its results.json, and print its path.
+
+    Of a run that was killed, or still goes on: from its journal.
+    """
     directory = find_run(runs_dir, run)
     html = render(compose(directory.results()))
     if output is None:
         path = directory.write_report(html)
     else:
         try:
-            write_atomic(output, html.encode())
+            write_atomic(output, html.encode("utf-8", "backslashreplace"), mode=SHARED_FILE)
         except OSError as error:
             raise RunError(f"cannot write {output}: {error.strerror}", hint="use another --output") from error
         path = output

@@ -26,6 +26,8 @@ def command(run: args.Run, runs_dir: args.RunsDir = Path("runs"), json: args.Jso
     out.print(
         plain(f"{results.run_id}: {results.status}, {results.started_at} to {results.ended_at or '...'}")
     )
+    for loss in results.losses:
+        out.print(plain(f"not all is here: {loss}"))
     out.print(results_table(results))
     for cell in results.cells:
         if cell.error or cell.reason:

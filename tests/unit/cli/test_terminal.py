@@ -35,3 +35,28 @@ def test_a_run_that_cannot_be_read_is_listed_beside_the_others(
     assert [line.split()[:2] for line in lines if line[:2] in {"a ", "b "}] == [
         ["a", "unreadable"], ["b", make.small().status]
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ("show", "journal-1"),
+            ("interrupted", "not all is here: its controller ended without a word", "it crashed"),
+        ),
+        (("list",), ("interrupted", "1 completed, 1 failed, 1 cancelled, 1 skipped")),
+    ],
+)
+def test_a_run_that_was_killed_is_shown_with_what_it_measured(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: tuple[str, ...],
+    said: tuple[str, ...],
+) -> None:
+    runs = Path(__file__).parents[2] / "data" / "runs"
+    monkeypatch.setattr("sys.argv", ["farm", "runs", *words, "--runs-dir", str(runs)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert [word for word in said if word not in text] == []

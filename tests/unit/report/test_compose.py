@@ -254,3 +254,10 @@ def test_times_of_very_many_iterations_stay_in_the_results_file():
     assert view.data["cells"][0]["rounds"][0]["e2e_ms"] == []
     assert view.data["cells"][0]["summary"]["median_ms"] == cell.summary.median_ms
     assert compose(results).method.iterations_embedded
+
+
+def test_what_of_a_run_is_not_here_is_said_on_top_of_its_report() -> None:
+    lossy = replace(make.small(), status=RunStatus.INTERRUPTED, losses=("line 3 cannot be read",))
+    trouble = compose(lossy).head.trouble
+    assert trouble == "The run was interrupted: cells may be missing. Not all is here: line 3 cannot be read."
+    assert compose(make.small()).head.trouble is None

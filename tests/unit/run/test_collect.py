@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,12 @@ from typing import Any
 import pytest
 
 from farm.device.spool import FileEntry, Gathered, Stream
-from farm.errors import DeviceError
 from farm.model.matrix import Round, RoundKind
 from farm.options import parse
-from farm.run.collect import collect
+from farm.run.collect import MOST_NOTES, Limits, collect
 from farm.store.runs import RunDirectory
 
+EMPTY = hashlib.sha256(b"").hexdigest()
 ONE = Round(RoundKind.PROFILE, 0, parse(["--profile=p.json"]))
 
 
@@ -24,17 +25,17 @@ class Device:
 
     def __init__(self, files: tuple[FileEntry, ...], content: dict[str, bytes]) -> None:
         self._files = files
-        self._content = content
+        self.content = content
         self.dropped: list[str] = []
 
     async def call(self, conversation: Any) -> Any:
         return await conversation(self)
 
     async def read(self, job: str, path: str, offset: int, count: int) -> bytes:
-        return self._content.get(path, b"")[offset : offset + count]
+        return self.content.get(path, b"")[offset : offset + count]
 
     async def gather(self, job: str, limit_bytes: int) -> Gathered:
-        contents = [self._content.get(name, b"") for name in ("stdout", "stderr", "telemetry")]
+        contents = [self.content.get(name, b"") for name in ("stdout", "stderr", "telemetry")]
         stdout, stderr, telemetry = [Stream(data[:limit_bytes], len(data)) for data in contents]
         return Gathered(stdout, stderr, telemetry, self._files)
 
@@ -48,7 +49,8 @@ def entry(path: str, data: bytes, *, size_bytes: int | None = None) -> FileEntry
 
 async def pull(tmp_path: Path, device: Device) -> tuple[RunDirectory, Any]:
     run = RunDirectory.create(tmp_path, "run")
-    return run, await collect(device, "job", run, run.cell_path("d", "m", "v", "profile-0"), ONE)  # type: ignore[arg-type]
+    folder = run.round_folder("d", "m", "v", "profile-0")
+    return run, await collect(device, "job", folder, ONE)  # type: ignore[arg-type]
 
 
 async def test_a_whole_file_is_kept_under_its_role(tmp_path: Path) -> None:
@@ -67,19 +69,87 @@ async def test_a_whole_file_is_kept_under_its_role(tmp_path: Path) -> None:
 async def test_a_damaged_file_is_refused_and_leaves_nothing(
     tmp_path: Path, announced: bytes, content: bytes
 ) -> None:
-    broken = Device((entry("p.json", announced),), {"out/p.json": content})
+    broken = Device(
+        (entry("p.json", announced), entry("other", b"whole")), {"out/p.json": content, "out/other": b"whole"}
+    )
     if announced == b"short":
-        broken = Device((entry("p.json", b"other", size_bytes=5),), {"out/p.json": content})
-    with pytest.raises(DeviceError) as caught:
-        await pull(tmp_path, broken)
-    assert caught.value.cause == "output-refused"
-    assert not [path for path in (tmp_path / "run" / "artifacts").rglob("*") if path.is_file()]
+        broken = Device((entry("p.json", b"other", size_bytes=5), entry("other", b"whole")), broken.content)
+    run, pulled = await pull(tmp_path, broken)
+    assert [(one.role, "damaged" in one.why) for one in pulled.refused] == [("profile", True)]
+    assert pulled.paths == {"other"}  # the files after it are kept
+    assert [path.read_bytes() for path in (run.path / "artifacts").rglob("*") if path.is_file()] == [b"whole"]
+    assert broken.dropped == ["job"]
 
 
-async def test_more_files_than_anyone_needs_are_refused(tmp_path: Path) -> None:
-    many = tuple(FileEntry(f"f{index}", "0" * 64, 0) for index in range(50_001))
-    with pytest.raises(DeviceError, match="50001 files"):
-        await pull(tmp_path, Device(many, {}))
+HUGE = 10**17
+
+
+@pytest.mark.parametrize(
+    ("entries", "why"),
+    [
+        ((FileEntry("", "0" * 64, 1),), "it has no name"),
+        ((FileEntry("x/", "0" * 64, 0),), "it has no name"),
+        ((FileEntry("huge", "0" * 64, HUGE),), "more than 1,073,741,824 in a file"),
+        ((FileEntry("/".join("abcdefghijklmnopqr"), EMPTY, 0),), "folders"),
+        ((FileEntry("a", EMPTY, 0), FileEntry("a/b", EMPTY, 0)), "no file can be called so"),
+        ((FileEntry("a/b", EMPTY, 0), FileEntry("a", EMPTY, 0)), "no file can be called so"),
+        ((FileEntry("a", EMPTY, 0), FileEntry("a", EMPTY, 0)), "names it twice"),
+    ],
+)
+async def test_a_bad_name_or_size_is_a_note_on_its_round_and_no_other_file_is_lost(
+    tmp_path: Path, entries: tuple[FileEntry, ...], why: str
+) -> None:
+    device = Device((*entries, entry("p.json", b"{}")), {"out/p.json": b"{}", "stderr": b"log\n"})
+    _, pulled = await pull(tmp_path, device)
+    (refused,) = pulled.refused
+    assert why in refused.why
+    assert (pulled.stderr, "p.json" in pulled.paths) == ("log\n", True)
+    (note,) = pulled.notes
+    assert why in note
+
+
+@pytest.mark.parametrize("name", ["stdout.txt", "stdout.txt/x", "out", "telemetry.txt"])
+async def test_no_name_takes_the_place_of_a_log(tmp_path: Path, name: str) -> None:
+    device = Device((entry(name, b"mine"),), {f"out/{name}": b"mine", "stdout": b"log\n", "telemetry": b"t"})
+    run, pulled = await pull(tmp_path, device)
+    assert pulled.refused == ()
+    kept = {one.role: (run.path / one.path).read_bytes() for one in pulled.artifacts}
+    assert kept == {"stdout": b"log\n", "telemetry": b"t", "file": b"mine"}
+
+
+async def test_a_name_that_is_not_utf8_is_kept_under_one_that_can_be_written(tmp_path: Path) -> None:
+    name = b"caf\xe9.txt".decode("utf-8", "surrogateescape")
+    run, pulled = await pull(tmp_path, Device((entry(name, b"x"),), {f"out/{name}": b"x"}))
+    (kept,) = pulled.artifacts
+    kept.path.encode()
+    assert (run.path / kept.path).read_bytes() == b"x"
+
+
+@pytest.mark.parametrize("limits", [Limits(files=3, round_bytes=25), Limits(files=2)], ids=["bytes", "files"])
+async def test_more_files_or_bytes_than_anyone_needs_are_left_behind_with_one_note(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limits: Limits
+) -> None:
+    monkeypatch.setattr("farm.run.collect.LIMITS", limits)
+    contents = {f"out/f{index}": bytes([index]) * 10 for index in range(20)}
+    files = tuple(entry(name.removeprefix("out/"), data) for name, data in contents.items())
+    _, pulled = await pull(tmp_path, Device(files, contents))
+    assert pulled.paths == {"f0", "f1"}
+    assert len(pulled.refused) == 18
+    assert len(pulled.notes) == MOST_NOTES + 1
+    assert "13 more" in pulled.notes[-1]
+
+
+async def test_a_secret_is_in_no_log_that_is_kept(tmp_path: Path) -> None:
+    device = Device((), {"stdout": b"token=hush-hush\n"})
+    run = RunDirectory.create(tmp_path, "run")
+    folder = run.round_folder("d", "m", "v", "profile-0")
+    hide: Callable[[bytes], bytes] = lambda log: log.replace(b"hush-hush", b"***")  # noqa: E731
+    pulled = await collect(device, "job", folder, ONE, hide=hide)  # type: ignore[arg-type]
+    assert pulled.stdout == "token=***\n"
+    kept = [path for path in run.path.rglob("*") if path.is_file() and b"hush" in path.read_bytes()]
+    assert kept == []
+    (stdout,) = pulled.artifacts
+    assert stdout.sha256 == hashlib.sha256(b"token=***\n").hexdigest()
 
 
 async def test_a_stream_longer_than_what_comes_at_once_goes_on_by_offset(tmp_path: Path) -> None:
@@ -92,9 +162,7 @@ async def test_a_stream_longer_than_what_comes_at_once_goes_on_by_offset(tmp_pat
     assert all((run.path / one.path).read_bytes() == content[one.role] for one in pulled.artifacts)
 
 
-async def test_a_stream_that_is_shorter_than_announced_is_refused_and_stays_on_the_device(
-    tmp_path: Path,
-) -> None:
+async def test_a_stream_that_is_shorter_than_announced_is_refused(tmp_path: Path) -> None:
     device = Device((), {"stderr": b"x" * (2 << 20)})
     whole = device.gather
 
@@ -103,6 +171,15 @@ async def test_a_stream_that_is_shorter_than_announced_is_refused_and_stays_on_t
         return replace(left, stderr=Stream(left.stderr.begin, 3 << 20))
 
     device.gather = announce_more  # type: ignore[method-assign]
-    with pytest.raises(DeviceError, match="stderr"):
-        await pull(tmp_path, device)
-    assert device.dropped == []
+    _, pulled = await pull(tmp_path, device)
+    assert [one.role for one in pulled.refused] == ["stderr"]
+
+
+async def test_a_log_over_the_limit_is_cut_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("farm.run.collect.LIMITS", Limits(log_bytes=2 << 20))
+    _, pulled = await pull(tmp_path, Device((), {"stderr": b"x" * (3 << 20)}))
+    assert len(pulled.stderr) == 2 << 20
+    (note,) = pulled.notes
+    assert "stderr after its first 2 MiB" in note

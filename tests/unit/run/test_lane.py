@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from pathlib import Path
 
 from farm.model.artifact import Artifact
 from farm.model.device import Address, Device, Runtime, RuntimeKind
+from farm.model.journal import FarmFault
 from farm.model.matrix import Model
 from farm.model.options import OptionSet, Variant
 from farm.model.run import CellStatus, RunStatus
@@ -16,6 +16,7 @@ from farm.run.context import RunContext, Settings
 from farm.run.events import Event, Kind
 from farm.run.lane import Lane
 from farm.run.record import Origin, Recorder
+from farm.store.journal import read_journal
 from farm.store.products import ProductStore
 from farm.store.programs import ProgramStore
 from farm.store.runs import RunDirectory
@@ -35,16 +36,16 @@ async def test_a_bug_of_farm_fails_the_cells_of_its_device_and_is_in_the_journal
     model = Model("m", Artifact("m.mge", "0" * 64, 10, Path("m.mge")))
     plan = plan_of([device], [model], [Variant("v", OptionSet())])
     run = RunDirectory.create(tmp_path, "r")
-    recorder = Recorder(run, plan, Origin("1", (), ""), clock=time.monotonic)
+    recorder = await Recorder.open(run, plan, Origin("1", (), ""))
     settings = Settings(
         "test", tmp_path / "known_hosts", (), ProductStore(tmp_path / "p"), ProgramStore(tmp_path / "f")
     )
     events: list[Event] = []
     context = RunContext(plan, run, recorder, settings, None, events.append, time.monotonic)
     await Lane(context, device, Mistaken()).go(asyncio.Semaphore(1))
-    (cell,) = recorder.end(RunStatus.FAILED, "").cells
+    (cell,) = (await recorder.end(RunStatus.FAILED, "")).cells
     assert (cell.status, cell.fault, cell.cause) == (CellStatus.FAILED, "farm", "farm-fault")
     assert "journal.jsonl" in (cell.hint or "")
     assert events[-1].kind is Kind.FAILED
-    journal = [json.loads(line) for line in (run.path / "journal.jsonl").read_text().splitlines()]
-    assert [one["error"] for one in journal if one["event"] == "farm-fault"] == ["ZeroDivisionError('ours')"]
+    events_kept = read_journal(run.path / "journal.jsonl").events
+    assert [one.error for one in events_kept if isinstance(one, FarmFault)] == ["ZeroDivisionError('ours')"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
@@ -16,7 +16,9 @@ from farm.errors import RequestError
 from farm.files import path_name
 from farm.model.run import SCHEMA_VERSION, Results
 from farm.store.codec import results_from_json, results_schema, results_to_dict, results_to_json
+from farm.store.folder import OUT
 from farm.store.products import Product, ProductStore
+from farm.store.programs import Known, ProgramStore
 from farm.store.runs import RunDirectory, find_run
 
 ROOT = Path(__file__).parents[3]
@@ -89,32 +91,21 @@ def test_a_run_id_is_taken_once(tmp_path: Path) -> None:
         RunDirectory.create(tmp_path, "nightly")
 
 
-def test_an_event_is_on_the_disk_before_the_run_goes_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run, flushed, fsync = RunDirectory.create(tmp_path, "run"), [], os.fsync
-
-    def seen(handle: int) -> None:
-        fsync(handle)
-        flushed.append((run.path / "journal.jsonl").read_text())
-
-    monkeypatch.setattr(os, "fsync", seen)
-    run.journal("round", index=1)
-    run.journal("end")
-    assert flushed == ['{"event":"round","index":1}\n', '{"event":"round","index":1}\n{"event":"end"}\n']
+def test_the_run_id_latest_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match="latest"):
+        RunDirectory.create(tmp_path, "latest")
+    assert list(tmp_path.iterdir()) == []
 
 
 def kept(run: RunDirectory, data: bytes, name: str) -> str:
-    incoming = run.path / "artifacts" / ".incoming"
-    incoming.write_bytes(data)
-    under = run.cell_path("d", "m", "v", "timed-0")
-    return run.keep(
-        incoming, role="file", sha256=hashlib.sha256(data).hexdigest(), under=under, name=name
-    ).path
+    folder = run.round_folder("d", "m", "v", "timed-0")
+    incoming = folder.incoming()
+    incoming.add(data)
+    return folder.keep(incoming, role="file", name=f"{OUT}/{name}").path
 
 
 @pytest.mark.parametrize(
-    "name", ["../../../etc/passwd", "/etc/passwd", "a/../../b", "..", "a\0b", "a\nb", "~/x"]
+    "name", ["../../../etc/passwd", "/etc/passwd", "a/../../b", "..x", "a\0b", "a\nb", "~/x", "caf\udce9"]
 )
 def test_a_name_from_a_device_never_leaves_the_cells_folder(tmp_path: Path, name: str) -> None:
     run = RunDirectory.create(tmp_path, "run")
@@ -138,8 +129,55 @@ def test_latest_is_the_newest_run_and_a_missing_one_is_refused(tmp_path: Path) -
     run = RunDirectory.create(tmp_path, "one")
     run.write_results(example())
     assert find_run(tmp_path, "latest").run_id == "one"
-    with pytest.raises(RequestError, match="no run 'two'"):
-        find_run(tmp_path, "two")
+    for missing in ("two", "x" * 5000, "a\0b"):
+        with pytest.raises(RequestError, match="no run "):
+            find_run(tmp_path, missing)
+
+
+def test_a_report_that_is_rendered_again_does_not_make_its_run_the_latest(tmp_path: Path) -> None:
+    for name, started in (("z-old", "2026-11-23T10:00:00+00:00"), ("a-new", "2026-11-24T10:00:00+00:00")):
+        run = RunDirectory.create(tmp_path, name)
+        run.begin(replace(example(), run_id=name, started_at=started)).close()
+        run.write_results(example())
+    RunDirectory(tmp_path / "z-old").write_report("<html>")
+    assert find_run(tmp_path, "latest").run_id == "a-new"
+
+
+@pytest.mark.parametrize("plan", [b"", b"[]", b"{}", b'{"started_at": 3}', b'{"started_at": "noon"}'])
+def test_a_run_that_does_not_say_when_it_began_is_as_old_as_its_files(tmp_path: Path, plan: bytes) -> None:
+    run = RunDirectory.create(tmp_path, "run")
+    (run.path / "run.json").write_bytes(plan)
+    assert run.started() == (run.path / "run.json").stat().st_mtime
+
+
+def test_what_farm_keeps_is_for_its_user_only(tmp_path: Path) -> None:
+    run = RunDirectory.create(tmp_path / "runs", "run")
+    run.begin(example()).close()
+    run.write_results(example())
+    run.write_report("<html>")
+    kept(run, b"data", "p.json")
+    ProgramStore(tmp_path / "cache" / "programs").keep("0" * 64, Known(frozenset({"iter"}), "d"))
+    source = tmp_path / "product"
+    source.write_bytes(b"choices")
+    store = ProductStore(tmp_path / "cache" / "products")
+    store.keep(
+        Product("k", "fast-run", "cache.bin", hashlib.sha256(b"choices").hexdigest(), 7, 1.0, "r"), source
+    )
+    open_to_others = [
+        path
+        for top in (run.path, tmp_path / "cache")
+        for path in (top, *top.rglob("*"))
+        if not path.is_symlink()
+        and path.stat().st_mode & 0o077
+        and not path.is_relative_to(run.path / "cells" / "d")
+    ]
+    assert open_to_others == []
+
+
+def test_results_with_half_characters_are_written_all_the_same() -> None:
+    odd = replace(example(), run_id="caf\udce9 \ud83d")
+    written = json.loads(results_to_json(odd))
+    assert written["run_id"] == results_to_dict(odd)["run_id"] == r"caf\xe9 \ud83d"
 
 
 def test_a_product_that_was_damaged_is_not_used(tmp_path: Path) -> None:
@@ -154,4 +192,7 @@ def test_a_product_that_was_damaged_is_not_used(tmp_path: Path) -> None:
     assert found[1] == artifact
     artifact.path.write_bytes(b"damaged")
     assert store.find("k" * 64) is None
+    # Made again, it takes the place of the damaged one.
+    store.keep(Product("k" * 64, "fast-run", "cache.bin", digest, 7, 1.5, "run-2"), source)
+    assert store.find("k" * 64) is not None
     assert store.find("other") is None

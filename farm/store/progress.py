@@ -1,0 +1,117 @@
+"""The results of a run so far: its plan, and every event that was applied to it.
+
+The controller applies events as they happen, a reader as they stand in the journal: both get the same.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+
+from farm.analysis.summary import summarise
+from farm.model.journal import CellEnded, DeviceChanged, Event, Prepared, RoundEnded, RunEnded
+from farm.model.matrix import RoundKind
+from farm.model.run import (
+    CellResult,
+    CellStatus,
+    DeviceRecord,
+    PreparationResult,
+    Results,
+    RoundResult,
+    RunStatus,
+)
+
+NOT_COMPLETE = "the run ended before all its rounds were measured"
+
+
+class Progress:
+    """`plan` has all cells, as they are if nothing is ever run; and the status `running`."""
+
+    def __init__(self, plan: Results) -> None:
+        self._frame = plan
+        self._cells = {cell.id: cell for cell in plan.cells}
+        self._devices = {device.name: device for device in plan.devices}
+        self._rounds: defaultdict[str, list[RoundResult]] = defaultdict(list)
+        self._preparations: dict[str, tuple[PreparationResult, ...]] = {}
+        self._ends = {
+            cell.id: CellEnded(cell=cell.id, status=cell.status, reason=cell.reason, notes=cell.notes)
+            for cell in plan.cells
+            if cell.status is CellStatus.SKIPPED
+        }
+
+    def apply(self, event: Event) -> None:
+        """Raises KeyError for a cell or device that is not in the plan."""
+        match event:
+            case DeviceChanged(device=device):
+                self._devices[self._devices[device.name].name] = device
+            case Prepared(cell=cell, preparations=preparations):
+                self._preparations[self._cells[cell].id] = preparations
+            case RoundEnded(cell=cell, round=result):
+                self._rounds[self._cells[cell].id].append(result)
+            case CellEnded(cell=cell):
+                self._ends[self._cells[cell].id] = event
+            case RunEnded(status=status, ended_at=ended_at):
+                self._frame = replace(self._frame, status=status, ended_at=ended_at)
+            case _:
+                pass  # the first line, and mistakes of farm: for people
+
+    @property
+    def status(self) -> RunStatus:
+        return self._frame.status
+
+    def device(self, name: str) -> DeviceRecord:
+        """What is known of a device."""
+        return self._devices[name]
+
+    def rounds(self, cell: str) -> tuple[RoundResult, ...]:
+        return tuple(self._rounds[cell])
+
+    def is_closed(self, cell: str) -> bool:
+        return cell in self._ends
+
+    def over(self, status: RunStatus) -> Results:
+        """The results of a run that nobody ended."""
+        self._frame = replace(self._frame, status=status)
+        return self.results()
+
+    def results(self) -> Results:
+        """Cells in the order of the plan; of a run that goes on, without those that do too."""
+        is_over = self.status is not RunStatus.RUNNING
+        return replace(
+            self._frame,
+            devices=tuple(self._devices.values()),
+            cells=tuple(
+                self._cell(cell) for cell in self._cells.values() if is_over or self.is_closed(cell.id)
+            ),
+        )
+
+    def _cell(self, planned: CellResult) -> CellResult:
+        rounds, preparations = self.rounds(planned.id), self._preparations.get(planned.id, ())
+        end = self._ends.get(planned.id)
+        if end is None and not rounds and not preparations:
+            return planned
+        end = end or CellEnded(
+            cell=planned.id, status=CellStatus.CANCELLED, reason=NOT_COMPLETE, notes=planned.notes
+        )
+        timed = tuple(one for one in rounds if one.kind is RoundKind.TIMED)
+        first = next(iter(timed or rounds), None)
+        made = tuple(one.round for one in preparations if one.round is not None)
+        return replace(
+            planned,
+            argv=first.argv if first else (),
+            status=end.status,
+            stage=end.stage,
+            fault=end.fault,
+            cause=end.cause,
+            error=end.error,
+            hint=end.hint,
+            reason=end.reason,
+            notes=tuple(
+                dict.fromkeys((*end.notes, *(note for one in (*made, *rounds) for note in one.notes)))
+            ),
+            reproduce=end.reproduce,
+            preparations=preparations,
+            rounds=rounds,
+            summary=summarise(timed),
+            artifacts=tuple(artifact for one in (*made, *rounds) for artifact in one.artifacts),
+        )
