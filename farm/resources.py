@@ -8,6 +8,7 @@ from pathlib import Path
 import platformdirs
 
 from farm.errors import RunError
+from farm.files import user_path
 
 _PACKAGE = Path(__file__).parent
 
@@ -25,4 +26,4 @@ def folder(name: str) -> Path:
 def cache_folder() -> Path:
     """Where farm keeps what it can fetch or make again: $FARM_CACHE_DIR, else the user's cache folder."""
     chosen = os.environ.get("FARM_CACHE_DIR")
-    return (Path(chosen).expanduser() if chosen else platformdirs.user_cache_path("farm")).absolute()
+    return (user_path(chosen) if chosen else platformdirs.user_cache_path("farm")).absolute()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable
 from fnmatch import fnmatchcase
+from os.path import isfile
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -172,7 +173,7 @@ def _models(document: Document) -> tuple[ModelRequest, ...]:
         if entry is None:
             continue
         file = document.beside(entry.file) if entry.file else None
-        if file and not file.is_file():
+        if file and not isfile(file):
             document.report((*place, "file"), f"no such file: {file}")
         source = document.source(place)
         given = None if entry.input is None else _input(document, (*place, "input"), entry.input)
@@ -189,7 +190,7 @@ def _input(document: Document, place: Place, text: str) -> str:
         value = part.inline or ""
         if part.path is not None:
             file = document.beside(part.path)
-            if not file.is_file():
+            if not isfile(file):
                 document.report(place, f"no such file: {file}")
             value = str(file)
         pieces.append(value if part.tensor is None else f"{part.tensor}:{value}")

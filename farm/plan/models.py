@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from os.path import isfile
 from pathlib import Path
 
 from farm import resources
 from farm.errors import RequestError
-from farm.files import path_name
+from farm.files import path_name, user_path
 from farm.model.artifact import Artifact
 from farm.model.matrix import Model
 from farm.model.options import Variant
@@ -74,7 +76,8 @@ def read_model(request: ModelRequest) -> Model:
             hint="dump a model with megengine.jit.trace(...).dump(), or try --model bundled:tiny",
         )
     spec, notes = read_input(input_text)
-    return Model(path_name(request.name or path.stem), artifact, spec, found.kind, notes)
+    name = path_name(request.name or unicodedata.normalize("NFC", path.stem))
+    return Model(name, artifact, spec, found.kind, notes)
 
 
 def _origin(request: ModelRequest) -> tuple[Path, str]:
@@ -115,6 +118,6 @@ def option_files(variants: Sequence[Variant]) -> dict[str, tuple[tuple[str, Arti
     """By variant, the local files that its options read. Raises RequestError for one that is missing."""
     found: dict[str, tuple[tuple[str, Artifact], ...]] = {}
     for variant in variants:
-        reads = input_files(variant.options, lambda path: Path(path).expanduser().is_file())
+        reads = input_files(variant.options, lambda path: isfile(user_path(path)))
         found[variant.name] = tuple((name, artifact_of(Path(path).expanduser())) for name, path in reads)
     return found

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from farm.errors import RequestError
+from farm.files import user_path
 from farm.model.options import OptionSet, Variant
 from farm.model.request import ALL_DEVICES, DEFAULT_ROUNDS, ModelRequest, Request, Rules, Suite
 from farm.options import merge, product, recipe, sweep, unique, variant
@@ -83,7 +84,7 @@ def _models(models: Sequence[str], inputs: Sequence[str]) -> tuple[ModelRequest,
     return tuple(
         ModelRequest(bundled=text.removeprefix(BUNDLED), input=given)
         if text.startswith(BUNDLED)
-        else ModelRequest(file=Path(text).expanduser(), input=given)
+        else ModelRequest(file=user_path(text), input=given)
         for text, given in zip(texts, chosen, strict=True)
     )
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import replace
 
+from farm.files import ascii_name
 from farm.model.artifact import Artifact
 from farm.model.device import Device, Facts
 from farm.model.matrix import Preparation, Round, RoundKind
@@ -123,6 +124,6 @@ async def _feed(here: OnDevice, made: Ready, preparation: Preparation, artifact:
     if preparation.feeds != MODEL_FEED:
         kept = tuple(copy for copy in made.copies if copy[0] != preparation.file_name)
         return replace(made, copies=(*kept, (preparation.file_name, artifact.sha256)))
-    tree = tree_of("model", [(f"{made.cell.model.name}-transformed.mge", artifact)])
+    tree = tree_of("model", [(f"{ascii_name(made.cell.model.name)}-transformed.mge", artifact)])
     folder = await here.session.call(lambda agent: agent.tree(tree))
     return replace(made, model_path=f"{folder}/{tree.files[0][0]}")
