@@ -69,6 +69,11 @@ def user_path(text: str) -> Path:
         return Path(text)
 
 
+def is_file(path: Path) -> bool:
+    """Whether there is such a file; False where that cannot be known (`Path.is_file` raises)."""
+    return os.path.isfile(path)  # noqa: PTH113
+
+
 def _is_readable(char: str) -> bool:
     """Whether a character is a letter, a mark on one, a digit, or one of `._-+=`."""
     return char in "._+=-" or unicodedata.category(char)[0] in "LM" or char.isdecimal()

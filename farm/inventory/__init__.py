@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from os.path import exists
 from pathlib import Path
 
 from platformdirs import user_config_path
 
+from farm.files import is_file
 from farm.inventory.files import absolute
 from farm.inventory.select import select
 from farm.model.device import KNOWN_HOSTS, LOCAL, Address, Device, Inventory, Runtime, RuntimeKind
@@ -32,7 +32,7 @@ def _read(path: Path) -> Inventory:
 def find_default(cwd: Path) -> Path | None:
     """The default inventory: `inventory.yaml` or `inventory/` in `cwd`; None when there is none."""
     for path in (cwd / "inventory.yaml", cwd / "inventory"):
-        if exists(path):
+        if is_file(path) or path.is_dir():
             return path
     return None
 

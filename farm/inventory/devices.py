@@ -8,13 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import replace
-from os.path import isfile
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema, field_validator, model_validator
 
 from farm.errors import RequestError
+from farm.files import is_file
 from farm.inventory.entry import NAME, NAME_RULE, Entry, Text, Texts
 from farm.inventory.files import WILDCARDS
 from farm.inventory.mistakes import Mistake, refuse
@@ -337,11 +337,11 @@ def _expanded(path: Path) -> list[str]:
     if not WILDCARDS.search(path.name):
         return [str(path)]
     names = (file for file in path.parent.glob(path.name) if _is_hidden(file) <= _is_hidden(path))
-    return sorted(str(file) for file in names if isfile(file)) or [str(path)]
+    return sorted(str(file) for file in names if is_file(file)) or [str(path)]
 
 
 def _is_inventory(file: Path) -> bool:
-    return file.suffix in {".yaml", ".yml"} and not _is_hidden(file) and isfile(file)
+    return file.suffix in {".yaml", ".yml"} and not _is_hidden(file) and is_file(file)
 
 
 def _is_hidden(file: Path) -> bool:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from os.path import isfile
 from pathlib import Path
 
 from farm.errors import RequestError
+from farm.files import is_file
 from farm.inventory.mistakes import Mistake, refuse
 from farm.model.device import Device
 
@@ -32,7 +32,7 @@ def require_files(devices: Iterable[Device]) -> None:
             wanted += [("runtime.program", Path(runtime.program))]
             wanted += [("runtime.libraries", Path(library)) for library in runtime.libraries]
         for key, path in wanted:
-            if isfile(path):
+            if is_file(path):
                 continue
             problem = "no file matches" if WILDCARDS.search(path.name) else "no such file:"
             text = f"device {device.name}, {key}: {problem} {path}"

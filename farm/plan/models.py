@@ -6,12 +6,11 @@ import json
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from os.path import isfile
 from pathlib import Path
 
 from farm import resources
 from farm.errors import RequestError
-from farm.files import path_name, user_path
+from farm.files import is_file, path_name, user_path
 from farm.model.artifact import Artifact
 from farm.model.matrix import Model
 from farm.model.options import Variant
@@ -118,6 +117,6 @@ def option_files(variants: Sequence[Variant]) -> dict[str, tuple[tuple[str, Arti
     """By variant, the local files that its options read. Raises RequestError for one that is missing."""
     found: dict[str, tuple[tuple[str, Artifact], ...]] = {}
     for variant in variants:
-        reads = input_files(variant.options, lambda path: isfile(user_path(path)))
-        found[variant.name] = tuple((name, artifact_of(Path(path).expanduser())) for name, path in reads)
+        reads = input_files(variant.options, lambda path: is_file(user_path(path)))
+        found[variant.name] = tuple((name, artifact_of(user_path(path))) for name, path in reads)
     return found
