@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from farm import resources
+from farm.dumps.fastrun_cache import parse_cache
+from farm.dumps.malformed import MalformedError
 from farm.errors import RequestError
 from farm.files import is_file, path_name, user_path
 from farm.model.artifact import Artifact
@@ -20,6 +22,9 @@ from farm.plan.inputs import read_input
 from farm.plan.model_file import HEAD_BYTES, sniff
 from farm.store.artifacts import artifact_of
 from farm.suggest import nearest
+
+
+FAST_RUN_CACHE = "fast-run-algo-policy"
 
 
 @dataclass(frozen=True)
@@ -118,5 +123,24 @@ def option_files(variants: Sequence[Variant]) -> dict[str, tuple[tuple[str, Arti
     found: dict[str, tuple[tuple[str, Artifact], ...]] = {}
     for variant in variants:
         reads = input_files(variant.options, lambda path: is_file(user_path(path)))
-        found[variant.name] = tuple((name, artifact_of(user_path(path))) for name, path in reads)
+        found[variant.name] = tuple((name, _option_file(name, user_path(path))) for name, path in reads)
     return found
+
+
+def _option_file(option: str, path: Path) -> Artifact:
+    if option != FAST_RUN_CACHE:
+        return artifact_of(path)
+    if not is_file(path):
+        raise RequestError(
+            f"--{option}: no such file: {path}",
+            hint="to make it, add --fast-run or --full-run; to use one, check its path",
+        )
+    artifact = artifact_of(path)
+    try:
+        parse_cache(path.read_bytes())
+    except (MalformedError, OSError) as error:
+        raise RequestError(
+            f"--{option}: {path} is not a fast-run cache: {error}",
+            hint="remove it and search again with --fast-run",
+        ) from error
+    return artifact

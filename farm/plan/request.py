@@ -40,7 +40,9 @@ def read_request(arguments: Arguments) -> Request:
     Options of the command line take precedence over the suite's, a variant's over both.
     """
     base = arguments.options
-    if arguments.recipe:
+    if arguments.devices is not None and not arguments.devices.strip():
+        raise RequestError("--devices is empty", hint="leave it out for all devices")
+    if arguments.recipe is not None:
         base = merge(recipe(arguments.recipe), base)
     suite = _suite(arguments)
     if suite is not None:
