@@ -23,7 +23,6 @@ from farm.plan.model_file import HEAD_BYTES, sniff
 from farm.store.artifacts import artifact_of
 from farm.suggest import nearest
 
-
 FAST_RUN_CACHE = "fast-run-algo-policy"
 
 
