@@ -7,19 +7,20 @@ import pytest
 from farm.device.jobs import Ended
 from farm.model.artifact import Produced
 from farm.model.matrix import Round, RoundKind
+from farm.model.options import OptionSet
 from farm.model.run import RoundResult, RoundStatus
-from farm.options import parse
 from farm.run.collect import LOG_LIMIT_BYTES, Pulled
 from farm.run.execute import Executed, judge
 
 BEGIN = "[22 17:44:14 run@x.cpp:88] load model: 1.040ms\n[22 17:44:14 run@x.cpp:88] warm up 0  5.000ms\n"
 
 
-def judged(
-    stderr: str, *, size_bytes: int = 100, ended: Ended = Ended(0, "-"), options: str = ""
-) -> RoundResult:
+WELL = Ended(0, "-")
+
+
+def judged(stderr: str, *, size_bytes: int = 100, ended: Ended = WELL) -> RoundResult:
     kept = Produced("stderr", "cells/d/m/v/timed-0/stderr.txt", "0" * 64, size_bytes)
-    one = Round(RoundKind.TIMED, 0, parse(options.split()))
+    one = Round(RoundKind.TIMED, 0, OptionSet())
     return judge(one, Executed("j", (), "", 1.0, ended), Pulled("", stderr, (kept,), frozenset()))
 
 
