@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from farm.cli.main import main
 from farm.errors import ExitCode
 from farm.options import CATALOGUE, parse
+from farm.plan.models import bundled_models
 
 Farm = Callable[..., tuple[int, str, str]]
 
@@ -102,3 +104,30 @@ def test_a_refusal_names_the_flags_that_were_found_and_the_way_out(farm: Farm, w
     code, _, err = farm("plan", "--model", "bundled:tiny", *words.split())
     assert code == ExitCode.REQUEST
     assert says in " ".join(err.split())
+
+
+@pytest.mark.parametrize("name", ["caf\udce9", "模型", "a\u202eb", "x" * 250], ids=ascii)
+def test_files_of_any_name_are_planned_or_refused(farm: Farm, tmp_path: Path, name: str) -> None:
+    tiny = bundled_models()["tiny"].file
+    shutil.copyfile(tiny, f"{name}.mge")
+    shutil.copyfile(tiny.with_name("tiny.data.npy"), f"{name}.npy")
+    Path(f"{name}.yaml").write_text("devices: {local: {address: local}}\n")
+    Path(f"s{name}"[:250] + ".yml").write_text("models: {tiny: bundled:tiny}\n")
+    for words in (
+        ("--model", f"{name}.mge", "--input", f"data:{name}.npy"),
+        ("--inventory", f"{name}.yaml", "--suite", f"s{name}"[:250] + ".yml"),
+    ):
+        code, out, err = farm("plan", *words)
+        assert code == ExitCode.OK, err
+        assert "\u202e" not in out
+    mistakes: list[tuple[str, ...]] = [
+        ("--model", f"no{name}"),
+        ("--inventory", f"no{name}"),
+        ("--suite", f"no{name}"),
+        ("--model", "bundled:tiny", "--input", f"data:no{name}.npy"),
+        ("--model", "bundled:tiny", "--fast-run-algo-policy", f"{name}.mge"),
+        ("--model", "bundled:tiny", "--variant", f"{name}=--cpu {name}"),
+        ("--devices", name),
+    ]
+    for mistake in mistakes:
+        assert farm("plan", *mistake)[0] == ExitCode.REQUEST, mistake

@@ -81,6 +81,14 @@ def test_a_npy_that_cannot_be_an_input_is_refused(data):
         prepare("x.npy", data)
 
 
+def test_a_npy_whose_header_ends_in_the_middle_of_a_word_is_refused():
+    header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), } ("
+    with pytest.raises(RequestError, match=r"x\.npy"):
+        prepare(
+            "x.npy", b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header) + 1) + header + b"\n" + bytes(24)
+        )
+
+
 def test_a_npy_cut_anywhere_is_refused():
     data = npy(np.arange(5, dtype="<f8"))
     for end in range(len(data)):
