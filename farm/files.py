@@ -6,10 +6,15 @@ import hashlib
 import os
 import re
 import secrets
+import unicodedata
+from itertools import groupby
 from pathlib import Path, PurePath
 from typing import TypeVar
 
 _AnyPath = TypeVar("_AnyPath", bound=PurePath)
+
+NAME_BYTES = 120
+"""How long a name may be in a file name of at most 255 bytes, with what is put before and behind it."""
 
 
 PRIVATE_FILE, PRIVATE_FOLDER, SHARED_FILE = 0o600, 0o700, 0o666
@@ -50,8 +55,46 @@ def digest_path(root: _AnyPath, sha256: str) -> _AnyPath:
 
 
 def path_name(name: str) -> str:
-    """A name as one safe path component: letters, digits, `._-+=`; never empty, never dots alone."""
-    safe = re.sub(r"[^A-Za-z0-9._+=-]+", "-", name).strip(".-")[:80]
-    if safe and safe == name:
+    """A name as one safe path component of this machine: letters and digits of any script, `._-+=`; never
+    empty, never dots alone. A name that had to be changed ends with six digits of its digest.
+    """
+    runs = groupby(unicodedata.normalize("NFC", name), _is_readable)
+    safe = "".join("".join(run) if is_readable else "-" for is_readable, run in runs).strip(".-")
+    try:
+        os.fsencode(safe)
+    except UnicodeEncodeError:  # file names of this system have another encoding
+        return ascii_name(name)
+    return _marked(safe, name)
+
+
+def ascii_name(name: str) -> str:
+    """The same in ASCII alone, for devices, whose file names may have any encoding or none."""
+    return _marked(re.sub(r"[^A-Za-z0-9._+=-]+", "-", name).strip(".-"), name)
+
+
+def user_path(text: str) -> Path:
+    """A path as a user typed it, with `~` expanded; as it is where no such user is known."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        return Path(text)
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is such a file; False where that cannot be known (`Path.is_file` raises)."""
+    return os.path.isfile(path)  # noqa: PTH113
+
+
+def _is_readable(char: str) -> bool:
+    """Whether a character is a letter, a mark on one, a digit, or one of `._-+=`."""
+    return char in "._+=-" or unicodedata.category(char)[0] in "LM" or char.isdecimal()
+
+
+def _marked(safe: str, name: str) -> str:
+    """`safe` itself where it is the whole name; else what fits of it, and digits that tell it from others."""
+    encoded = safe.encode()
+    if safe and safe == name and len(encoded) <= NAME_BYTES:
         return safe
-    return f"{safe or 'x'}-{hashlib.sha256(name.encode()).hexdigest()[:6]}"
+    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:6]
+    begin = encoded[: NAME_BYTES - 7].decode("utf-8", "ignore").rstrip(".-")
+    return f"{begin or 'x'}-{digest}"

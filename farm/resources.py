@@ -9,7 +9,7 @@ from pathlib import Path
 import platformdirs
 
 from farm.errors import RunError
-from farm.files import private_folder
+from farm.files import private_folder, user_path
 
 _PACKAGE = Path(__file__).parent
 
@@ -30,7 +30,7 @@ def cache_folder() -> Path:
     Made for its user only where it can be; whoever writes into it meets the error where it cannot.
     """
     chosen = os.environ.get("FARM_CACHE_DIR")
-    path = (Path(chosen).expanduser() if chosen else platformdirs.user_cache_path("farm")).absolute()
+    path = (user_path(chosen) if chosen else platformdirs.user_cache_path("farm")).absolute()
     with contextlib.suppress(OSError):
         private_folder(path)
     return path

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from farm.causes.endings import CRASHES, ENDINGS, EXIT_CODES
 from farm.causes.row import Row
@@ -14,35 +16,54 @@ from farm.visible import one_line
 
 TEXT_LIMIT = 64 * 1024
 WORD_LIMIT = 160
+NOT_STARTED = {
+    2: tuple(row for row in LOADER if row.cause == "wrong-architecture"),  # the shell read it as a script
+    126: LOADER,
+    127: LOADER,
+}
+PLAIN_CODES = range(126)
+HANGS = tuple(row for row in TEXTS if row.hangs)
 _NO_OPTIONS = OptionSet()
+_NO_NAMES: Mapping[str, str] = MappingProxyType({})
+_OF_LOAD_AND_RUN = re.compile(
+    r"\[\d\d \d\d:\d\d:\d\d |\bLITE\[|<model_path>|MegBrain|MegEngine|mgb::|lar::|load_and_run\.py"
+)
+"""What a load_and_run prints before it fails: a log line, its usage, or Python's traceback where the wheel
+runs. Its name alone says nothing: any pushed program has it.
+"""
 _WHAT = re.compile(r"^\s*what\(\):\s*(?P<what>.{1,400})", re.MULTILINE)
 _EXTRA = re.compile(r"^extra message: (?P<extra>.{1,400})", re.MULTILINE)
 
 
 def diagnose(
-    exit_code: int | None, why: str, stdout: str, stderr: str, options: OptionSet = _NO_OPTIONS
+    exit_code: int | None,
+    why: str,
+    stdout: str,
+    stderr: str,
+    options: OptionSet = _NO_OPTIONS,
+    names: Mapping[str, str] = _NO_NAMES,
 ) -> Cause:
     """The cause of a failed round.
 
-    `why` is how the agent reports the end (`-`, `wall-limit`, `silence-limit`, `killed`, `lease-lost`),
-    `exit_code` is None where there is none; a signal is 128 + its number. Only the first and last
-    TEXT_LIMIT characters of the texts are searched. Quotations from them are printable and short.
+    `why` is how the agent reports the end (`-`, `wall-limit`, `silence-limit`, `killed`, `lease-lost`,
+    `lost`), `exit_code` is None where there is none; a signal is 128 + its number. `names` has the user's
+    names of paths on the device. Only the first and last TEXT_LIMIT characters of the texts are searched.
+    Quotations from them are printable and short.
     """
     text = f"{_ends(stdout)}\n{_ends(stderr)}"
-    if exit_code in (126, 127):
-        found = _first(LOADER, text)
+    for path, name in names.items():
+        text = text.replace(path, name)
+    if exit_code in NOT_STARTED:
+        found = _first(NOT_STARTED[exit_code], text)
         if found:
             return found
-    ended = ENDINGS.get(why)
-    if ended is not None:
-        hang = next((row for row in CRASHES if row.why == why and row.applies(options)), None)
-        if hang is not None:
-            return Cause(ended.fault, ended.cause, f"{ended.message}: {hang.message}", hang.hint)
-        return Cause(ended.fault, ended.cause, ended.message, ended.hint)
+    if why != "-":
+        return _first(HANGS, text) or _ended(why, options)
     return (
         _first(TEXTS, text)
         or _crash(exit_code, options)
         or _exception(text)
+        or (stranger(text) if exit_code in PLAIN_CODES else None)
         or _by_code(exit_code)
         or Cause(
             Fault.RUNTIME,
@@ -51,6 +72,34 @@ def diagnose(
             "see stderr",
         )
     )
+
+
+def stranger(text: str) -> Cause | None:
+    """The cause of a program that is no load_and_run: it printed something, and nothing of it is one's.
+
+    None for a program without output: a lowered log level has that effect, too.
+    """
+    text = _ends(text).strip()
+    if not text or _OF_LOAD_AND_RUN.search(text):
+        return None
+    said = one_line(text.split("\n", 1)[0], WORD_LIMIT)
+    return Cause(
+        Fault.USER,
+        "not-load-and-run",
+        f"the program is not a load_and_run; it printed: {said}",
+        "correct `program:` of the runtime in the inventory",
+    )
+
+
+def _ended(why: str, options: OptionSet) -> Cause:
+    """A round that was ended from outside."""
+    ended = ENDINGS.get(why)
+    if ended is not None:
+        hang = next((row for row in CRASHES if row.why == why and row.applies(options)), None)
+        if hang is not None:
+            return Cause(ended.fault, ended.cause, f"{ended.message}: {hang.message}", hang.hint)
+        return Cause(ended.fault, ended.cause, ended.message, ended.hint)
+    return Cause(Fault.DEVICE, "ended", f"the device ended the round: {one_line(why, WORD_LIMIT)}")
 
 
 def _first(rows: tuple[Row, ...], text: str) -> Cause | None:

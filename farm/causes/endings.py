@@ -27,6 +27,12 @@ ENDINGS: dict[str, Ending] = {
         "no controller renewed the lease; the device stopped the round",
         "`farm devices check` shows who holds the device",
     ),
+    "lost": Ending(
+        "lost",
+        DEVICE,
+        "nobody saw the end of the round: the device was restarted, or what supervises the round was killed",
+        "`farm devices check --json` shows the device's state; run it again",
+    ),
 }
 
 CRASHES: tuple[Crash, ...] = (

@@ -11,13 +11,16 @@ from farm.model.options import OptionSet
 
 @dataclass(frozen=True)
 class Row:
-    """A text that identifies a cause. `message` may use the pattern's named groups."""
+    """A text that identifies a cause. `message` may use the pattern's named groups. A program `hangs` that
+    says it does not end by itself, but at a limit.
+    """
 
     cause: str
     fault: Fault
     pattern: re.Pattern[str]
     message: str
     hint: str | None = None
+    hangs: bool = False
 
 
 @dataclass(frozen=True)
@@ -47,5 +50,7 @@ class Crash:
         return some and all(name in options for name in self.all_of)
 
 
-def row(cause: str, fault: Fault, pattern: str, message: str, hint: str | None = None) -> Row:
-    return Row(cause, fault, re.compile(pattern, re.MULTILINE), message, hint)
+def row(
+    cause: str, fault: Fault, pattern: str, message: str, hint: str | None = None, *, hangs: bool = False
+) -> Row:
+    return Row(cause, fault, re.compile(pattern, re.MULTILINE), message, hint, hangs)

@@ -36,7 +36,7 @@ LOADER: tuple[Row, ...] = (
     row(
         "wrong-architecture",
         USER,
-        r"[Ee]xec format error|cannot execute binary file|syntax error.{0,40}(?:word unexpected|\x7fELF)",
+        r"[Ee]xec format error|cannot execute binary file|[Ss]yntax error[^\n]{0,60}unexpected",
         "the program is built for another architecture",
         "`farm devices check` shows the device's architecture; use a program built for it",
     ),
@@ -163,9 +163,11 @@ TEXTS: tuple[Row, ...] = (
     row(
         "model-corrupt",
         USER,
-        r"model verification failed|assertion `m_offset \+ size <= m_size'|read model failed",
+        # file.cpp reads with `nr == size` from a disk (MDL), with `m_offset + size <= m_size` from memory.
+        r"model verification failed|read model (?:file )?failed|assertion `m_offset(?: \+ size)? <= m_size'"
+        r"|assertion `nr == size'[^\n]{0,300}InputFile",
         "the model file is empty, truncated or damaged",
-        "dump the model again",
+        "compare its size with the original, and copy or dump it again",
     ),
     row(
         "model-format",
@@ -306,14 +308,22 @@ TEXTS: tuple[Row, ...] = (
         RUNTIME,
         r"bad err=\d{1,4} in Xbyak::Error",
         "MKL-DNN in this build cannot generate code for this processor",
-        "use another layout, or a native build without MKL-DNN",
+        "leave out --enable-nchw88 and --layout-transform here, or use a native build without MKL-DNN",
+        hangs=True,  # the native program: a destructor waits for a thread that is gone
     ),
     row(
         "operator-library",
         USER,
-        r"failed to open c opr lib (?P<path>[^\n:]{1,200})|can not resolve (?P<name>\w{1,80})",
-        "cannot load the C operator library: {path}{name}",
+        r"failed to open c opr lib [^\n:]{1,200}:\s{0,4}(?:errmsg: )?(?P<detail>[^\n]{1,300})",
+        "cannot load the C operator library: {detail}",
         "build it as a shared library for the device, with all its dependencies",
+    ),
+    row(
+        "operator-interface",
+        USER,
+        r"can not resolve (?P<name>\w{1,80})",
+        "the C operator library was loaded, but has no function {name}",
+        "`--c-opr-init-interface NAME` names its entry point; `nm -D FILE` lists its functions",
     ),
     row(
         "value-out-of-range",

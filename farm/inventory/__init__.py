@@ -6,6 +6,8 @@ from pathlib import Path
 
 from platformdirs import user_config_path
 
+from farm.files import is_file
+from farm.inventory.files import absolute
 from farm.inventory.select import select
 from farm.model.device import KNOWN_HOSTS, LOCAL, Address, Device, Inventory, Runtime, RuntimeKind
 
@@ -16,7 +18,7 @@ def read_devices(path: Path | None, selector: str) -> tuple[Inventory, tuple[Dev
     Raises RequestError, with file and line, for mistakes in the file, and for a selector that matches
     nothing.
     """
-    found = path or find_default(Path.cwd())
+    found = path or find_default(absolute(Path()))
     inventory = _read(found) if found else this_machine()
     return inventory, select(inventory, selector)
 
@@ -30,7 +32,7 @@ def _read(path: Path) -> Inventory:
 def find_default(cwd: Path) -> Path | None:
     """The default inventory: `inventory.yaml` or `inventory/` in `cwd`; None when there is none."""
     for path in (cwd / "inventory.yaml", cwd / "inventory"):
-        if path.exists():
+        if is_file(path) or path.is_dir():
             return path
     return None
 

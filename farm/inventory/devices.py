@@ -14,6 +14,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema, field_validator, model_validator
 
 from farm.errors import RequestError
+from farm.files import is_file
 from farm.inventory.entry import NAME, NAME_RULE, Entry, Text, Texts
 from farm.inventory.files import WILDCARDS
 from farm.inventory.mistakes import Mistake, refuse
@@ -224,7 +225,11 @@ def _documents(path: Path) -> list[Document]:
         if SUITE_KEYS & document.data.keys():
             raise RequestError("this is a suite, not an inventory", source=str(path), hint=f"--suite {path}")
         return [document]
-    files = sorted(file for file in path.iterdir() if file.suffix in {".yaml", ".yml"} and file.is_file())
+    try:
+        files = sorted(file for file in path.iterdir() if _is_inventory(file))
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise RequestError(f"cannot read the folder: {reason}", source=str(path)) from error
     documents = [read(file) for file in files]
     found = [each for each in documents if "devices" in each.data and not SUITE_KEYS & each.data.keys()]
     if not found:
@@ -331,7 +336,17 @@ def _expanded(path: Path) -> list[str]:
     """The files that match a pattern in the last component; the pattern itself when there are none."""
     if not WILDCARDS.search(path.name):
         return [str(path)]
-    return sorted(str(file) for file in path.parent.glob(path.name) if file.is_file()) or [str(path)]
+    names = (file for file in path.parent.glob(path.name) if _is_hidden(file) <= _is_hidden(path))
+    return sorted(str(file) for file in names if is_file(file)) or [str(path)]
+
+
+def _is_inventory(file: Path) -> bool:
+    return file.suffix in {".yaml", ".yml"} and not _is_hidden(file) and is_file(file)
+
+
+def _is_hidden(file: Path) -> bool:
+    """What editors and macOS (`._lab.yaml`) leave beside a file: nobody means these."""
+    return file.name.startswith(".")
 
 
 def _same_names(devices: Iterable[Device]) -> list[Mistake]:

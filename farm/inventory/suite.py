@@ -15,6 +15,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from farm import options as catalogue
 from farm.errors import RequestError
+from farm.files import is_file
 from farm.inventory.conditions import parse
 from farm.inventory.entry import TEXTS_SCHEMA, Entry, Texts, listed
 from farm.inventory.yaml_source import Document, Place, Scalar, read
@@ -172,7 +173,7 @@ def _models(document: Document) -> tuple[ModelRequest, ...]:
         if entry is None:
             continue
         file = document.beside(entry.file) if entry.file else None
-        if file and not file.is_file():
+        if file and not is_file(file):
             document.report((*place, "file"), f"no such file: {file}")
         source = document.source(place)
         given = None if entry.input is None else _input(document, (*place, "input"), entry.input)
@@ -189,7 +190,7 @@ def _input(document: Document, place: Place, text: str) -> str:
         value = part.inline or ""
         if part.path is not None:
             file = document.beside(part.path)
-            if not file.is_file():
+            if not is_file(file):
                 document.report(place, f"no such file: {file}")
             value = str(file)
         pieces.append(value if part.tensor is None else f"{part.tensor}:{value}")

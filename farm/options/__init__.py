@@ -8,7 +8,7 @@ from farm.options.check import Findings, advice, applicable, check, interface_of
 from farm.options.command import Output, argv, input_files, outputs
 from farm.options.cores import resolve_cores
 from farm.options.lookup import find, misspelling_note, option, search
-from farm.options.parse import from_mapping, merge, parse, parse_with_notes, without
+from farm.options.parse import from_mapping, merge, parse, parse_with_notes, without, words
 from farm.options.preparations import MODEL as MODEL_FEED
 from farm.options.preparations import preparations, recipe
 from farm.options.rounds import split_rounds
@@ -55,4 +55,5 @@ __all__ = [
     "variant",
     "variant_name",
     "without",
+    "words",
 ]

@@ -64,7 +64,7 @@ def check(options: OptionSet, *, runtime: RuntimeKind, model_kind: ModelKind | N
         )
     for rule in RULES:
         if rule.applies(options, runtime, interface):
-            found[rule.act].append(f"{rule.reason} ({rule.instead})")
+            found[rule.act].append(rule.sentence(options))
     return Findings(*(tuple(found[act]) for act in Act))
 
 

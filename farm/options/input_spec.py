@@ -17,6 +17,8 @@ SUFFIXES = (".json", ".npy", ".ppm", ".pgm")
 DEFAULT_TENSOR = "data"
 TEXT_LIMIT = 1 << 20
 DEPTH_LIMIT = 16
+INFINITE_FLOAT32 = (2 - 2**-24) * 2.0**127
+"""From here on a number is rounded to infinity in float32."""
 
 _SHAPE = re.compile(r"\{\s*\d{1,9}(\s*,\s*\d{1,9}){0,6}\s*\}")
 _NUMBERS = re.compile(r"[-+\s\[\],.0-9eE]+")
@@ -70,6 +72,11 @@ def numbers(text: str) -> tuple[object, bool]:
         raise RequestError(
             f"--input: {_short(text)} is neither a file (.json, .npy, .ppm, .pgm) nor numbers", hint=EXAMPLE
         )
+    out_of_range = _out_of_range(text)
+    if out_of_range is not None:
+        raise RequestError(
+            f"--input: {_short(out_of_range)} is out of range for float32", hint="use smaller numbers"
+        )
     try:
         nested = ast.literal_eval(f"[{_NUMBER.sub(_plain, text).strip()}]")
         _shape(nested)
@@ -110,6 +117,11 @@ def _plain(found: re.Match[str]) -> str:
     whole = (found["whole"] or "0").lstrip("0") or "0"
     sign = "-" if found["sign"] == "-" else ""
     return f"{sign}{whole}{'.' + fraction if has_dot else ''}{found['exponent'] or ''}"
+
+
+def _out_of_range(text: str) -> str | None:
+    """The first number that no type of an input can hold."""
+    return next((one[0] for one in _NUMBER.finditer(text) if abs(float(one[0])) >= INFINITE_FLOAT32), None)
 
 
 def _depth(text: str) -> int:

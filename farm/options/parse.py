@@ -85,6 +85,11 @@ def merge(base: OptionSet, override: OptionSet) -> OptionSet:
     return OptionSet(merged.values, (base.resets | override.resets) - merged.as_dict().keys())
 
 
+def words(options: OptionSet) -> tuple[str, ...]:
+    """The words of a command line that `parse` reads as these options."""
+    return tuple(f"--{name}" if value is True else f"--{name}={value}" for name, value in options.values)
+
+
 def without(options: OptionSet, *names: str) -> OptionSet:
     """`options` less the named ones."""
     return OptionSet(

@@ -6,6 +6,7 @@ is true, where values matter), for these runtimes and this interface (`mdl`, `li
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -46,6 +47,13 @@ class Rule:
             and not any(name in options for name in self.none_of)
             and (self.holds is None or self.holds(options))
         )
+
+    def sentence(self, options: OptionSet) -> str:
+        """The finding: the flags that were found unless the reason names them, the reason, the way out."""
+        set_here = (name for name in (*self.all_of, *self.any_of) if name in options)
+        unnamed = [f"--{name}" for name in set_here if not re.search(rf"--{name}(?![\w-])", self.reason)]
+        found = f"{' '.join(unnamed)}: " if unnamed else ""
+        return f"{found}{self.reason} ({self.instead})"
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -155,8 +163,8 @@ RULES: tuple[Rule, ...] = (
         any_of=POOLS,
     ),
     refuse(
-        "--lite and --mdl are mutually exclusive",
-        "remove one",
+        "--lite and --mdl are mutually exclusive: each chooses the other interface",
+        "remove one, or compare them: --variant lite=--lite --variant mdl=--mdl",
         all_of=("lite", "mdl"),
     ),
     refuse(

@@ -10,6 +10,7 @@ import io
 import json
 import math
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -18,6 +19,7 @@ import numpy as np
 
 from farm.errors import RequestError
 from farm.model.measurement import TensorInfo
+from farm.visible import has_controls, one_line, visible
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
@@ -47,7 +49,12 @@ _MAX_HEADER_BYTES = 1 << 16
 _LARGEST_INTEGER = 1 << 53
 """Larger integers are not exact in float64, which integers are compared in."""
 
-_NO_BRACE = re.compile(rb'("\s*:\s*)(?="(?:shape|type|raw)"\s*:)')
+_LARGEST_NUMBER = sys.float_info.max
+_SIZE_LIMIT = (1 << 31) - 1
+_DIMENSIONS_LIMIT = 7
+"""Of a tensor of MegEngine."""
+
+_NO_BRACE = re.compile(r'("\s*:\s*)(?="(?:shape|type|raw)"\s*:)')
 """Where the example in MegEngine's documentation lacks a brace: `{"data_f32": "shape": [1,3], ...}}`."""
 
 JSON_EXAMPLE = '{"data": {"shape": [1, 3], "type": "float32", "raw": [3, 4, 5]}}'
@@ -186,16 +193,15 @@ def _npy(name: str, data: bytes, model_dtype: str | None = None) -> Prepared:
 
 
 def _load(name: str, data: bytes) -> Array:
+    if data.startswith(b"PK"):
+        raise RequestError(
+            f"{name} is a .npz file, which may have several arrays", hint="save one array with numpy.save"
+        )
     try:
         array: Array = np.load(io.BytesIO(data), allow_pickle=False, max_header_size=_MAX_HEADER_BYTES)
-    except (ValueError, EOFError, OSError, SyntaxError, MemoryError, OverflowError, TypeError) as error:
+    except Exception as error:  # noqa: BLE001 - its parsers of headers let many kinds through
         words = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise RequestError(f"{name} cannot be read as .npy: {words[:160]}") from None
-    if not isinstance(array, np.ndarray):
-        raise RequestError(
-            f"{name} is not a .npy file (a .npz file has several arrays)",
-            hint="save one array with numpy.save",
-        )
     return array
 
 
@@ -235,9 +241,13 @@ def _contents(array: Array) -> tuple[Content, ...]:
 
 def _json(name: str, data: bytes) -> Prepared:
     notes: list[str] = []
-    root = _json_root(name, data, notes)
+    text = _json_text(name, data, notes)
+    root = _json_root(name, text, notes)
     if not isinstance(root, dict) or not root:
         raise RequestError(f"{name} has no tensors", hint=f"write {JSON_EXAMPLE}")
+    for tensor in root:
+        if has_controls(tensor):
+            raise RequestError(f"{name}: {visible(tensor)!r} is not the name of a tensor")
     fixed = {tensor: _json_tensor(f"{name}: {tensor!r}", value, notes) for tensor, value in root.items()}
     contents = tuple(
         Content(tensor, JSON_TYPES[value["type"]], tuple(value["shape"])) for tensor, value in fixed.items()
@@ -246,12 +256,29 @@ def _json(name: str, data: bytes) -> Prepared:
     return Prepared(data if same else json.dumps(fixed, ensure_ascii=False).encode(), contents, tuple(notes))
 
 
-def _json_root(name: str, data: bytes, notes: list[str]) -> object:
+def _json_text(name: str, data: bytes, notes: list[str]) -> str:
+    """The text of a JSON file, with a note unless it is the plain UTF-8 that load_and_run reads."""
+    encoding = json.detect_encoding(data)
     try:
-        return json.loads(data)
+        text = data.decode(encoding)
+    except ValueError:
+        raise RequestError(f"{name} is not JSON: it is not a text in UTF-8 or UTF-16") from None
+    if encoding != "utf-8":
+        was = (
+            "the mark before the text removed"
+            if encoding == "utf-8-sig"
+            else f"{encoding} converted to UTF-8"
+        )
+        notes.append(f"{name}: {was}")
+    return text
+
+
+def _json_root(name: str, text: str, notes: list[str]) -> object:
+    try:
+        return json.loads(text)
     except (ValueError, RecursionError) as error:
         try:
-            root: object = json.loads(_NO_BRACE.sub(rb"\1{", data))
+            root: object = json.loads(_NO_BRACE.sub(r"\1{", text))
         except (ValueError, RecursionError):
             raise RequestError(f"{name} is not JSON: {error}", hint=f"write {JSON_EXAMPLE}") from None
         notes.append(f"{name}: added the brace that is missing in MegEngine's documentation")
@@ -262,11 +289,17 @@ def _json_tensor(where: str, value: object, notes: list[str]) -> dict[str, Any]:
     if not isinstance(value, dict) or not {"shape", "type", "raw"} <= value.keys():
         raise RequestError(f"{where} needs shape, type and raw", hint=f"write {JSON_EXAMPLE}")
     shape, kind, raw = value["shape"], value["type"], value["raw"]
-    if not isinstance(shape, list) or not all(type(size) is int and size > 0 for size in shape) or not shape:
+    if not isinstance(shape, list) or not all(
+        type(size) is int and 0 < size <= _SIZE_LIMIT for size in shape
+    ):
         raise RequestError(f"{where}: shape must be a list of whole numbers")
+    if not 0 < len(shape) <= _DIMENSIONS_LIMIT:
+        raise RequestError(f"{where}: a shape has 1 to {_DIMENSIONS_LIMIT} dimensions, this one {len(shape)}")
     dtype = JSON_TYPES.get(kind) or _NARROWER.get(kind) if isinstance(kind, str) else None
     if dtype is None:
-        raise RequestError(f"{where}: unknown type {kind!r}", hint=f"one of {', '.join(JSON_TYPES)}")
+        raise RequestError(
+            f"{where}: unknown type {one_line(str(kind), 40)!r}", hint=f"one of {', '.join(JSON_TYPES)}"
+        )
     if kind not in JSON_TYPES:
         notes.append(f"{where}: {kind} converted to {dtype}")
         kind = dtype
@@ -300,12 +333,13 @@ def _json_numbers(where: str, raw: object, notes: list[str]) -> list[float]:
 
 
 def _json_number(where: str, item: object) -> float:
+    """A number that float64 can hold: an integer may have any number of digits."""
     try:
         number = json.loads(item) if isinstance(item, str) else item
-    except ValueError:
+    except (ValueError, RecursionError):
         number = None
-    if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
-        raise RequestError(f"{where}: {str(item)[:40]!r} is not a number")
+    if isinstance(number, bool) or not isinstance(number, int | float) or not abs(number) <= _LARGEST_NUMBER:
+        raise RequestError(f"{where}: {one_line(str(item), 40)!r} is not a number that load_and_run can read")
     return number
 
 

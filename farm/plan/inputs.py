@@ -15,7 +15,7 @@ import numpy as np
 
 from farm import resources
 from farm.errors import RequestError, RunError
-from farm.files import digest_path, path_name, sha256_of, write_atomic
+from farm.files import ascii_name, digest_path, sha256_of, user_path, write_atomic
 from farm.model.artifact import Artifact
 from farm.model.matrix import InputFile, InputSpec, Model
 from farm.model.measurement import TensorInfo
@@ -24,6 +24,7 @@ from farm.plan import input_content as content
 from farm.plan.input_content import Content
 from farm.store.artifacts import artifact_of
 from farm.suggest import nearest
+from farm.visible import visible
 
 ZEROS = "outputs, and times that depend on the data, are for zeros"
 
@@ -85,7 +86,7 @@ def leave_unchecked(model: Model, why: str) -> Model:
 def _read(part: InputPart) -> _Ready:
     if part.path is None:
         return _Ready(part.tensor, (), part.inline or "", notes=part.notes)
-    original = artifact_of(Path(part.path).expanduser())
+    original = artifact_of(user_path(part.path))
     data = original.path.read_bytes()
     return _file(part, original, data, content.prepare(original.name, data))
 
@@ -94,7 +95,7 @@ def _fit(part: InputPart, known: Mapping[str, TensorInfo]) -> _Ready:
     """The part for its tensor. Where there is no such tensor, the part as it is: `mismatches` reports it."""
     if part.path is None:
         return _fit_text(part, known.get(part.tensor or DEFAULT_TENSOR))
-    original = artifact_of(Path(part.path).expanduser())
+    original = artifact_of(user_path(part.path))
     data = original.path.read_bytes()
     if part.suffix == ".json":
         return _file(part, original, data, content.fit_json(original.name, data, known))
@@ -114,12 +115,14 @@ def _fit_text(part: InputPart, wanted: TensorInfo | None) -> _Ready:
             notes=part.notes,
         )
     nested, is_float = numbers(text)
-    shape, dtype = np.array(nested).shape, "float32" if is_float else "int32"
+    array, dtype = np.array(nested, np.float64), "float32" if is_float else "int32"
+    shape = array.shape
     if (
         wanted is None
         or not wanted.shape
         or (wanted.dtype in ("", dtype) and len(wanted.shape) == len(shape))
     ):
+        _require_int32(part, array, is_float=is_float)
         return _Ready(part.tensor, (Content(part.tensor, dtype, shape),), text, notes=part.notes)
     fitted = content.inline(nested, wanted)
     (made,) = fitted.contents
@@ -127,8 +130,19 @@ def _fit_text(part: InputPart, wanted: TensorInfo | None) -> _Ready:
         f"numbers for {wanted.name!r} sent as {made.dtype} {_braces(made.shape)};"
         f" load_and_run would read the text as {dtype} {_braces(shape)}"
     )
-    file = _keep(f"{path_name(wanted.name)}.npy", fitted.data)
+    file = _keep(f"{ascii_name(wanted.name)}.npy", fitted.data)
     return _Ready(part.tensor, (replace(made, tensor=part.tensor),), file=file, notes=(note,))
+
+
+def _require_int32(part: InputPart, array: content.Array, *, is_float: bool) -> None:
+    """Raises RequestError for an integer in a text without a dot that load_and_run would cut to 32 bits."""
+    limits = np.iinfo(np.int32)
+    if not is_float and (array.min() < limits.min or array.max() > limits.max):
+        raise RequestError(
+            f"--input: {part.tensor or DEFAULT_TENSOR} has a number beyond the range of int32, as which "
+            "load_and_run reads a text without a dot",
+            hint="write numbers with a dot for a float input",
+        )
 
 
 def _named(part: InputPart, known: Mapping[str, TensorInfo]) -> InputPart:
@@ -191,7 +205,7 @@ def _literal(text: str) -> str:
 
 
 def _notes(ready: Sequence[_Ready]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(note for part in ready for note in part.notes))
+    return tuple(dict.fromkeys(visible(note) for part in ready for note in part.notes))
 
 
 def _listed(known: Mapping[str, TensorInfo]) -> str:

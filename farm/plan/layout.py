@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path, PurePath
 
-from farm.files import path_name
+from farm.files import ascii_name
 from farm.model.artifact import Artifact, Tree
 from farm.model.device import Runtime
 from farm.model.matrix import InputSpec, Model
@@ -14,7 +14,8 @@ from farm.store.artifacts import artifact_of
 
 
 def model_file_name(model: Model) -> str:
-    return f"{model.name}.mge"
+    """The model's name on a device, in ASCII: its file names may have any encoding."""
+    return f"{ascii_name(model.name)}.mge"
 
 
 def input_names(spec: InputSpec) -> tuple[str, ...]:
@@ -24,7 +25,7 @@ def input_names(spec: InputSpec) -> tuple[str, ...]:
     """
     names = (PurePath(file.artifact.name) for file in spec.files)
     return tuple(
-        f"input{index}-{path_name(name.stem)}{name.suffix.lower()}" for index, name in enumerate(names)
+        f"input{index}-{ascii_name(name.stem)}{name.suffix.lower()}" for index, name in enumerate(names)
     )
 
 
@@ -37,7 +38,7 @@ def tree_of(prefix: str, files: Iterable[tuple[str, Artifact]]) -> Tree:
 def content_digest(files: Iterable[tuple[str, Artifact]]) -> str:
     """SHA-256 over names and digests: which program with which libraries a number belongs to."""
     text = "\n".join(f"{name} {artifact.sha256}" for name, artifact in files)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def model_tree(model: Model) -> Tree:

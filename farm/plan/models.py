@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from farm import resources
+from farm.dumps.fastrun_cache import parse_cache
+from farm.dumps.malformed import MalformedError
 from farm.errors import RequestError
-from farm.files import path_name
+from farm.files import is_file, path_name, user_path
 from farm.model.artifact import Artifact
 from farm.model.matrix import Model
 from farm.model.options import Variant
@@ -19,6 +22,8 @@ from farm.plan.inputs import read_input
 from farm.plan.model_file import HEAD_BYTES, sniff
 from farm.store.artifacts import artifact_of
 from farm.suggest import nearest
+
+FAST_RUN_CACHE = "fast-run-algo-policy"
 
 
 @dataclass(frozen=True)
@@ -74,7 +79,8 @@ def read_model(request: ModelRequest) -> Model:
             hint="dump a model with megengine.jit.trace(...).dump(), or try --model bundled:tiny",
         )
     spec, notes = read_input(input_text)
-    return Model(path_name(request.name or path.stem), artifact, spec, found.kind, notes)
+    name = path_name(request.name or unicodedata.normalize("NFC", path.stem))
+    return Model(name, artifact, spec, found.kind, notes)
 
 
 def _origin(request: ModelRequest) -> tuple[Path, str]:
@@ -115,6 +121,25 @@ def option_files(variants: Sequence[Variant]) -> dict[str, tuple[tuple[str, Arti
     """By variant, the local files that its options read. Raises RequestError for one that is missing."""
     found: dict[str, tuple[tuple[str, Artifact], ...]] = {}
     for variant in variants:
-        reads = input_files(variant.options, lambda path: Path(path).expanduser().is_file())
-        found[variant.name] = tuple((name, artifact_of(Path(path).expanduser())) for name, path in reads)
+        reads = input_files(variant.options, lambda path: is_file(user_path(path)))
+        found[variant.name] = tuple((name, _option_file(name, user_path(path))) for name, path in reads)
     return found
+
+
+def _option_file(option: str, path: Path) -> Artifact:
+    if option != FAST_RUN_CACHE:
+        return artifact_of(path)
+    if not is_file(path):
+        raise RequestError(
+            f"--{option}: no such file: {path}",
+            hint="to make it, add --fast-run or --full-run; to use one, check its path",
+        )
+    artifact = artifact_of(path)
+    try:
+        parse_cache(path.read_bytes())
+    except (MalformedError, OSError) as error:
+        raise RequestError(
+            f"--{option}: {path} is not a fast-run cache: {error}",
+            hint="remove it and search again with --fast-run",
+        ) from error
+    return artifact

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from farm.errors import RequestError
+from farm.files import user_path
 from farm.model.options import OptionSet, Variant
 from farm.model.request import ALL_DEVICES, DEFAULT_ROUNDS, ModelRequest, Request, Rules, Suite
 from farm.options import merge, product, recipe, sweep, unique, variant
@@ -39,7 +40,9 @@ def read_request(arguments: Arguments) -> Request:
     Options of the command line take precedence over the suite's, a variant's over both.
     """
     base = arguments.options
-    if arguments.recipe:
+    if arguments.devices is not None and not arguments.devices.strip():
+        raise RequestError("--devices is empty", hint="leave it out for all devices")
+    if arguments.recipe is not None:
         base = merge(recipe(arguments.recipe), base)
     suite = _suite(arguments)
     if suite is not None:
@@ -83,7 +86,7 @@ def _models(models: Sequence[str], inputs: Sequence[str]) -> tuple[ModelRequest,
     return tuple(
         ModelRequest(bundled=text.removeprefix(BUNDLED), input=given)
         if text.startswith(BUNDLED)
-        else ModelRequest(file=Path(text).expanduser(), input=given)
+        else ModelRequest(file=user_path(text), input=given)
         for text, given in zip(texts, chosen, strict=True)
     )
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -42,13 +44,14 @@ class Pushed:
 
 @dataclass(frozen=True)
 class Program:
-    """How a round is started: `argv` begins every argument vector; `digest` identifies program and
-    libraries, None where it is not known.
+    """How a round is started: `argv` begins every argument vector; `digest` identifies the program with its
+    libraries, or alone where these are not known (`is_whole` is false); None where it is not known either.
     """
 
     argv: tuple[str, ...]
     environment: tuple[tuple[str, str], ...] = ()
     digest: str | None = None
+    is_whole: bool = True
 
 
 @dataclass(frozen=True)
@@ -232,12 +235,26 @@ async def _deploy_native(pusher: Pusher) -> Program:
     return Program((f"{folder}/load_and_run",), environment, content_digest(files))
 
 
+FIND_PROGRAM = r"""
+p=$(command -v "$0") && [ -x "$p" ] && printf '%s\n' "$p" && sha256sum "$p" || exit
+all=$(ldd "$p" 2>/dev/null) || exit 0
+printf '%s\n' "$all" | while read -r _ arrow path _; do
+  [ "$arrow" != '=>' ] || sha256sum "$path" || echo unknown
+done
+echo whole
+"""
+"""Prints the path of a program, its digest, those of its libraries (or `unknown`), and `whole` at the end.
+There is no `ldd` on Android, and it knows nothing of a script that starts the program.
+"""
+
+
 async def _find_native(session: Session, program: str) -> Program:
     """A program that is already on the device: it must exist and be executable; its digest is recorded."""
-    look = 'p=$(command -v "$0") && [ -x "$p" ] && printf "%s\\n" "$p" && exec sha256sum "$p"'
-    outcome = await run_small(session, JobSpec("find-program", ("/bin/sh", "-c", look, program), 60))
-    lines = outcome.stdout.decode("utf-8", "replace").splitlines()
-    if not lines:
+    argv = ("/bin/sh", "-c", FIND_PROGRAM, program)
+    spec = JobSpec("find-program", argv, 60, environment=session.device.environment)
+    outcome = await run_small(session, spec)
+    found = program_found(outcome.stdout.decode("utf-8", "replace"))
+    if found is None:
         raise DeviceError(
             f"program not found on the device, or not executable: {program}",
             stage=Stage.DEPLOY,
@@ -245,5 +262,16 @@ async def _find_native(session: Session, program: str) -> Program:
             cause="program-missing",
             hint="correct runtime.program, or use a local build without on_device, which is pushed",
         )
-    digest = lines[1].split()[0] if len(lines) > 1 and len(lines[1].split()[0]) == 64 else None
-    return Program((lines[0],), digest=digest)
+    return found
+
+
+def program_found(text: str) -> Program | None:
+    """What FIND_PROGRAM printed; None where there is no such program."""
+    path, *lines = text.splitlines() or [""]
+    digests = [word for line in lines for word in line.split()[:1] if re.fullmatch("[0-9a-f]{64}", word)]
+    if not path or not digests:
+        return Program((path,), is_whole=False) if path else None
+    if lines[-1] != "whole" or "unknown" in lines:
+        return Program((path,), digest=digests[0], is_whole=False)
+    whole = hashlib.sha256("\n".join([digests[0], *sorted(set(digests[1:]))]).encode()).hexdigest()
+    return Program((path,), digest=whole)

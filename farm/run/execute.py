@@ -8,22 +8,27 @@ from datetime import UTC, datetime
 from zlib import crc32
 
 from farm.analysis.steady import round_value
-from farm.causes.diagnose import diagnose
+from farm.causes.diagnose import diagnose, stranger
 from farm.device.jobs import Ended, JobSpec, start_job, wait_for_job
 from farm.errors import Fault
-from farm.logs.load_and_run import parse_log
+from farm.logs.load_and_run import MAX_ITERATIONS, parse_log
+from farm.model.artifact import Artifact
 from farm.model.matrix import Cell, Round, RoundKind
 from farm.model.measurement import Cause, Measurement
 from farm.model.run import Quality, RoundResult, RoundStatus
 from farm.options import argv as options_argv
 from farm.options import outputs
-from farm.run.collect import OTHER, Pulled, collect
+from farm.plan.layout import input_names
+from farm.run.collect import LIMITS, OTHER, Pulled, collect
 from farm.run.context import OnDevice
 from farm.run.deploy import Deployed
 from farm.run.disk import disk_error
 
 OUT_DIR = "."
 """Rounds start in their output folder, so that what they write is found there and nowhere else."""
+
+LOGS = frozenset({"stdout", "stderr"})
+"""Roles of the files that a measurement is read from."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,8 @@ class Ready:
 
     `program` and `environment` start it; `model_path` and `input_text` hold the device's paths;
     `reads` are the paths of files that options read; `copies` are (name, digest) of files that each
-    round gets a copy of in its output folder, because it may rewrite them.
+    round gets a copy of in its output folder, because it may rewrite them. `names` has what the user calls
+    the files at these paths.
     """
 
     cell: Cell
@@ -42,6 +48,7 @@ class Ready:
     input_text: str | None
     reads: Mapping[str, str] = field(default_factory=dict)
     copies: tuple[tuple[str, str], ...] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
 
 
 def ready(cell: Cell, deployed: Deployed) -> Ready:
@@ -54,7 +61,26 @@ def ready(cell: Cell, deployed: Deployed) -> Ready:
         deployed.input_text(cell.model),
         deployed.reads(cell),
         deployed.copies(cell),
+        _names(cell, deployed),
     )
+
+
+def _names(cell: Cell, deployed: Deployed) -> dict[str, str]:
+    """Of the paths on the device that a round's messages may have."""
+    model, options, program = cell.model, cell.variant.options, cell.device.runtime.program
+    folder = deployed.folders[model.name]
+    inputs = zip(input_names(model.inputs), model.inputs.files, strict=True)
+    return {
+        **({deployed.program.argv[0]: program} if program else {}),
+        deployed.model_path(model): _typed(model.artifact),
+        **{f"{folder}/{name}": _typed(file.artifact) for name, file in inputs},
+        **{path: str(options.get(option)) for option, path in deployed.reads(cell).items()},
+    }
+
+
+def _typed(file: Artifact) -> str:
+    """A user's file: its path; of a converted one, which is in the cache, the name that it came from."""
+    return str(file.path) if file.path.name == file.name else file.name
 
 
 def command_of(made: Ready, one: Round) -> tuple[str, ...]:
@@ -78,6 +104,7 @@ class Executed:
     started_at: str
     wall_s: float
     ended: Ended
+    names: Mapping[str, str] = field(default_factory=dict)
 
 
 async def run_round(here: OnDevice, made: Ready, one: Round, *, adopt: bool = False) -> RoundResult:
@@ -107,13 +134,13 @@ async def execute(here: OnDevice, made: Ready, one: Round) -> Executed:
     started_at, began = datetime.now(UTC).isoformat(timespec="milliseconds"), clock()
     await start_job(here.session, spec)
     ended = await wait_for_job(here.session, name)
-    return Executed(name, argv, started_at, round(clock() - began, 3), ended)
+    return Executed(name, argv, started_at, round(clock() - began, 3), ended, made.names)
 
 
 def judge(one: Round, executed: Executed, pulled: Pulled) -> RoundResult:
     """The result of a round: its times when its log is complete, else why it failed."""
     measurement = parse_log(pulled.log, runs=int(one.options.get("thread") or 1))
-    cause = failure_of(one, executed.ended, measurement, pulled)
+    cause = failure_of(one, executed, measurement, pulled)
     is_timed = one.kind is RoundKind.TIMED and cause is None
     value_ms, quality = round_value(measurement.e2e_ms) if is_timed else (None, Quality.OK)
     return RoundResult(
@@ -142,19 +169,15 @@ def judge(one: Round, executed: Executed, pulled: Pulled) -> RoundResult:
     )
 
 
-def failure_of(one: Round, ended: Ended, measurement: Measurement, pulled: Pulled) -> Cause | None:
+def failure_of(one: Round, executed: Executed, measurement: Measurement, pulled: Pulled) -> Cause | None:
     """Why a round failed, or None. Exit code 0 is not enough: the log must be complete and the output
     files of the options must exist.
     """
+    ended = executed.ended
     if ended.exit_code != 0 or ended.why != "-":
-        return diagnose(ended.exit_code, ended.why, pulled.stdout, pulled.stderr, one.options)
+        return diagnose(ended.exit_code, ended.why, pulled.stdout, pulled.stderr, one.options, executed.names)
     if one.kind is RoundKind.TIMED and not measurement.complete:
-        return Cause(
-            Fault.RUNTIME,
-            "log-incomplete",
-            f"exit code 0, but the log is incomplete: {len(measurement.e2e_ms)} iterations",
-            "see stderr.txt of this round; --iter 0 and a raised log level hide the times",
-        )
+        return _why_incomplete(measurement, pulled)
     refused = next((item for item in pulled.refused if item.role != OTHER), None)
     if refused is not None:
         return Cause(
@@ -172,6 +195,31 @@ def failure_of(one: Round, ended: Ended, measurement: Measurement, pulled: Pulle
                 f"farm options show {output.option} lists when it is ignored",
             )
     return None
+
+
+def _why_incomplete(measurement: Measurement, pulled: Pulled) -> Cause:
+    """Why a log lacks times although the program says that all is well."""
+    if any(kept.role in LOGS and kept.size_bytes >= LIMITS.log_bytes for kept in pulled.artifacts):
+        limit = f"{LIMITS.log_bytes >> 20} MiB"
+        return Cause(
+            Fault.USER,
+            "log-too-long",
+            f"the log is longer than {limit}, and farm reads no more: the times at its end are missing",
+            "use fewer iterations, and --verbose in a variant of its own",
+        )
+    if len(measurement.e2e_ms) >= MAX_ITERATIONS:
+        return Cause(
+            Fault.USER,
+            "log-too-long",
+            f"the log has more than {MAX_ITERATIONS} iterations, and farm reads no more",
+            f"use at most --iter {MAX_ITERATIONS}, and more --rounds",
+        )
+    return stranger(pulled.log) or Cause(
+        Fault.RUNTIME,
+        "log-incomplete",
+        f"exit code 0, but the log is incomplete: {len(measurement.e2e_ms)} iterations",
+        "see stderr.txt of this round; a raised log level hides the times",
+    )
 
 
 def round_name(one: Round) -> str:

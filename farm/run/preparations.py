@@ -8,6 +8,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+from farm.files import ascii_name
 from farm.model.artifact import Artifact
 from farm.model.device import Device, Facts
 from farm.model.matrix import Preparation, Round, RoundKind
@@ -15,16 +16,16 @@ from farm.model.run import PreparationResult, RoundStatus
 from farm.options import MODEL_FEED, without
 from farm.plan.layout import tree_of
 from farm.run.context import OnDevice
-from farm.run.deploy import Pusher
+from farm.run.deploy import Program, Pusher
 from farm.run.disk import not_kept
 from farm.run.events import Event, Kind
 from farm.run.execute import Ready, run_round
 from farm.store.products import Product
 
-KEY_VERSION = 1
+KEY_VERSION = 2
 
 Copies = tuple[tuple[str, str], ...]
-"""Names and digests of files that a round gets a copy of."""
+"""Names and digests of files that a round reads."""
 
 
 def cache_key(
@@ -39,8 +40,9 @@ def cache_key(
     """SHA-256 of everything that a product depends on.
 
     MegEngine's own keys are too weak (the CPU's is the constant `plat=cpu`): ours has the digests of
-    runtime and model, the preparation's options with threads and core ids, the processor and its
-    features, GPU and driver, and the files that it is `given`. For a device with an unknown
+    runtime (see `runtime_key`) and model, the preparation's options with threads and core ids, the device's
+    environment, the processor and its features, GPU and driver, and all that it is `given`: inputs,
+    operator libraries, caches. For a device with an unknown
     processor the key has the device's name, so that no other device uses the product.
     """
     options = without(preparation.options, preparation.product, "iter", "warmup-iter").as_dict()
@@ -56,9 +58,28 @@ def cache_key(
         "cores": len(facts.core_ids),
         "max_frequency_khz": sorted({khz for _, khz in facts.max_frequency_khz}),
         "given": sorted(given),
+        "environment": sorted(device.environment),
         "gpus": [(gpu.name, gpu.driver, gpu.compute_capability) for gpu in facts.gpus],
     }
     return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
+
+
+def runtime_key(program: Program, device: str, run_id: str) -> str:
+    """What executes a preparation, libraries included. Where these are not known, a product is not used in
+    another run: it may have been made with other ones.
+    """
+    return program.digest if program.digest and program.is_whole else f"{program.digest} {device} {run_id}"
+
+
+def _given(made: Ready) -> Copies:
+    """What a preparation reads beside the model, with digests: options have its names alone."""
+    inputs = made.cell.model.inputs
+    return (
+        *made.copies,
+        *((option, file.sha256) for option, file in made.cell.files),
+        ("input", inputs.template),
+        *(("input", file.artifact.sha256) for file in inputs.files),
+    )
 
 
 async def prepare(here: OnDevice, made: Ready) -> tuple[Ready, tuple[PreparationResult, ...]]:
@@ -73,10 +94,12 @@ async def prepare(here: OnDevice, made: Ready) -> tuple[Ready, tuple[Preparation
         key = cache_key(
             preparation,
             model_sha256=model_sha256,
-            runtime_digest=here.deployed.program.digest or f"unknown {here.device.name}",
+            runtime_digest=runtime_key(
+                here.deployed.program, here.device.name, here.context.directory.run_id
+            ),
             device=here.device,
             facts=here.facts,
-            given=made.copies,
+            given=_given(made),
         )
         found = await asyncio.to_thread(here.context.settings.products.find, key)
         if found is None:
@@ -137,6 +160,6 @@ async def _feed(here: OnDevice, made: Ready, preparation: Preparation, artifact:
     if preparation.feeds != MODEL_FEED:
         kept = tuple(copy for copy in made.copies if copy[0] != preparation.file_name)
         return replace(made, copies=(*kept, (preparation.file_name, artifact.sha256)))
-    tree = tree_of("model", [(f"{made.cell.model.name}-transformed.mge", artifact)])
+    tree = tree_of("model", [(f"{ascii_name(made.cell.model.name)}-transformed.mge", artifact)])
     folder = await here.session.call(lambda agent: agent.tree(tree))
     return replace(made, model_path=f"{folder}/{tree.files[0][0]}")

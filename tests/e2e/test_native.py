@@ -219,6 +219,16 @@ def test_a_program_that_does_not_say_what_it_has_is_run_with_a_note(native: Nati
     assert not (tmp_path / "cache" / "programs").exists()
 
 
+def test_a_program_that_is_no_load_and_run_is_named(native: Native) -> None:
+    lab = native()
+    lab.write({"kind": "native", "program": "/bin/echo"})
+    outcome = bench(lab, "tiny", {"plain": ""})
+    assert outcome.code == 4, outcome.stderr
+    cell = by_variant(outcome)["plain"]
+    assert (cell["fault"], cell["cause"]) == ("user", "not-load-and-run")
+    assert "program:" in cell["hint"]
+
+
 def test_what_was_made_for_another_processor_is_noted_after_the_probe(native: Native) -> None:
     lab = native("enable_nchw44", "enable_nchw88")
     cells = by_variant(bench(lab, "resnets", {"arm": "--enable-nchw44", "x86": "--enable-nchw88"}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ import numpy as np
 import pytest
 
 from farm.dumps.tensor import parse_tensor
+from farm.runtime import compact
+from farm.runtime.install import InstalledRuntime
 from tests.e2e.conftest import ROOT, Farm, Lab
 
 pytestmark = [pytest.mark.wheel, pytest.mark.usefixtures("wheel_runtime")]
@@ -117,6 +120,27 @@ def test_every_artifact_is_named_by_its_role(farm: Farm, tmp_path: Path) -> None
     assert {tensor["name"] for one in cell["rounds"] for tensor in one["tensors"]} == {"data", "out"}
     run = tmp_path / "runs" / outcome.results["run_id"]
     assert all((run / one["path"]).is_file() for one in cell["artifacts"])
+
+
+def test_files_of_the_user_are_named_as_the_user_did(
+    farm: Farm, tmp_path: Path, wheel_runtime: InstalledRuntime
+) -> None:
+    (tmp_path / "my.so").write_bytes(b"no library")
+    libraries = dict(compact.files(wheel_runtime, cuda=True))
+    (another,) = (file.path for name, file in libraries.items() if "libatomic" in name)
+    shutil.copyfile(another, tmp_path / "other.so")
+    tiny = (ROOT / "farm" / "bundled" / "tiny.mge").read_bytes()
+    (tmp_path / "half.mge").write_bytes(tiny[: len(tiny) // 2])
+    variants = {"plain": "", "mine": "--c-opr-lib my.so", "other": "--c-opr-lib other.so"}
+    words = [word for name, options in variants.items() for word in ("--variant", f"{name}={options}")]
+    outcome = farm("bench", "--model", "half.mge", *words, "--rounds", "1", "--iter", "1", "--json")
+    assert outcome.code == 4, outcome.stderr
+    plain, mine, other = outcome.cells()
+    assert plain["cause"] == "model-corrupt"
+    assert mine["cause"] == "operator-library"
+    assert mine["error"].startswith("cannot load the C operator library: my.so: ")
+    assert other["cause"] == "operator-interface"
+    assert "mgb_c_opr_init" in other["error"]
 
 
 def test_what_the_runtime_says_it_cannot_do_is_a_skipped_cell_with_its_reason(farm: Farm) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from farm.files import write_atomic
+from farm.files import ascii_name, path_name, write_atomic
 
 
 def test_a_reader_sees_the_old_file_or_the_new_one(tmp_path: Path) -> None:
@@ -25,3 +26,38 @@ def test_a_file_that_cannot_be_replaced_stays_and_nothing_lies_about(tmp_path: P
     with pytest.raises(IsADirectoryError):
         write_atomic(path, b"new")
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("name", ["模型", "모델-2", "моде́ль", "été", "हिन्दी", "resnet18_v1.5"])
+def test_a_readable_name_of_any_script_stays_as_it_is(name: str) -> None:
+    assert path_name(name) == name
+
+
+HOSTILE = [
+    "caf\udce9",
+    "\ud800",
+    "x\u202ey",
+    "a/b",
+    "a\0b",
+    "..",
+    "-",
+    "",
+    ".hidden",
+    "e\u0301",
+    "😀",
+    "日本" * 60,
+    "a" * 300,
+]
+
+
+@pytest.mark.parametrize("name", HOSTILE, ids=ascii)
+@pytest.mark.parametrize("named", [path_name, ascii_name])
+def test_any_other_name_becomes_one_that_can_be_written_and_stays_different(
+    tmp_path: Path, name: str, named: Callable[[str], str]
+) -> None:
+    made = named(name)
+    (tmp_path / f".{made}.abcdefgh").write_text(made, "utf-8")
+    assert made.isprintable()
+    assert named(made) == made
+    assert len({named(one) for one in HOSTILE}) == len(HOSTILE)
+    assert named is path_name or made.isascii()

@@ -16,6 +16,7 @@ import typer
 from farm import resources
 from farm.cli import arguments as args
 from farm.cli.bench.catalogue_options import normalise
+from farm.cli.bench.failures import failures_of
 from farm.cli.bench.request_options import takes_request
 from farm.cli.terminal.console import out, say, show_json
 from farm.cli.terminal.live import Display
@@ -118,13 +119,13 @@ def finish(directory: RunDirectory, results: Results, *, json: bool) -> None:
         return
     out.print(results_table(results))
     for device in results.devices:
-        say(f"{device.name}: pushed {device.pushed_bytes:,} bytes in {device.pushed_files} files, "
-            f"{device.reused_files} files already there", "dim")  # fmt: skip
-    for cell in results.cells:
-        if cell.error:
-            say(f"{cell.device}/{cell.model}/{cell.variant} failed at {cell.stage}: {cell.error}", "red")
-            if cell.hint:
-                say(f"  try: {cell.hint}")
+        if device.pushed_files or device.reused_files:
+            say(f"{device.name}: pushed {device.pushed_bytes:,} bytes in {device.pushed_files} files, "
+                f"{device.reused_files} files already there", "dim")  # fmt: skip
+    for line, hint in failures_of(results):
+        say(line, "red")
+        if hint:
+            say(f"  try: {hint}")
     say(f"results: {directory.path / 'results.json'}")
     say(f"report:  {report}")
 

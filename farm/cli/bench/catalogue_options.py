@@ -51,7 +51,10 @@ def given_options(values: Mapping[str, Any]) -> OptionSet:
     for name, value in given.items():
         if isinstance(value, str) and value.startswith("--"):  # click takes any next word as the value
             raise RequestError(f"--{name} needs a value before {value}", hint=f"farm options show {name}")
-    return from_mapping({name: value for name, value in given.items() if value not in (None, False)})
+    # By identity: 0 equals False.
+    return from_mapping(
+        {name: value for name, value in given.items() if value is not None and value is not False}
+    )
 
 
 def _annotation(row: Option) -> Any:

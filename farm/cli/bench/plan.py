@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 from farm.cli import arguments as args
@@ -12,6 +13,7 @@ from farm.cli.terminal.progress import Bar
 from farm.cli.terminal.tables import plan_table
 from farm.model.matrix import Plan
 from farm.model.request import Request
+from farm.options import words
 from farm.plan.matrix import cells_of, needed_artifacts
 from farm.plan.prepare import prepare
 
@@ -39,7 +41,7 @@ def command(*, request: Request, json: args.Json = False) -> None:
     for skip in plan.skips:
         out.print(plain(f"skipped {skip.device.name}/{skip.model.name}/{skip.variant.name}: {skip.reason}"))
     for variant_ in plan.variants:
-        text = " ".join(f"--{name}={value}" for name, value in variant_.options.values) or "(no options)"
+        text = shlex.join(words(variant_.options)) or "(no options)"
         out.print(plain(f"variant {variant_.name}: {text}"))
     for note in dict.fromkeys(note for cell in plan.cells for note in cell.notes):
         out.print(plain(f"note: {note}", "yellow"))

@@ -9,7 +9,8 @@ from farm.options.row import EVERYWHERE, WORKS, Group, Kind, Needs, Option, Supp
 
 UNFUSED = "Aborts on a model with unfused batch normalisation: use `--optimize-for-inference` first."
 NO_CODE = (
-    "On some processors (seen on AMD EPYC with AVX-512) MKL-DNN aborts with `Xbyak::Error` on a float model."
+    "On some processors (seen on AMD EPYC with AVX-512) MKL-DNN prints `Xbyak::Error` for a float model; the "
+    "native program then hangs, the wheel runtime ends: farm ends the round and names the cause."
 )
 CACHES_KNOWN = "a processor whose caches MKL-DNN can read (not AMD)"
 QUANTISED_TAIL = "With the wheel's library an int8 model followed by a float part aborts."

@@ -121,6 +121,31 @@ def test_the_message_names_what_is_wrong(transcripts):
         (134, "  what():  something new\nextra message: nobody has seen\n", "exception"),
         (0, "", "no-times"),
         (77, "", "unknown"),
+        (
+            2,
+            "/t/load_and_run: unrecognized option '--iter=2'\nTry '/t/load_and_run --help'",
+            "not-load-and-run",
+        ),
+        (1, "usage: see the manual", "not-load-and-run"),
+        (2, './load_and_run: 1: Syntax error: "(" unexpected', "wrong-architecture"),
+        (77, "[22 17:44:06 f@x.cpp:1] creat mdl model", "unknown"),
+        (
+            134,
+            "assertion `nr == size' failed at /src/serialization/impl/file.cpp:51: InputFile::FsImpl::read(void*)\n",
+            "model-corrupt",
+        ),
+        (
+            134,
+            "  what():  assertion `nr == size' failed at file.cpp:85: OutputFile::FsImpl::write(const void*)\n",
+            "exception",
+        ),
+        (134, "  what():  assertion `m_offset <= m_size' failed at file.cpp:120: y\n", "model-corrupt"),
+        (
+            134,
+            "extra message: can not resolve my_init: x.so: undefined symbol: my_init\n",
+            "operator-interface",
+        ),
+        (134, "extra message: failed to open c opr lib x.so: x.so: file too short\n", "operator-library"),
         (None, "", "unknown"),
     ],
 )
@@ -128,9 +153,39 @@ def test_a_program_that_does_not_start_or_dies_has_a_cause(code, stderr, cause):
     assert diagnose(code, "-", "", stderr).cause == cause
 
 
-@pytest.mark.parametrize("why", ["wall-limit", "silence-limit", "killed", "lease-lost"])
+@pytest.mark.parametrize("why", ["wall-limit", "silence-limit", "killed", "lease-lost", "lost"])
 def test_how_the_agent_ended_a_round_is_the_cause(why):
     assert diagnose(137, why, "", "ERROR: unknown command line flag 'x'").cause == why
+
+
+@pytest.mark.parametrize("why", ["wall-limit", "silence-limit", "killed"])
+def test_a_program_that_hangs_after_its_last_words_is_known_by_them(why):
+    text = "[22 17:44:06 f@x.cpp:1] load model: 1.0ms\nbad err=45 in Xbyak::Error\n"
+    cause = diagnose(137, why, "", text)
+    assert cause.cause == "no-code-for-processor"
+    assert "limit" not in f"{cause.message} {cause.hint}"
+
+
+def test_a_supervisor_that_was_killed_is_not_taken_for_a_lack_of_memory():
+    for why in ("lost", "a word of a newer agent"):
+        cause = diagnose(137, why, "", "")
+        assert "memory" not in f"{cause.message} {cause.hint}"
+        assert cause.fault is Fault.DEVICE
+
+
+def test_a_message_has_the_users_name_of_a_file_not_the_stores():
+    kept = "/home/b/.cache/farm/cas/ab/" + "ab" * 32
+    stderr = f"extra message: failed to open c opr lib {kept}:\n errmsg: {kept}: file too short\n"
+    cause = diagnose(134, "-", "", stderr, names={kept: "my/operators.so"})
+    assert cause.message == "cannot load the C operator library: my/operators.so: file too short"
+
+
+def test_a_missing_function_is_told_from_a_library_that_cannot_be_loaded():
+    absent = diagnose(
+        134, "-", "", "extra message: can not resolve my_init: x.so: undefined symbol: my_init\n"
+    )
+    assert "my_init" in absent.message
+    assert "--c-opr-init-interface" in (absent.hint or "")
 
 
 def test_a_gpu_that_the_wheel_does_not_know_is_named():

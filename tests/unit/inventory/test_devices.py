@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 
 from farm.errors import RequestError
 from farm.inventory import devices as inventory
-from farm.inventory import find_default, this_machine
+from farm.inventory import find_default, read_devices, this_machine
 from farm.inventory.files import require_files
 from farm.inventory.yaml_source import parse
 from farm.model.device import Address, Runtime, RuntimeKind
@@ -137,6 +137,8 @@ def test_a_folder_is_all_its_inventory_files_and_no_suite_and_nothing_else(lab):
     lab("devices: a*\nmodels: {tiny: bundled:tiny}", "inv/nightly.yaml")
     lab("notes: 1", "inv/other.yaml")
     lab("devices: {c: {}}", "inv/deeper/3.yaml")
+    lab("devices: {d: {}}", "inv/.3.yaml")
+    Path("inv/._1.yml").write_bytes(b"\0\5\x16\7 not text")
     loaded = inventory.load(Path("inv"))
     assert [device.name for device in loaded.devices] == ["a", "b"]
     assert loaded.known_hosts == Path("inv/known_hosts")
@@ -157,8 +159,29 @@ def test_the_inventory_of_the_current_folder_is_found(tmp_path):
     assert find_default(tmp_path) == tmp_path / "inventory.yaml"
 
 
+def test_a_current_folder_that_was_removed_is_named(lab, tmp_path, monkeypatch):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    for text in ("", "devices: {a: {identity: key}}"):
+        with pytest.raises(RequestError, match="current folder does not exist"):
+            parse(text, "lab.yaml", Path()).beside("x") if text else read_devices(None, "all")
+
+
+@pytest.mark.parametrize("name", ["caf\udce9.yaml", "实验室.yaml"], ids=ascii)
+def test_a_file_may_have_any_name(lab, name):
+    assert [one.name for one in inventory.load(lab("devices: {a: {}}", name)).devices] == ["a"]
+    assert "unknown key" in refused(lab("devices: {a: {adress: x}}", name)).message
+
+
+def test_a_path_that_no_disk_can_hold_is_a_missing_file(lab):
+    text = f"devices: {{x: {{runtime: {{kind: native, program: {'p' * 5000}}}}}}}"
+    with pytest.raises(RequestError, match="no such file"):
+        require_files(inventory.load(lab(text)).devices)
+
+
 def test_libraries_are_found_by_globs(lab, tmp_path):
-    for name in ("b.so", "a.so", "c.txt"):
+    for name in ("b.so", "a.so", "c.txt", "._a.so"):
         lab("", f"lib/{name}")
     text = "devices: {x: {runtime: {kind: native, program: lib/a.so, libraries: ['lib/*.so', lib/a.so]}}}"
     loaded = inventory.load(lab(text))

@@ -73,9 +73,13 @@ def test_a_name_before_json_is_noted_as_ignored():
         ("1.0;2.0", "twice"),
         ("data:" + "[" * 40 + "1" + "]" * 40, "neither"),
         ("x" * (2 << 20), "too long"),
+        ("data:[1.0,3e39]", "out of range for float32"),
+        ("data:[[-3.5e38]]", "out of range"),
+        ("data:[1e999]", "out of range"),
+        (f"data:[{'9' * 400}]", "out of range"),
     ],
     ids=["unbalanced", "word", "jpeg", "empty", "nameless", "ragged", "nothing", "no-comma", "bad-shape", "empty-shape",
-         "twice", "twice-unnamed", "deep", "huge"],
+         "twice", "twice-unnamed", "deep", "huge", "float32", "negative", "infinite", "400-digits"],
 )  # fmt: skip
 def test_what_the_program_would_abort_on_is_refused(text, says):
     with pytest.raises(RequestError, match=says):

@@ -81,6 +81,14 @@ def test_a_npy_that_cannot_be_an_input_is_refused(data):
         prepare("x.npy", data)
 
 
+def test_a_npy_whose_header_ends_in_the_middle_of_a_word_is_refused():
+    header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), } ("
+    with pytest.raises(RequestError, match=r"x\.npy"):
+        prepare(
+            "x.npy", b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header) + 1) + header + b"\n" + bytes(24)
+        )
+
+
 def test_a_npy_cut_anywhere_is_refused():
     data = npy(np.arange(5, dtype="<f8"))
     for end in range(len(data)):
@@ -191,13 +199,33 @@ def test_a_name_with_an_escape_is_written_plainly():
         tensor(type="uint8", raw=[1, 2, 300]),
         tensor(raw=[1, 2, float("nan")]),
         b'{"data": {"shape": [1]}}',
+        tensor(raw=[1, 2, 10**400]),
+        tensor(type="int64", raw=[1, 2, -(10**400)]),
+        tensor(raw=[1, 2, "1" * 400]),
+        tensor(raw=[1, 2, "[" * 100_000]),
+        tensor(shape=[10**400]),
+        tensor(shape=[1] * 600),
+        tensor(shape=[1, 3], raw=[1, 2, "\ud800"]),
+        tensor().replace(b'"data"', b'"\\ud800"'),
+        tensor().replace(b"data", b"caf\xe9"),
     ],
     ids=["empty", "list", "nothing", "half-closed", "deep", "count", "no-shape", "zero", "word-shape", "type", "type-number",
-         "word", "null", "object", "fraction-into-int", "too-large", "nan", "half"],
+         "word", "null", "object", "fraction-into-int", "too-large", "nan", "half", "400-digits", "400-digits-int", "400-digits-text", "deep-text",
+         "400-digits-shape", "dimensions", "surrogate-text", "surrogate-name", "latin-1"],
 )  # fmt: skip
 def test_json_that_cannot_be_an_input_is_refused(data):
     with pytest.raises(RequestError, match=r"x\.json"):
         prepare("x.json", data)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-32"])
+def test_json_in_another_unicode_encoding_is_sent_as_the_program_reads_it(encoding):
+    plain = tensor()
+    made = prepare("x.json", plain.decode().encode(encoding))
+    assert json.loads(made.data.decode("ascii")) == json.loads(plain)
+    assert any("x.json" in note for note in made.notes)
+    half_closed = b'{"data":\n "shape": [1,3], "type": "int32", "raw": [3,4,5] }}'
+    assert prepare("x.json", half_closed.decode().encode(encoding)).contents
 
 
 def wanted(dtype, *shape):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -135,6 +136,23 @@ def test_text_that_would_be_of_another_type_or_rank_is_sent_as_a_file(
 def test_text_that_is_right_stays_text() -> None:
     one = fitted("data:[1.0,2,3]", DATA)
     assert (on_device(one), one.notes) == ("data:[1.0,2,3]", ())
+
+
+@pytest.mark.parametrize("tensors", [(), (replace(DATA, dtype="int32"),)], ids=["unknown", "int32"])
+def test_an_integer_that_the_program_would_cut_to_32_bits_is_refused(tensors: tuple[TensorInfo, ...]) -> None:
+    rows = TensorInfo("input", "other", (), "")
+    with pytest.raises(RequestError, match="int32"):
+        fitted("data:[[0,2147483648,1]]" if tensors else "other:[[0,2147483648,1]]", *tensors, rows)
+    assert fitted("data:[[-2147483648,2147483647,1]]", replace(DATA, dtype="int32")).inputs
+
+
+def test_names_that_are_not_utf_8_travel_under_readable_ones(here: Path) -> None:
+    np.save("caf\udce9.npy", np.ones((1, 3), np.float64))
+    one = fitted("data:caf\udce9.npy", DATA)
+    (name,) = input_names(one.inputs)
+    assert name.isascii()
+    assert name.startswith("input0-caf-")
+    assert all(note.isprintable() for note in one.notes)
 
 
 def test_an_image_for_a_float_input_travels_as_an_array() -> None:

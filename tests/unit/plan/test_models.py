@@ -11,6 +11,7 @@ from farm.errors import RequestError
 from farm.model.matrix import Model
 from farm.model.options import OptionSet, Variant
 from farm.options import parse
+from farm.plan.layout import model_file_name, model_tree
 from farm.plan.models import bundled_models, option_files, read_models
 from farm.plan.request import Arguments, read_request, with_base
 
@@ -75,6 +76,28 @@ def test_an_input_that_cannot_be_read_is_refused(here: Path, text: str, says: st
     (here / "a.npy").write_text("not numpy")
     with pytest.raises(RequestError, match=says):
         one("a.mge", text)
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [("模型.mge", "模型"), ("caf\udce9.mge", "caf-0dabce"), ("e\u0301t.mge", "\xe9t")],
+    ids=ascii,
+)
+def test_a_model_keeps_a_readable_name_and_has_one_in_ascii_on_devices(
+    here: Path, file: str, name: str
+) -> None:
+    (here / file).write_bytes(TINY)
+    made = one(file)
+    assert made.name == name
+    assert model_file_name(made).isascii()
+    assert model_tree(made).name.isascii()
+
+
+@pytest.mark.parametrize("model", ["~no-such-user/x.mge", "m" * 5000])
+def test_a_path_that_cannot_be_is_refused(here: Path, model: str) -> None:
+    for arguments in ((model,), ("bundled:tiny", f"data:{model}.npy")):
+        with pytest.raises(RequestError):
+            one(*arguments)
 
 
 def test_no_model_means_the_bundled_ones() -> None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from farm.model.device import Address, Device, Facts, Gpu, Runtime, RuntimeKind
 from farm.options import parse, preparations
-from farm.run.preparations import cache_key
+from farm.run.deploy import FIND_PROGRAM, Program, program_found
+from farm.run.preparations import cache_key, runtime_key
 
 DEVICE = Device("d", Address("10.0.0.1"), Runtime(RuntimeKind.WHEEL))
 FACTS = Facts(
@@ -38,6 +43,7 @@ def key(options: str = "--fast-run", facts: Facts = FACTS, device: Device = DEVI
         {"facts": replace(FACTS, core_ids=(0,))},
         {"facts": replace(FACTS, max_frequency_khz=((0, 3_000_000),))},
         {"facts": replace(FACTS, gpus=(Gpu("T4", "550", "7.5"),))},
+        {"device": replace(DEVICE, environment=(("LD_LIBRARY_PATH", "/opt"),))},
     ],
     ids=lambda change: next(iter(change)),
 )
@@ -50,3 +56,56 @@ def test_a_product_serves_other_devices_only_where_the_processor_is_known() -> N
     other, unknown = replace(DEVICE, name="e"), replace(FACTS, cpu_model=None)
     assert key(device=other) == key()
     assert key(device=other, facts=unknown) != key(facts=unknown)
+
+
+def test_a_product_of_unknown_libraries_is_used_in_its_own_run_alone() -> None:
+    for digest in ("d" * 64, None):
+        unknown = Program(("p",), digest=digest, is_whole=False)
+        assert runtime_key(unknown, "a", "run-1") != runtime_key(unknown, "a", "run-2")
+        assert runtime_key(unknown, "a", "run-1") != runtime_key(unknown, "b", "run-1")
+    whole = Program(("p",), digest="d" * 64)
+    assert runtime_key(whole, "a", "run-1") == runtime_key(whole, "b", "run-2") == "d" * 64
+
+
+def found(program: str, **environment: str) -> Program | None:
+    argv = ("/bin/sh", "-c", FIND_PROGRAM, program)
+    env = {"PATH": os.environ["PATH"]} | environment
+    return program_found(subprocess.run(argv, env=env, capture_output=True, text=True, check=False).stdout)
+
+
+def test_the_digest_of_a_program_on_a_device_covers_its_libraries(tmp_path: Path) -> None:
+    if shutil.which("ldd") is None:
+        pytest.skip("no ldd here")
+    plain = found("ls")
+    assert plain is not None
+    assert plain.is_whole
+    listing = subprocess.run(["ldd", plain.argv[0]], capture_output=True, text=True, check=True).stdout
+    library = Path(next(line.split()[2] for line in listing.splitlines() if "=>" in line))
+    changed = tmp_path / library.name
+    changed.write_bytes(library.read_bytes() + b"another build")
+    other = found("ls", LD_LIBRARY_PATH=str(tmp_path))
+    assert other is not None
+    assert other.argv == plain.argv
+    assert other.digest != plain.digest
+    assert found("ls") == plain
+
+
+def test_a_script_that_starts_a_program_does_not_tell_its_libraries(tmp_path: Path) -> None:
+    script = tmp_path / "load_and_run"
+    script.write_text("#!/bin/sh\nexec real\n")
+    assert found(str(script)) is None
+    script.chmod(0o755)
+    program = found(str(script))
+    assert program is not None
+    assert program.digest
+    assert not program.is_whole
+
+
+def test_a_library_that_cannot_be_read_is_not_left_out_in_silence() -> None:
+    one, two = "a" * 64, "b" * 64
+    known = program_found(f"/x\n{one}  /x\n{two}  /lib/y.so\nwhole\n")
+    assert known is not None
+    assert known.is_whole
+    assert program_found(f"/x\n{one}  /x\nunknown\n{two}  /lib/y.so\nwhole\n") == Program(
+        ("/x",), (), one, False
+    )

@@ -1,0 +1,41 @@
+"""What a round's log and its end make of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from farm.device.jobs import Ended
+from farm.model.artifact import Produced
+from farm.model.matrix import Round, RoundKind
+from farm.model.options import OptionSet
+from farm.model.run import RoundResult, RoundStatus
+from farm.run.collect import LIMITS, Pulled
+from farm.run.execute import Executed, judge
+
+BEGIN = "[22 17:44:14 run@x.cpp:88] load model: 1.040ms\n[22 17:44:14 run@x.cpp:88] warm up 0  5.000ms\n"
+
+
+WELL = Ended(0, "-")
+
+
+def judged(stderr: str, *, size_bytes: int = 100, ended: Ended = WELL) -> RoundResult:
+    kept = Produced("stderr", "cells/d/m/v/timed-0/stderr.txt", "0" * 64, size_bytes)
+    one = Round(RoundKind.TIMED, 0, OptionSet())
+    return judge(one, Executed("j", (), "", 1.0, ended), Pulled("", stderr, (kept,), frozenset()))
+
+
+@pytest.mark.parametrize(
+    ("size_bytes", "cause"),
+    [(LIMITS.log_bytes, "log-too-long"), (100, "log-incomplete")],
+    ids=["cut", "whole"],
+)
+def test_times_that_are_missing_because_the_log_was_cut_are_told_so(size_bytes: int, cause: str) -> None:
+    result = judged(BEGIN, size_bytes=size_bytes)
+    assert (result.status, result.cause) == (RoundStatus.FAILED, cause)
+    assert result.hint
+
+
+def test_a_hang_that_its_last_line_explains_is_not_told_as_a_limit_to_raise() -> None:
+    result = judged(f"{BEGIN}bad err=45 in Xbyak::Error\n", ended=Ended(137, "silence-limit"))
+    assert result.cause == "no-code-for-processor"
+    assert "--silence-limit" not in (result.hint or "")
