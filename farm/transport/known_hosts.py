@@ -16,8 +16,8 @@ import asyncssh
 
 from farm.errors import RequestError
 from farm.files import write_atomic
+from farm.transport.ssh_config import DEFAULT_PORT
 
-DEFAULT_PORT = 22
 # Preferred first; one handshake per row when the keys of a host are fetched.
 KEY_KINDS = (
     ("ssh-ed25519",),

@@ -19,6 +19,8 @@ from farm.transport.known_hosts import KEY_KINDS, Trust, describe, trust
 from farm.transport.route import Hop
 
 _LOGINS_PER_JUMP_HOST = 8
+# Of a hop's options, those that asking for a host key needs.
+_WHERE = ("config", "host", "port", "family", "local_addr", "kex_algs", "proxy_command")
 # dropbear closes an open channel that has no command yet when the program of another one ends.
 _START_ATTEMPTS = 3
 # sshd's MaxStartups drops logins at random above 10 at once, and a jump host gets those of all devices.
@@ -127,7 +129,7 @@ async def shown_host_keys(
     connections: list[asyncssh.SSHClientConnection] = []
     keys: list[asyncssh.SSHKey] = []
     refusal: Exception = asyncssh.KeyExchangeFailed("no host key")
-    where = {name: hop.options[name] for name in ("host", "port", "proxy_command") if name in hop.options}
+    where = {name: hop.options[name] for name in _WHERE if name in hop.options}
     try:
         for jump in jumps:
             connection, _ = await _login(jump, _last(connections), known_hosts, timeouts)
