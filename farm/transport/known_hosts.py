@@ -144,7 +144,7 @@ def _without(line: str, name: str, source: Path) -> list[str]:
 
 
 def _lookup(path: Path, name: str, *, forgiving: bool = False) -> Trust:
-    """`forgiving`, as OpenSSH is: a file that cannot be read is empty, lines that mean nothing are skipped."""
+    """`forgiving` as OpenSSH is: a file that cannot be read is empty, meaningless lines are skipped."""
     try:
         text = _read(path)
     except RequestError:

@@ -10,6 +10,7 @@ from typing import Any, cast
 from weakref import WeakKeyDictionary
 
 import asyncssh
+import tenacity
 
 from farm.errors import DeviceError, Fault, RequestError
 from farm.transport.base import Timeouts
@@ -19,6 +20,8 @@ from farm.transport.known_hosts import KEY_KINDS, Trust, describe, trust
 from farm.transport.route import Hop
 
 _LOGINS_PER_JUMP_HOST = 8
+_FIRST_WAIT_S = 0.5
+_LONGEST_WAIT_S = 10.0
 # Of a hop's options, those that asking for a host key needs.
 _WHERE = ("config", "host", "port", "family", "local_addr", "kex_algs", "proxy_command")
 # dropbear closes an open channel that has no command yet when the program of another one ends.
@@ -116,6 +119,20 @@ async def open_link(hops: tuple[Hop, ...], known_hosts: Path, timeouts: Timeouts
             await _close(tuple(connections), timeouts.close_s)
             raise
     return Link(tuple(connections), owner, hops[-1].peer, timeouts)
+
+
+def retrying(timeouts: Timeouts) -> tenacity.AsyncRetrying:
+    """Calls a function again after transient failures, at least half a second later: a server that restarts
+    refuses connections for about a second.
+    """
+    return tenacity.AsyncRetrying(
+        retry=tenacity.retry_if_exception(lambda e: isinstance(e, DeviceError) and e.transient),
+        stop=tenacity.stop_after_attempt(timeouts.attempts)
+        | tenacity.stop_before_delay(timeouts.retry_total_s),
+        wait=tenacity.wait_exponential(multiplier=_FIRST_WAIT_S, max=_LONGEST_WAIT_S)
+        + tenacity.wait_random(0, _FIRST_WAIT_S),
+        reraise=True,
+    )
 
 
 async def shown_host_keys(

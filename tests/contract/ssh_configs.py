@@ -86,7 +86,7 @@ CASES = (
     Case("match exec of the shell", 'Match host board exec "echo a | grep -q a && [ 1 = 1 ]"\n Port 40\n', {"port": 40}),
     Case("match exec that writes", 'Match exec "echo hostname evil; echo x line 1: y >&2"\n Port 41\n',
          {"port": 41, "hostname": "board"}),
-    Case("match exec and a comment", 'Match exec true # always\n Port 42\n', {"port": 42}),
+    Case("match exec and a comment", "Match exec true # always\n Port 42\n", {"port": 42}),
     Case("match exec not", 'Match host board !exec "false"\n Port 43\n', {"port": 43}),
     Case("match final", "Match final\n Port 44\nHost board\n User me\n", {"port": 44, "user": "me"}),
     Case("match final by the real name", "Match final host b.lab\n Port 45\nHost board\n HostName b.lab\n", {"port": 45}),

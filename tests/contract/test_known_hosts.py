@@ -84,7 +84,7 @@ def test_something_else_in_place_of_the_inventorys_file_is_named(tmp_path, make)
 
 @pytest.fixture
 def another_disk(tmp_path):
-    if not Path("/dev/shm").is_dir() or os.stat("/dev/shm").st_dev == tmp_path.stat().st_dev:
+    if not Path("/dev/shm").is_dir() or Path("/dev/shm").stat().st_dev == tmp_path.stat().st_dev:
         pytest.skip("needs a second disk")
     with tempfile.TemporaryDirectory(dir="/dev/shm", prefix="farm-tests-") as folder:
         yield Path(folder)

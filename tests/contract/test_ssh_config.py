@@ -14,7 +14,6 @@ from asyncssh.encryption import get_encryption_algs
 
 from farm.errors import DeviceError, Fault
 from farm.model.device import Address, Device, Runtime, RuntimeKind
-from farm.transport import ssh_config
 from farm.transport.route import route
 from farm.transport.ssh_config import settings_of
 from tests import servers
