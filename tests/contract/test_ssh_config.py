@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import pwd
 import re
+import socket
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
 from asyncssh.encryption import get_encryption_algs
 
-from farm.errors import DeviceError, Fault
+from farm.errors import DeviceError, Fault, RequestError
 from farm.model.device import Address, Device, Runtime, RuntimeKind
+from farm.transport import ssh_config
+from farm.transport.base import Timeouts
+from farm.transport.link import open_link
 from farm.transport.route import route
-from farm.transport.ssh_config import settings_of
+from farm.transport.ssh_config import Settings, settings_of
+from farm.transport.ssh_options import options_of
 from tests import servers
 from tests.contract.ssh_configs import CASES, REFUSED_BY_FARM, REFUSED_BY_OPENSSH, Case, Refused
 
@@ -64,16 +71,16 @@ def by_ssh(config: Path, case: Case) -> dict[str, object]:
     told: dict[str, list[str]] = {}
     for keyword, _, value in lines:
         told.setdefault(keyword, []).append(value)
-    # The identities as ssh really opens them: its -G shows them before their tokens are replaced.
-    said = asked(config, case, "-v", "-T", "-o", "BatchMode=yes", "-o", "ProxyCommand=false")
-    passwd_home = pwd.getpwuid(os.getuid()).pw_dir
-    identities = [
-        re.sub(rf"^{re.escape(passwd_home)}/\.ssh/", f"{os.environ['HOME']}/.ssh/", unescaped(path))
-        for path in re.findall(r"debug1: identity file (.*) type -?\d+", said)
-        if not path.endswith("-cert")
-    ]
+    passwd_home, own_home = pwd.getpwuid(os.getuid()).pw_dir, os.environ["HOME"]
+    shown = [line.replace("~", passwd_home, 1) for line in told["identityfile"] if line != "none"]
+    if re.search(r"[%$]", "".join(shown)):
+        # As ssh really opens them: its -G shows them before their tokens are replaced.
+        said = asked(config, case, "-v", "-T", "-o", "BatchMode=yes", "-o", "ProxyCommand=false")
+        opened = map(unescaped, re.findall(r"debug1: identity file (.*) type -?\d+", said))
+        shown = [path for path in opened if not path.endswith("-cert")]
+    identities = [re.sub(rf"^{re.escape(passwd_home)}/\.ssh/", f"{own_home}/.ssh/", path) for path in shown]
     usual = f"{passwd_home}/.ssh/known_hosts {passwd_home}/.ssh/known_hosts2"
-    own = f"{os.environ['HOME']}/.ssh/known_hosts {os.environ['HOME']}/.ssh/known_hosts2"
+    own = f"{own_home}/.ssh/known_hosts {own_home}/.ssh/known_hosts2"
     files = [
         own if value == usual else value
         for name in ("userknownhostsfile", "globalknownhostsfile")
@@ -96,10 +103,17 @@ def by_ssh(config: Path, case: Case) -> dict[str, object]:
     }
 
 
-async def by_farm(case: Case) -> dict[str, object]:
+async def by_farm(case: Case, scene: pytest.MonkeyPatch) -> dict[str, object]:
+    seen: list[Settings] = []
+
+    async def asking(address: Address) -> Settings:
+        seen.append(await settings_of(address))
+        return seen[-1]
+
+    scene.setattr("farm.transport.route.settings_of", asking)
     address = Address(case.host, case.port, case.user, proxy_jump=case.proxy_jump)
     hops = await route(Device("d", address, RUNTIME))
-    settings = await settings_of(address)
+    settings = seen[0]
     options = hops[-1].options
     alias = settings.line("hostkeyalias")
     assert hops[-1].known_as == alias or alias is None
@@ -150,7 +164,7 @@ async def test_every_setting_is_the_one_that_ssh_uses(home, monkeypatch):
                 scene.setenv(name, value)
             config = await asyncio.to_thread(written, home, case)
             ssh = await asyncio.to_thread(by_ssh, config, case)
-            wrong[case.name] = differences(case, ssh, await by_farm(case), home)
+            wrong[case.name] = differences(case, ssh, await by_farm(case, scene), home)
     agreed = sum(not found for found in wrong.values())
     print(f"ssh -G agreement: {agreed} of {len(CASES)}")
     assert "\n".join(line for found in wrong.values() for line in found) == ""
@@ -172,3 +186,150 @@ async def test_what_is_refused_is_named_by_file_and_line(home, case):
     assert f"{home}/.ssh/{case.where}:{case.line}: " in error.message
     assert case.says.lower() in error.message.lower()
     assert error.hint
+
+
+async def refusal(host: str = "board") -> DeviceError:
+    with pytest.raises(DeviceError) as caught:
+        await route(Device("d", Address(host), RUNTIME))
+    assert (caught.value.cause, caught.value.fault) == ("ssh-config", Fault.USER)
+    assert caught.value.hint
+    return caught.value
+
+
+@pytest.fixture
+def only(tmp_path, monkeypatch):
+    """A PATH with nothing but an `ssh` that is this script."""
+
+    def place(script: str | None) -> None:
+        folder = tmp_path / "bin"
+        folder.mkdir()
+        if script is not None:
+            (folder / "ssh").write_text(f"#!/bin/sh\n{script}\n")
+            (folder / "ssh").chmod(0o755)
+        monkeypatch.setenv("PATH", str(folder))
+
+    return place
+
+
+@pytest.mark.parametrize(
+    "script",
+    [None, "echo Dropbear v2022.83 >&2", "exit 3", "kill -9 $$"],
+    ids=["none", "dropbear", "broken", "killed"],
+)
+async def test_a_configuration_without_openssh_is_refused_and_not_guessed(home, only, script):
+    (home / ".ssh" / "config").write_text("Host board\n Port 7\n")
+    only(script)
+    error = await refusal()
+    assert f"{home}/.ssh/config" in error.message
+    assert "openssh-client" in error.hint
+
+
+@pytest.mark.parametrize("script", [None, "echo Dropbear v2022.83 >&2"], ids=["none", "dropbear"])
+async def test_without_a_configuration_nobody_needs_openssh(only, script):
+    only(script)
+    *_, jump, hop = await route(Device("d", Address("board", 7, "me", proxy_jump="you@gw"), RUNTIME))
+    assert (hop.options["host"], hop.options["port"], hop.options["username"]) == ("board", 7, "me")
+    assert hop.known_as == "[board]:7"
+    assert jump.peer.title == "you@gw"
+
+
+async def test_where_home_is_that_of_the_user_openssh_reads_what_it_always_reads(monkeypatch):
+    """Among it /etc/ssh/ssh_config: nothing is named to it."""
+    monkeypatch.setenv("HOME", pwd.getpwuid(os.getuid()).pw_dir)
+    _, flags, _ = await asyncio.to_thread(ssh_config._start)
+    assert flags == ()
+
+
+@pytest.mark.parametrize("cancelled", [False, True])
+async def test_a_command_of_match_exec_that_does_not_end_is_ended(home, monkeypatch, cancelled):
+    (home / ".ssh" / "config").write_text(f"Match exec \"echo > '{home}/began'; sleep 4711\"\n Port 7\n")
+    monkeypatch.setattr(ssh_config, "READ_LIMIT_S", 60 if cancelled else 0.5)
+    if cancelled:
+        task = asyncio.create_task(route(Device("d", Address("board"), RUNTIME)))
+        while not (home / "began").exists():
+            await asyncio.sleep(0.02)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    else:
+        error = await refusal()
+        assert "Match exec" in error.hint
+    while is_running(f"sleep\0{length}\0"):  # it has been told to end
+        await asyncio.sleep(0.02)
+
+
+def is_running(words: str) -> bool:
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if entry.read_bytes() == words.encode():
+                return True
+    return False
+
+
+async def test_a_command_of_match_exec_may_leave_something_behind(home):
+    """It holds the outputs open for longer than anybody would wait."""
+    (home / ".ssh" / "config").write_text(f"Match exec \"sleep 300 & echo $! > '{home}/pid'\"\n Port 7\n")
+    (hop,) = await route(Device("d", Address("board"), RUNTIME))
+    os.kill(int((home / "pid").read_text()), 9)
+    assert hop.options["port"] == 7
+
+
+def test_a_configuration_that_may_not_be_read_is_named():
+    """OpenSSH goes on without it, with other users and ports than its owner thinks."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to be somebody else for a moment")
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        (config := Path(folder) / "config").touch(mode=0o600)
+        os.seteuid(65534)
+        try:
+            with pytest.raises(RequestError) as caught:
+                ssh_config._can_be_read(config)
+        finally:
+            os.seteuid(0)
+    assert caught.value.source == str(config)
+
+
+async def test_a_name_that_is_no_text_is_shown_and_not_raised(home):
+    (home / ".ssh" / "config").write_bytes(b"Host board\n User caf\xe9\n ProxyJump caf\xe9\xe9\n")
+
+    async def connected() -> None:
+        hops = await route(Device("d", Address("board"), RUNTIME))
+        await open_link(hops, home / "none", Timeouts(attempts=1))
+
+    with pytest.raises(DeviceError) as caught:
+        await connected()
+    caught.value.message.encode()
+
+
+@pytest.mark.parametrize("option", ["ciphers", "kexalgorithms", "macs"])
+def test_algorithms_that_farm_does_not_know_are_refused(option):
+    settings = Settings("board", 22, "me", {option: ("rot13,rot26",)}, frozenset({option}))
+    with pytest.raises(RequestError, match="knows none of these"):
+        options_of(settings)
+
+
+def test_what_is_configured_reaches_the_connection(tmp_path, monkeypatch):
+    monkeypatch.setenv("AGENT", "/run/agent")
+    values = {
+        "addressfamily": ("inet6",),
+        "bindaddress": ("10.0.0.1",),
+        "compression": ("yes",),
+        "identityagent": ("$AGENT",),
+        "rekeylimit": ("1024 0",),
+        "setenv": ("A=1", "B=x y"),
+        "pubkeyauthentication": ("false",),
+        "certificatefile": (str(tmp_path / "none"),),
+        "proxycommand": ("none",),
+    }
+    options = options_of(Settings("board", 22, "me", values, frozenset(values)))
+    assert options == {
+        "family": socket.AF_INET6,
+        "local_addr": ("10.0.0.1", 0),
+        "compression_algs": "zlib@openssh.com,zlib,none",
+        "agent_path": "/run/agent",
+        "rekey_bytes": 1024,
+        "env": ["A=1", "B=x y"],
+        "public_key_auth": False,
+        "client_certs": [],
+    }
