@@ -33,6 +33,7 @@ async def fetch_host_keys(
     for index, hop in enumerate(hops):
         known = await trust_of(hop, known_hosts)
         if hop is hops[-1] or not (known.keys or known.authorities):
-            keys = await retrying(timeouts)(shown_host_keys, hops[: index + 1], known_hosts, timeouts)
+            ask = retrying(timeouts).wraps(shown_host_keys)
+            keys = await ask(hops[: index + 1], known_hosts, timeouts)
             return tuple(describe(hop.known_as, key) for key in keys)
     raise AssertionError("a route has at least one hop")
