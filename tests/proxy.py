@@ -113,7 +113,7 @@ class ChaosProxy:
                 one.close()
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, up: bool) -> None:
-        with contextlib.suppress(ConnectionError):
+        with contextlib.suppress(OSError):
             while data := await reader.read(_PIECE_BYTES):
                 await self._flowing.wait()
                 await asyncio.sleep(self.delay_s)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import asyncssh
 
 from farm.errors import DeviceError, Fault, Stage
+from farm.visible import visible
 
 
 @dataclass(frozen=True)
@@ -154,7 +155,8 @@ def failure(
     """A DeviceError of stage `connect`; `{title}`, `{device}`, `{debug}` and `{error}` are filled in."""
 
     def fill(template: str) -> str:
-        return template.format(title=peer.title, device=peer.device, debug=peer.debug, error=error)
+        values = {"title": peer.title, "device": peer.device, "debug": peer.debug, "error": error}
+        return template.format(**{name: visible(value) for name, value in values.items()})
 
     return DeviceError(fill(text), stage=Stage.CONNECT, fault=fault, cause=cause, hint=fill(hint))
 

@@ -8,7 +8,7 @@ from farm.errors import RequestError
 from farm.model.device import Device
 from farm.transport.base import Timeouts
 from farm.transport.known_hosts import HostKey, describe, pinned, record
-from farm.transport.link import shown_host_keys, trust_of
+from farm.transport.link import retrying, shown_host_keys, trust_of
 from farm.transport.route import route
 
 __all__ = ["HostKey", "fetch_host_keys", "pinned", "record"]
@@ -33,6 +33,7 @@ async def fetch_host_keys(
     for index, hop in enumerate(hops):
         known = await trust_of(hop, known_hosts)
         if hop is hops[-1] or not (known.keys or known.authorities):
-            keys = await shown_host_keys(hops[: index + 1], known_hosts, timeouts)
+            ask = retrying(timeouts).wraps(shown_host_keys)
+            keys = await ask(hops[: index + 1], known_hosts, timeouts)
             return tuple(describe(hop.known_as, key) for key in keys)
     raise AssertionError("a route has at least one hop")

@@ -7,6 +7,7 @@ does not name are looked up in the user's own files, which are never written. Th
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,8 +17,8 @@ import asyncssh
 
 from farm.errors import RequestError
 from farm.files import write_atomic
+from farm.transport.ssh_config import DEFAULT_PORT
 
-DEFAULT_PORT = 22
 # Preferred first; one handshake per row when the keys of a host are fetched.
 KEY_KINDS = (
     ("ssh-ed25519",),
@@ -101,7 +102,8 @@ def record(known_hosts: Path, keys: Iterable[HostKey], *, replace: bool = False)
     without changing entries of other hosts (a pattern).
     """
     wanted = tuple(keys)
-    lines = _read(known_hosts).splitlines()
+    lines = _read(known_hosts).removesuffix("\n").split("\n")
+    lines = lines if lines != [""] else []
     for name in dict.fromkeys(key.host for key in wanted):
         here = {key.type: key for key in wanted if key.host == name}
         old = [describe(name, key) for key in _lookup(known_hosts, name).keys]
@@ -123,55 +125,74 @@ def record(known_hosts: Path, keys: Iterable[HostKey], *, replace: bool = False)
 
 
 def _has(text: str, key: HostKey) -> bool:
-    known = asyncssh.import_known_hosts(text).match(key.host, "", None)[0]
+    known = _parse(text, forgiving=True).match(key.host, "", None)[0]
     return any(describe(key.host, one).line == key.line for one in known)
 
 
 def _without(line: str, name: str, source: Path) -> list[str]:
     """`line` without `name`: no line, the same line, or one with fewer names."""
-    if not any(asyncssh.import_known_hosts(line).match(name, "", None)[0]):
+    if not any(_parse(line, forgiving=True).match(name, "", None)[0]):
         return [line]
-    names, _, key = line.strip().partition(" ")
-    if names.startswith("|") or names == name:
+    names, key = line.split(maxsplit=1)
+    if names.startswith("|") or names.lower() == name:
         return []
-    left = [one for one in names.split(",") if one != name]
+    left = [one for one in names.split(",") if one.lower() != name]
     shorter = ",".join(left) + " " + key
-    if asyncssh.import_known_hosts(shorter).match(name, "", None)[0]:
+    if _parse(shorter, forgiving=True).match(name, "", None)[0]:
         raise RequestError(f"the pattern {names} covers {name}; change that line by hand", source=str(source))
     return [shorter]
 
 
 def _lookup(path: Path, name: str, *, forgiving: bool = False) -> Trust:
-    """`forgiving` skips lines that mean nothing, as OpenSSH does."""
+    """`forgiving` as OpenSSH is: a file that cannot be read is empty, meaningless lines are skipped."""
     try:
-        found = _parsed(_read(path), forgiving).match(name, "", None)
-    except ValueError as error:
-        raise RequestError(str(error), source=str(path)) from error
+        text = _read(path)
+    except RequestError:
+        if not forgiving:
+            raise
+        return Trust()
+    try:
+        found = _parsed(text, forgiving).match(name.lower(), "", None)
+    except _MeaninglessError as error:
+        raise RequestError(error.args[1], source=f"{path}:{error.args[0]}") from error
     return Trust(tuple(found[0]), tuple(found[1]), tuple(found[2]))
 
 
-@lru_cache(maxsize=16)
-def _parsed(text: str, forgiving: bool) -> asyncssh.SSHKnownHosts:
-    """Parsed once per content: a thousand lines take milliseconds, and every device of a run asks."""
-    try:
-        return asyncssh.import_known_hosts(text)
-    except ValueError:
-        if not forgiving:
-            raise
-    return asyncssh.import_known_hosts("\n".join(filter(_means_something, text.splitlines())))
+class _MeaninglessError(Exception):
+    """Number of a line, and what is wrong with it."""
 
 
-def _means_something(line: str) -> bool:
-    try:
-        asyncssh.import_known_hosts(line)
-    except ValueError:
-        return False
-    return True
+def _parse(text: str, forgiving: bool) -> asyncssh.SSHKnownHosts:
+    known = asyncssh.import_known_hosts("")
+    for number, line in enumerate(text.split("\n"), 1):
+        try:
+            known.load(_bare(line))
+        except ValueError as error:
+            if not forgiving:
+                raise _MeaninglessError(number, str(error)) from error
+    return known
+
+
+# Once per content: a thousand lines take milliseconds, and every device of a run asks.
+_parsed = lru_cache(maxsize=16)(_parse)
+
+
+def _bare(line: str) -> str:
+    """As OpenSSH compares it: no comment, whatever bytes it has, and names in lower case but for hashes."""
+    words = line.split()
+    count = 4 if line.lstrip().startswith("@") else 3
+    if len(words) < count or words[0].startswith("#"):
+        return line
+    names = words[count - 3]
+    words[count - 3] = names if names.startswith("|") else names.lower()
+    return " ".join(words[:count])
 
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text("utf-8", errors="surrogateescape")
+        if stat.S_ISFIFO(path.stat().st_mode):
+            raise RequestError("is a pipe, not a file", source=str(path))
+        return path.read_bytes().decode("utf-8", "surrogateescape")
     except (FileNotFoundError, NotADirectoryError):
         return ""
     except OSError as error:
@@ -179,7 +200,14 @@ def _read(path: Path) -> str:
 
 
 def _write(path: Path, text: str) -> None:
-    mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
-    target = path.resolve()  # a link stays one
-    target.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(target, text.encode("utf-8", "surrogateescape"), mode=mode)
+    target = path.resolve()  # a link stays one, also to another disk
+    try:
+        mode = target.stat().st_mode & 0o777 if target.exists() else 0o644
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(target, text.encode("utf-8", "surrogateescape"), mode=mode)
+    except OSError as error:
+        raise RequestError(
+            f"cannot be written: {error.strerror}",
+            source=str(target),
+            hint="mend that, or add the keys by hand: ssh-keyscan shows them",
+        ) from error

@@ -10,6 +10,7 @@ from typing import Any, cast
 from weakref import WeakKeyDictionary
 
 import asyncssh
+import tenacity
 
 from farm.errors import DeviceError, Fault, RequestError
 from farm.transport.base import Timeouts
@@ -19,6 +20,10 @@ from farm.transport.known_hosts import KEY_KINDS, Trust, describe, trust
 from farm.transport.route import Hop
 
 _LOGINS_PER_JUMP_HOST = 8
+_FIRST_WAIT_S = 0.5
+_LONGEST_WAIT_S = 10.0
+# Of a hop's options, those that asking for a host key needs.
+_WHERE = ("config", "host", "port", "family", "local_addr", "kex_algs", "proxy_command")
 # dropbear closes an open channel that has no command yet when the program of another one ends.
 _START_ATTEMPTS = 3
 # sshd's MaxStartups drops logins at random above 10 at once, and a jump host gets those of all devices.
@@ -118,6 +123,20 @@ async def open_link(hops: tuple[Hop, ...], known_hosts: Path, timeouts: Timeouts
     return Link(tuple(connections), owner, hops[-1].peer, timeouts)
 
 
+def retrying(timeouts: Timeouts) -> tenacity.AsyncRetrying:
+    """Calls a function again after transient failures, at least half a second later: a server that restarts
+    refuses connections for about a second.
+    """
+    return tenacity.AsyncRetrying(
+        retry=tenacity.retry_if_exception(lambda e: isinstance(e, DeviceError) and e.transient),
+        stop=tenacity.stop_after_attempt(timeouts.attempts)
+        | tenacity.stop_before_delay(timeouts.retry_total_s),
+        wait=tenacity.wait_exponential(multiplier=_FIRST_WAIT_S, max=_LONGEST_WAIT_S)
+        + tenacity.wait_random(0, _FIRST_WAIT_S),
+        reraise=True,
+    )
+
+
 async def shown_host_keys(
     hops: tuple[Hop, ...], known_hosts: Path, timeouts: Timeouts
 ) -> tuple[asyncssh.SSHKey, ...]:
@@ -129,7 +148,7 @@ async def shown_host_keys(
     connections: list[asyncssh.SSHClientConnection] = []
     keys: list[asyncssh.SSHKey] = []
     refusal: Exception = asyncssh.KeyExchangeFailed("no host key")
-    where = {name: hop.options[name] for name in ("host", "port", "proxy_command") if name in hop.options}
+    where = {name: hop.options[name] for name in _WHERE if name in hop.options}
     try:
         for jump in jumps:
             connection, _ = await _login(jump, _last(connections), known_hosts, timeouts)

@@ -13,23 +13,20 @@ from urllib.parse import urlsplit
 
 import asyncssh
 
-from farm.errors import Fault
+from farm.errors import Fault, RequestError
 from farm.model.device import Address, Device
 from farm.transport.address import ssh_argv
-from farm.transport.faults import TRANSLATED, Peer, failure, translate
-from farm.transport.known_hosts import DEFAULT_PORT, host_name
+from farm.transport.faults import Peer, failure
+from farm.transport.known_hosts import host_name
+from farm.transport.ssh_config import DEFAULT_PORT, Settings, settings_of
+from farm.transport.ssh_options import options_of
 
 _MAX_HOPS = 8
-_USER_KNOWN_HOSTS = ("~/.ssh/known_hosts", "~/.ssh/known_hosts2")
-_GLOBAL_KNOWN_HOSTS = ("/etc/ssh/ssh_known_hosts",)
-_DEFAULT_IDENTITIES = tuple(
-    f"~/.ssh/id_{kind}" for kind in ("ed25519", "ecdsa", "rsa", "ed25519_sk", "ecdsa_sk")
-)
 _FAST_WITH_AES = "^aes128-gcm@openssh.com,aes256-gcm@openssh.com"
 
 # A connection must not need user input, nor give access to this machine.
 ALWAYS: Mapping[str, Any] = {
-    "config": (),  # ~/.ssh/config
+    "config": None,  # read by OpenSSH: see ssh_config.py
     "password_auth": False,
     "kbdint_auth": False,
     "host_based_auth": False,
@@ -78,16 +75,12 @@ async def route(device: Device) -> tuple[Hop, ...]:
     Raises DeviceError: `identity-missing` for an identity of the inventory that cannot be used, and
     `ssh-config` for mistakes there, among them jump hosts that form a loop.
     """
-    return await asyncio.to_thread(_route, device)
-
-
-def _route(device: Device) -> tuple[Hop, ...]:
-    hop, jumps = _hop(device.name, device.address, device.address.identity, ())
+    hop, jumps = await _hop(device.name, device.address, device.address.identity, ())
     hops = [hop]
     # Like OpenSSH: a list of jump hosts is complete, but ~/.ssh/config may add hosts before its first one.
     while jumps:
         *before, last = jumps
-        hop, more = _hop(device.name, last, (), device.address.identity)
+        hop, more = await _hop(device.name, last, (), device.address.identity)
         if len(hops) == _MAX_HOPS:
             raise failure(hop.peer, "ssh-config", Fault.USER, "the jump hosts of {title} form a loop")
         hops.append(hop)
@@ -95,52 +88,58 @@ def _route(device: Device) -> tuple[Hop, ...]:
     return tuple(reversed(hops))
 
 
-def _hop(
+async def _hop(
     device: str, address: Address, identity: tuple[Path, ...], also: tuple[Path, ...]
 ) -> tuple[Hop, tuple[Address, ...]]:
     """One hop, and the jump hosts before it. `also` are identities to try besides the usual ones."""
-    given: dict[str, Any] = {"port": address.port, "username": address.user}
-    given = {name: value for name, value in given.items() if value is not None}
     peer = Peer(device, address.host, shlex.join((*ssh_argv(address, "-v", identity=identity), "true")))
     try:
-        # No keys are loaded yet: they are checked one by one below.
-        read = asyncssh.SSHClientConnectionOptions(host=address.host, client_keys=None, **{**ALWAYS, **given})
-    except TRANSLATED as error:
-        raise translate(error, peer) from error
-    config = read.config
-    peer = replace(peer, title=_title(read.username, read.host, read.port))
-    configured = [Path(path).expanduser() for path in _strings(config.get("IdentityFile"))]
-    usual = configured or [Path(path).expanduser() for path in _DEFAULT_IDENTITIES]
+        settings = await settings_of(address)
+        return await asyncio.to_thread(_configured, peer, settings, identity, also)
+    except RequestError as error:
+        hint = error.hint or peer.debug
+        raise failure(peer, "ssh-config", Fault.USER, "{error}", error=str(error), hint=hint) from error
+
+
+def _configured(
+    peer: Peer, settings: Settings, identity: tuple[Path, ...], also: tuple[Path, ...]
+) -> tuple[Hop, tuple[Address, ...]]:
+    peer = replace(peer, title=_title(settings.user, settings.host, settings.port))
     keys = _identities(
-        [*identity] or [*usual, *also],
+        [*identity] or [*settings.paths("identityfile"), *also],
         peer,
         required=frozenset(identity),
-        only=bool(identity or config.get("IdentitiesOnly")),
+        only=bool(identity or settings.line("identitiesonly") == "yes"),
     )
-    jumps = _jumps(address.proxy_jump or read.tunnel, peer)
-    options = {**ALWAYS, **given, "host": address.host, "client_keys": list(keys.usable)}
+    jumps = _jumps(settings.line("proxyjump"), peer)
+    options = {
+        **ALWAYS,
+        **options_of(settings),
+        "host": settings.host,
+        "port": settings.port,
+        "username": settings.user,
+        # Nothing, but not false: asyncssh would take its own usual keys.
+        "client_keys": list(keys.usable) or iter(()),
+    }
     if keys.agent is not None:
         options["agent_identities"] = list(keys.agent)
         if not keys.agent:
             options["agent_path"] = None
     if jumps:
         options["proxy_command"] = None
-    if config.get("Ciphers") is None and _has_aes():
+    if "ciphers" not in settings.changed and _has_aes():
         options["encryption_algs"] = _FAST_WITH_AES
-    alias = config.get("HostKeyAlias")
-    timeout = config.get("ConnectTimeout")
+    timeout_s = settings.line("connecttimeout")
     return Hop(
         peer=peer,
-        known_as=str(alias) if alias else host_name(read.host, read.port),
+        known_as=settings.line("hostkeyalias") or host_name(settings.host, settings.port),
         known_hosts=tuple(
-            Path(path).expanduser()
-            for path in (
-                *(_strings(config.get("UserKnownHostsFile")) or _USER_KNOWN_HOSTS),
-                *(_strings(config.get("GlobalKnownHostsFile")) or _GLOBAL_KNOWN_HOSTS),
-            )
+            path
+            for keyword in ("userknownhostsfile", "globalknownhostsfile")
+            for path in settings.known_hosts(keyword)
         ),
         options=options,
-        connect_s=float(timeout) if isinstance(timeout, int) else None,
+        connect_s=float(timeout_s) if timeout_s else None,
         locked=keys.locked,
     ), jumps
 
@@ -196,9 +195,9 @@ def _public(file: Path) -> bytes | None:
         return None
 
 
-def _jumps(text: object, peer: Peer) -> tuple[Address, ...]:
-    """`[user@]host[:port]`, or `ssh://` addresses, with commas between; `none` for none."""
-    if not isinstance(text, str) or text.lower() == "none":
+def _jumps(text: str | None, peer: Peer) -> tuple[Address, ...]:
+    """`[user@]host[:port]`, or `ssh://` addresses, with commas between."""
+    if text is None:
         return ()
     try:
         parts = [urlsplit(one if "://" in one else f"ssh://{one.strip()}") for one in text.split(",")]
@@ -212,10 +211,6 @@ def _jumps(text: object, peer: Peer) -> tuple[Address, ...]:
 
 def _title(user: str, host: str, port: int) -> str:
     return f"{user}@{f'[{host}]' if ':' in host else host}" + (f":{port}" if port != DEFAULT_PORT else "")
-
-
-def _strings(value: object) -> list[str]:
-    return [str(one) for one in value] if isinstance(value, list) else []
 
 
 def _has_aes() -> bool:

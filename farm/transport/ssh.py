@@ -5,21 +5,17 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-import tenacity
-
-from farm.errors import DeviceError, Fault
+from farm.errors import Fault
 from farm.model.device import Device
 from farm.transport.base import Timeouts
 from farm.transport.channel import SshChannel, command_line
 from farm.transport.embedded import EmbeddedServer
 from farm.transport.faults import Peer, failure, lost
-from farm.transport.link import Link, open_link
+from farm.transport.link import Link, open_link, retrying
 from farm.transport.route import Hop, route
 
 # A server with MaxSessions 1 costs one connection per program; more than this is a leak in farm.
 _MAX_LINKS = 8
-_FIRST_WAIT_S = 0.5
-_LONGEST_WAIT_S = 10.0
 
 
 def transport_for(
@@ -50,16 +46,9 @@ class SshTransport:
     async def connect(self) -> SshConnection:
         """See `farm.transport.base.Transport.connect`; retries transient failures, with jitter."""
         hops = await self._route()
-        retrying = tenacity.AsyncRetrying(
-            retry=tenacity.retry_if_exception(lambda e: isinstance(e, DeviceError) and e.transient),
-            stop=tenacity.stop_after_attempt(self._timeouts.attempts)
-            | tenacity.stop_before_delay(self._timeouts.retry_total_s),
-            wait=tenacity.wait_random_exponential(multiplier=_FIRST_WAIT_S, max=_LONGEST_WAIT_S),
-            reraise=True,
-        )
 
         async def link() -> Link:
-            return await retrying(open_link, hops, self._known_hosts, self._timeouts)
+            return await retrying(self._timeouts)(open_link, hops, self._known_hosts, self._timeouts)
 
         return SshConnection(hops[-1].peer, await link(), link)
 

@@ -12,6 +12,9 @@ import pytest
 from farm.errors import DeviceError, Fault, Stage
 from farm.model.device import Address, Device, Runtime, RuntimeKind
 from farm.transport.base import Timeouts
+from farm.transport.host_keys import fetch_host_keys
+from farm.transport.known_hosts import KEY_KINDS
+from farm.transport.link import open_link
 from farm.transport.ssh import transport_for
 from tests import proxy, servers
 
@@ -232,6 +235,34 @@ async def test_what_may_pass_is_tried_again(sshd, pins):
         connection = await transport_for(device, known_hosts=pins, timeouts=Timeouts(attempts=3)).connect()
         await connection.close()
         assert line.connections == 3
+
+
+async def test_a_server_that_refuses_twice_is_tried_again(sshd, pins, monkeypatch):
+    """As while it restarts: nobody listens on its port."""
+    refused: list[str] = []
+    async with proxy.ChaosProxy(sshd.port) as line:
+        await line.refuse()
+
+        async def opening(*arguments):
+            try:
+                return await open_link(*arguments)
+            except DeviceError as error:
+                refused.append(error.cause)
+                if len(refused) == 2:
+                    await line.accept()
+                raise
+
+        monkeypatch.setattr("farm.transport.ssh.open_link", opening)
+        connection = await transport_for(through(sshd, line.port, pins), known_hosts=pins).connect()
+        await connection.close()
+    assert refused == ["unreachable", "unreachable"]
+
+
+async def test_the_keys_of_a_server_that_resets_connections_are_asked_for_again(sshd, pins):
+    async with proxy.ChaosProxy(sshd.port) as line:
+        line.slam_next(len(KEY_KINDS))
+        (key,) = await fetch_host_keys(through(sshd, line.port, pins), known_hosts=pins)
+    assert key.fingerprint_sha256 == fingerprint(sshd.host_public_key)
 
 
 async def test_trying_again_has_an_end(sshd, pins):

@@ -153,7 +153,7 @@ def test_a_file_that_cannot_be_replaced_stays_and_nothing_lies_about(pins, key, 
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "replace", full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(RequestError, match="No space"):
         record(pins, [key("other")])
     assert pins.read_bytes() == before
     assert [path.name for path in pins.parent.iterdir()] == ["known_hosts"]
