@@ -290,7 +290,7 @@ ELSEWHERE = (
     ("inputs left out are zeros", "unit/plan/test_inputs.py::test_inputs_that_are_left_out_are_named"),
     ("a missing .npy is not named", "unit/plan/test_inputs.py::test_a_file_that_is_gone_when_the_model_is_known_is_an_error_of_the_request"),
     # wheel
-    ("the library kills its process", "e2e/test_lab.py::test_a_crash_is_a_failed_cell_with_its_log_kept"),
+    ("the library kills its process", "sim/test_bench.py::test_a_crash_is_a_failed_cell_with_its_log_kept"),
     ("algorithm choices live as long as the process", "unit/options/test_rounds.py::test_every_observer_gets_a_round_of_its_own"),
     ("a fork after a run hangs", "wheel/test_options.py::test_fitting_prints_the_best_options_and_packs_a_model_with_them"),
     ("a hidden cache in the home folder", "wheel/test_run.py::test_it_leaves_no_file_behind"),
