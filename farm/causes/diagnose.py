@@ -74,6 +74,11 @@ def diagnose(
     )
 
 
+def announces_hang(text: str) -> bool:
+    """Whether a program that printed this will not end by itself."""
+    return _first(HANGS, text) is not None
+
+
 def stranger(text: str) -> Cause | None:
     """The cause of a program that is no load_and_run: it printed something, and nothing of it is one's.
 

@@ -174,6 +174,10 @@ class Agent:
         pairs = (field.rpartition("=") for field in (await self._ok("jobs")).fields)
         return {name: state for name, _, state in pairs}
 
+    async def kill(self, job: str) -> None:
+        """End a job, and return when nothing of it runs. Raises DeviceError `stuck`."""
+        await self._ok("kill", job)
+
     async def drop(self, job: str) -> None:
         """Forget a job that has ended, with all its files."""
         await self._ok("drop", job)

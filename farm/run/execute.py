@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from zlib import crc32
 
 from farm.analysis.steady import round_value
-from farm.causes.diagnose import diagnose, stranger
+from farm.causes.diagnose import announces_hang, diagnose, stranger
 from farm.device.jobs import Ended, JobSpec, start_job, wait_for_job
-from farm.errors import Fault
+from farm.device.session import Conversation, Session
+from farm.errors import DeviceError, Fault
 from farm.logs.load_and_run import MAX_ITERATIONS, parse_log
 from farm.model.artifact import Artifact
 from farm.model.matrix import Cell, Round, RoundKind
@@ -27,6 +30,8 @@ from farm.run.disk import disk_error
 OUT_DIR = "."
 """Rounds start in their output folder, so that what they write is found there and nowhere else."""
 
+HUSH_S = 3.0
+TAIL_BYTES = 4096
 LOGS = frozenset({"stdout", "stderr"})
 """Roles of the files that a measurement is read from."""
 
@@ -133,8 +138,43 @@ async def execute(here: OnDevice, made: Ready, one: Round) -> Executed:
     spec = JobSpec(name, argv, limits.wall_s, limits.silence_s, made.environment, folders, made.copies)
     started_at, began = datetime.now(UTC).isoformat(timespec="milliseconds"), clock()
     await start_job(here.session, spec)
-    ended = await wait_for_job(here.session, name)
+    ended = await _see_through(here.session, name)
     return Executed(name, argv, started_at, round(clock() - began, 3), ended, made.names)
+
+
+async def _see_through(session: Session, job: str) -> Ended:
+    """Wait for the end of a job; one whose last words are those of a hang does not take its silence limit."""
+    watch = asyncio.create_task(_end_hang(session, job), name=f"watch over {job}")
+    try:
+        return await wait_for_job(session, job)
+    finally:
+        watch.cancel()
+        # What the device answers here, the wait for the job is answered too.
+        with contextlib.suppress(asyncio.CancelledError, DeviceError):
+            await watch
+
+
+async def _end_hang(session: Session, job: str) -> None:
+    """End a job that printed nothing for HUSH_S after a line that announces a hang. What a log ends with is
+    read once, since that costs the device processes; a look at its size costs none.
+    """
+    size = looked_at = 0
+    while True:
+        await asyncio.sleep(HUSH_S)
+        before, state = size, await session.pulse(lambda agent: agent.poll(job))
+        size = state.stderr_bytes
+        if state.exit_code is not None:
+            return
+        if size == before and size != looked_at:
+            looked_at, start = size, max(0, size - TAIL_BYTES)
+            tail = await session.call(_reading(job, start))
+            if announces_hang(tail.decode("utf-8", "replace")):
+                await session.call(lambda agent: agent.kill(job))
+                return
+
+
+def _reading(job: str, start: int) -> Conversation[bytes]:
+    return lambda agent: agent.read(job, "stderr", start, TAIL_BYTES)
 
 
 def judge(one: Round, executed: Executed, pulled: Pulled) -> RoundResult:

@@ -219,6 +219,23 @@ def test_a_program_that_does_not_say_what_it_has_is_run_with_a_note(native: Nati
     assert not (tmp_path / "cache" / "programs").exists()
 
 
+def test_a_program_that_hangs_after_its_last_words_is_ended_and_they_are_the_cause(native: Native) -> None:
+    """The limit that would end it, 600 s, is beyond the patience of the test."""
+    lab = native("enable_nchw88")
+    path = lab.folder / "transcripts" / "enable_nchw88.json"
+    said = json.loads(path.read_text())
+    said |= {
+        "exit_code": "hangs",
+        "stderr": said["stderr"].split("=== prepare")[0] + "\nbad err=45 in Xbyak::Error\n",
+    }
+    path.write_text(json.dumps(said))
+    outcome = bench(lab, "resnets", {"layout": "--enable-nchw88"})
+    cell = by_variant(outcome)["layout"]
+    assert (cell["status"], cell["cause"]) == ("failed", "no-code-for-processor")
+    assert "limit" not in cell["hint"]
+    assert not lab.leftovers()
+
+
 def test_a_program_that_is_no_load_and_run_is_named(native: Native) -> None:
     lab = native()
     lab.write({"kind": "native", "program": "/bin/echo"})

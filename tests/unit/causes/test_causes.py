@@ -2,7 +2,7 @@ import shlex
 
 import pytest
 
-from farm.causes.diagnose import TEXT_LIMIT, diagnose
+from farm.causes.diagnose import TEXT_LIMIT, announces_hang, diagnose
 from farm.errors import Fault
 from farm.model.options import OptionSet
 from farm.options import find
@@ -164,6 +164,11 @@ def test_a_program_that_hangs_after_its_last_words_is_known_by_them(why):
     cause = diagnose(137, why, "", text)
     assert cause.cause == "no-code-for-processor"
     assert "limit" not in f"{cause.message} {cause.hint}"
+
+
+def test_an_error_that_a_program_survives_announces_no_hang(transcripts):
+    assert announces_hang("[22 17:44:06 f@x.cpp:1] load model: 1.0ms\nbad err=45 in Xbyak::Error\n")
+    assert not any(announces_hang(one["stderr"] or "") for one in transcripts.values())
 
 
 def test_a_supervisor_that_was_killed_is_not_taken_for_a_lack_of_memory():
