@@ -80,7 +80,7 @@ def _changed(value: Any, change: Callable[[str], str]) -> Any:
         case str() if type(value) is str:
             return change(value)
         case tuple():
-            if set(map(type, value)) <= {float, int}:  # times per iteration: there may be a million
+            if set(map(type, value)) <= {float, int}:  # times per iteration: there may be very many
                 return value
             return tuple(_changed(item, change) for item in value)
         case dict():

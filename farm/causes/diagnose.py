@@ -50,7 +50,7 @@ def diagnose(
     names of paths on the device. Only the first and last TEXT_LIMIT characters of the texts are searched.
     Quotations from them are printable and short.
     """
-    text = f"{_ends(stdout)}\n{_ends(stderr)}"
+    text = f"{ends(stdout)}\n{ends(stderr)}"
     for path, name in names.items():
         text = text.replace(path, name)
     if exit_code in NOT_STARTED:
@@ -84,7 +84,7 @@ def stranger(text: str) -> Cause | None:
 
     None for a program without output: a lowered log level has that effect, too.
     """
-    text = _ends(text).strip()
+    text = ends(text).strip()
     if not text or _OF_LOAD_AND_RUN.search(text):
         return None
     said = one_line(text.split("\n", 1)[0], WORD_LIMIT)
@@ -138,5 +138,6 @@ def _by_code(exit_code: int | None) -> Cause | None:
     return Cause(row.fault, row.cause, row.message, row.hint) if row else None
 
 
-def _ends(text: str) -> str:
+def ends(text: str) -> str:
+    """The first and last TEXT_LIMIT characters of a text, where causes are searched."""
     return text if len(text) <= 2 * TEXT_LIMIT else f"{text[:TEXT_LIMIT]}\n{text[-TEXT_LIMIT:]}"

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from farm.logs.tensor_table import TableReader
 from farm.model.measurement import Measurement, TensorInfo
 
-MAX_ITERATIONS = 1_000_000
+MAX_ITERATIONS = 100_000
 MAX_LINE_CHARS = 4096
 
 _NUMBER = r"(\d{1,12}(?:\.\d{1,9})?)"

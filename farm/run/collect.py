@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from farm.device.session import Conversation, Session
 from farm.device.spool import FileEntry, Stream
@@ -48,18 +49,12 @@ class Refused:
 
 @dataclass(frozen=True)
 class Pulled:
-    """The two streams as text (bytes that are not UTF-8 are replaced), and all files, kept or refused."""
+    """The files of a round, kept or refused; `logs` are the kept streams by name."""
 
-    stdout: str
-    stderr: str
+    logs: Mapping[str, Path]
     artifacts: tuple[Produced, ...]
     paths: frozenset[str]
     refused: tuple[Refused, ...] = ()
-
-    @property
-    def log(self) -> str:
-        """Where a measurement may be written: stderr in current builds, stdout in old ones."""
-        return self.stdout + self.stderr
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -127,16 +122,10 @@ class _Collection:
     kept: list[Produced] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
     paths: set[str] = field(default_factory=set)
-    streams: dict[str, str] = field(default_factory=dict)
+    logs: dict[str, Path] = field(default_factory=dict)
 
     def pulled(self) -> Pulled:
-        return Pulled(
-            self.streams.get("stdout", ""),
-            self.streams.get("stderr", ""),
-            tuple(self.kept),
-            frozenset(self.paths),
-            tuple(self.refused),
-        )
+        return Pulled(dict(self.logs), tuple(self.kept), frozenset(self.paths), tuple(self.refused))
 
     async def stream(self, name: str, stream: Stream) -> None:
         if not stream.size_bytes:
@@ -150,17 +139,18 @@ class _Collection:
         except _RefusedError as error:
             self.refused.append(Refused(name, str(error)))
             return
-        text, produced = await asyncio.to_thread(self._keep_stream, incoming, name)
+        produced = await asyncio.to_thread(self._keep_stream, incoming, name)
         self.kept.append(produced)
-        self.streams[name] = text
+        self.logs[name] = self.folder.path(produced)
 
-    def _keep_stream(self, incoming: Incoming, name: str) -> tuple[str, Produced]:
-        log = incoming.path.read_bytes() if name != "telemetry" else b""
-        if self.hide is not None and (clean := self.hide(log)) != log:
-            incoming.discard()
-            incoming, log = self.folder.incoming(), clean
-            incoming.add(log)
-        return log.decode("utf-8", "replace"), self.folder.keep(incoming, role=name, name=f"{name}.txt")
+    def _keep_stream(self, incoming: Incoming, name: str) -> Produced:
+        if self.hide is not None:
+            log = incoming.path.read_bytes()
+            if (clean := self.hide(log)) != log:
+                incoming.discard()
+                incoming = self.folder.incoming()
+                incoming.add(clean)
+        return self.folder.keep(incoming, role=name, name=f"{name}.txt")
 
     async def file(self, entry: FileEntry, role: str, *, adopt: bool) -> None:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from zlib import crc32
 
@@ -14,10 +14,11 @@ from farm.causes.diagnose import announces_hang, diagnose, stranger
 from farm.device.jobs import Ended, JobSpec, start_job, wait_for_job
 from farm.device.session import Conversation, Session
 from farm.errors import DeviceError, Fault
-from farm.logs.load_and_run import MAX_ITERATIONS, parse_log
+from farm.logs.load_and_run import MAX_ITERATIONS
+from farm.logs.round_log import RoundLog, read_round_log, round_log
 from farm.model.artifact import Artifact
 from farm.model.matrix import Cell, Round, RoundKind
-from farm.model.measurement import Cause, Measurement
+from farm.model.measurement import Cause
 from farm.model.run import Quality, RoundResult, RoundStatus
 from farm.options import argv as options_argv
 from farm.options import outputs
@@ -26,12 +27,17 @@ from farm.run.collect import LIMITS, OTHER, Pulled, collect
 from farm.run.context import OnDevice
 from farm.run.deploy import Deployed
 from farm.run.disk import disk_error
+from farm.worker import WorkerError, in_worker
 
 OUT_DIR = "."
 """Rounds start in their output folder, so that what they write is found there and nowhere else."""
 
 HUSH_S = 3.0
 TAIL_BYTES = 4096
+SMALL_LOG_BYTES = 32 << 10
+"""A log that is read in a thread, whatever is in it; longer ones in a process of their own."""
+
+READ_LOG_S = 120.0
 LOGS = frozenset({"stdout", "stderr"})
 """Roles of the files that a measurement is read from."""
 
@@ -124,9 +130,22 @@ async def run_round(here: OnDevice, made: Ready, one: Round, *, adopt: bool = Fa
     hide = here.context.recorder.hider.log
     try:
         pulled = await collect(here.session, executed.job, folder, one, adopt=adopt, hide=hide)
+        log = await read_log(pulled, one)
     except OSError as error:
         raise disk_error(error) from error
-    return judge(one, executed, pulled)
+    return judge(one, executed, pulled, log)
+
+
+async def read_log(pulled: Pulled, one: Round) -> RoundLog:
+    """The log of a round, whatever is in it: the event loop goes on meanwhile. Raises OSError."""
+    paths = pulled.logs.get("stdout"), pulled.logs.get("stderr")
+    runs = int(one.options.get("thread") or 1)
+    if sum(kept.size_bytes for kept in pulled.artifacts if kept.role in LOGS) <= SMALL_LOG_BYTES:
+        return await asyncio.to_thread(read_round_log, *paths, runs)
+    try:
+        return await in_worker(READ_LOG_S, read_round_log, *paths, runs)
+    except WorkerError as error:
+        return replace(round_log("", ""), unread=str(error))
 
 
 async def execute(here: OnDevice, made: Ready, one: Round) -> Executed:
@@ -177,10 +196,10 @@ def _reading(job: str, start: int) -> Conversation[bytes]:
     return lambda agent: agent.read(job, "stderr", start, TAIL_BYTES)
 
 
-def judge(one: Round, executed: Executed, pulled: Pulled) -> RoundResult:
+def judge(one: Round, executed: Executed, pulled: Pulled, log: RoundLog) -> RoundResult:
     """The result of a round: its times when its log is complete, else why it failed."""
-    measurement = parse_log(pulled.log, runs=int(one.options.get("thread") or 1))
-    cause = failure_of(one, executed, measurement, pulled)
+    measurement = log.measurement
+    cause = failure_of(one, executed, pulled, log)
     is_timed = one.kind is RoundKind.TIMED and cause is None
     value_ms, quality = round_value(measurement.e2e_ms) if is_timed else (None, Quality.OK)
     return RoundResult(
@@ -209,15 +228,22 @@ def judge(one: Round, executed: Executed, pulled: Pulled) -> RoundResult:
     )
 
 
-def failure_of(one: Round, executed: Executed, measurement: Measurement, pulled: Pulled) -> Cause | None:
+def failure_of(one: Round, executed: Executed, pulled: Pulled, log: RoundLog) -> Cause | None:
     """Why a round failed, or None. Exit code 0 is not enough: the log must be complete and the output
     files of the options must exist.
     """
     ended = executed.ended
     if ended.exit_code != 0 or ended.why != "-":
-        return diagnose(ended.exit_code, ended.why, pulled.stdout, pulled.stderr, one.options, executed.names)
-    if one.kind is RoundKind.TIMED and not measurement.complete:
-        return _why_incomplete(measurement, pulled)
+        return diagnose(ended.exit_code, ended.why, log.stdout, log.stderr, one.options, executed.names)
+    if log.unread is not None:
+        return Cause(
+            Fault.DEVICE,
+            "log-unread",
+            f"the log could not be read: {log.unread}",
+            "print less: --verbose in a variant of its own",
+        )
+    if one.kind is RoundKind.TIMED and not log.measurement.complete:
+        return _why_incomplete(pulled, log)
     refused = next((item for item in pulled.refused if item.role != OTHER), None)
     if refused is not None:
         return Cause(
@@ -237,7 +263,7 @@ def failure_of(one: Round, executed: Executed, measurement: Measurement, pulled:
     return None
 
 
-def _why_incomplete(measurement: Measurement, pulled: Pulled) -> Cause:
+def _why_incomplete(pulled: Pulled, log: RoundLog) -> Cause:
     """Why a log lacks times although the program says that all is well."""
     if any(kept.role in LOGS and kept.size_bytes >= LIMITS.log_bytes for kept in pulled.artifacts):
         limit = f"{LIMITS.log_bytes >> 20} MiB"
@@ -247,17 +273,17 @@ def _why_incomplete(measurement: Measurement, pulled: Pulled) -> Cause:
             f"the log is longer than {limit}, and farm reads no more: the times at its end are missing",
             "use fewer iterations, and --verbose in a variant of its own",
         )
-    if len(measurement.e2e_ms) >= MAX_ITERATIONS:
+    if len(log.measurement.e2e_ms) >= MAX_ITERATIONS:
         return Cause(
             Fault.USER,
             "log-too-long",
             f"the log has more than {MAX_ITERATIONS} iterations, and farm reads no more",
             f"use at most --iter {MAX_ITERATIONS}, and more --rounds",
         )
-    return stranger(pulled.log) or Cause(
+    return stranger(log.text) or Cause(
         Fault.RUNTIME,
         "log-incomplete",
-        f"exit code 0, but the log is incomplete: {len(measurement.e2e_ms)} iterations",
+        f"exit code 0, but the log is incomplete: {len(log.measurement.e2e_ms)} iterations",
         "see stderr.txt of this round; a raised log level hides the times",
     )
 

@@ -102,6 +102,10 @@ class RoundFolder:
             raise BadNameError(f"no file can be called so: {error.strerror}") from error
         return Produced(role, link.relative_to(self._run).as_posix(), sha256, kept.stat().st_size)
 
+    def path(self, produced: Produced) -> Path:
+        """Where a file is that was kept."""
+        return self._run / produced.path
+
     def place(self, name: str) -> Path:
         """Where a name leads; it may hold folders (`out/dump/01`), each part is made safe.
 

@@ -103,7 +103,7 @@ async def test_a_bad_name_or_size_is_a_note_on_its_round_and_no_other_file_is_lo
     _, pulled = await pull(tmp_path, device)
     (refused,) = pulled.refused
     assert why in refused.why
-    assert (pulled.stderr, "p.json" in pulled.paths) == ("log\n", True)
+    assert (pulled.logs["stderr"].read_text(), "p.json" in pulled.paths) == ("log\n", True)
     (note,) = pulled.notes
     assert why in note
 
@@ -145,7 +145,7 @@ async def test_a_secret_is_in_no_log_that_is_kept(tmp_path: Path) -> None:
     folder = run.round_folder("d", "m", "v", "profile-0")
     hide: Callable[[bytes], bytes] = lambda log: log.replace(b"hush-hush", b"***")  # noqa: E731
     pulled = await collect(device, "job", folder, ONE, hide=hide)  # type: ignore[arg-type]
-    assert pulled.stdout == "token=***\n"
+    assert pulled.logs["stdout"].read_text() == "token=***\n"
     kept = [path for path in run.path.rglob("*") if path.is_file() and b"hush" in path.read_bytes()]
     assert kept == []
     (stdout,) = pulled.artifacts
@@ -156,7 +156,7 @@ async def test_a_stream_longer_than_what_comes_at_once_goes_on_by_offset(tmp_pat
     content = {"stderr": b"x" * (1 << 20) + b"y" * (2 << 20), "stdout": b"", "telemetry": b"t"}
     device = Device((), content)
     run, pulled = await pull(tmp_path, device)
-    assert pulled.stderr.encode() == content["stderr"]
+    assert pulled.logs["stderr"].read_bytes() == content["stderr"]
     assert {one.role for one in pulled.artifacts} == {"stderr", "telemetry"}
     assert device.dropped == ["job"]
     assert all((run.path / one.path).read_bytes() == content[one.role] for one in pulled.artifacts)
@@ -180,6 +180,6 @@ async def test_a_log_over_the_limit_is_cut_and_says_so(
 ) -> None:
     monkeypatch.setattr("farm.run.collect.LIMITS", Limits(log_bytes=2 << 20))
     _, pulled = await pull(tmp_path, Device((), {"stderr": b"x" * (3 << 20)}))
-    assert len(pulled.stderr) == 2 << 20
+    assert pulled.logs["stderr"].stat().st_size == 2 << 20
     (note,) = pulled.notes
     assert "stderr after its first 2 MiB" in note

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from farm.device.jobs import Ended
+from farm.logs.round_log import round_log
 from farm.model.artifact import Produced
 from farm.model.matrix import Round, RoundKind
 from farm.model.options import OptionSet
 from farm.model.run import RoundResult, RoundStatus
+from farm.run import execute
 from farm.run.collect import LIMITS, Pulled
-from farm.run.execute import Executed, judge
+from farm.run.execute import Executed, judge, read_log
 
 BEGIN = "[22 17:44:14 run@x.cpp:88] load model: 1.040ms\n[22 17:44:14 run@x.cpp:88] warm up 0  5.000ms\n"
 
@@ -21,7 +25,9 @@ WELL = Ended(0, "-")
 def judged(stderr: str, *, size_bytes: int = 100, ended: Ended = WELL) -> RoundResult:
     kept = Produced("stderr", "cells/d/m/v/timed-0/stderr.txt", "0" * 64, size_bytes)
     one = Round(RoundKind.TIMED, 0, OptionSet())
-    return judge(one, Executed("j", (), "", 1.0, ended), Pulled("", stderr, (kept,), frozenset()))
+    return judge(
+        one, Executed("j", (), "", 1.0, ended), Pulled({}, (kept,), frozenset()), round_log("", stderr)
+    )
 
 
 @pytest.mark.parametrize(
@@ -39,3 +45,18 @@ def test_a_hang_that_its_last_line_explains_is_not_told_as_a_limit_to_raise() ->
     result = judged(f"{BEGIN}bad err=45 in Xbyak::Error\n", ended=Ended(137, "silence-limit"))
     assert result.cause == "no-code-for-processor"
     assert "--silence-limit" not in (result.hint or "")
+
+
+async def test_a_long_log_is_read_in_another_process_and_a_log_that_takes_too_long_is_told_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = "".join(f"iter {i}/2000: e2e=1.500 ms (host=1.000 ms)\n" for i in range(2000))
+    path = tmp_path / "stderr.txt"
+    path.write_text(lines)
+    kept = Produced("stderr", "stderr.txt", "0" * 64, len(lines))
+    pulled, one = Pulled({"stderr": path}, (kept,), frozenset()), Round(RoundKind.TIMED, 0, OptionSet())
+    log = await read_log(pulled, one)
+    assert len(log.measurement.e2e_ms) == 2000
+    monkeypatch.setattr(execute, "READ_LOG_S", 0.0)
+    late = judge(one, Executed("j", (), "", 1.0, WELL), pulled, await read_log(pulled, one))
+    assert (late.status, late.cause) == (RoundStatus.FAILED, "log-unread")

@@ -1,0 +1,32 @@
+"""Work that would keep the event loop busy, in a process of its own: a thread holds the interpreter lock."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+from anyio import BrokenWorkerProcess, to_process
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class WorkerError(Exception):
+    """The work was not done: it took too long, or its process ended. The message is for people."""
+
+
+async def in_worker(limit_s: float, function: Callable[P, T], *arguments: P.args, **more: P.kwargs) -> T:
+    """The result of a function of a module, whose arguments and result can be pickled; as many at a time as
+    there are processors. The process is killed when the caller is cancelled, or after `limit_s` seconds.
+
+    Raises WorkerError, and what the function raises.
+    """
+    assert not more, "a worker takes positional arguments"
+    try:
+        async with asyncio.timeout(limit_s):
+            return await to_process.run_sync(function, *arguments, cancellable=True)
+    except TimeoutError as error:
+        raise WorkerError(f"it took longer than {limit_s:.0f} s") from error
+    except (BrokenWorkerProcess, MemoryError) as error:
+        raise WorkerError("its process ended (out of memory?)") from error
