@@ -28,7 +28,11 @@ def session(folder: Path, test: str) -> subprocess.CompletedProcess[str]:
         "-n", "1", "-W", "ignore", str(folder),
     )  # fmt: skip
     # With these pytest says an error twice.
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST_", "CI", "BUILD_NUMBER"))}
+    environment = {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith(("PYTEST_", "CI", "BUILD_NUMBER"))
+    }
     environment |= {"TMPDIR": str(folder), "PATIENCE_S": "0.2"}
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
