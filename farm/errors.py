@@ -7,7 +7,7 @@ FarmError
 
 A message says what happened; a hint says what to type next.
 Library errors are translated where the library is used (one table each); only
-`farm.cli.main` prints an error.
+`farm.cli` prints an error.
 """
 
 from __future__ import annotations

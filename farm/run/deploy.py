@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -162,7 +161,7 @@ async def _deploy_wheel(pusher: Pusher, facts: Facts, wheel: WheelFiles) -> Prog
     else:
         libraries = wheel.libraries if facts.gpus else wheel.cpu_libraries
         if await pusher.missing([artifact for _, artifact in libraries]):
-            pack = await asyncio.to_thread(wheel.full_pack if facts.gpus else wheel.cpu_pack)
+            pack = await (wheel.full_pack if facts.gpus else wheel.cpu_pack)()
             await _unpack(pusher, python, pack)
         else:
             pusher.pushed.reused += len(libraries)

@@ -26,7 +26,6 @@ from pathlib import Path
 from typing import Protocol
 
 from farm.errors import RunError
-from farm.files import sha256_of
 from farm.model.artifact import Artifact
 from farm.runtime import cache
 from farm.runtime.cache import Progress
@@ -145,9 +144,18 @@ def _make(kind: Kind, runtime: InstalledRuntime, staging: Path, progress: Progre
         output.write(compressor.flush())
     made.chmod(0o444)
     cache.sync(made)
-    final = runtime.root / f"{kind.name}-{sha256_of(made)}.pack"
+    final = runtime.root / f"{kind.name}-{_digest(kind, made, progress)}.pack"
     cache.publish(made, final, staging)
     return final
+
+
+def _digest(kind: Kind, made: Path, progress: Progress) -> str:
+    """In blocks, each with a word of progress, so that it can be stopped."""
+    digest = hashlib.sha256()
+    for _, block in _blocks(made, ()):
+        digest.update(block)
+        progress(kind.label, made.stat().st_size, None)
+    return digest.hexdigest()
 
 
 def _sections(path: Path, names: tuple[str, ...]) -> tuple[tuple[int, int], ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
@@ -20,6 +21,7 @@ from farm import agents, resources
 from farm.errors import RunError
 from farm.files import sha256_of
 from farm.runtime import compact, install
+from farm.runtime.files import wheel_files
 from farm.runtime.wheel import WHEEL
 from tests.runtime.conftest import pythons
 
@@ -92,6 +94,26 @@ def test_a_pack_is_made_once_and_named_by_its_digest(demo, demo_wheel):
     assert len(finished) == 1
     assert sha256_of(first.artifact.path) == first.artifact.sha256
     assert len(list(demo.root.glob("*.pack"))) == 1
+
+
+async def test_who_does_not_wait_for_a_pack_any_more_stops_its_making(demo, demo_wheel):
+    loop, begun, go = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
+
+    def progress(*_: object) -> None:
+        loop.call_soon_threadsafe(begun.set)
+        go.wait()
+
+    packing = asyncio.ensure_future(wheel_files(demo, progress, wheel=demo_wheel[1]).cpu_pack())
+    await begun.wait()
+    packing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await packing
+    go.set()
+    await loop.shutdown_default_executor()
+    assert [
+        path.name for path in demo.root.parent.rglob("*") if ".pack" in path.name or ".staging" in path.name
+    ] == []
+    assert compact.cpu_pack(demo, quiet, wheel=demo_wheel[1]).artifact.path.is_file()
 
 
 def test_files_that_are_there_stay_and_the_pack_goes(demo_pack, tmp_path):

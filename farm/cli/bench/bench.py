@@ -18,6 +18,7 @@ from farm.cli import arguments as args
 from farm.cli.bench.catalogue_options import normalise
 from farm.cli.bench.failures import failures_of
 from farm.cli.bench.request_options import takes_request
+from farm.cli.terminal import signals
 from farm.cli.terminal.console import out, say, show_json
 from farm.cli.terminal.live import Display
 from farm.cli.terminal.loop import run
@@ -94,9 +95,11 @@ def command(
         with Display(plan) as display:
             results = run(bench(plan, directory, _wheel(prepared), settings, display.on_event))
     except KeyboardInterrupt:
+        signals.clean_up()
         finish(directory, directory.results(), json=json)
         raise
-    finish(directory, results, json=json)
+    with signals.held():
+        finish(directory, results, json=json)
     raise typer.Exit(exit_code(results))
 
 

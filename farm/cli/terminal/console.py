@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+import sys
+from typing import Any, TextIO
 
 from rich.console import Console
 from rich.text import Text
 
+from farm.cli.terminal.streams import WIDEST
 from farm.errors import FarmError
 from farm.visible import visible
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False)
+
+def _console(stream: TextIO | None, *, stderr: bool) -> Console:
+    """Tables are folded at the width of a terminal; where there is none, a row is a line: for scripts."""
+    is_terminal = stream is not None and stream.isatty()
+    return Console(stderr=stderr, highlight=False, soft_wrap=True, width=None if is_terminal else WIDEST)
+
+
+out = _console(sys.stdout, stderr=False)
+err = _console(sys.stderr, stderr=True)
 
 
 def plain(text: str, style: str = "") -> Text:

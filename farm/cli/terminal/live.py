@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from farm.cli.terminal.console import err, plain
+from farm.cli.terminal.streams import is_narrow
 from farm.model.matrix import Plan
 from farm.run.events import Event, Kind
 from farm.visible import visible
@@ -36,19 +37,22 @@ class Display:
     def __init__(self, plan: Plan) -> None:
         self._rows = {device.name: _Row() for device in plan.devices}
         self._began = time.monotonic()
+        self._is_live = err.is_terminal and not is_narrow()
+        self._bar = "#" if err.options.ascii_only else "━"
         self._live = Live(
             get_renderable=self._table, console=err, refresh_per_second=REFRESH_PER_S, transient=True
         )
 
     def __enter__(self) -> Self:
-        if err.is_terminal:
+        if self._is_live:
             self._live.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if err.is_terminal:
+        if self._is_live:  # a terminal that was closed meanwhile is none any more, but the display must end
+            self._is_live = False
             self._live.stop()
 
     def on_event(self, event: Event) -> None:
@@ -61,7 +65,7 @@ class Display:
         row.style = {Kind.FAILED: "red", Kind.FINISHED: "green"}.get(event.kind, "")
         if event.kind in (Kind.ROUND, Kind.FINISHED, Kind.TRANSFER):
             row.done, row.total = event.done, event.total
-        if not err.is_terminal:
+        if not self._is_live:
             self._line(event, row)
 
     def _line(self, event: Event, row: _Row) -> None:
@@ -81,7 +85,7 @@ class Display:
         for name, row in self._rows.items():
             share = row.done / row.total if row.total else 0.0
             filled = round(share * BAR_CELLS)
-            bar = Text("━" * filled, "green").append("━" * (BAR_CELLS - filled), "dim")
+            bar = Text(self._bar * filled, "green").append(self._bar * (BAR_CELLS - filled), "dim")
             count = f"{row.done}/{row.total}" if row.total and row.text != "pushing" else ""
             text = (
                 f"pushing {row.done / 1e6:.0f}/{(row.total or 0) / 1e6:.0f} MB"

@@ -1,19 +1,29 @@
-"""Run a coroutine so that Ctrl-C and SIGTERM cancel it and let it clean up."""
+"""Run a coroutine so that Ctrl-C, SIGTERM and SIGHUP cancel it and let it clean up."""
 
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
+from farm.cli import failure
+from farm.cli.terminal import signals
+
 T = TypeVar("T")
+
+
+class _Threads(ThreadPoolExecutor):
+    """Threads that nobody waits for: one that looks up a name in a dead network cannot be stopped."""
+
+    def shutdown(self, *_: Any, **_more: Any) -> None:
+        super().shutdown(wait=False, cancel_futures=True)
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
     """`asyncio.run`, with SIGINT, SIGTERM and SIGHUP turned into one cancellation.
 
-    Raises KeyboardInterrupt after the work has cleaned up.
+    Raises KeyboardInterrupt after the work has cleaned up, whatever it made of the cancellation.
     """
     interrupted = False
 
@@ -21,22 +31,30 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         loop = asyncio.get_running_loop()
         task = asyncio.current_task()
         assert task is not None, "asyncio.run makes a task"
+        loop.set_default_executor(_Threads())
+        loop.set_exception_handler(_note)
 
         def interrupt() -> None:
             nonlocal interrupted
-            if not interrupted:  # a second signal does not cut the clean-up short
-                interrupted = True
-                task.cancel()
+            interrupted = True
+            loop.call_soon_threadsafe(task.cancel)  # a signal's handler may run in the middle of anything
 
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, interrupt)
-        return await work
+        with signals.calling(interrupt):
+            return await work
 
     try:
-        return asyncio.run(main())
+        result = asyncio.run(main())
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None
-    except BaseExceptionGroup as group:
+    except Exception as error:
         if interrupted:
-            raise KeyboardInterrupt from group
+            raise KeyboardInterrupt from error
         raise
+    if interrupted:
+        raise KeyboardInterrupt
+    return result
+
+
+def _note(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """What nobody awaited. It has no traceback on the terminal either."""
+    failure.note(context.get("exception") or RuntimeError(context["message"]))

@@ -8,6 +8,7 @@ from typing import Self
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from farm.cli.terminal.console import err, say
+from farm.cli.terminal.streams import is_narrow
 
 
 class Lines:
@@ -23,7 +24,9 @@ class Lines:
 
 
 class Bar:
-    """Shows `update(label, done_bytes, total_bytes)`; plain lines where there is no terminal."""
+    """Shows `update(label, done_bytes, total_bytes)`; plain lines where there is no terminal, where it is too
+    narrow, and after the bar was closed: a bar that came back would never end.
+    """
 
     def __init__(self) -> None:
         self._progress = Progress(
@@ -31,6 +34,7 @@ class Bar:
             console=err, transient=True,
         )  # fmt: skip
         self._lines = Lines()
+        self._open = err.is_terminal and not is_narrow()
         self._task: TaskID | None = None
         self._label: str | None = None
 
@@ -40,11 +44,12 @@ class Bar:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._open = False
         if self._task is not None:  # rich prints an empty line at the end even when it showed nothing
             self._progress.stop()
 
     def update(self, label: str, done_bytes: int, total_bytes: int | None) -> None:
-        if not err.is_terminal:
+        if not self._open:
             self._lines.update(label, done_bytes, total_bytes)
             return
         if self._task is None or label != self._label:

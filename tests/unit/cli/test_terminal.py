@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from farm.cli.main import main
 from farm.cli.terminal.console import say, show_error
+from farm.cli.terminal.live import Display
+from farm.cli.terminal.progress import Bar
 from farm.errors import RequestError
+from farm.model.matrix import Plan
 from farm.store.codec import results_to_json
 from tests.data.results import make
 
@@ -60,3 +65,28 @@ def test_a_run_that_was_killed_is_shown_with_what_it_measured(
     assert ended.value.code == 0
     text = " ".join(capsys.readouterr().out.split())
     assert [word for word in said if word not in text] == []
+
+
+def test_a_progress_bar_that_was_closed_never_comes_back(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    terminal = Console(file=io.StringIO(), force_terminal=True, width=80)
+    monkeypatch.setattr("farm.cli.terminal.progress.err", terminal)
+    monkeypatch.setattr("farm.cli.terminal.progress.is_narrow", lambda: False)
+    with Bar() as bar:
+        bar.update("unpacking", 1, 2)
+    shown = terminal.file.getvalue()  # type: ignore[attr-defined]
+    bar.update("packing", 1, 2)
+    assert "unpacking" in shown
+    assert terminal.file.getvalue() == shown  # type: ignore[attr-defined]
+    assert capsys.readouterr().err == "packing ...\n"
+
+
+def test_a_display_ends_though_its_terminal_was_closed_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Console(file=io.StringIO(), force_terminal=True, width=80)
+    monkeypatch.setattr("farm.cli.terminal.live.err", terminal)
+    monkeypatch.setattr("farm.cli.terminal.live.is_narrow", lambda: False)
+    with Display(Plan((), (), (), (), (), 1, 1)) as display:
+        assert display._live.is_started
+        terminal._force_terminal = False
+    assert not display._live.is_started

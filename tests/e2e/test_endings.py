@@ -1,0 +1,386 @@
+"""How a process of `farm` ends: signals, closed terminals, full disks and closed streams, narrow terminals."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import pty
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from farm.cli.commands import COMMANDS
+from tests.e2e.conftest import LOOKALIKE, PATIENCE_S, Farm, until
+from tests.forked import Forks
+
+TINY = ("--model", "bundled:tiny", "--rounds", "2", "--iter", "10")
+
+
+class Local:
+    """The device `local` with the look-alike as its program, whose rounds wait when `wait` was called."""
+
+    def __init__(self, folder: Path) -> None:
+        self.farm = Farm(folder)
+        self.folder = folder
+        self.run = folder / "runs" / "cut"
+        self.report = self.run / "report.html"
+        self._meeting = folder / "meeting"
+        (folder / "inventory").mkdir()
+        self._write("")
+
+    def wait(self) -> None:
+        self._meeting.mkdir()
+        self._write(f", env: {{LOOKALIKE: 'wait:{self._meeting}'}}")
+
+    def in_a_round(self) -> bool:
+        return any(self._meeting.glob("here.*"))
+
+    def go(self) -> None:
+        (self._meeting / "go").touch()
+
+    def results(self) -> Any:
+        return json.loads((self.run / "results.json").read_bytes())
+
+    def _write(self, more: str) -> None:
+        runtime = f"{{kind: native, program: {LOOKALIKE}}}"
+        text = f"devices:\n  local: {{address: local, runtime: {runtime}{more}}}\n"
+        (self.folder / "inventory" / "lab.yaml").write_text(text)
+
+
+@pytest.fixture
+def local(tmp_path: Path) -> Local:
+    return Local(tmp_path)
+
+
+def cut(local: Local) -> None:
+    """The run was interrupted: cells, report and lease say so."""
+    results = local.results()
+    assert results["status"] == "interrupted"
+    assert {cell["status"] for cell in results["cells"]} == {"cancelled"}
+    assert local.report.stat().st_size > 1000
+    checked = local.farm("devices", "check", "--json")
+    assert checked.code == 0, checked.stderr
+    assert json.loads(checked.stdout)[0]["holder"] is None
+
+
+SIGNALS = {
+    "SIGHUP": [signal.SIGHUP],
+    "Ctrl-C five times": [signal.SIGINT] * 5,
+    "all": [signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGTERM],
+}
+
+
+@pytest.mark.parametrize("numbers", SIGNALS.values(), ids=SIGNALS)
+def test_signals_end_a_bench_with_its_report_and_without_a_lease(
+    local: Local, numbers: list[signal.Signals]
+) -> None:
+    local.wait()
+    process = local.farm.start("bench", "--run-id", "cut", *TINY)
+    until(local.in_a_round, "the round")
+    done = threading.Event()
+
+    def send() -> None:  # all along the clean-up, not only before it
+        for number in numbers:
+            process.send_signal(number)
+            done.wait(0.1 if len(numbers) < 5 else 0.3)
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    outcome = local.farm.end(process)
+    done.set()
+    sender.join()
+    assert outcome.code == 130, outcome.stderr
+    assert "interrupted" in outcome.stderr
+    assert "Traceback" not in outcome.stderr
+    cut(local)
+
+
+def in_a_terminal(
+    local: Local, words: Sequence[str], *, hangup: Any = signal.SIG_DFL
+) -> tuple[subprocess.Popen, int]:
+    """`farm` as the leader of a terminal's session, and our end of the terminal."""
+    ours, theirs = pty.openpty()
+
+    def own_the_terminal() -> None:
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+        signal.signal(signal.SIGHUP, hangup)
+
+    process = subprocess.Popen(
+        [sys.executable, "-m", "farm", *words], cwd=local.folder, env=local.farm.environment, stdin=theirs,
+        stdout=theirs, stderr=theirs, start_new_session=True, preexec_fn=own_the_terminal,  # noqa: PLW1509
+    )  # fmt: skip
+    os.close(theirs)
+    return process, ours
+
+
+def test_a_closed_terminal_ends_a_bench_with_its_report_and_without_a_lease(local: Local) -> None:
+    local.wait()
+    process, terminal = in_a_terminal(local, ("bench", "--run-id", "cut", *TINY))
+    until(local.in_a_round, "the round")
+    os.close(terminal)
+    assert process.wait(PATIENCE_S) == 130
+    cut(local)
+
+
+def test_a_bench_under_nohup_outlives_its_terminal(local: Local) -> None:
+    local.wait()
+    process, terminal = in_a_terminal(local, ("bench", "--run-id", "cut", *TINY), hangup=signal.SIG_IGN)
+    until(local.in_a_round, "the round")
+    os.close(terminal)
+    local.go()
+    assert process.wait(PATIENCE_S) == 4  # its table could not be printed
+    assert {cell["status"] for cell in local.results()["cells"]} == {"completed"}
+    assert local.report.is_file()
+
+
+def test_a_signal_while_results_are_shown_comes_after_them(local: Local) -> None:
+    """The reader of stdout sends it when the first byte has come: the bench is over, the report is being written."""
+    process = local.farm.start("bench", "--run-id", "cut", "--json", *TINY)
+    until(
+        lambda: (local.run / "results.json").is_file() and local.results()["status"] == "completed", "the end"
+    )
+    process.send_signal(signal.SIGTERM)
+    outcome = local.farm.end(process)
+    assert outcome.code in (0, 130), outcome.stderr  # 0: it was over before the signal came
+    assert outcome.results["status"] == "completed"
+    assert local.report.is_file()
+
+
+def test_nobody_has_to_read_the_notes_of_a_bench(local: Local) -> None:
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writer, b" " * 512)
+    os.set_blocking(writer, True)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "farm", "bench", "--run-id", "cut", *TINY], cwd=local.folder,
+        env=local.farm.environment, stdout=subprocess.DEVNULL, stderr=writer,
+    )  # fmt: skip
+    os.close(writer)
+    until(local.report.is_file, "the report, while nobody reads")
+    with os.fdopen(reader, "rb") as stream:
+        text = stream.read()
+    assert process.wait(PATIENCE_S) == 0
+    assert b"local: connecting" in text
+    assert {cell["status"] for cell in local.results()["cells"]} == {"completed"}
+
+
+# --- streams ------------------------------------------------------------------------------------------------------
+
+PRINTING = {
+    "": ["--help"],
+    "version": ["--version"],
+    "bench": ["bench", *TINY],
+    "bench --json": ["bench", "--json", *TINY],
+    "plan": ["plan", *TINY],
+    "devices list": ["devices", "list"],
+    "devices check": ["devices", "check"],
+    "devices trust": ["devices", "trust", "far", "--yes", "-i", "far.yaml"],
+    "runs list": ["runs", "list"],
+    "runs show": ["runs", "show", "latest"],
+    "report": ["report", "latest"],
+    "runtime install": ["runtime", "install", "--wheel", "none.whl"],
+    "runtime list": ["runtime", "list"],
+    "options list": ["options", "list"],
+    "options show": ["options", "show", "iter"],
+    "schema": ["schema", "results"],
+}
+SILENT = {"devices trust": 2, "runtime install": 2}
+"""Commands that fail here, and so print nothing on stdout."""
+
+
+@pytest.fixture(scope="module")
+def forks() -> Iterator[Forks]:
+    with Forks() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Local:
+    """A folder with a run in it."""
+    local = Local(tmp_path_factory.mktemp("place"))
+    inventory = local.folder / "inventory" / "lab.yaml"
+    far = local.folder / "far.yaml"
+    far.write_text(inventory.read_text() + "  far: {address: 127.0.0.1, port: 1}\n")
+    assert local.farm("bench", *TINY).code == 0
+    return local
+
+
+Run = Callable[..., int]
+
+
+@pytest.fixture
+def run(forks: Forks, place: Local) -> Run:
+    def call(words: Sequence[str], *streams: int | None, **environment: str) -> int:
+        env = place.farm.environment | environment
+        if "install" in words:  # the runtime may be here
+            env["FARM_CACHE_DIR"] = str(place.folder / "empty")
+        return forks.run(words, cwd=place.folder, env=env, streams=streams)
+
+    return call
+
+
+@pytest.fixture
+def opened() -> Iterator[Callable[[str], int]]:
+    descriptors: list[int] = []
+
+    def open_(path: str) -> int:
+        descriptors.append(os.open(path, os.O_RDWR))
+        return descriptors[-1]
+
+    yield open_
+    for one in descriptors:
+        os.close(one)
+
+
+def test_all_commands_are_tried() -> None:
+    tried = {words.removesuffix(" --json") for words in PRINTING}
+    assert tried >= {row.words for row in COMMANDS}
+
+
+@pytest.mark.parametrize("name", PRINTING)
+def test_a_full_disk_under_stdout_is_said_and_gives_4(
+    run: Run, opened: Callable[[str], int], tmp_path: Path, name: str
+) -> None:
+    said = tmp_path / "said"
+    said.touch()
+    code = run(PRINTING[name], None, opened("/dev/full"), opened(str(said)))
+    assert code == SILENT.get(name, 4)
+    if name not in SILENT:
+        assert "error: cannot write to stdout: No space left on device\n  try: " in said.read_text()
+    assert "Traceback" not in said.read_text()
+
+
+@pytest.mark.parametrize("name", ["", "bench", "bench --json", "options list", "runs show", "report"])
+def test_a_reader_who_has_read_enough_changes_no_code(
+    run: Run, opened: Callable[[str], int], tmp_path: Path, name: str
+) -> None:
+    said = tmp_path / "said"
+    said.touch()
+    reader, writer = os.pipe()
+    os.close(reader)
+    code = run(PRINTING[name], None, writer, opened(str(said)))
+    os.close(writer)
+    assert code == SILENT.get(name, 0), said.read_text()
+    assert "stdout" not in said.read_text()
+
+
+@pytest.mark.parametrize("name", ["bench", "options list"])
+def test_closed_streams_change_no_file_and_give_their_code(
+    run: Run, opened: Callable[[str], int], tmp_path: Path, name: str
+) -> None:
+    said = tmp_path / "said"
+    said.touch()
+    null = opened("/dev/null")
+    assert run(PRINTING[name], null, None, opened(str(said))) == 4
+    assert "cannot write to stdout: Bad file descriptor" in said.read_text()
+    assert run(PRINTING[name], null, null, None) == 0
+
+
+def test_a_wrong_request_is_one_though_nobody_can_be_told(run: Run, opened: Callable[[str], int]) -> None:
+    full = opened("/dev/full")
+    for stream in (None, full):
+        assert run(["bench", "--model", "no-such"], None, stream, stream) == 2
+
+
+def test_what_is_said_never_goes_into_a_file_that_took_a_closed_descriptor(run: Run, place: Local) -> None:
+    assert run(["bench", "--run-id", "closed", *TINY], None, None, None) == 4
+    for path in (place.folder / "runs" / "closed").rglob("*"):
+        if path.is_file():
+            assert b"local: connecting" not in path.read_bytes(), path
+
+
+# --- terminals and characters -------------------------------------------------------------------------------------
+
+
+def shown(run: Run, words: Sequence[str], columns: int, **environment: str) -> tuple[int, str]:
+    """The code, and what a terminal of so many columns got."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 10, columns, 0, 0))
+    text: list[bytes] = []
+
+    def read() -> None:
+        try:
+            while piece := os.read(ours, 65536):
+                text.append(piece)
+        except OSError:  # the last process of the terminal is gone
+            return
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    code = run(words, theirs, theirs, theirs, **{"TERM": "xterm", "COLUMNS": ""} | environment)
+    os.close(theirs)
+    reader.join()
+    os.close(ours)
+    return code, b"".join(text).decode("utf-8", "replace")
+
+
+LOOKED_AT = {
+    "": "options",
+    "bench": "tiny",
+    "plan": "default",
+    "devices list": "native",
+    "options list": "enable-nchw44-dot",
+}
+"""A word that each shows."""
+
+
+@pytest.mark.parametrize("columns", [0, 10])
+@pytest.mark.parametrize("name", LOOKED_AT)
+def test_a_narrow_terminal_shows_whole_words(run: Run, name: str, columns: int) -> None:
+    code, text = shown(run, PRINTING[name], columns)
+    assert code == 0, text
+    assert LOOKED_AT[name] in text.lower()
+    assert "Traceback" not in text
+
+
+@pytest.mark.parametrize("columns", ["0", "²", "9" * 30, "1", "\udcff"])
+def test_columns_that_are_no_number_of_columns_are_not_used(
+    run: Run, opened: Callable[[str], int], tmp_path: Path, columns: str
+) -> None:
+    for words in (["options", "list", "nchw44"], ["options", "list", "--help"]):
+        said = tmp_path / "said"
+        said.touch()
+        stream = opened(str(said))
+        code = run(words, None, stream, stream, COLUMNS=columns, LINES=columns, TERMINAL_WIDTH=columns)
+        assert code == 0, said.read_text()
+        assert "Traceback" not in said.read_text()
+
+
+@pytest.mark.parametrize("columns", [{}, {"COLUMNS": "20"}])
+def test_a_listing_through_a_pipe_has_a_line_for_each_row(
+    run: Run, opened: Callable[[str], int], tmp_path: Path, columns: dict[str, str]
+) -> None:
+    said = tmp_path / "said"
+    said.touch()
+    assert run(["options", "list"], None, opened(str(said)), None, **columns) == 0
+    lines = said.read_text().splitlines()[1:]
+    everything = tmp_path / "json"
+    everything.touch()
+    assert run(["options", "list", "--json"], None, opened(str(everything)), None) == 0
+    assert [line.split()[0] for line in lines] == [row["name"] for row in json.loads(everything.read_text())]
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-16"])
+def test_any_characters_can_be_shown_in_any_encoding(run: Run, encoding: str) -> None:
+    code, text = shown(run, ["plan", *TINY, "--variant", "模型=--cpu"], 80, PYTHONIOENCODING=encoding)
+    assert code == 0, text
+    name = "caf\udce9-模型-\x1b.mge"
+    code, text = shown(
+        run, ["plan", "--model", name, "--variant", f"{name}=--cpu"], 80, PYTHONIOENCODING=encoding
+    )
+    assert code == 2, text
+    for words in (PRINTING["runs show"], PRINTING["options list"]):
+        code, text = shown(run, words, 80, PYTHONIOENCODING=encoding)
+        assert code == 0, text
