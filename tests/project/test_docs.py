@@ -42,3 +42,17 @@ def test_the_site_is_not_built_with(page: str, text: str, complaint: str, copy: 
     outcome = tool("mkdocs", "build", cwd=copy)
     assert outcome.returncode != 0
     assert complaint in outcome.stderr
+
+
+def test_what_reliability_names_as_its_proof_exists(root: Path) -> None:
+    page = (root / "docs" / "reliability.md").read_text("utf-8")
+    rows = [
+        line for line in page.splitlines() if line.startswith("| ") and not line.startswith("| What is odd")
+    ]
+    assert len(rows) > 40
+    tests = "\n".join(file.read_text("utf-8") for file in (root / "tests").rglob("test_*.py"))
+    for row in rows:
+        names, files = re.findall(r"`(test_\w+)`", row), re.findall(r"`(tests/[\w/]+\.py)`", row)
+        assert names or files, row
+        assert [name for name in names if not re.search(rf"def {name}\b", tests)] == []
+        assert [file for file in files if not (root / file).is_file()] == []

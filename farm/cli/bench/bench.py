@@ -19,12 +19,13 @@ from farm.cli.bench.catalogue_options import normalise
 from farm.cli.bench.failures import failures_of
 from farm.cli.bench.request_options import takes_request
 from farm.cli.terminal import signals
-from farm.cli.terminal.console import out, say, show_json
+from farm.cli.terminal.console import out, say, show_error, show_json
 from farm.cli.terminal.live import Display
 from farm.cli.terminal.loop import run
 from farm.cli.terminal.progress import Bar, Lines
 from farm.cli.terminal.results import results_table
 from farm.device.session import Patience
+from farm.errors import ExitCode, RunError
 from farm.model.device import RuntimeKind
 from farm.model.matrix import Plan
 from farm.model.request import Request
@@ -99,8 +100,8 @@ def command(
         finish(directory, directory.results(), json=json)
         raise
     with signals.held():
-        finish(directory, results, json=json)
-    raise typer.Exit(exit_code(results))
+        is_reported = finish(directory, results, json=json)
+    raise typer.Exit(exit_code(results) or (ExitCode.OK if is_reported else ExitCode.CELLS_FAILED))
 
 
 def _wheel(prepared: Prepared) -> WheelFiles | None:
@@ -114,12 +115,16 @@ def _needs_wheel(plan: Plan) -> bool:
     return any(cell.device.runtime.kind is RuntimeKind.WHEEL for cell in plan.cells)
 
 
-def finish(directory: RunDirectory, results: Results, *, json: bool) -> None:
-    """Write the report and print its path, which is the last line."""
-    report = directory.write_report(render(compose(results)))
+def finish(directory: RunDirectory, results: Results, *, json: bool) -> bool:
+    """Write the report and print its path, which is the last line; False where it could not be written."""
+    report = None
+    try:
+        report = directory.write_report(render(compose(results)))
+    except RunError as error:
+        show_error(error)
     if json:
         show_json(results_to_dict(results))
-        return
+        return report is not None
     out.print(results_table(results))
     for device in results.devices:
         if device.pushed_files or device.reused_files:
@@ -130,7 +135,8 @@ def finish(directory: RunDirectory, results: Results, *, json: bool) -> None:
         if hint:
             say(f"  try: {hint}")
     say(f"results: {directory.path / 'results.json'}")
-    say(f"report:  {report}")
+    say(f"report:  {report or 'not written'}")
+    return report is not None
 
 
 def new_run_id() -> str:
