@@ -164,7 +164,7 @@ def calls(folder: Path) -> st.SearchStrategy[Call]:
         words=_words(value),
         environment=_environment(value),
         stdout=st.sampled_from(("null", "null", "null", "file", "full", "pipe", "closed", "terminal")),
-        stderr=st.sampled_from(("null", "null", "file", "file", "full", "pipe", "closed", "terminal")),
+        stderr=st.sampled_from(("file",) * 6 + ("null", "full", "pipe", "closed", "terminal")),
         stdin=st.sampled_from(("null", "closed", "noise")),
     )
 
