@@ -24,10 +24,10 @@ PLACES = (*INSIDE, "/proc/none", "/dev/null", "/dev/null/x", "~none/x", "n" * 50
 # A bench of `local` runs the look-alike; nothing is downloaded (tests/fuzz/test_cli.py sees to that).
 LAB = f"""\
 defaults: {{runtime: {{kind: native, program: {LOOKALIKE}}}}}
-groups: {{all: {{tags: [x]}}}}
+groups: {{some: {{tags: [x]}}}}
 devices:
-  local: {{address: local, group: all}}
-  far: {{address: 127.0.0.1, port: 1, group: all}}
+  local: {{address: local, group: some}}
+  far: {{address: 127.0.0.1, port: 1, group: some}}
 """
 SUITE = "models: [bundled:tiny]\nvariants: {plain: {}, one: {multithread: 2}}\nrounds: 1\n"
 ODD_NAMES = ("caf\udce9", "模型", "\u202e", "a b", "-x", "~", "'\"", "\x1b[2J", "n" * 255, ".hidden", "%s{0}")
@@ -164,7 +164,7 @@ def calls(folder: Path) -> st.SearchStrategy[Call]:
         words=_words(value),
         environment=_environment(value),
         stdout=st.sampled_from(("null", "null", "null", "file", "full", "pipe", "closed", "terminal")),
-        stderr=st.sampled_from(("null", "null", "file", "file", "full", "pipe", "closed", "terminal")),
+        stderr=st.sampled_from(("file",) * 6 + ("null", "full", "pipe", "closed", "terminal")),
         stdin=st.sampled_from(("null", "closed", "noise")),
     )
 

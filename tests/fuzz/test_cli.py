@@ -60,7 +60,7 @@ class Sandbox:
         text = said.read_bytes().decode("utf-8", "replace")
         self.codes[code] += 1
         for line in text.splitlines():
-            if "internal error" in line:
+            if "traceback" in line:
                 self.internal.setdefault(line.partition("; ")[0], call)
         assert code in ALLOWED, f"{code}: {call}\n{text}"
         assert "Traceback (most" not in text, f"{call}\n{text}"
