@@ -39,9 +39,19 @@ def command(
     if output is None:
         path = directory.write_report(html)
     else:
+        path = output
         try:
-            write_atomic(output, html.encode("utf-8", "backslashreplace"), mode=SHARED_FILE)
+            _write(path, html.encode("utf-8", "backslashreplace"))
         except OSError as error:
             raise RunError(f"cannot write {output}: {error.strerror}", hint="use another --output") from error
-        path = output
     out.print(plain(str(path)))
+
+
+def _write(path: Path, data: bytes) -> None:
+    """A file, whole or not at all; into what is there where it is no file (`/dev/null`, a pipe). A link stays
+    one. Raises OSError.
+    """
+    if path.exists() and not path.is_file():
+        path.write_bytes(data)
+    else:
+        write_atomic(path.resolve(), data, mode=SHARED_FILE)

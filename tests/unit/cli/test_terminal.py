@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -90,3 +92,23 @@ def test_a_display_ends_though_its_terminal_was_closed_meanwhile(monkeypatch: py
         assert display._live.is_started
         terminal._force_terminal = False
     assert not display._live.is_started
+
+
+def test_a_report_is_written_into_what_is_no_file_and_through_a_link(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = Path(__file__).parents[2] / "data" / "runs"
+    pipe, link = tmp_path / "pipe", tmp_path / "link.html"
+    os.mkfifo(pipe)
+    link.symlink_to(tmp_path / "target.html")
+    reader = subprocess.Popen(("cat", str(pipe)), stdout=subprocess.PIPE)
+    for output in (pipe, link):
+        words = ["farm", "report", "journal-1", "--runs-dir", str(runs), "--output", str(output)]
+        monkeypatch.setattr("sys.argv", words)
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert ended.value.code == 0
+    assert reader.communicate()[0].startswith(b"<!doctype html>")
+    assert pipe.is_fifo()
+    assert link.is_symlink()
+    assert (tmp_path / "target.html").read_bytes().startswith(b"<!doctype html>")
