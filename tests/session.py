@@ -23,8 +23,9 @@ FOLDER = pytest.StashKey[Path]()
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    # A shell's background jobs ignore SIGINT, and so would all that tests start and interrupt.
+    # A shell's background jobs ignore SIGINT, those of `nohup` SIGHUP, and so would all that tests start and end.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     if hasattr(config, "workerinput"):  # a worker of xdist lives in its controller's folder
         return
     folder = Path(tempfile.mkdtemp(prefix="farm-tests-"))

@@ -78,7 +78,12 @@ class Farm:
 
     @staticmethod
     def end(process: subprocess.Popen[str]) -> Outcome:
-        stdout, stderr = process.communicate(timeout=PATIENCE_S)
+        try:
+            stdout, stderr = process.communicate(timeout=PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            raise
         return Outcome(process.returncode, stdout, stderr)
 
     def interrupt(self, process: subprocess.Popen[str], number: signal.Signals) -> Outcome:

@@ -8,10 +8,11 @@ import subprocess
 import sys
 import venv
 import zipfile
-from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from importlib.metadata import Distribution, distribution
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from farm.runtime.cache import default_root
 
@@ -43,20 +44,12 @@ def test_the_wheel_carries_agents_reports_and_models(built_wheel: Path) -> None:
 
 
 def locked_for_users() -> list[Distribution]:
-    """What requirements/run.txt names, as it is installed for the tests: the same versions."""
+    """What requirements/run.txt names for this Python, as it is installed for the tests: the same versions."""
     lines = (ROOT / "requirements/run.txt").read_text("utf-8").splitlines()
-    pins = [line.split()[0].split("==") for line in lines if "==" in line]
-    found = {name: distribution(name) for name, _ in pins if in_tests(name)}
-    assert {name: one.version for name, one in found.items()} == {n: v for n, v in pins if n in found}
-    return list(found.values())
-
-
-def in_tests(name: str) -> bool:
-    """False for what only other versions of Python need."""
-    try:
-        return bool(distribution(name))
-    except PackageNotFoundError:
-        return False
+    pins = [Requirement(line.rstrip("\\ ")) for line in lines if "==" in line]
+    here = [pin for pin in pins if pin.marker is None or pin.marker.evaluate()]
+    assert [str(pin) for pin in here if not pin.specifier.contains(distribution(pin.name).version)] == []
+    return [distribution(pin.name) for pin in here]
 
 
 def link_packages(one: Distribution, packages: Path) -> None:
