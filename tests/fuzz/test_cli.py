@@ -22,7 +22,7 @@ from tests.forked import Forks, TimeIsUpError
 from tests.fuzz.draw import Call, calls, make_sandbox
 
 SECONDS = float(os.environ.get("FUZZ_SECONDS", "0"))
-EXAMPLES = 60
+EXAMPLES = 30
 ALLOWED = {0, 2, 3, 4, 5, 130}
 LIMIT_S = 120
 assert ExitCode.REGRESSION not in ALLOWED

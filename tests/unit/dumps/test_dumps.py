@@ -219,6 +219,7 @@ def test_an_empty_cache_has_nothing():
     assert parse_cache(b"\0\0\0\0") == ()
 
 
+@pytest.mark.no_cover
 def test_a_cache_cut_anywhere_is_malformed(samples):
     data = (samples / "fast-run.cache").read_bytes()
     for end in range(0, len(data), 97):

@@ -319,6 +319,7 @@ def test_what_is_no_inventory_is_named(lab, tmp_path):
     assert str(refused(Path("lab.yaml"))) == "lab.yaml: not a UTF-8 text file"
 
 
+@pytest.mark.no_cover
 def test_aliases_of_aliases_cannot_fill_the_memory(lab):
     lines = ["a0: &a0 [1]"] + [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12)]
     assert "nested too deeply, or too large" in str(refused(lab("\n".join(lines))))
@@ -359,6 +360,7 @@ TREES = st.recursive(
 )
 
 
+@pytest.mark.no_cover
 @given(st.fixed_dictionaries({}, optional={"defaults": TREES, "groups": st.dictionaries(KEYS, TREES, max_size=2),
                                            "devices": st.dictionaries(KEYS, TREES, max_size=3)}))  # fmt: skip
 def test_any_shape_of_data_gives_devices_or_a_request_error(data):

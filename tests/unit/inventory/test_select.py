@@ -160,6 +160,7 @@ def chosen(lab: Inventory, text: str) -> set[str]:
         return set()
 
 
+@pytest.mark.no_cover
 @given(labs_and_terms(3))
 def test_operators_are_those_of_sets_from_left_to_right(drawn):
     lab, (a, b, c) = drawn
@@ -183,6 +184,7 @@ def test_devices_come_in_the_order_of_the_inventory_and_once(drawn):
     assert list(found) == [each for each in lab.devices if each in found]
 
 
+@pytest.mark.no_cover
 @given(st.integers(0, 120), st.integers(0, 120), st.integers(1, 9))
 def test_a_range_means_the_numbers_that_counting_gives(first, more, step):
     lab = Inventory(tuple(device(f"a-{number}") for number in range(241)), None, Path())

@@ -370,6 +370,7 @@ TREES = st.recursive(
 )
 
 
+@pytest.mark.no_cover
 @given(data=st.dictionaries(KEYS, TREES, max_size=5))
 def test_any_shape_of_data_gives_a_suite_or_a_request_error(data, tmp_path_factory):
     path = tmp_path_factory.getbasetemp() / "any.yaml"

@@ -125,6 +125,7 @@ def test_both_older_grammars_are_read():
     assert (older.warmup_ms, older.e2e_ms, older.host_ms) == ((581.284,), (245.185, 236.321), (10.574, 8.002))
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(
     "name", ["default", "lite_thread2", "model_info", "iter20_w3", "testcase", "lite_verbose"]
 )
@@ -137,12 +138,13 @@ def test_a_transcript_cut_anywhere_never_gives_another_number(transcripts, name)
         assert_part(parse_log(text[:end], runs=runs), whole)
 
 
+@pytest.mark.no_cover
 def test_every_transcript_cut_inside_a_timing_line_never_gives_another_number(transcripts):
     for one in transcripts.values():
         text = one["stderr"] or ""
         whole = parse_log(text, runs=runs_of(one))
-        for found in list(re.finditer(r"iter \d|warm up|load model|=== finished|prepare:", text))[:12]:
-            for end in range(found.start(), found.start() + 60, 7):
+        for found in list(re.finditer(r"iter \d|warm up|load model|=== finished|prepare:", text))[:4]:
+            for end in range(found.start(), found.start() + 60, 11):
                 assert_part(parse_log(text[:end], runs=runs_of(one)), whole)
 
 

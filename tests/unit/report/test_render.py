@@ -149,6 +149,7 @@ def test_a_failed_cell_shows_stage_fault_cause_message_and_the_next_command():
         assert said in text
 
 
+@pytest.mark.no_cover
 def test_many_cells_make_a_file_of_at_most_twelve_kilobytes_each():
     results = make.many(200)
     assert len(render(compose(results)).encode()) < 12_000 * len(results.cells)
