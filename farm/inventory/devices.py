@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema, field_validator, model_validator
 
@@ -18,6 +18,7 @@ from farm.files import is_file
 from farm.inventory.entry import NAME, NAME_RULE, Entry, Text, Texts
 from farm.inventory.files import WILDCARDS
 from farm.inventory.mistakes import Mistake, refuse
+from farm.inventory.versions import upgrade
 from farm.inventory.yaml_source import Document, read
 from farm.model.device import KNOWN_HOSTS, LOCAL, Address, Device, Inventory, Runtime, RuntimeKind
 from farm.suggest import nearest
@@ -189,6 +190,7 @@ class DeviceEntry(Settings):
 class InventoryFile(Entry):
     """An inventory of devices to benchmark on."""
 
+    version: Literal[1] = Field(1, description="of the form of this file")
     defaults: Settings | None = Field(None, description="for all devices of this file")
     groups: dict[str, GroupEntry | None] = Field({}, description="settings that devices share, by name")
     devices: dict[str, DeviceEntry | None] = Field(description="by name, in the order of the results")
@@ -221,7 +223,7 @@ def load(path: Path) -> Inventory:
 
 def _documents(path: Path) -> list[Document]:
     if not path.is_dir():
-        document = read(path)
+        document = upgrade(read(path))
         if SUITE_KEYS & document.data.keys():
             raise RequestError("this is a suite, not an inventory", source=str(path), hint=f"--suite {path}")
         return [document]
@@ -238,7 +240,7 @@ def _documents(path: Path) -> list[Document]:
             source=str(path),
             hint="docs/inventory.md",
         )
-    return found
+    return [upgrade(document) for document in found]
 
 
 def _devices(document: Document) -> list[Device]:

@@ -9,7 +9,7 @@ import shlex
 from collections.abc import Callable
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
@@ -18,6 +18,7 @@ from farm.errors import RequestError
 from farm.files import is_file
 from farm.inventory.conditions import parse
 from farm.inventory.entry import TEXTS_SCHEMA, Entry, Texts, listed
+from farm.inventory.versions import upgrade
 from farm.inventory.yaml_source import Document, Place, Scalar, read
 from farm.model.options import OptionSet, Variant
 from farm.model.request import CellRule, Condition, ModelRequest, Relation, Suite, VariantRequest
@@ -113,6 +114,7 @@ _RULES = WithJsonSchema({"type": "array", "items": _text_or(RuleEntry)})
 class SuiteFile(Entry):
     """What to run where: models x variants, under rules."""
 
+    version: Literal[1] = Field(1, description="of the form of this file")
     devices: Texts = Field((), description="selector, as for --devices; default: all")
     rounds: int | None = Field(None, ge=1, le=1000, description="timed rounds of each cell")
     options: Annotated[Any, WithJsonSchema(_options_schema(with_when=False))] = Field(
@@ -147,7 +149,7 @@ def schema() -> dict[str, Any]:
 
 def load(path: Path) -> Suite:
     """The suite in a file. Raises RequestError with file and line, for all mistakes at once."""
-    document = read(path)
+    document = upgrade(read(path))
     entry = document.check(SuiteFile, (), document.data)
     suite = Suite(
         path=path,
