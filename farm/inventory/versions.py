@@ -1,4 +1,4 @@
-"""Versions of the files that people write: an older one is read for ever, a later one is refused by its number.
+"""Versions of files that people write: an older one is read for ever, a later one is refused by its number.
 
 A file says `version: N`, or is of version 1. tests/data/inventory has an example of each version.
 """
