@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +14,7 @@ from farm.device.agent import Missing
 from farm.device.jobs import JobSpec, run_small
 from farm.device.session import Conversation, Session
 from farm.errors import DeviceError, Fault, Stage
-from farm.files import digest_path
+from farm.files import digest_path, sha256_of
 from farm.model.artifact import Artifact
 from farm.model.device import Device, Facts, Python, RuntimeKind
 from farm.model.matrix import Cell, Model
@@ -27,6 +28,8 @@ OLDEST_PYTHON = (3, 6)
 UNPACK_WALL_S = 900
 REWRITTEN = frozenset({"fast-run-algo-policy", "tensorrt-cache"})
 """Options whose file the program reads, and rewrites at the end of every run."""
+
+DAMAGED = frozenset({"digest-mismatch", "short"})
 
 Sent = Callable[[int, int], None]
 """Progress of a transfer: bytes done, bytes in all."""
@@ -101,25 +104,53 @@ class Pusher:
         """Which artifacts the device lacks, in one call."""
         return await self.session.call(lambda agent: agent.have([artifact.sha256 for artifact in artifacts]))
 
-    async def push(self, artifacts: Sequence[Artifact]) -> None:
-        """Send only what is missing; on `local` it is linked."""
+    async def push(self, artifacts: Sequence[Artifact], *, own: bool = False) -> None:
+        """Send only what is missing. On `local` farm's `own` files and the runtime's are linked; those of the
+        user are copied, since a file that is replaced meanwhile must not be measured in the place of another.
+        """
         missing = {item.sha256 for item in await self.missing(artifacts)}
         wanted = [artifact for artifact in artifacts if artifact.sha256 in missing]
         self.pushed.reused += len(artifacts) - len(missing)
         total = sum(artifact.size_bytes for artifact in wanted)
         done = 0
         for artifact in wanted:
-            if self.session.device.is_local:
+            if own and self.session.device.is_local:
                 await self.session.call(_linking(artifact))
                 self.pushed.reused += 1
                 continue
-            self.pushed.bytes += await self.session.call(self._uploading(artifact, done, total))
+            self.pushed.bytes += await self._upload(artifact, done, total)
             self.pushed.files += 1
             done += artifact.size_bytes
             self._sent(done, total)
 
-    def _uploading(self, artifact: Artifact, before: int, total: int) -> Conversation[int]:
-        return lambda agent: agent.upload(artifact, lambda count: self._sent(before + count, total))
+    async def _upload(self, artifact: Artifact, before: int, total: int) -> int:
+        try:
+            return await self.session.call(
+                lambda agent: agent.upload(artifact, lambda count: self._sent(before + count, total))
+            )
+        except DeviceError as error:
+            if error.cause in DAMAGED and await asyncio.to_thread(_was_changed, artifact):
+                raise _changed(artifact) from error
+            raise
+        except OSError as error:
+            raise _changed(artifact) from error
+
+
+def _was_changed(artifact: Artifact) -> bool:
+    try:
+        return sha256_of(artifact.path) != artifact.sha256
+    except OSError:
+        return True
+
+
+def _changed(artifact: Artifact) -> DeviceError:
+    return DeviceError(
+        f"{artifact.path} was changed or removed after the run was planned",
+        stage=Stage.DEPLOY,
+        fault=Fault.USER,
+        cause="file-changed",
+        hint="run the bench again when nobody writes this file",
+    )
 
 
 def _linking(artifact: Artifact) -> Conversation[None]:
@@ -154,10 +185,10 @@ async def _deploy_wheel(pusher: Pusher, facts: Facts, wheel: WheelFiles) -> Prog
     python = device_python(session.device, facts)
     require_wheel_platform(session.device, facts)
     runner = agents.runner_files()
-    await pusher.push([artifact for _, artifact in runner])
+    await pusher.push([artifact for _, artifact in runner], own=True)
     if session.device.is_local:
         libraries = wheel.libraries
-        await pusher.push([artifact for _, artifact in libraries])
+        await pusher.push([artifact for _, artifact in libraries], own=True)
     else:
         libraries = wheel.libraries if facts.gpus else wheel.cpu_libraries
         if await pusher.missing([artifact for _, artifact in libraries]):
