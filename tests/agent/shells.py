@@ -256,14 +256,14 @@ class Phone:
         return {pid: command for pid, command in running(str(self.workdir)) if pid not in ours}
 
 
-def running(mark: str) -> Iterator[tuple[int, str]]:
-    """Living processes that name `mark` in their command line or environment."""
+def running(*marks: str) -> Iterator[tuple[int, str]]:
+    """Living processes that name all `marks` in their command line or environment."""
     for folder in Path("/proc").iterdir():
         if not folder.name.isdigit() or int(folder.name) == os.getpid():
             continue
         with contextlib.suppress(OSError):
             command = (folder / "cmdline").read_bytes() + b"\0" + (folder / "environ").read_bytes()
-            if mark.encode() in command:
+            if all(mark.encode() in command for mark in marks):
                 yield int(folder.name), command[:200].decode("utf-8", "replace")
 
 

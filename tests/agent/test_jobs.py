@@ -17,6 +17,9 @@ import pytest
 from farm.device import wire
 from tests.agent.shells import Phone, Refused, Talk, alive, running, until
 
+OURS = f"312{os.getpid()}"
+"""Seconds to sleep: a word that no test beside this one has."""
+
 GRANDCHILDREN = "sleep 300 & (sleep 300 & sleep 300) & trap '' TERM; echo ready; while :; do sleep 1; done"
 # A daemon: a session of its own, its parent gone.
 DAEMON = "(setsid sleep 300 </dev/null >/dev/null 2>&1 &); echo ready; sleep 300"
@@ -282,7 +285,7 @@ def test_a_job_needs_the_lease(agent: Talk, epoch: int):
 def test_kill_ends_the_whole_family(phone: Phone, agent: Talk, epoch: int, script: str):
     agent.start(epoch, "j", "sh", "-c", script)
     ready(agent, "j")
-    assert len(list(running("FARM_JOB=j:"))) >= 2
+    assert len(list(running("FARM_JOB=j:", str(phone.folder)))) >= 2
     agent("kill", "j")
     until(lambda: not phone.processes())
     assert agent("poll", "j")[:3] in {("exited", "137", "killed"), ("exited", "143", "killed")}
@@ -290,13 +293,12 @@ def test_kill_ends_the_whole_family(phone: Phone, agent: Talk, epoch: int, scrip
 
 
 def test_kill_finds_a_child_that_hides_its_environment(phone: Phone, agent: Talk, epoch: int):
-    agent.start(
-        epoch, "j", "sh", "-c", "env -i sleep 312 & set -m 2>/dev/null; env -i sleep 312 & echo ready; wait"
-    )
+    hidden = f"env -i sleep {OURS}"
+    agent.start(epoch, "j", "sh", "-c", f"{hidden} & set -m 2>/dev/null; {hidden} & echo ready; wait")
     ready(agent, "j")
-    until(lambda: len(list(running("sleep\0" + "312"))) == 2)
+    until(lambda: len(list(running(f"sleep\0{OURS}"))) == 2)
     agent("kill", "j")
-    assert not list(running("sleep\0" + "312"))
+    assert not list(running(f"sleep\0{OURS}"))
 
 
 def test_what_a_program_leaves_behind_ends_with_it(phone: Phone, agent: Talk, epoch: int):
@@ -309,12 +311,14 @@ def test_many_that_left_the_group_and_hide_their_environment_end_with_the_progra
     phone: Phone, agent: Talk, epoch: int
 ):
     """More than are looked at one by one; their names look like the end of a name and the fields behind it."""
-    script = "set -m; for i in 1 2 3 4 5 6 7 8 9 10 11 12; do env -i '../tmp/x) S 1 1 1' 314 & done; exit 5"
+    script = (
+        f"set -m; for i in 1 2 3 4 5 6 7 8 9 10 11 12; do env -i '../tmp/x) S 1 1 1' {OURS} & done; exit 5"
+    )
     agent.start(epoch, "first", "true")
     agent.ended("first")
     agent.start(epoch, "j", "sh", "-c", f"cp \"$(command -v sleep)\" '../tmp/x) S 1 1 1'; {script}")
     assert agent.ended("j") == (5, "-")
-    assert not list(running("S 1 1 1\0" + "314"))
+    assert not list(running(f"S 1 1 1\0{OURS}"))
 
 
 NUMBERS_BEGIN_ANEW = """
@@ -345,7 +349,7 @@ def test_what_a_program_leaves_behind_is_found_when_the_numbers_of_processes_beg
     )
     assert child > 1000
     assert agent.ended("anew") == (5, "-")
-    assert not list(running("FARM_JOB=anew:"))
+    assert not list(running("FARM_JOB=anew:", str(phone.folder)))
     agent("release", epoch)
 
 
@@ -511,8 +515,10 @@ def test_a_process_that_got_the_programs_number_is_not_killed_with_what_the_prog
     child = agent.start(epoch, "again", "sh", "-c", script)
     assert agent.ended("again") == (5, "-")
     assert int(told.read_text()) == child
-    assert not list(running("FARM_JOB=again:"))
-    strangers = [pid for pid, command in running("sleep\0" + "315") if command.startswith("sleep\0")]
+    assert not list(running("FARM_JOB=again:", str(phone.folder)))
+    strangers = [
+        pid for pid, command in running("sleep\0" + "315", str(phone.folder)) if command.startswith("sleep\0")
+    ]
     assert len(strangers) == 1
     os.kill(strangers[0], signal.SIGKILL)
     agent("release", epoch)
