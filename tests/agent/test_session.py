@@ -169,15 +169,22 @@ async def test_a_job_whose_supervisor_is_stopped_ends_as_lost(
     until(lambda: not agents_of(phone.folder, "supervise"))
 
 
-async def test_agents_that_are_stopped_are_left_for_new_ones(phone: Phone, reach: Reach):
+async def test_agents_that_are_stopped_are_left_for_new_ones(
+    phone: Phone, reach: Reach, monkeypatch: pytest.MonkeyPatch
+):
     async with reach.session(reply_s=1) as session:
         stopped = agents_of(phone.folder)
+        (connection,) = reach.connections
+        close = connection.close
+
+        async def close_all() -> None:
+            end(dict.fromkeys(stopped, ""))  # a stopped process sees no end of its input
+            await close()
+
+        monkeypatch.setattr(connection, "close", close_all)
         for pid in stopped:
             os.kill(pid, signal.SIGSTOP)
-        killer = threading.Timer(3.0, end, (dict.fromkeys(stopped, ""),))
-        killer.start()  # as the server of a connection does that is closed
         assert await session.call(lambda agent: agent.holder()) == "ann"
-        killer.join()
     assert len(reach.connections) == 2
 
 
