@@ -18,6 +18,7 @@
 # would fork. SC2015: `a && b || leave` is meant. SC2045: names that `is_name` checks. SC2088, SC2100: a `~` that
 # came as text, a word with a dash.
 
+{ set +x; } 2>/dev/null # where every shell tells what it does, replies would have it in their reasons
 LC_ALL=C # bytes, not characters: ${#text} and ${text#?} count what travels
 export LC_ALL
 umask 022
@@ -204,22 +205,23 @@ current() { # -> epoch: the highest one (ten digits, so that names sort as numbe
   [ -h "$mark" ] || epoch=1000000000
 }
 
-lease_state() { # -> epoch; holder (empty: free), ttl, age and expired, in seconds
+lease_state() { # -> epoch; holder (empty: free), ttl, age, held (since it was taken) and expired, in seconds
   local rest since beat
   current
   if [ "${known-}" != "$epoch" ]; then # the text of an epoch never changes
     lease_text=$(readlink "lease/$epoch")
     known=$epoch
   fi
-  holder='' ttl=0 age=0 expired=yes
+  holder='' ttl=0 age=0 held=0 expired=yes
   case $lease_text in held:*) ;; *) return ;; esac
   rest=${lease_text#held:}
   since=${rest%%:*} rest=${rest#*:}
+  held=$since
   ttl=${rest%%:*} rest=${rest#*:}
   decode "${rest#*:}" && holder=$REPLY
   { read -r beat <"lease/beat.$epoch" && since=$((beat - 1000000000)); } 2>/dev/null
   clock
-  age=$((now - since))
+  age=$((now - since)) held=$((now - held))
   # A clock that went back, or another boot: the device was restarted.
   [ "${rest%%:*}" != "$boot" ] || [ "$age" -lt 0 ] || [ "$age" -gt "$ttl" ] || expired=
 }
@@ -251,23 +253,27 @@ claim() { # text of the next state; fails when another was faster, or with what 
 
 beat() { clock && put $((now + 1000000000)) 1<>"lease/beat.$epoch"; }
 
-do_lease() { # holder ttl_s
-  [ -n "$1" ] && [ ${#1} -le 200 ] && is_number "$2" && [ "$2" -gt 0 ] || err usage "lease holder ttl_s" || return
-  local held
-  encode "$1" && held=$REPLY
+do_lease() { # holder ttl_s [epoch] ; with the epoch of a lease that is held: this one, and no other, is taken over
+  [ -n "$1" ] && [ ${#1} -le 200 ] && is_number "$2" && [ "$2" -gt 0 ] ||
+    err usage "lease holder ttl_s [epoch]" || return
+  local name former="${3-}"
+  encode "$1" && name=$REPLY
   lease_state
-  [ -n "$expired" ] || err held "$holder" "$age" "$ttl" || return
+  may_take || err held "$holder" "$age" "$ttl" "$epoch" "$held" || return
   clock
-  until claim "held:$now:$2:$boot:$held"; do
+  until claim "held:$now:$2:$boot:$name"; do
     [ -z "$REPLY" ] || blame "$REPLY" || return
     lease_state # someone was faster; if it was only a job that gave its lost lease back, the device is free
-    [ -n "$expired" ] || err held "$holder" "$age" "$ttl" || return
+    may_take || err held "$holder" "$age" "$ttl" "$epoch" "$held" || return
     clock
   done
+  [ ! -d lease/ran ] || rm -rf lease/ran # the names of jobs of earlier leases, which can start no more
   end_all lease-lost || err stuck "$REPLY" || return # what an earlier lease left running
   beat 2>/dev/null || err disk-full "cannot write the beat" || return
   ok "$epoch"
 }
+
+may_take() { [ -n "$expired" ] || [ "$epoch" = "$former" ]; }
 
 do_holder() { # who holds the device, if someone does
   lease_state
@@ -313,6 +319,15 @@ job_state() { # job -> is (running or exited) code why out_size err_size telemet
   read -r code why out_size err_size telemetry_size _ <"spool/$job/exit"
 }
 
+is_starting() { # job -> as job_state: another session is about to start it, may be one whose connection is gone
+  local starter starter_born starter_boot
+  is_name "$1" && [ ! -s "spool/$1/pid" ] && [ ! -f "spool/$1/exit" ] || return 1
+  { read -r starter starter_born starter_boot <"spool/$1/starter"; } 2>/dev/null || return 1
+  [ "$starter" != $$ ] && [ "$starter_boot" = "$boot" ] && look "$starter" && [ "$born" = "$starter_born" ] || return 1
+  case $state in [ZTt]) return 1 ;; esac # a stopped one never will
+  job=$1 is=running code=- why=- out_size=0 err_size=0 telemetry_size=0
+}
+
 take() { be_first "spool/$job/taken"; } # its supervisor: that the job runs; another: that it never will
 be_first() { # file ; fails unless this process is the one that makes it
   set -C
@@ -326,9 +341,10 @@ is_supervised() {
   [ "${job_boot-}" = "$boot" ] && look "$supervisor" && [ "$born" = "$supervisor_born" ] && [ "$state" != Z ]
 }
 
-written() { # descriptor of the supervisor -> REPLY: bytes that went through it; no fork. See proc(5), fdinfo
+written() { offset_of "$supervisor" "$1"; } # descriptor of the supervisor -> REPLY: bytes that went through it
+offset_of() { # pid descriptor -> REPLY: where it stands in its file; no fork. See proc(5), fdinfo
   REPLY=0
-  { read -r _ REPLY <"/proc/$supervisor/fdinfo/$1"; } 2>/dev/null
+  { read -r _ REPLY <"/proc/$1/fdinfo/$2"; } 2>/dev/null
   REPLY=${REPLY:-0}
 }
 
@@ -511,11 +527,14 @@ supervise() { # workdir job forks
   local line wall silence forks="$3" watch code
   exec 2>/dev/null # bash tells how its children died
   workdir=$1 job=$2 supervisor=$$
-  cd "$workdir" && take && cd "spool/$job" || return
+  cd "$workdir" && take || return
   find_boot && job_boot=$boot
-  ulimit -c 0 # a core dump would count as a result
-  read -r epoch wall silence lease_text <limit
+  read -r epoch wall silence lease_text <"spool/$job/limit"
   known=$epoch
+  # Who asked for it may have slept meanwhile, and somebody else have the device now.
+  valid "$epoch" || { conclude 137 lease-lost && return; }
+  cd "spool/$job" || return
+  ulimit -c 0 # a core dump would count as a result
   look $$ && supervisor_born=$born
   # This pipe has a writer as long as this process or the watch lives: so others see that they are gone.
   mkfifo end && exec 5<>end
@@ -527,7 +546,7 @@ supervise() { # workdir job forks
   child_born=- # it may have ended already: then nothing is known of it
   look $child && child_born=$born
   put "$$ $supervisor_born $child $child_born $boot $forks" >pid # one call of the kernel: nobody sees a part of it
-  put "$child"
+  put "$NL$child" # on a line of its own, whatever was said before it
   exec </dev/null >/dev/null
   cd "$workdir" || exit
   own=$child
@@ -628,18 +647,20 @@ case ${1-}:$# in supervise:4) shift && supervise "$@"; exit ;; esac
 # ---- jobs, as the controller asks for them --------------------------------------------------------------
 
 do_start() { # epoch job wall_s silence_s n_env K=V... n_folders folder... n_copies name=digest... argv...
-  local job="$2" limit="$1 $3 $4" why
+  local job="$2" limit="$1 $3 $4" mark="lease/ran/$1.$2" why
   valid "$1" || err stale "$REPLY" || return
   limit="$limit $lease_text"
   is_name "$2" && is_number "$3" && is_number "$4" || err usage "start epoch job wall_s silence_s ..." || return
-  [ ! -d "spool/$job" ] || err exists "$job" || return
-  attempt mkdir -p "spool/$job/out" "spool/$job/tmp" || blame "$why" || return
-  if ! be_first "spool/$job/limit"; then
-    [ ! -f "spool/$job/limit" ] || err exists "$job" || return # another session was faster
+  # A name counts once under a lease: a connection that comes back to life may ask for a job that has run meanwhile.
+  [ ! -d "spool/$job" ] && [ ! -f "$mark" ] || err exists "$job" || return
+  attempt mkdir -p "spool/$job/out" "spool/$job/tmp" lease/ran || blame "$why" || return
+  if ! be_first "$mark"; then
+    [ ! -f "$mark" ] || err exists "$job" || return # another session was faster
     blame 'No space left' || return
   fi
+  { put "$$ $agent_born $boot" >"spool/$job/starter"; } 2>/dev/null # see is_starting
   shift 4
-  prepare "$@" && launch || { rm -rf "spool/${job:?}" && return 1; }
+  prepare "$@" && launch || { rm -rf "spool/${job:?}" "$mark" && return 1; }
 }
 
 prepare() { # as do_start, from n_env on ; fills the folder of job, which runs under limit
@@ -690,27 +711,28 @@ launch() {
   clock
   [ $((now - ${counted:=-100})) -lt 10 ] || { count_forks && forks_then=$started counted=$now; } || forks_then=-
   # The supervisor says the command's pid and closes its output: its death is an end of file, not a wait for ever.
-  local pid
-  pid=$(setsid sh "$self" supervise "$workdir" "$job" "$forks_then" 2>&1 </dev/null &)
-  is_number "$pid" || blame "the supervisor did not start: $pid" || return
-  ok "$pid"
+  local said
+  said=$(setsid sh "$self" supervise "$workdir" "$job" "$forks_then" 2>&1 </dev/null 4<&- &)
+  is_number "${said##*"$NL"}" && ok "${said##*"$NL"}" && return # each program may complain before it begins
+  valid "${limit%% *}" || err stale "$REPLY" || return
+  blame "the supervisor did not start: $said"
 }
 
 do_poll() { # job
-  job_state "$1" || err unknown "$1" || return
+  is_starting "$1" || job_state "$1" || err unknown "$1" || return
   tell_state
 }
 tell_state() { put "$id ok $is $code $why $out_size $err_size $telemetry_size"; }
 
 do_wait() { # job ; as `poll`, but once it has ended: what is asked meanwhile is answered before
   local pid left=''
-  job_state "$1" || err unknown "$1" || return
+  is_starting "$1" || job_state "$1" || err unknown "$1" || return
   # A disk that knows no pipes (or an older agent's job): the asking goes on as with `poll`.
   [ "$is" = running ] && [ -p "spool/$job/end" ] || { tell_state && return; }
   for pid in $waiters; do
     is_ours "$pid" && left="$left $pid"
   done
-  await </dev/null &
+  await </dev/null 4<&- &
   waiters="$left $!"
 }
 await() { # the end of the supervisor, which holds this pipe: blocks in the kernel, costs nothing
@@ -742,6 +764,7 @@ do_drop() { # job ; one that is gone already is no mistake: the reply may have b
   local why
   is_name "$1" || err usage "not a name: $1" || return
   ! job_state "$1" || [ "$is" = exited ] || err running "$1" || return
+  close_file # or its bytes would stay on the disk
   why=$(rm -rf "spool/$1" 2>&1) || blame "$why" || return
   ok
 }
@@ -756,23 +779,54 @@ do_jobs() {
 }
 
 do_read() { # job relative-path offset max
-  local file="spool/$1/$2"
+  local file="spool/$1/$2" from="$3" count="$4" rest
   is_name "$1" && is_path "$2" && is_size "$3" && is_number "$4" || err usage "read job path offset max" || return
-  is_plain "spool/$1" "$2" || err missing "$2" || return
-  after "$3"
+  is_plain "spool/$1" "$2" && open_file "$file" || err missing "$2" || return
   # shellcheck disable=SC2046
-  set -- "$REPLY" $(tail -c "+$REPLY" "$file" | head -c "$4" | wc -c)
-  answer data "$2"
+  set -- $(ls -ln -- "$file" 2>/dev/null) # `wc -c` of busybox reads all of it
+  minus "${5:-0}" "$from" && rest=$REPLY
+  [ ${#rest} -gt 9 ] || [ "$rest" -ge "$count" ] || count=$rest
+  answer data "$count"
   # A file that shrinks meanwhile is filled up, so that the line stays in step; its digest will tell.
-  { tail -c "+$1" "$file" | head -c "$2" && cat /dev/zero; } 2>/dev/null | head -c "$2"
+  if [ "$count" = 0 ]; then
+    :
+  elif reach "$file" "$from"; then
+    head -c "$count" <&4
+    offset_of $$ 4 && minus "$REPLY" "$from" && minus "$count" "$REPLY"
+    [ "$REPLY" = 0 ] || head -c "$REPLY" /dev/zero
+  else
+    { tail -c "$rest" "$file" | head -c "$count" && cat /dev/zero; } 2>/dev/null | head -c "$count"
+  fi
 }
-after() { # size -> REPLY: one more, also where 32 bits are too few
-  local high="${1%?????????}" low
-  REPLY=$(($1 + 1))
-  [ "$high" != "$1" ] || return 0
-  low=$((1${1#"$high"} + 1)) # the 1 in front keeps the zeros
-  case $low in 2*) high=$((high + 1)) ;; esac
-  REPLY=$high${low#?}
+# A file stays open from block to block: where one ended the next one begins, without any search. `tail -c +N` of
+# busybox and toybox would read everything before it.
+open_file() { # file ; as descriptor 4, unless it is this one already
+  [ "$1" -ef "/proc/$$/fd/4" ] || { command exec 4<"$1"; } 2>/dev/null
+}
+close_file() { exec 4<&-; }
+reach() { # file offset ; descriptor 4 stands there; fails where there is no `dd` (toybox's `tail` can search backwards)
+  offset_of $$ 4
+  [ "$REPLY" != "$2" ] || return 0
+  { command exec 4<"$1"; } 2>/dev/null
+  [ "$2" != 0 ] || return 0
+  command -v dd >/dev/null && dd bs=1 count=0 "skip=$2" <&4 2>/dev/null
+  offset_of $$ 4
+  [ "$REPLY" = "$2" ]
+}
+minus() { # size size -> REPLY: the difference, or 0; in two parts of nine digits, since 32 bits are too few
+  local high low less_high less_low
+  in_parts "$2" && less_high=$high less_low=$low
+  in_parts "$1" && high=$((high - less_high)) low=$((low - less_low))
+  [ $low -ge 0 ] || { low=$((low + 1000000000)) && high=$((high - 1)); }
+  case $high in
+    -*) REPLY=0 ;;
+    0) REPLY=$low ;;
+    *) low=$((low + 1000000000)) && REPLY=$high${low#1} ;;
+  esac
+}
+in_parts() { # size -> high, low
+  high=0 low=$1
+  [ ${#1} -le 9 ] || { high=${1%?????????} && low=$((1${1#"$high"} - 1000000000)); } # the 1 keeps the zeros
 }
 
 do_gather() { # job max ; all that is left of an ended job, as far as it is not long: its streams and what is below out/
@@ -1057,6 +1111,7 @@ serve() { # workdir
   put "" # what a login shell said before may lack its newline
   open_workdir "$1" || return
   answer $$ "$workdir"
+  look $$ && agent_born=$born
   local line argument verb
   while IFS= read -r line; do # a last line without its newline is a cut request: it is dropped
     # shellcheck disable=SC2086 # splitting is meant
@@ -1074,7 +1129,7 @@ serve() { # workdir
         ;;
     esac
     case $verb:$# in
-      hello:* | probe:* | have:* | commit:2 | adopt:3 | link:2 | tree:[1-9]* | gc:2 | holder:0 | lease:2 | resume:1 | \
+      hello:* | probe:* | have:* | commit:2 | adopt:3 | link:2 | tree:[1-9]* | gc:2 | holder:0 | lease:[23] | resume:1 | \
         beat:1 | release:1 | start:[89] | start:[1-9]?* | poll:1 | wait:1 | gather:2 | read:4 | kill:1 | drop:1 | jobs:0 | bye:0)
         "do_$verb" "$@" </dev/null
         ;;

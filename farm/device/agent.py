@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
-from farm.device.faults import broken
+from farm.device.faults import HeldError, RefusedError, broken, late
 from farm.device.line import Line
 from farm.device.probe import parse_facts
 from farm.device.spool import Gathered, JobSpec, JobState, parse_gathered, parse_number, parse_state
@@ -14,13 +15,16 @@ from farm.device.start import accepted, start_agent, written
 from farm.device.wire import Reply
 from farm.errors import DeviceError
 from farm.model.artifact import Artifact, Tree
+from farm.model.deadlines import Deadlines
 from farm.model.device import Facts
 from farm.transport.base import Connection
 
+T = TypeVar("T")
 UPLOAD_BLOCK_BYTES = 1 << 18
 UPLOAD_TRIES = 3
 PROBE_LIMIT_BYTES = 8 << 20
 LISTING_LIMIT_BYTES = 64 << 20
+DEFAULTS = Deadlines()
 SAFETY_POLL_S = 10.0
 """How long an end can stay unknown that the agent does not report (of a supervisor that was killed)."""
 
@@ -41,24 +45,39 @@ class Agent:
     after a lost connection: jobs and artifacts have names.
     """
 
-    def __init__(self, connection: Connection, line: Line, workdir: str, script: str) -> None:
+    def __init__(
+        self, connection: Connection, line: Line, workdir: str, script: str, deadlines: Deadlines
+    ) -> None:
         self.workdir = workdir
         """The absolute working directory on the device."""
         self._connection = connection
         self._line = line
         self._script = script
+        self._deadlines = deadlines
 
     @classmethod
-    async def start(cls, connection: Connection, workdir: str, script: bytes, sha256: str) -> Agent:
+    async def start(
+        cls, connection: Connection, workdir: str, script: bytes, sha256: str, deadlines: Deadlines = DEFAULTS
+    ) -> Agent:
         """Start the agent, putting it on the device first when it is not there under its digest."""
-        channel, greeting = await start_agent(connection, workdir, script, sha256)
-        return cls(connection, Line(channel), greeting.workdir, f"{greeting.workdir}/agents/{sha256}.sh")
+        channel, greeting = await start_agent(connection, workdir, script, sha256, deadlines)
+        path = f"{greeting.workdir}/agents/{sha256}.sh"
+        return cls(connection, Line(channel, deadlines), greeting.workdir, path, deadlines)
+
+    def beside(self, other: Agent) -> None:
+        """Both have one connection: as long as transfers of the other move, no reply of this one is late."""
+        self._line.beside = other._line
+
+    @property
+    def heard_at(self) -> float:
+        """When the last reply came, by the event loop's clock."""
+        return self._line.heard_at
 
     async def probe(self, pythons: Sequence[str] = ()) -> Facts:
         """Facts of the device. Of `pythons` (names or paths) it starts one after the other, until
         one is CPython and new enough.
         """
-        _, data = await self._line.call("probe", *pythons, limit_bytes=PROBE_LIMIT_BYTES)
+        _, data = await self._line.call("probe", *pythons, limit_bytes=PROBE_LIMIT_BYTES, deadline="work")
         return parse_facts(data.decode("utf-8", "replace"))
 
     async def have(self, digests: Sequence[str]) -> tuple[Missing, ...]:
@@ -81,7 +100,7 @@ class Agent:
             offset = missing[0].present_bytes if missing[0].present_bytes <= artifact.size_bytes else 0
             try:
                 moved += await self._receive(artifact, offset, progress)
-                await self._ok("commit", artifact.sha256, str(artifact.size_bytes))
+                await self._work("commit", artifact.sha256, str(artifact.size_bytes))
                 break
             except DeviceError as error:
                 resumable = error.cause in {"digest-mismatch", "short", "offset"}
@@ -96,7 +115,7 @@ class Agent:
     async def tree(self, tree: Tree) -> str:
         """Lay out a tree; its absolute path on the device."""
         pairs = (f"{name}={artifact.sha256}" for name, artifact in tree.files)
-        match (await self._ok("tree", tree.name, *pairs)).fields:
+        match (await self._work("tree", tree.name, *pairs)).fields:
             case (path,) if path.startswith("/"):
                 return path
             case fields:
@@ -104,18 +123,27 @@ class Agent:
 
     async def adopt(self, job: str, path: str, sha256: str) -> None:
         """Keep a file that a job wrote below its out/ in the device's store."""
-        await self._ok("adopt", job, path, sha256)
+        await self._work("adopt", job, path, sha256)
 
     async def gc(self, epoch: int, quota_kib: int) -> int:
         """Remove what was not used for longest until the store is within its quota; the KiB that were freed.
 
         Trees go too: ask `have` and `tree` afterwards.
         """
-        return parse_number(*(await self._ok("gc", str(epoch), str(quota_kib))).fields[:1])
+        return parse_number(*(await self._work("gc", str(epoch), str(quota_kib))).fields[:1])
 
-    async def lease(self, holder: str, ttl_s: int) -> int:
-        """Take the device; the lease's epoch. Raises DeviceError `held` with the holder in its message."""
-        return parse_number(*(await self._ok("lease", holder, str(ttl_s))).fields[:1])
+    async def lease(self, holder: str, ttl_s: int, former: int | None = None) -> int:
+        """Take the device; the lease's epoch. `former` is the epoch of a lease that is taken over although it
+        is held: that one, and no other that followed it. Raises HeldError with the holder in its message.
+        """
+        words = (holder, str(ttl_s), *(() if former is None else (str(former),)))
+        try:
+            reply = await self._work("lease", *words)
+        except RefusedError as error:
+            if error.cause == "held" and len(error.fields) == 5:
+                raise HeldError(error, error.fields[0], parse_number(error.fields[3])) from error
+            raise
+        return parse_number(*reply.fields[:1])
 
     async def holder(self) -> str | None:
         """Who holds the device, or None."""
@@ -132,12 +160,19 @@ class Agent:
 
     async def release(self, epoch: int) -> None:
         """Kill what still runs under the lease, and free the device."""
-        await self._ok("release", str(epoch))
+        await self._work("release", str(epoch))
 
     async def start_job(self, epoch: int, spec: JobSpec) -> int:
         """Start a job in its output folder; the program's pid."""
-        reply = await self._ok("start", str(epoch), *spec.words())
+        reply = await self._work("start", str(epoch), *spec.words())
         return parse_number(*reply.fields[:1])
+
+    async def kill(self, job: str) -> None:
+        """End a job, and return when nothing of it runs; one that has ended stays as it is.
+
+        Raises DeviceError `stuck`.
+        """
+        await self._work("kill", job)
 
     async def poll(self, job: str) -> JobState:
         """Where a job is. Costs the device no process."""
@@ -148,20 +183,21 @@ class Agent:
 
         Not on a line on which anything reads data: the answer may come in the middle of them.
         """
-        answer = asyncio.ensure_future(self._ok("wait", job))
+        answer = asyncio.ensure_future(self._line.call("wait", job, deadline=None))
         try:
             while not (await asyncio.wait({answer}, timeout=SAFETY_POLL_S))[0]:
                 state = await self.poll(job)
                 if state.exit_code is not None:
                     return state
-            return parse_state(await answer)
+            return parse_state((await answer)[0])
         finally:
             answer.cancel()
 
     async def gather(self, job: str, limit_bytes: int) -> Gathered:
         """What an ended job left behind, with up to `limit_bytes` (at most 9999999) of each stream."""
         all_bytes = LISTING_LIMIT_BYTES + 3 * limit_bytes
-        reply, data = await self._line.call("gather", job, str(limit_bytes), limit_bytes=all_bytes)
+        words = ("gather", job, str(limit_bytes))
+        reply, data = await self._line.call(*words, limit_bytes=all_bytes, deadline="work")
         return parse_gathered(reply, data, limit_bytes)
 
     async def read(self, job: str, path: str, offset: int, count: int) -> bytes:
@@ -171,16 +207,12 @@ class Agent:
 
     async def jobs(self) -> dict[str, str]:
         """All jobs in the spool: `running` or `exited`."""
-        pairs = (field.rpartition("=") for field in (await self._ok("jobs")).fields)
+        pairs = (field.rpartition("=") for field in (await self._work("jobs")).fields)
         return {name: state for name, _, state in pairs}
-
-    async def kill(self, job: str) -> None:
-        """End a job, and return when nothing of it runs. Raises DeviceError `stuck`."""
-        await self._ok("kill", job)
 
     async def drop(self, job: str) -> None:
         """Forget a job that has ended, with all its files."""
-        await self._ok("drop", job)
+        await self._work("drop", job)
 
     async def bye(self) -> None:
         """End the agent. What it started goes on until the lease ends."""
@@ -191,20 +223,34 @@ class Agent:
         reply, _ = await self._line.call(verb, *arguments)
         return reply
 
+    async def _work(self, verb: str, *arguments: str) -> Reply:
+        """As `_ok`, for what takes the device time."""
+        reply, _ = await self._line.call(verb, *arguments, deadline="work")
+        return reply
+
     async def _receive(self, artifact: Artifact, offset: int, progress: Callable[[int], None]) -> int:
         """Send a file from `offset` on over a channel of its own; the bytes sent. One block is in memory."""
         argv = ("sh", self._script, "receive", self.workdir, artifact.sha256, str(offset))
-        channel = await self._connection.open(argv)
-        sent = 0
+        channel, sent = await self._moving(self._connection.open(argv)), 0
         try:
             with artifact.path.open("rb") as stream:
                 stream.seek(offset)
                 while block := await asyncio.to_thread(stream.read, UPLOAD_BLOCK_BYTES):
-                    if not await written(channel, block):
+                    if not await self._moving(written(channel, block)):
                         break
                     sent += len(block)
                     progress(offset + sent)
-            await accepted(channel)
+            await self._moving(accepted(channel))
         finally:
             await channel.close()
         return sent
+
+    async def _moving(self, step: Awaitable[T]) -> T:
+        """A step of a transfer. Raises DeviceError `no-reply` when it stalls."""
+        try:
+            async with asyncio.timeout(self._deadlines.transfer_stall_s):
+                result = await step
+        except TimeoutError:
+            raise late("the upload did not move", self._deadlines, "transfer-stall") from None
+        self._line.moved()
+        return result

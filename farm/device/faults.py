@@ -7,6 +7,7 @@ from typing import NoReturn
 
 from farm.device.wire import Reply
 from farm.errors import DeviceError, Fault, Stage
+from farm.model.deadlines import Deadlines
 from farm.visible import visible
 
 
@@ -25,6 +26,8 @@ OTHER_FOLDER = "set workdir: to a folder that the user may write, absolute or be
 MORE_ROOM = "free some room there, or set workdir: to another disk"
 MORE_TOOLS = "install it: busybox and toybox have all that is needed"
 LEASE_WAIT = "wait for it with --wait SECONDS, or choose other devices"
+CONNECTION_LOST = "connection-lost"
+NO_REPLY = "no-reply"
 LEASE_AGAIN = "the device was away too long or someone else took it: run the bench again"
 LOOK = "look at its processes on the device, or restart the device"
 
@@ -34,7 +37,7 @@ AGENT_ERRORS = {
     "unwritable": AgentError(Stage.DEPLOY, Fault.DEVICE, "{0}", OTHER_FOLDER),
     "disk-full": AgentError(Stage.DEPLOY, Fault.DEVICE, "the device's disk is full: {0}", MORE_ROOM),
     "io": AgentError(Stage.DEPLOY, Fault.DEVICE, "{0}", "look at the device's disk"),
-    "held": AgentError(Stage.LEASE, Fault.USER, "held by {0}, last seen {1} s ago", LEASE_WAIT),
+    "held": AgentError(Stage.LEASE, Fault.USER, "held by {0} for {4} s, last seen {1} s ago", LEASE_WAIT),
     "stale": AgentError(Stage.LEASE, Fault.DEVICE, "{0}", LEASE_AGAIN),
     "stuck": AgentError(Stage.LEASE, Fault.DEVICE, "processes do not die: {0}", LOOK),
     "digest-mismatch": AgentError(Stage.DEPLOY, Fault.NETWORK, "a file arrived damaged: {0}", AGAIN),
@@ -51,17 +54,37 @@ AGENT_ERRORS = {
 UNKNOWN_ERROR = AgentError(Stage.EXECUTE, Fault.FARM, "the agent refused: {0}")
 
 
+class RefusedError(DeviceError):
+    """What the agent answered with `err`; `fields` are its own words, not cleaned."""
+
+    fields: tuple[str, ...] = ()
+
+
+class HeldError(RefusedError):
+    """The device is another's: the name under which, and its epoch, so that no later lease is meant."""
+
+    def __init__(self, refused: RefusedError, holder: str, epoch: int) -> None:
+        super().__init__(
+            refused.message, stage=refused.stage, fault=refused.fault, cause=refused.cause, hint=refused.hint
+        )
+        self.fields = refused.fields
+        self.holder = holder
+        self.epoch = epoch
+
+
 def refuse(reply: Reply, *more: str) -> NoReturn:
     """Raise what an `err` reply means. `more` replaces fields that the reply lacks."""
     error = AGENT_ERRORS.get(reply.code, UNKNOWN_ERROR)
     fields = [visible(field) for field in (*reply.fields, *more)]
-    raise DeviceError(
-        error.message.format(*fields, "?", "?", "?"),
+    refused = RefusedError(
+        error.message.format(*fields, *["?"] * 5),
         stage=error.stage,
         fault=error.fault,
         cause=reply.code or "protocol",
         hint=error.hint,
     )
+    refused.fields = reply.fields
+    raise refused
 
 
 def broken(message: str) -> DeviceError:
@@ -78,5 +101,17 @@ def broken(message: str) -> DeviceError:
 def lost(message: str) -> DeviceError:
     """The line is gone; another connection may find all as it was."""
     return DeviceError(
-        message, stage=Stage.CONNECT, fault=Fault.NETWORK, cause="connection-lost", transient=True
+        message, stage=Stage.CONNECT, fault=Fault.NETWORK, cause=CONNECTION_LOST, transient=True
+    )
+
+
+def late(what: str, deadlines: Deadlines, name: str) -> DeviceError:
+    """A deadline ran out: the line is as good as gone. `what` is what did not come."""
+    return DeviceError(
+        f"{what} {deadlines.ran_out(name)}",
+        stage=Stage.CONNECT,
+        fault=Fault.DEVICE,
+        cause=NO_REPLY,
+        hint=f"look at the device; if it is only slow: {deadlines.more(name)}",
+        transient=True,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from farm.device.agent import Agent
 from farm.device.session import Session
@@ -16,6 +16,7 @@ FIRST_POLL_S = 0.05
 LAST_POLL_S = 0.5
 SMALL_OUTPUT_BYTES = 1 << 20
 TAIL_CHARS = 300
+LOST_EXIT_CODE = 137
 
 
 @dataclass(frozen=True)
@@ -58,10 +59,22 @@ async def start_job(session: Session, spec: JobSpec) -> None:
     await session.call(start)
 
 
-async def wait_for_job(session: Session, name: str) -> Ended:
+async def wait_for_job(session: Session, spec: JobSpec) -> Ended:
     """Wait for the end of a job. The device reports it; where it cannot, polls are rare, so that they do
-    not disturb what is measured.
+    not disturb what is measured. A job that outlives its own limit lost who supervises it: it is ended.
     """
+    limit_s = spec.wall_s + session.deadlines.lost_s if spec.wall_s else None
+    try:
+        async with asyncio.timeout(limit_s):
+            return await _end_of(session, spec.name)
+    except TimeoutError:
+        await session.call(lambda agent: agent.kill(spec.name))
+        state = await session.call(lambda agent: agent.poll(spec.name))
+        code = LOST_EXIT_CODE if state.exit_code is None else state.exit_code
+        return Ended(code, "wall-limit" if state.why == "killed" else state.why)
+
+
+async def _end_of(session: Session, name: str) -> Ended:
     pause_s = FIRST_POLL_S
     while True:
         state = await session.pulse(lambda agent: agent.wait(name))
@@ -74,10 +87,12 @@ async def wait_for_job(session: Session, name: str) -> Ended:
 async def run_small(session: Session, spec: JobSpec) -> SmallOutcome:
     """Run a short helper to its end and forget its spool folder.
 
-    When it cannot be seen to its end, the session's release kills it.
+    When it cannot be seen to its end, the session's release kills it. Its name gets a number: it may run
+    often.
     """
+    spec = replace(spec, name=session.job_name(spec.name))
     await start_job(session, spec)
-    ended = await wait_for_job(session, spec.name)
+    ended = await wait_for_job(session, spec)
     left = await session.call(lambda agent: agent.gather(spec.name, SMALL_OUTPUT_BYTES))
     await session.call(lambda agent: agent.drop(spec.name))
     return SmallOutcome(ended.exit_code, ended.why, left.stdout.begin, left.stderr.begin)

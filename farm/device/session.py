@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Self, TypeVar
 
+from farm.device import former
 from farm.device.agent import Agent
+from farm.device.faults import CONNECTION_LOST, NO_REPLY, HeldError
+from farm.device.outage import Outage
 from farm.errors import DeviceError, Fault, Stage
 from farm.model.artifact import Artifact
+from farm.model.deadlines import Deadlines
 from farm.model.device import Device
 from farm.transport.base import Connection, Transport
 
@@ -19,22 +22,9 @@ T = TypeVar("T")
 Conversation = Callable[[Agent], Awaitable[T]]
 """Something to be done with the agent; it may be done again on a new connection."""
 
-CONNECTION_LOST = "connection-lost"
+LINE_IS_GONE = {CONNECTION_LOST, NO_REPLY}
 CLOSE_LIMIT_S = 10.0
-
-
-@dataclass(frozen=True)
-class Patience:
-    """How long a session waits, in seconds.
-
-    `lease_ttl_s`: without a sign of life for so long the device frees itself. `reconnect_s`: how long a
-    lost connection is tried again; never longer than the lease lives. `lease_wait_s`: how long to wait
-    for a device that another run holds.
-    """
-
-    lease_ttl_s: int = 60
-    reconnect_s: float = 45.0
-    lease_wait_s: float = 0.0
+LEASE_POLL_S = 2.0
 
 
 class Session:
@@ -52,22 +42,28 @@ class Session:
         script: Artifact,
         *,
         holder: str,
-        patience: Patience,
+        deadlines: Deadlines,
         note: Callable[[str], None],
     ) -> None:
         self.device = device
         self._transport = transport
         self._script = script
         self._holder = holder
-        self._patience = patience
+        self.deadlines = deadlines
+        self._run_ends_at: float | None = None
         self._note = note
         self._connection: Connection | None = None
         self._agent: Agent | None = None
         self._pulse: Agent | None = None
         self._generation = 0
+        self._outage = Outage(deadlines)
         self._reconnecting = asyncio.Lock()
         self._heart: asyncio.Task[None] | None = None
         self._epoch: int | None = None
+        self._jobs = 0
+        self._gone: DeviceError | None = None
+        self._limit = ""
+        self._whole = asyncio.timeout(None)
 
     @property
     def epoch(self) -> int:
@@ -81,13 +77,26 @@ class Session:
         assert self._agent is not None, "not connected"
         return self._agent.workdir
 
+    def until(self, run_ends_at: float | None) -> Self:
+        """With an end of the whole run, by the event loop's clock."""
+        self._run_ends_at = run_ends_at
+        return self
+
+    def job_name(self, name: str) -> str:
+        """A name for a job that no other has under this lease."""
+        self._jobs += 1
+        return f"{name}-{self._jobs}"
+
     async def __aenter__(self) -> Self:
+        self._whole = self._limited()
+        await self._whole.__aenter__()
         try:
             await self._connect()
             await self._take_lease()
             await self._sweep()
-        except BaseException:
+        except BaseException as error:
             await self._leave()
+            await self._over(type(error), error, error.__traceback__)
             raise
         self._heart = asyncio.create_task(self._beat(), name=f"lease of {self.device.name}")
         return self
@@ -100,10 +109,37 @@ class Session:
             with contextlib.suppress(asyncio.CancelledError, DeviceError):
                 await self._heart
         await self._leave()
+        await self._over(kind, error, trace)
+
+    def _limited(self) -> asyncio.Timeout:
+        """The earlier of the two limits that there may be."""
+        now = asyncio.get_running_loop().time()
+        ends = [(now + self.deadlines.device_s, "device")] if self.deadlines.device_s else []
+        if self._run_ends_at is not None:
+            ends.append((self._run_ends_at, "run"))
+        when, self._limit = min(ends, default=(None, ""))
+        return asyncio.timeout_at(when)
+
+    async def _over(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Raises DeviceError when the deadline `device` or `run` is what ended it."""
+        try:
+            await self._whole.__aexit__(kind, error, trace)
+        except TimeoutError:
+            raise DeviceError(
+                f"the work on {self.device.name} did not end {self.deadlines.ran_out(self._limit)}",
+                stage=Stage.EXECUTE,
+                fault=Fault.USER,
+                cause=f"{self._limit}-limit",
+                hint=f"run less, or {self.deadlines.more(self._limit)}",
+            ) from None
 
     async def call(self, conversation: Conversation[T]) -> T:
         """Run `conversation` with the agent, again after a reconnect when the line breaks."""
-        return await self._converse(lambda: self._agent, conversation)
+        result = await self._converse(lambda: self._agent, conversation)
+        self._outage.ends()
+        return result
 
     async def pulse(self, conversation: Conversation[T]) -> T:
         """As `call`, beside what the agent is busy with: with a second one, for what is short or waits."""
@@ -117,31 +153,68 @@ class Session:
                     raise _lost(self.device)
                 return await conversation(agent)
             except DeviceError as error:
-                if error.cause != CONNECTION_LOST:
+                if error.cause not in LINE_IS_GONE:
                     raise
                 await self._reconnect(generation, error)
 
     async def _connect(self) -> None:
         self._connection = await self._transport.connect()
-        script = self._script.path.read_bytes()
-        agent = await Agent.start(self._connection, self.device.workdir, script, self._script.sha256)
-        self._pulse = await Agent.start(self._connection, self.device.workdir, script, self._script.sha256)
+        agent, self._pulse = await self._start_agent(), await self._start_agent()
+        self._pulse.beside(agent)
         self._agent = agent
         self._generation += 1
+        self._outage.connected()
+
+    async def _start_agent(self) -> Agent:
+        assert self._connection is not None
+        script = self._script
+        return await Agent.start(
+            self._connection, self.device.workdir, script.path.read_bytes(), script.sha256, self.deadlines
+        )
 
     async def _take_lease(self) -> None:
-        assert self._agent is not None
-        deadline = asyncio.get_running_loop().time() + self._patience.lease_wait_s
+        """Wait for it as long as the user says. One of a run of ours that was killed is taken over."""
+        await asyncio.to_thread(former.hold, self._holder)
+        deadline = asyncio.get_running_loop().time() + self.deadlines.lease_wait_s
+        told, mine = "", None
         while True:
             try:
-                self._epoch = await self._agent.lease(self._holder, self._patience.lease_ttl_s)
-            except DeviceError as error:
-                if error.cause != "held" or asyncio.get_running_loop().time() >= deadline:
-                    raise
-                self._note(error.message)
-                await asyncio.sleep(2)
+                self._epoch = await self._ask_for_lease(mine)
+            except HeldError as error:
+                mine = await self._former(error)
+                if mine is not None:
+                    continue
+                if asyncio.get_running_loop().time() >= deadline:
+                    raise self._not_free(error) from error
+                if told != error.holder:
+                    told = error.holder
+                    self._note(f"waiting for it: {error.message}")
+                await asyncio.sleep(LEASE_POLL_S)
             else:
                 return
+
+    async def _ask_for_lease(self, mine: int | None) -> int:
+        return await self.call(lambda agent: agent.lease(self._holder, self.deadlines.lease_ttl_s, mine))
+
+    async def _former(self, error: HeldError) -> int | None:
+        """The epoch of a lease that is ours to take over: of a run that was killed, or this one's own, when
+        the reply that gave it was lost. By its number: had another got it meanwhile, that one would keep it.
+        """
+        if error.holder == self._holder or await asyncio.to_thread(former.is_gone, error.holder):
+            self._note(f"taking over the lease of a run that is gone: {error.message}")
+            return error.epoch
+        return None
+
+    def _not_free(self, error: HeldError) -> DeviceError:
+        if not self.deadlines.lease_wait_s:
+            return error
+        return DeviceError(
+            f"{error.message}; not free {self.deadlines.ran_out('lease-wait')}",
+            stage=error.stage,
+            fault=error.fault,
+            cause=error.cause,
+            hint=f"{self.deadlines.more('lease-wait')}, or choose other devices",
+        )
 
     async def _sweep(self) -> None:
         """Forget what earlier runs left in the spool: with the lease in hand nobody else needs it."""
@@ -153,9 +226,9 @@ class Session:
         await self.call(sweep)
 
     async def _beat(self) -> None:
-        """Renew the lease at a third of its life. A stale lease ends the session's conversations."""
+        """Renew the lease. A stale lease ends the session's conversations."""
         while True:
-            await asyncio.sleep(self._patience.lease_ttl_s / 3)
+            await asyncio.sleep(self.deadlines.beat_s)
             try:
                 await self.pulse(lambda agent: agent.beat(self.epoch))
             except DeviceError as error:
@@ -166,34 +239,40 @@ class Session:
     async def _reconnect(self, generation: int, error: DeviceError) -> None:
         """Come back to the device and to our lease, once for all callers that saw the line break."""
         async with self._reconnecting:
+            if self._gone is not None:
+                raise self._gone
             if generation != self._generation:
                 return
             self._note(f"connection lost, trying again: {error.message}")
+            self._outage.begins(self._pulse.heard_at if self._pulse else None)
             await self._drop()
-            loop = asyncio.get_running_loop()
-            began = loop.time()
-            deadline = began + min(self._patience.reconnect_s, self._patience.lease_ttl_s)
-            while True:
+            again = error
+            while (left_s := self._outage.left_s()) is not None:
+                await asyncio.sleep(self._outage.pause_s())
                 try:
-                    await self._connect()
-                    if self._epoch is not None and self._agent is not None:
-                        await self._agent.resume(self._epoch)
-                except DeviceError as again:
+                    async with asyncio.timeout(max(left_s, self.deadlines.connect_s)):
+                        await self._connect()
+                        if self._epoch is not None and self._agent is not None:
+                            await self._agent.resume(self._epoch)
+                except (DeviceError, TimeoutError) as failed:
                     await self._drop()
-                    if not again.transient and again.cause != CONNECTION_LOST:
-                        raise
-                    if loop.time() >= deadline:
-                        raise DeviceError(
-                            f"{error.message}; not back in {deadline - began:.0f} s ({again.message})",
-                            stage=Stage.CONNECT,
-                            fault=again.fault,
-                            cause=again.cause,
-                            hint=f"farm devices check {self.device.name}",
-                        ) from again
-                    await asyncio.sleep(1)
+                    if isinstance(failed, DeviceError):
+                        again = failed
+                        # One that is killed or restarted at that moment does not greet.
+                        if not again.transient and again.cause != "protocol":
+                            self._gone = again
+                            raise
                 else:
                     self._note("connected again")
                     return
+            self._gone = DeviceError(
+                f"{error.message}; not back {self.deadlines.ran_out('reconnect')} ({again.message})",
+                stage=Stage.CONNECT,
+                fault=again.fault,
+                cause=again.cause,
+                hint=f"farm devices check {self.device.name}; or longer: {self.deadlines.more('reconnect')}",
+            )
+            raise self._gone from again
 
     async def _drop(self) -> None:
         connection, self._connection, self._agent, self._pulse = self._connection, None, None, None
@@ -221,7 +300,7 @@ class Session:
                     await agent.bye()
         except (DeviceError, TimeoutError) as error:
             self._note(
-                f"could not say goodbye ({error}); the device frees itself in {self._patience.lease_ttl_s} s"
+                f"could not say goodbye ({error}); the device frees itself in {self.deadlines.lease_ttl_s} s"
             )
         finally:
             await self._drop()

@@ -1,70 +1,89 @@
-"""Start the agent on a device, putting it there first when it is missing."""
+"""Start the agent on a device, putting it there first when it is missing or damaged."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 
-from farm.device.faults import broken, refuse
+from farm.device.faults import broken, late, refuse
 from farm.device.wire import Greeting, Reply, Status, WireError, parse_greeting
 from farm.errors import DeviceError
+from farm.model.deadlines import Deadlines
 from farm.transport.base import Channel, Connection
 
-LOGIN_NOISE_LINES = 1000
+LOGIN_NOISE_BYTES = 64 << 20
 STDERR_S = 5.0
-GREETING_S = 60.0
+TAIL_CHARS = 300
 
-# What runs before there is an agent: `sh -c BOOTSTRAP farm serve|install WORKDIR SHA256 SIZE_BYTES`.
-BOOTSTRAP = """\
-fail() { echo; echo "farm-agent 1 err $1"; echo "$2" >&2; exit 1; }
+# What runs before there is an agent: `sh -c BOOTSTRAP farm serve|install WORKDIR SHA256 SIZE_BYTES`. On one
+# line, and no `!`: csh passes on no other word. An agent whose file is damaged (a power cut while it was
+# written) counts as absent; where its digest cannot be told, the agent itself says which tool is missing.
+BOOTSTRAP = """
+fail() { echo; echo "farm-agent 1 err $1"; echo "$2" >&2; exit 1; };
 case $2 in
   "~" | "~/"*) [ -n "${HOME-}" ] || fail no-home "HOME is not set on the device"; w=$HOME${2#"~"} ;;
   /*) w=$2 ;;
   *) fail usage "workdir must be absolute or begin with ~/: $2" ;;
-esac
-agent=$w/agents/$3.sh
+esac;
+agent=$w/agents/$3.sh;
 if [ "$1" = install ]; then
   why=$({ mkdir -p "$w/agents" && cat >"$agent.$$" && [ "$(wc -c <"$agent.$$")" -eq "$4" ] &&
-    mv -f "$agent.$$" "$agent"; } 2>&1) && echo && echo "farm-agent 1 ok" && exit
-  rm -f "$agent.$$"
-  case $why in *"No space left"* | *uota*exceeded*) fail disk-full "$why" ;; *) fail unwritable "$why" ;; esac
-fi
-[ -f "$agent" ] || fail absent "no agent yet"
+    mv -f "$agent.$$" "$agent"; } 2>&1) && echo && echo "farm-agent 1 ok" && exit;
+  rm -f "$agent.$$";
+  case $why in *"No space left"* | *uota*exceeded*) fail disk-full "$why" ;; esac;
+  fail unwritable "$why";
+fi;
+[ -f "$agent" ] || fail absent "no agent yet";
+sum=$3; command -v sha256sum >/dev/null && sum=$(sha256sum <"$agent");
+[ "${sum%% *}" = "$3" ] || fail absent "a damaged agent";
 exec sh "$agent" serve "$2"
-"""
+""".replace("\n", " ").strip()
 
 
 async def start_agent(
-    connection: Connection, workdir: str, script: bytes, sha256: str
+    connection: Connection, workdir: str, script: bytes, sha256: str, deadlines: Deadlines
 ) -> tuple[Channel, Greeting]:
     """A running agent: one round trip when it is on the device under its digest, three when not.
 
-    Raises DeviceError: the agent's codes for a workdir that cannot be, `protocol` when nothing greets.
+    Raises DeviceError: the agent's codes for a workdir that cannot be, `protocol` when nothing greets,
+    `no-reply` when it takes too long.
     """
     arguments = (workdir, sha256, str(len(script)))
-    for _ in range(2):
-        channel = await connection.open(("sh", "-c", BOOTSTRAP, "farm", "serve", *arguments))
-        try:
-            async with asyncio.timeout(GREETING_S):
-                greeting = await _greeting(channel)
-            if isinstance(greeting, Greeting):
-                return channel, greeting
-            if greeting.code != "absent":
-                refuse(greeting, await _stderr_tail(channel))
-        except TimeoutError:
-            await channel.close()
-            raise broken(f"the agent did not start within {GREETING_S:.0f} s") from None
-        except BaseException:
-            await channel.close()
-            raise
+    try:
+        async with asyncio.timeout(deadlines.agent_start_s):
+            for _ in range(2):
+                started = await _started(connection, arguments)
+                if started is not None:
+                    return started
+                await _install(connection, arguments, script)
+    except TimeoutError:
+        raise late("the agent did not start", deadlines, "agent-start") from None
+    raise broken("the agent is not there, or damaged, although it was just installed")
+
+
+async def _started(connection: Connection, arguments: tuple[str, ...]) -> tuple[Channel, Greeting] | None:
+    """None when it is not on the device."""
+    channel = await connection.open(("sh", "-c", BOOTSTRAP, "farm", "serve", *arguments))
+    try:
+        greeting = await _greeting(channel)
+        if isinstance(greeting, Greeting):
+            return channel, greeting
+        if greeting.code != "absent":
+            refuse(greeting, await _stderr_tail(channel))
+    except BaseException:
         await channel.close()
-        channel = await connection.open(("sh", "-c", BOOTSTRAP, "farm", "install", *arguments))
-        try:
-            await written(channel, script)
-            await accepted(channel)
-        finally:
-            await channel.close()
-    raise broken("the agent is not there although it was just installed")
+        raise
+    await channel.close()
+    return None
+
+
+async def _install(connection: Connection, arguments: tuple[str, ...], script: bytes) -> None:
+    channel = await connection.open(("sh", "-c", BOOTSTRAP, "farm", "install", *arguments))
+    try:
+        await written(channel, script)
+        await accepted(channel)
+    finally:
+        await channel.close()
 
 
 async def written(channel: Channel, data: bytes) -> bool:
@@ -90,7 +109,8 @@ async def accepted(channel: Channel) -> None:
 
 async def _greeting(channel: Channel) -> Greeting | Reply:
     """The first line of the agent; output of the login shell before it is skipped."""
-    for _ in range(LOGIN_NOISE_LINES):
+    noise, noise_bytes = b"", 0
+    while noise_bytes < LOGIN_NOISE_BYTES:
         line = await channel.readline()
         if not line:
             break
@@ -100,7 +120,12 @@ async def _greeting(channel: Channel) -> Greeting | Reply:
             raise broken(str(error)) from error
         if greeting is not None:
             return greeting
-    raise broken(f"the agent did not start: {await _stderr_tail(channel) or 'no output'}")
+        noise_bytes += len(line)
+        noise = (noise + line)[-TAIL_CHARS:]
+    else:
+        raise broken(f"the agent did not start: the login printed more than {LOGIN_NOISE_BYTES >> 20} MiB")
+    said = (await _stderr_tail(channel), noise.decode("utf-8", "replace").strip())
+    raise broken(f"the agent did not start: {'; '.join(filter(None, said)) or 'no output'}")
 
 
 async def _stderr_tail(channel: Channel) -> str:
@@ -108,4 +133,4 @@ async def _stderr_tail(channel: Channel) -> str:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(STDERR_S):
             await channel.read(1)
-    return (await channel.stderr()).decode("utf-8", "replace").strip()[-300:]
+    return (await channel.stderr()).decode("utf-8", "replace").strip()[-TAIL_CHARS:]

@@ -23,6 +23,7 @@ from farm.run.record import Origin, Recorder
 from farm.run.secrets import Hider
 from farm.runtime.files import WheelFiles
 from farm.store.runs import RunDirectory
+from farm.transport.base import Timeouts
 from farm.transport.pool import open_transports
 
 
@@ -69,7 +70,11 @@ async def _run_lanes(context: RunContext) -> None:
     devices = context.plan.devices
     async with AsyncExitStack() as stack:
         transports = await stack.enter_async_context(
-            open_transports(devices, known_hosts=context.settings.known_hosts)
+            open_transports(
+                devices,
+                known_hosts=context.settings.known_hosts,
+                timeouts=Timeouts.of(context.settings.deadlines),
+            )
         )
         async with asyncio.TaskGroup() as lanes:
             for device in devices:

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from farm.device.session import Patience, Session
+from farm.device.session import Session
+from farm.model.deadlines import Deadlines
 from farm.model.device import Device, Facts
 from farm.model.matrix import Plan
 from farm.run.deploy import Deployed
@@ -19,17 +20,9 @@ from farm.store.runs import RunDirectory
 
 
 @dataclass(frozen=True)
-class Limits:
-    """When a round is killed, in seconds: after its start, and after its last output."""
-
-    wall_s: int = 1800
-    silence_s: int = 600
-
-
-@dataclass(frozen=True)
 class Settings:
     """Settings of a run: our name as lease holder, where products of preparations and flags of native
-    programs are kept, limits, timeouts, how many devices run in parallel.
+    programs are kept, deadlines, how many devices run in parallel. `run_ends_at` is by the loop's clock.
     """
 
     holder: str
@@ -37,8 +30,8 @@ class Settings:
     command: tuple[str, ...]
     products: ProductStore
     programs: ProgramStore
-    limits: Limits = Limits()
-    patience: Patience = Patience()
+    deadlines: Deadlines = Deadlines()
+    run_ends_at: float | None = None
     parallel: int = 100
 
 

@@ -151,21 +151,21 @@ async def read_log(pulled: Pulled, one: Round) -> RoundLog:
 async def execute(here: OnDevice, made: Ready, one: Round) -> Executed:
     """Start the round's process and wait for its end."""
     name = f"{here.context.directory.run_id}-{crc32(made.cell.id.encode()):08x}-{round_name(one)}"
-    limits, clock = here.context.settings.limits, here.context.clock
+    deadlines, clock = here.context.settings.deadlines, here.context.clock
     argv = command_of(made, one)
     folders = tuple(output.path for output in outputs(one.options) if output.is_directory)
-    spec = JobSpec(name, argv, limits.wall_s, limits.silence_s, made.environment, folders, made.copies)
+    spec = JobSpec(name, argv, deadlines.round_s, deadlines.silence_s, made.environment, folders, made.copies)
     started_at, began = datetime.now(UTC).isoformat(timespec="milliseconds"), clock()
     await start_job(here.session, spec)
-    ended = await _see_through(here.session, name)
+    ended = await _see_through(here.session, spec)
     return Executed(name, argv, started_at, round(clock() - began, 3), ended, made.names)
 
 
-async def _see_through(session: Session, job: str) -> Ended:
+async def _see_through(session: Session, spec: JobSpec) -> Ended:
     """Wait for the end of a job; one whose last words are those of a hang does not take its silence limit."""
-    watch = asyncio.create_task(_end_hang(session, job), name=f"watch over {job}")
+    watch = asyncio.create_task(_end_hang(session, spec.name), name=f"watch over {spec.name}")
     try:
-        return await wait_for_job(session, job)
+        return await wait_for_job(session, spec)
     finally:
         watch.cancel()
         # What the device answers here, the wait for the job is answered too.

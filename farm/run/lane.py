@@ -83,9 +83,9 @@ class Lane:
             self._transport,
             agents.agent_script(),
             holder=self._context.settings.holder,
-            patience=self._context.settings.patience,
+            deadlines=self._context.settings.deadlines,
             note=lambda text: self._emit(Kind.NOTE, text),
-        )
+        ).until(self._context.settings.run_ends_at)
 
     async def _probe(self, session: Session) -> Facts:
         self._emit(Kind.STEP, "probing")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, Self
 
+from farm.model.deadlines import KEEPALIVE_MISSES, Deadlines
 from farm.model.device import Device
 
 
@@ -17,13 +18,18 @@ class Timeouts:
     the first. `ConnectTimeout` of ~/.ssh/config overrides `connect_s`.
     """
 
-    connect_s: float = 15.0
-    login_s: float = 30.0
-    keepalive_s: float = 15.0
-    keepalive_misses: int = 2
+    connect_s: float = Deadlines.connect_s
+    login_s: float = Deadlines.login_s
+    keepalive_s: float = Deadlines.keepalive_s
+    keepalive_misses: int = KEEPALIVE_MISSES
     attempts: int = 3
     retry_total_s: float = 60.0
     close_s: float = 2.0
+
+    @classmethod
+    def of(cls, deadlines: Deadlines) -> Self:
+        """Those that a user may choose."""
+        return cls(connect_s=deadlines.connect_s, login_s=deadlines.login_s)
 
 
 class Channel(Protocol):

@@ -8,101 +8,24 @@ import hashlib
 import os
 import random
 import re
+import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from farm.device.agent import Agent, Missing
 from farm.device.faults import AGENT_ERRORS
 from farm.device.spool import FileEntry, JobSpec, JobState, parse_files
-from farm.errors import DeviceError, Fault, Stage
+from farm.device.start import BOOTSTRAP
+from farm.errors import DeviceError
 from farm.model.artifact import Tree
+from farm.model.deadlines import Deadlines
 from farm.store.artifacts import artifact_of
-from tests.agent.shells import AGENT, Phone
+from tests.agent.local import SCRIPT, SHA256, LocalConnection
+from tests.agent.shells import Phone
 
-SCRIPT = AGENT.read_bytes()
-SHA256 = hashlib.sha256(SCRIPT).hexdigest()
 NOISE = "echo 'Welcome!'; printf 'last words without a newline'; "
-
-
-class LocalChannel:
-    """A process as a `farm.transport.base.Channel`."""
-
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self.process = process
-        self.said = asyncio.create_task(process.stderr.read())
-
-    async def write(self, data: bytes) -> None:
-        try:
-            self.process.stdin.write(data)
-            await self.process.stdin.drain()
-        except (BrokenPipeError, ConnectionResetError) as error:
-            raise gone("program-ended") from error
-
-    async def write_eof(self) -> None:
-        self.process.stdin.close()
-
-    async def readline(self) -> bytes:
-        return await self.process.stdout.readline()
-
-    async def readexactly(self, count: int) -> bytes:
-        try:
-            return await self.process.stdout.readexactly(count)
-        except asyncio.IncompleteReadError as error:
-            raise gone("connection-lost") from error
-
-    async def read(self, count: int = -1) -> bytes:
-        return await self.process.stdout.read(count)
-
-    async def wait(self) -> int:
-        return await self.process.wait()
-
-    async def stderr(self) -> bytes:
-        return await self.said
-
-    async def close(self) -> None:
-        """As a connection does that breaks: the program finds its input at an end and its output gone."""
-        self.process.stdin.close()
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            await self.process.stdin.wait_closed()
-        transport: Any = vars(self.process)["_transport"]
-        transport.get_pipe_transport(1).close()
-        await self.process.wait()
-        await self.said
-
-
-def gone(cause: str) -> DeviceError:
-    return DeviceError(cause, stage=Stage.CONNECT, fault=Fault.NETWORK, cause=cause, transient=True)
-
-
-class LocalConnection:
-    """Starts programs as a login shell does, with what its rc files say first. `opened` counts round trips."""
-
-    def __init__(self, phone: Phone, noise: str = "", environment: dict[str, str] | None = None) -> None:
-        self.phone = phone
-        self.noise = noise
-        self.environment = phone.environment if environment is None else environment
-        self.channels: list[LocalChannel] = []
-        self.opened: list[tuple[str, ...]] = []
-
-    async def open(self, argv: tuple[str, ...]) -> LocalChannel:
-        self.opened.append(argv)
-        process = await asyncio.create_subprocess_exec(
-            self.phone.path.partition(":")[0] + "/sh", "-c", self.noise + 'exec "$@"', "login", *argv,
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-            env=self.environment, cwd=self.phone.folder, limit=1 << 21,
-        )  # fmt: skip
-        self.channels.append(LocalChannel(process))
-        return self.channels[-1]
-
-    async def close(self) -> None:
-        for channel in self.channels:
-            await channel.close()
-
-    async def start(self) -> Agent:
-        return await Agent.start(self, str(self.phone.workdir), SCRIPT, SHA256)
 
 
 @pytest.fixture
@@ -191,14 +114,131 @@ async def test_a_login_shell_that_ends_is_told_with_its_last_words(phone: Phone)
     await connection.close()
 
 
-async def test_a_login_shell_that_waits_for_something_is_given_up(
-    phone: Phone, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr("farm.device.start.GREETING_S", 0.5)
+async def test_a_login_shell_that_waits_for_something_is_given_up(phone: Phone):
     connection = LocalConnection(phone, "echo 'Press any key'; read -r _; exit; ")
-    with pytest.raises(DeviceError, match="did not start within"):
+    with pytest.raises(DeviceError, match=r"did not start within 0\.5 s \(deadline agent-start\)") as error:
+        await connection.start(Deadlines(agent_start_s=0.5))
+    assert "--deadline agent-start=1" in error.value.hint
+    await connection.close()
+
+
+async def test_a_login_that_prints_without_an_end_is_given_up(phone: Phone):
+    connection = LocalConnection(phone, "while :; do echo 'Welcome!'; done; ")
+    with pytest.raises(DeviceError, match="deadline agent-start"):
+        await connection.start(Deadlines(agent_start_s=0.5))
+    await connection.close()
+
+
+async def test_a_login_that_prints_thousands_of_lines_is_read_past(phone: Phone):
+    chatty = 'n=0; while [ $n -lt 5000 ]; do n=$((n + 1)); echo "Welcome, line $n"; done; '
+    connection = LocalConnection(phone, chatty)
+    assert (await connection.start()).workdir == str(phone.workdir)
+    await connection.close()
+
+
+async def test_what_a_login_that_leads_nowhere_printed_is_told(phone: Phone):
+    connection = LocalConnection(phone, "echo 'This account is currently not available.'; exit 1; ")
+    with pytest.raises(DeviceError, match=r"This account is currently not available\."):
         await connection.start()
     await connection.close()
+
+
+@pytest.mark.parametrize("damage", ["cut", "zeros", "empty", "other"])
+async def test_a_damaged_agent_on_the_device_heals(connection: LocalConnection, damage: str):
+    """A power cut may leave a file that is cut, or as long as it should be but without content."""
+    await connection.start()
+    installed = connection.phone.workdir / "agents" / f"{SHA256}.sh"
+    damaged = {"cut": SCRIPT[:9000], "zeros": bytes(len(SCRIPT)), "empty": b"", "other": b"exit 1\n"}[damage]
+    installed.write_bytes(damaged)
+    before = len(connection.opened)
+    await connection.start()
+    assert len(connection.opened) == before + 3
+    assert installed.read_bytes() == SCRIPT
+
+
+def test_what_runs_before_the_agent_passes_through_every_login_shell():
+    assert not set("\n!") & set(BOOTSTRAP)
+
+
+async def stopped(agent: Agent, connection: LocalConnection) -> None:
+    """The agent is there, and does nothing any more."""
+    process = connection.channels[-1].process
+    await agent.holder()
+    process.send_signal(signal.SIGSTOP)
+
+
+async def test_an_agent_that_does_not_reply_is_given_up(phone: Phone):
+    connection = LocalConnection(phone)
+    agent = await connection.start(Deadlines(reply_s=0.5))
+    await stopped(agent, connection)
+    with pytest.raises(DeviceError, match=r"to poll within 0\.5 s \(deadline reply\)") as error:
+        await agent.poll("j")
+    assert (error.value.cause, error.value.transient) == ("no-reply", True)
+    assert "--deadline reply=1" in error.value.hint
+    with pytest.raises(DeviceError, match="to poll"):
+        await agent.holder()
+    connection.channels[-1].process.kill()
+    await connection.close()
+
+
+async def test_a_reply_whose_bytes_stop_coming_is_given_up(phone: Phone):
+    liar = "echo 'farm-agent 1 1 /x'; read -r _; echo '1 data 100'; echo ab; read -r _; exit; "
+    connection = LocalConnection(phone, liar)
+    agent = await connection.start(Deadlines(transfer_stall_s=0.5))
+    with pytest.raises(DeviceError, match="deadline transfer-stall"):
+        await agent.read("j", "stdout", 0, 100)
+    await connection.close()
+
+
+async def test_replies_to_others_do_not_prolong_the_wait_for_one(phone: Phone):
+    liar = (
+        "echo 'farm-agent 1 1 /x'; while read -r id verb _; do "
+        "[ $verb = poll ] || { echo $id ok; sleep 0.1; }; done; exit; "
+    )
+    connection = LocalConnection(phone, liar)
+    agent = await connection.start(Deadlines(reply_s=1))
+    poll = asyncio.create_task(agent.poll("j"))
+    await asyncio.sleep(0)
+    with contextlib.suppress(DeviceError):
+        while not poll.done():
+            await agent.beat(1)
+    with pytest.raises(DeviceError, match="to poll"):
+        await poll
+    await connection.close()
+
+
+async def test_an_upload_that_does_not_move_is_given_up(connection: LocalConnection, tmp_path: Path):
+    path = tmp_path / "big file"
+    path.write_bytes(random.Random(1).randbytes(3_000_001))
+    agent = await connection.start(Deadlines(transfer_stall_s=1))
+    connection.noise = "sleep 3; exit; "
+    with pytest.raises(DeviceError, match="deadline transfer-stall") as error:
+        await agent.upload(artifact_of(path), lambda _: None)
+    assert error.value.transient
+
+
+async def test_a_job_that_a_former_self_starts_late_does_not_run_twice(
+    connection: LocalConnection, tmp_path: Path
+):
+    """Its connection was given up, the job was run over the next one: then the first one comes back to life."""
+    late = await connection.start()
+    epoch = await late.lease("tester", 600)
+    process = connection.channels[-1].process
+    process.send_signal(signal.SIGSTOP)
+    spec = JobSpec("j", ("sh", "-c", 'echo ran >>"$0"', str(tmp_path / "runs")), 60)
+    starting = asyncio.create_task(late.start_job(epoch, spec))
+    agent = await connection.start()
+    await agent.resume(epoch)
+    await agent.start_job(epoch, spec)
+    await ended(agent, "j")
+    await agent.drop("j")
+    process.send_signal(signal.SIGCONT)
+    with pytest.raises(DeviceError) as error:
+        await starting
+    assert error.value.cause == "exists"
+    assert await agent.jobs() == {}
+    assert (tmp_path / "runs").read_text() == "ran\n"
+    await agent.release(epoch)
 
 
 async def test_facts_of_this_machine(agent: Agent):

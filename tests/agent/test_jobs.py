@@ -635,3 +635,17 @@ def test_a_process_that_cannot_be_killed_keeps_the_device_from_the_next(phone: P
         os.kill(pid, signal.SIGKILL)
     assert agent.ended("j") == (137, "killed")
     agent("release", epoch)
+
+
+def test_what_programs_complain_of_on_stderr_is_not_taken_for_a_process_id(phone: Phone):
+    """A missing library of ld.so.preload, a shell that tells what it does."""
+    phone.replace_tool(
+        "setsid", "echo 'cannot be preloaded: ignored' >&2; printf '+ 12' >&2; exec REAL \"$@\""
+    )
+    agent = phone.talk()
+    epoch = agent("lease", "me", 60)[0]
+    pid = agent.start(epoch, "j", "echo", "here")
+    assert pid > 1
+    assert agent.ended("j") == (0, "-")
+    assert agent.output("j") == b"here\n"
+    agent("release", epoch)

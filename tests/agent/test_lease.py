@@ -31,6 +31,8 @@ def test_a_device_has_one_holder_who_is_named_to_the_others(phone: Phone, agent:
     assert refusal.code == "held"
     assert refusal.fields[0] == "nightly run of ann@host: é"
     assert refusal.fields[2] == "60"
+    assert refusal.fields[3] == (phone.workdir / "lease").glob("1*").__next__().name
+    assert int(refusal.fields[4]) < 60
     assert other("holder")[0] == "nightly run of ann@host: é"
 
 
@@ -173,3 +175,112 @@ def test_a_beat_is_written_in_place(phone: Phone, agent: Talk, epoch: int):
     agent("beat", epoch)
     after = beat.stat()
     assert (before.st_ino, before.st_size) == (after.st_ino, after.st_size) == (before.st_ino, 11)
+
+
+def test_a_lease_is_taken_over_by_its_number_and_the_former_self_is_refused(
+    phone: Phone, agent: Talk, epoch: int
+):
+    agent.start(epoch, "old", "sleep", "300")
+    other = phone.talk()
+    taken = int(other("lease", "me again", 600, epoch)[0])
+    assert taken == epoch + 1
+    assert other("poll", "old")[2] == "lease-lost"
+    for request in (("beat", epoch), ("resume", epoch), ("start", epoch, "new", 1, 1, 0, 0, 0, "true")):
+        assert shut(agent, *request).code == "stale"
+    other("release", taken)
+
+
+def test_a_lease_that_another_got_meanwhile_is_not_taken_over(phone: Phone, agent: Talk, epoch: int):
+    other = phone.talk()
+    assert shut(other, "lease", "me again", 60, epoch - 1).code == "held"
+    beats_stop(phone, epoch)
+    taken = other("lease", "bob", 60)[0]
+    assert shut(agent, "lease", "me again", 60, epoch).fields[0] == "bob"
+    other("release", taken)
+
+
+def test_of_two_who_take_over_one_lease_one_gets_it(phone: Phone, agent: Talk, epoch: int):
+    talks = [phone.talk() for _ in range(4)]
+    got: list[wire.Reply] = []
+    barrier = threading.Barrier(len(talks))
+
+    def want(talk: Talk) -> None:
+        barrier.wait()
+        got.append(talk.send(b"7 lease me 60 %d\n" % epoch)[0])
+
+    threads = [threading.Thread(target=want, args=(talk,)) for talk in talks]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(reply.status for reply in got) == ["err"] * 3 + ["ok"]
+    talks[0]("release", next(reply.fields[0] for reply in got if reply.status is wire.Status.OK))
+
+
+def test_a_start_that_slept_while_the_device_was_taken_runs_nothing(phone: Phone):
+    """Between its look at the lease and the start of the program."""
+    gate = phone.folder / "gate"
+    phone.change_script("\nlaunch() {\n", f"\nlaunch() {{\n  until [ -e '{gate}' ]; do sleep 0.1; done\n")
+    sleeper = phone.talk()
+    epoch = int(sleeper("lease", "me", 600)[0])
+    ran = phone.folder / "ran"
+    sleeper.process.stdin.write(
+        wire.request(9, "start", str(epoch), *["j", "60", "60", "0", "0", "0", "touch"], str(ran))
+    )
+    sleeper.process.stdin.flush()
+    until((phone.workdir / "spool/j/command").exists)
+    other = phone.talk()
+    taken = other("lease", "me again", 600, epoch)[0]
+    gate.touch()
+    reply = wire.parse_reply(sleeper.process.stdout.readline())
+    assert reply.status is wire.Status.ERR
+    assert not ran.exists()
+    other("release", taken)
+
+
+def test_a_job_that_another_session_is_about_to_start_is_waited_for(phone: Phone):
+    """Its connection may be gone: the start goes on all the same."""
+    gate = phone.folder / "gate"
+    phone.change_script("\nlaunch() {\n", f"\nlaunch() {{\n  until [ -e '{gate}' ]; do sleep 0.1; done\n")
+    first = phone.talk()
+    epoch = int(first("lease", "me", 600)[0])
+    first.process.stdin.write(wire.request(9, "start", str(epoch), *["j", "60", "60", "0", "0", "0", "true"]))
+    first.process.stdin.flush()
+    until((phone.workdir / "spool/j/command").exists)
+    second = phone.talk()
+    assert shut(second, "start", epoch, "j", 60, 60, 0, 0, 0, "true").code == "exists"
+    assert second("poll", "j")[0] == second("wait", "j")[0] == "running"
+    gate.touch()
+    assert second.ended("j") == (0, "-")
+    second("release", epoch)
+
+
+def test_a_job_whose_starter_died_is_lost(phone: Phone):
+    phone.change_script("\nlaunch() {\n", "\nlaunch() {\n  kill -KILL $$\n")
+    first = phone.talk()
+    epoch = int(first("lease", "me", 600)[0])
+    first.process.stdin.write(wire.request(9, "start", str(epoch), *["j", "60", "60", "0", "0", "0", "true"]))
+    first.process.stdin.flush()
+    first.process.wait()
+    second = phone.talk()
+    assert second("poll", "j")[:3] == ("exited", "137", "lost")
+    second("release", epoch)
+
+
+def test_names_of_jobs_are_free_again_under_the_next_lease(phone: Phone, agent: Talk, epoch: int):
+    agent.start(epoch, "j", "true")
+    agent.ended("j")
+    agent("drop", "j")
+    assert shut(agent, "start", epoch, "j", 60, 60, 0, 0, 0, "true").code == "exists"
+    agent("release", epoch)
+    again = agent("lease", "me", 600)[0]
+    assert list((phone.workdir / "lease").glob("ran/*")) == []
+    agent.start(again, "j", "true")
+    agent("release", again)
+
+
+def test_a_start_that_was_refused_may_be_tried_again(agent: Talk, epoch: int):
+    missing = "0" * 64
+    assert shut(agent, "start", epoch, "j", 60, 60, 0, 0, 1, f"c={missing}", "true").code == "missing"
+    agent.start(epoch, "j", "true")
+    assert agent.ended("j") == (0, "-")

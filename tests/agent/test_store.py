@@ -283,16 +283,55 @@ def test_files_beyond_2_gib_are_read_at_the_right_place(phone: Phone, agent: Tal
     assert agent.data("read", "j", "stdout", 2**31 + 4, 9) == b"\0here"
 
 
+def test_a_long_file_is_read_in_blocks_of_any_length(agent: Talk, epoch: int):
+    """`head` of busybox reads further than it tells: the next block is where it should be all the same."""
+    agent.start(epoch, "j", "seq", "200000")
+    agent.ended("j")
+    whole = b"".join(b"%d\n" % number for number in range(1, 200001))
+    for length in (1 << 18, 100_001):
+        blocks = [agent.data("read", "j", "stdout", start, length) for start in range(0, len(whole), length)]
+        assert b"".join(blocks) == whole
+
+
+def test_files_are_read_in_turns(agent: Talk, epoch: int):
+    agent.start(epoch, "j", "sh", "-c", "seq 10000; seq 10000 >&2; seq 20000 >f")
+    agent.ended("j")
+    for start in (0, 10_000, 5, 20_000):
+        assert agent.data("read", "j", "stdout", start, 10_000) == agent.data(
+            "read", "j", "stderr", start, 10_000
+        )
+        assert len(agent.data("read", "j", "out/f", start, 10_000)) == 10_000
+
+
+def test_a_file_that_another_took_the_place_of_is_read_anew(phone: Phone, agent: Talk, epoch: int):
+    agent.start(epoch, "j", "echo", "a line")
+    agent.ended("j")
+    assert agent.data("read", "j", "stdout", 0, 3) == b"a l"
+    (phone.folder / "other").write_bytes(b"something else")
+    (phone.folder / "other").rename(phone.workdir / "spool/j/stdout")
+    assert agent.data("read", "j", "stdout", 3, 30) == b"ething else"
+
+
+def test_a_file_that_is_dropped_leaves_the_disk(phone: Phone, agent: Talk, epoch: int):
+    agent.start(epoch, "j", "echo", "a line")
+    agent.ended("j")
+    agent.output("j")
+    agent("drop", "j")
+    opened = Path(f"/proc/{agent.process.pid}/fd").iterdir()
+    assert not [one for one in opened if "stdout" in str(one.readlink())]
+
+
 def test_a_file_that_shrinks_while_it_is_read_does_not_put_the_line_out_of_step(phone: Phone):
     gone = phone.folder / "gone"
-    phone.replace_tool("tail", f"[ -e '{gone}' ] || {{ : >'{gone}'; exec REAL \"$@\"; }}")
+    stdout = phone.workdir / "spool/j/stdout"
+    phone.replace_tool("head", f"[ -e '{gone}' ] || {{ : >'{gone}'; : >'{stdout}'; }}; exec REAL \"$@\"")
     agent = phone.talk()
     epoch = agent("lease", "me", 60)[0]
     agent.start(epoch, "j", "echo", "a line")
     agent.ended("j")
     assert agent.output("j") == b"\0" * 7
     assert agent("jobs") == ("j=exited",)
-    (phone.workdir / "spool/j/stdout").write_bytes(b"a l")
+    stdout.write_bytes(b"a l")
     reply, data = agent.full("gather", "j", 100)
     assert parse_gathered(reply, data, 100).stdout.begin[:3] == b"a l"
     assert agent("jobs") == ("j=exited",)

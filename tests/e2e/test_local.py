@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from farm import agents
-from farm.device.session import Patience, Session
+from farm.device.session import Session
 from farm.errors import DeviceError
+from farm.model.deadlines import Deadlines
 from farm.model.device import Address, Device, Runtime, RuntimeKind
 from farm.run.deploy import Pusher
 from farm.store.artifacts import artifact_of
@@ -66,7 +67,7 @@ async def test_a_file_that_was_changed_after_planning_is_named(tmp_path: Path, c
             transports.to(device),
             agents.agent_script(),
             holder="a test",
-            patience=Patience(),
+            deadlines=Deadlines(),
             note=lambda _text: None,
         )
         async with session:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
 from farm.sim.fleet import fleet
 from farm.sim.oddities import ODDITIES
-from farm.sim.properties import Ending, Program, Properties
+from farm.sim.properties import Act, Ending, Program, Properties, Strike, Target
 from tests.e2e.conftest import Farm
 from tests.sim.conftest import bench
 
@@ -23,6 +24,34 @@ async def test_a_cut_connection_loses_no_round(farm: Farm, devices: Path) -> Non
     assert outcome.code == 0, outcome.stderr
     assert len(outcome.cells()[0]["rounds"]) == 2
     assert "connected again" in outcome.stderr
+
+
+async def test_a_rerun_after_the_controller_was_killed_does_not_wait_for_its_former_lease(
+    farm: Farm, devices: Path
+) -> None:
+    """It is killed in the first round of the device, which hangs then."""
+    hangs = Strike(Target.SUPERVISOR, Act.STOP, run=1, iteration=1, lasts_s=3.0)
+    properties = Properties(Program(strikes=(hangs,)))
+    async with fleet({"arm-1": properties}, devices) as running:
+        words = (
+            "--inventory",
+            str(running.inventory),
+            "--model",
+            "bundled:tiny",
+            "--rounds",
+            "2",
+            "--run-id",
+            "killed",
+        )
+        process = farm.start("bench", *words)
+        async with asyncio.timeout(60):
+            while not running.devices["arm-1"].runs():
+                await asyncio.sleep(0.05)
+        process.kill()
+        process.communicate()
+        outcome = await bench(farm, running)
+    assert outcome.code == 0, outcome.stderr
+    assert "taking over the lease of a run that is gone: held by" in outcome.stderr
 
 
 async def test_a_device_that_is_gone_costs_its_own_cells_only(farm: Farm, devices: Path) -> None:

@@ -7,6 +7,7 @@ import os
 import secrets
 import socket
 import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,6 +17,7 @@ import typer
 from farm import resources
 from farm.cli import arguments as args
 from farm.cli.bench.catalogue_options import normalise
+from farm.cli.bench.deadline_options import names_help, with_deadlines
 from farm.cli.bench.failures import failures_of
 from farm.cli.bench.request_options import takes_request
 from farm.cli.terminal import signals
@@ -24,8 +26,8 @@ from farm.cli.terminal.live import Display
 from farm.cli.terminal.loop import run
 from farm.cli.terminal.progress import Bar, Lines
 from farm.cli.terminal.results import results_table
-from farm.device.session import Patience
 from farm.errors import ExitCode, RunError
+from farm.model.deadlines import Deadlines
 from farm.model.device import RuntimeKind
 from farm.model.matrix import Plan
 from farm.model.request import Request
@@ -34,7 +36,7 @@ from farm.plan.prepare import Prepared, prepare
 from farm.report.compose import compose
 from farm.report.render import render
 from farm.run.bench import bench, exit_code
-from farm.run.context import Limits, Settings
+from farm.run.context import Settings
 from farm.runtime.files import WheelFiles, wheel_files
 from farm.store.codec import results_to_dict
 from farm.store.products import ProductStore
@@ -61,17 +63,21 @@ def command(
     ] = None,
     round_limit: Annotated[
         int, typer.Option(help="Time limit of a round in seconds.", metavar="S", min=1)
-    ] = Limits.wall_s,
+    ] = Deadlines.round_s,
     silence_limit: Annotated[
         int, typer.Option(help="Seconds a round may run without printing anything.", metavar="S", min=1)
-    ] = Limits.silence_s,
+    ] = Deadlines.silence_s,
     wait: Annotated[
         float,
         typer.Option(help="Seconds to wait for a device that is in use by another run.", metavar="S", min=0),
     ] = 0,
     reconnect: Annotated[
         float, typer.Option(help="Seconds to keep trying to restore a lost connection.", metavar="S", min=0)
-    ] = Patience.reconnect_s,
+    ] = Deadlines.reconnect_s,
+    deadline: Annotated[
+        list[str] | None,
+        typer.Option(help=f"Another limit on a wait; repeatable. {names_help()}", metavar="NAME=S"),
+    ] = None,
     json: args.Json = False,
 ) -> None:
     """Run models on devices and write a report.
@@ -79,6 +85,8 @@ def command(
     Without --model: the bundled models. Without an inventory: this machine, as the device `local`.
     Every option of load_and_run is accepted under its own name; a --variant adds to these.
     """
+    given = Deadlines(round_s=round_limit, silence_s=silence_limit, lease_wait_s=wait, reconnect_s=reconnect)
+    deadlines = with_deadlines(given, deadline or ())
     with Bar() as bar:
         prepared = prepare(request, bar.update, fetch=True)
     directory = RunDirectory.create(runs_dir, run_id or new_run_id())
@@ -88,8 +96,8 @@ def command(
         command=("farm", *sys.argv[1:]),
         products=ProductStore(resources.cache_folder() / "products"),
         programs=program_store(),
-        limits=Limits(round_limit, silence_limit),
-        patience=Patience(lease_wait_s=wait, reconnect_s=reconnect),
+        deadlines=deadlines,
+        run_ends_at=time.monotonic() + deadlines.run_s if deadlines.run_s else None,
     )
     plan = prepared.plan
     try:

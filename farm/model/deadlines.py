@@ -1,0 +1,68 @@
+"""How long farm waits for anything: one table. What ran out is named in the message, with its option."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import Field, dataclass, field, fields
+from typing import Any
+
+KEEPALIVE_MISSES = 2
+
+
+def _of(default_s: float, text: str, option: str = "") -> Any:
+    return field(default=default_s, metadata={"text": text, "option": option})
+
+
+@dataclass(frozen=True)
+class Deadlines:
+    """All in seconds. The name of one is that of its field without `_s`, with `-` for `_`."""
+
+    connect_s: float = _of(15.0, "TCP to a device or jump host")
+    login_s: float = _of(30.0, "log in, from TCP to the SSH session")
+    agent_start_s: float = _of(60.0, "start the agent, installed first where it is missing")
+    reply_s: float = _of(30.0, "the agent's reply to a request that takes no time")
+    work_s: float = _of(
+        900.0, "the agent's reply to a request that hashes, copies or removes files, or probes"
+    )
+    transfer_stall_s: float = _of(60.0, "a file on its way without a byte that moves")
+    lease_wait_s: float = _of(0.0, "a device that another run holds", "--wait")
+    reconnect_s: float = _of(45.0, "a lost connection is tried again", "--reconnect")
+    silence_s: int = _of(600, "a round prints nothing", "--silence-limit")
+    round_s: int = _of(1800, "a round", "--round-limit")
+    device_s: float = _of(0.0, "all work on one device; 0: no limit")
+    run_s: float = _of(0.0, "the whole run; 0: no limit")
+
+    # What follows from these. Without a sign of life a device frees itself after `lease_ttl_s`; so this is
+    # longer than the oldest that the last beat can be when a lost connection is noticed, and the time to come
+    # back.
+    beat_s = 10.0
+    keepalive_s = 8.0
+
+    @property
+    def lost_s(self) -> float:
+        """After so long without an answer a connection counts as lost."""
+        return max(self.reply_s, self.keepalive_s * (KEEPALIVE_MISSES + 1))
+
+    @property
+    def lease_ttl_s(self) -> int:
+        """A last try to come back may begin just before `reconnect_s` is over."""
+        return math.ceil(self.beat_s + self.lost_s + self.reconnect_s + self.connect_s)
+
+    def ran_out(self, name: str) -> str:
+        """For a message: `within 30 s (deadline reply)`."""
+        return f"within {self.seconds(name):g} s (deadline {name})"
+
+    def seconds(self, name: str) -> float:
+        """The value of the deadline of this name. Raises KeyError for another."""
+        return float(getattr(self, by_name()[name].name))
+
+    def more(self, name: str) -> str:
+        """For a hint: the option that makes it twice as long."""
+        twice = f"{2 * self.seconds(name):g}"
+        option = by_name()[name].metadata["option"]
+        return f"{option} {twice}" if option else f"--deadline {name}={twice}"
+
+
+def by_name() -> dict[str, Field[Any]]:
+    """The rows of the table."""
+    return {row.name.removesuffix("_s").replace("_", "-"): row for row in fields(Deadlines)}

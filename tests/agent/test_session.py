@@ -1,0 +1,251 @@
+"""farm.device.session: one device for the time of a run, with the real agent and real processes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from farm import agents
+from farm.device import former
+from farm.device.faults import HeldError
+from farm.device.former import _path
+from farm.device.jobs import Ended, JobSpec, run_small, start_job, wait_for_job
+from farm.device.session import Session
+from farm.errors import DeviceError
+from farm.model.deadlines import Deadlines
+from farm.model.device import Address, Device, Runtime, RuntimeKind
+from farm.sim.processes import agents as agents_of
+from tests.agent.local import LocalConnection
+from tests.agent.shells import Phone, end, make_box, until
+
+HOLD = "import sys; from farm.device import former; former.hold(sys.argv[1]); print(); sys.stdin.read()"
+DIES = "echo 'farm-agent 1 1 /x'; while read -r id verb _; do case $verb in poll | wait) exit ;; esac; "
+
+
+@pytest.fixture(scope="module")
+def box(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    """One shell is enough here."""
+    return "dash", make_box(tmp_path_factory.mktemp("box") / "dash", "dash")
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FARM_CACHE_DIR", str(tmp_path / "cache"))
+
+
+class Reach:
+    """A transport to a device that is this machine. `noise` is what a login does first."""
+
+    def __init__(self, phone: Phone, noise: str = "") -> None:
+        self.phone = phone
+        self.noise = noise
+        self.notes: list[str] = []
+        self.connections: list[LocalConnection] = []
+
+    async def connect(self) -> LocalConnection:
+        self.connections.append(LocalConnection(self.phone, self.noise))
+        return self.connections[-1]
+
+    def session(self, holder: str = "ann", **limits: float) -> Session:
+        device = Device("d", Address("x"), Runtime(RuntimeKind.NATIVE), workdir=str(self.phone.workdir))
+        deadlines = Deadlines(**limits)  # type: ignore[arg-type]
+        return Session(
+            device, self, agents.agent_script(), holder=holder, deadlines=deadlines, note=self.notes.append
+        )
+
+
+@pytest.fixture
+def reach(phone: Phone) -> Reach:
+    return Reach(phone)
+
+
+@pytest.fixture
+def other_run(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Another run of the same user, under the name `bob`."""
+    words = (sys.executable, "-c", HOLD, "bob")
+    environment = os.environ | {"FARM_CACHE_DIR": str(tmp_path / "cache")}
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as process:
+        process.stdout.readline()
+        yield process
+        process.kill()
+
+
+def hold_as(phone: Phone, holder: str) -> int:
+    return int(phone.talk()("lease", holder, 600)[0])
+
+
+async def test_the_lease_of_a_killed_run_is_taken_over(
+    phone: Phone, reach: Reach, other_run: subprocess.Popen[bytes]
+):
+    epoch = hold_as(phone, "bob")
+    other_run.kill()
+    other_run.wait()
+    async with reach.session() as session:
+        assert session.epoch == epoch + 1
+    assert "taking over" in reach.notes[0]
+    assert phone.talk()("holder") == ()
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+async def test_the_lease_of_a_run_that_lives_is_not(
+    phone: Phone, reach: Reach, other_run: subprocess.Popen[bytes], frozen: bool
+):
+    epoch = hold_as(phone, "bob")
+    if frozen:
+        other_run.send_signal(signal.SIGSTOP)
+    with pytest.raises(HeldError, match="held by bob for"):
+        await reach.session().__aenter__()
+    talk = phone.talk()
+    assert talk("holder")[0] == "bob"
+    talk("release", epoch)
+
+
+async def test_the_lease_of_somebody_else_is_not(phone: Phone, reach: Reach):
+    epoch = hold_as(phone, "eve")
+    with pytest.raises(HeldError) as error:
+        await reach.session().__aenter__()
+    assert "--wait" in error.value.hint
+    phone.talk()("release", epoch)
+
+
+async def test_our_own_lease_whose_reply_was_lost_is_ours(phone: Phone, reach: Reach):
+    epoch = hold_as(phone, "ann")
+    async with reach.session() as session:
+        assert session.epoch == epoch + 1
+
+
+async def test_a_lease_is_waited_for_and_the_user_told_for_whom(phone: Phone, reach: Reach):
+    talk = phone.talk()
+    epoch = int(talk("lease", "eve", 600)[0])
+    freed = threading.Timer(1.0, lambda: talk("release", epoch))
+    freed.start()
+    async with reach.session(lease_wait_s=60) as session:
+        assert session.epoch > epoch
+    freed.join()
+    assert [note for note in reach.notes if "waiting for it: held by eve for" in note]
+
+
+async def test_a_wait_for_a_lease_that_ran_out_has_its_name(phone: Phone, reach: Reach):
+    epoch = hold_as(phone, "eve")
+    with pytest.raises(DeviceError, match=r"not free within 0\.1 s \(deadline lease-wait\)") as error:
+        await reach.session(lease_wait_s=0.1).__aenter__()
+    assert "--wait 0.2" in error.value.hint
+    phone.talk()("release", epoch)
+
+
+async def test_an_agent_that_dies_at_each_poll_is_tried_again_a_few_times(phone: Phone):
+    answers = "case $verb in lease) echo $id ok 1;; *) echo $id ok;; esac; done; exit; "
+    reach = Reach(phone, DIES + answers)
+    async with reach.session(reconnect_s=2) as session:
+        with pytest.raises(DeviceError, match=r"not back within 2 s \(deadline reconnect\)") as error:
+            await wait_for_job(session, JobSpec("j", ("true",), 60))
+        with pytest.raises(DeviceError) as again:
+            await session.call(lambda agent: agent.holder())
+    assert error.value.cause == "connection-lost"
+    assert again.value is error.value
+    assert 2 <= len(reach.connections) <= 8
+
+
+async def test_a_job_whose_supervisor_is_stopped_ends_as_lost(
+    phone: Phone, reach: Reach, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(Deadlines, "keepalive_s", 0.1)
+    async with reach.session(reply_s=1) as session:
+        spec = JobSpec("j", ("sleep", "300"), 1)
+        await start_job(session, spec)
+        supervisors = agents_of(phone.folder, "supervise")
+        for pid in supervisors:
+            os.kill(pid, signal.SIGSTOP)
+        assert await wait_for_job(session, spec) == Ended(137, "lost")
+    until(lambda: not agents_of(phone.folder, "supervise"))
+
+
+async def test_agents_that_are_stopped_are_left_for_new_ones(
+    phone: Phone, reach: Reach, monkeypatch: pytest.MonkeyPatch
+):
+    async with reach.session(reply_s=1) as session:
+        stopped = agents_of(phone.folder)
+        (connection,) = reach.connections
+        close = connection.close
+
+        async def close_all() -> None:
+            end(dict.fromkeys(stopped, ""))  # a stopped process sees no end of its input
+            await close()
+
+        monkeypatch.setattr(connection, "close", close_all)
+        for pid in stopped:
+            os.kill(pid, signal.SIGSTOP)
+        assert await session.call(lambda agent: agent.holder()) == "ann"
+    assert len(reach.connections) == 2
+
+
+async def test_a_beat_may_stand_behind_the_bytes_of_a_transfer(phone: Phone):
+    """On a slow line they share one connection."""
+    greets = "echo 'farm-agent 1 1 /x'; read -r id _; "
+    moves = f"{greets} echo 1 data 500000; for _ in 1 2 3 4 5 6; do head -c 83334 /dev/zero; sleep 0.4; done; exit; "
+    late = f"{greets} sleep 2; echo 1 ok; read -r _; exit; "
+    connections = [LocalConnection(phone, noise) for noise in (moves, late)]
+    main, pulse = [await connection.start(Deadlines(reply_s=1)) for connection in connections]
+    pulse.beside(main)
+    reading = asyncio.create_task(main.read("j", "f", 0, 500_000))
+    await pulse.beat(1)
+    for connection in connections:
+        await connection.close()
+    with contextlib.suppress(DeviceError):
+        await reading
+
+
+async def test_the_work_on_a_device_has_a_limit_and_gives_the_lease_back(phone: Phone, reach: Reach):
+    session = reach.session(device_s=2)
+    with pytest.raises(DeviceError, match=r"within 2 s \(deadline device\)") as error:
+        async with session:
+            await asyncio.sleep(60)
+    assert error.value.cause == "device-limit"
+    assert phone.talk()("holder") == ()
+
+
+async def test_a_run_has_a_limit_for_each_of_its_devices(reach: Reach):
+    session = reach.session(run_s=9, device_s=60).until(asyncio.get_running_loop().time())
+    with pytest.raises(DeviceError, match=r"deadline run\)"):
+        async with session:
+            await asyncio.sleep(60)
+
+
+async def test_a_small_job_may_run_often(reach: Reach):
+    async with reach.session() as session:
+        for word in ("a", "b"):
+            assert (
+                await run_small(session, JobSpec("say", ("echo", word), 60))
+            ).stdout == b"%s\n" % word.encode()
+
+
+def test_a_name_is_held_once_and_forgotten_long_after_its_end(
+    tmp_path: Path, other_run: subprocess.Popen[bytes]
+):
+    former.hold("ann of this test")
+    former.hold("ann of this test")
+    assert not former.is_gone("ann of this test")
+    assert not former.is_gone("nobody")
+    assert not former.is_gone("bob")
+    other_run.kill()
+    other_run.wait()
+    assert former.is_gone("bob")
+    (of_bob,) = (path for path in (tmp_path / "cache/holders").iterdir() if path != _path("ann of this test"))
+    os.utime(of_bob, (0, 0))
+    former.hold("ann of another test")
+    assert not of_bob.exists()
+
+
+def test_without_a_cache_nothing_is_held(tmp_path: Path):
+    (tmp_path / "cache").write_text("in the way")
+    former.hold("ann without a cache")
+    assert not former.is_gone("bob")

@@ -1,0 +1,1109 @@
+#!/bin/sh
+# farm-agent: what the farm keeps on a device. Speaks the line protocol of docs/agent-protocol.md (version 1).
+#
+#   sh farm-agent.sh serve WORKDIR                     answers requests on stdin until it ends
+#   sh farm-agent.sh receive WORKDIR DIGEST OFFSET     appends stdin to a partial upload
+#   sh farm-agent.sh supervise WORKDIR JOB FORKS       runs one job to its end (started by `start`)
+#
+# POSIX sh plus `local`, for dash, bash, busybox ash and mksh; the tools are those that both busybox and toybox
+# have (no awk, no dd). What runs while something is measured (request loop, poll, beat, watchdog, telemetry) uses
+# builtins only. mksh computes with 32 bits: sizes in bytes stay strings.
+#
+# The process of a job:  supervise (session of its own, outlives the channel)
+#                          +- the command (session of its own, so that all its descendants can be found)
+#                          +- watch (subshell: limits, lease and telemetry, once a second)
+#
+# shellcheck shell=sh disable=SC3003,SC3043,SC3013,SC3041,SC3045,SC2034,SC2013,SC2015,SC2045,SC2088,SC2100
+# SC30xx: every shell above has `local`, `-ef` and `ulimit -c`. SC2034: functions answer in variables, since `$(...)`
+# would fork. SC2015: `a && b || leave` is meant. SC2045: names that `is_name` checks. SC2088, SC2100: a `~` that
+# came as text, a word with a dash.
+
+LC_ALL=C # bytes, not characters: ${#text} and ${text#?} count what travels
+export LC_ALL
+umask 022
+unset CDPATH
+set -f # nothing that comes from outside is a pattern; `set +f` stands where one is meant
+[ -z "${KSH_VERSION-}" ] || set +U
+TAB='	' NL='
+' CR=$'\r'
+[ ${#CR} -eq 1 ] || CR=$(printf '\r') # dash
+
+# ---- words of the protocol ------------------------------------------------------------------------------
+
+if [ -n "${KSH_VERSION-}" ]; then # printf is no builtin in mksh
+  put() { print -r -- "$1"; }
+else
+  put() { printf '%s\n' "$1"; }
+fi
+if [ -n "${KSH_VERSION-}" ] && PATH=/nowhere command -v rename >/dev/null; then # but this is
+  move() { rename "$1" "$2"; }
+else
+  move() { mv -f "$1" "$2"; }
+fi
+
+encode() { # text -> REPLY
+  case $1 in
+    '') REPLY=%00 && return ;;
+    *["% $TAB$NL$CR"]*) ;;
+    *) REPLY=$1 && return ;;
+  esac
+  local rest="$1" head
+  REPLY=
+  while [ -n "$rest" ]; do
+    head=${rest%%["% $TAB$NL$CR"]*}
+    rest=${rest#"$head"}
+    case $rest in
+      %*) head=$head%25 ;;
+      ' '*) head=$head%20 ;;
+      "$TAB"*) head=$head%09 ;;
+      "$NL"*) head=$head%0A ;;
+      "$CR"*) head=$head%0D ;;
+    esac
+    REPLY=$REPLY$head
+    rest=${rest#?}
+  done
+}
+
+decode() { # field -> REPLY; fails on an unknown escape
+  case $1 in
+    %00) REPLY= && return ;;
+    *%*) ;;
+    *) REPLY=$1 && return ;;
+  esac
+  local rest="$1"
+  REPLY=
+  while :; do
+    case $rest in
+      *%*) REPLY=$REPLY${rest%%"%"*} rest=${rest#*"%"} ;;
+      *) REPLY=$REPLY$rest && return ;;
+    esac
+    case $rest in
+      25*) REPLY=$REPLY% ;;
+      20*) REPLY="$REPLY " ;;
+      09*) REPLY=$REPLY$TAB ;;
+      0A*) REPLY=$REPLY$NL ;;
+      0D*) REPLY=$REPLY$CR ;;
+      *) return 1 ;;
+    esac
+    rest=${rest#??}
+  done
+}
+
+answer() { # word field... -> one reply line
+  local line="$id" field
+  for field do
+    encode "$field"
+    line="$line $REPLY"
+  done
+  put "$line"
+}
+ok() { answer ok "$@"; }
+err() { answer err "$@" && return 1; } # fails, so that `err ... || return` leaves the verb
+send() { answer data $((${#1} + 1)) && put "$1"; } # a text, with its last newline
+
+blame() { # what a failed command said -> the reply
+  case $1 in
+    *'No space left'* | *uota*exceeded* | *'printf: I/O error') err disk-full "$1" ;; # so says dash's printf
+    *'Read-only file system'* | *'ermission denied'* | *'not permitted'*) err unwritable "$1" ;;
+    *) err io "$1" ;;
+  esac
+}
+
+# Checks of what the controller sends: nothing outside the workdir is ever written.
+is_number() { case $1 in '' | *[!0-9]* | 0?*) return 1 ;; *) [ ${#1} -le 9 ] ;; esac }
+is_size() { case $1 in '' | *[!0-9]* | 0?*) return 1 ;; *) [ ${#1} -le 15 ] ;; esac }
+is_digest() { case $1 in *[!0-9a-f]*) return 1 ;; *) [ ${#1} -eq 64 ] ;; esac }
+is_name() { case $1 in '' | [.-]* | *[!A-Za-z0-9._-]*) return 1 ;; *) [ ${#1} -le 200 ] ;; esac }
+is_path() { # relative, and stays below its folder
+  case $1 in '' | /*) return 1 ;; esac
+  case /$1/ in *//* | */./* | */../*) return 1 ;; esac
+}
+
+# ---- the device -----------------------------------------------------------------------------------------
+
+TOOLS='cat chmod cp du env grep head ln ls mkdir mv readlink rm setsid sha256sum sleep tail touch wc'
+
+open_workdir() { # as the controller wrote it -> workdir, absolute, and the current folder
+  local why tool folder
+  case $1 in
+    '~' | '~/'*)
+      [ -n "${HOME-}" ] || err no-home "HOME is not set on the device: give an absolute workdir" || return
+      workdir=$HOME${1#'~'}
+      ;;
+    /*) workdir=$1 ;;
+    *) err usage "workdir must be absolute or begin with ~/: $1" || return ;;
+  esac
+  for tool in $TOOLS; do
+    command -v "$tool" >/dev/null || err no-tool "$tool" || return
+  done
+  for folder in cas incoming trees spool lease; do
+    [ -d "$workdir/$folder" ] || why=$(mkdir -p "$workdir/$folder" 2>&1) || blame "$why" || return
+  done
+  why=$(cd "$workdir" 2>&1) && cd "$workdir" || blame "$why" || return
+  workdir=$(pwd -P)
+  [ -w . ] || err unwritable "$workdir: no right to write" || return
+  find_boot
+}
+find_boot() { { read -r boot </proc/sys/kernel/random/boot_id; } 2>/dev/null || boot=-; }
+
+clock() { # -> now: seconds since the device started; a wall clock may jump, this one does not
+  { read -r now _ </proc/uptime; } 2>/dev/null
+  if [ -z "$now" ]; then # Android keeps it from apps: a new process was born just now, in 1/100 s
+    now=$(look self && put "$born")
+    now=${now%??}
+  fi
+  now=${now%%.*}
+}
+
+look() { # pid -> state parent group session born core; fails when there is no such process. See proc(5), stat
+  local line
+  { read -r line <"/proc/$1/stat"; } 2>/dev/null && take_apart "$line"
+}
+take_apart() { # line of a process -> as look
+  local rest="${1#*') '}" # the name, which may hold anything, is cut off; shells need ten times as long for one `##`
+  while :; do
+    case $rest in *') '*) rest=${rest#*') '} ;; *) break ;; esac
+  done
+  # shellcheck disable=SC2086 # splitting is meant
+  set -- $rest
+  state=$1 parent=$2 group=$3 session=$4 born=${20} core=${37}
+}
+
+is_ours() { look "$1" && [ "$parent" = $$ ]; } # pid ; a child's number cannot be another's before it was waited for
+doze() { sleep 0.1 2>/dev/null || sleep 1; }
+
+size_of() { # file -> REPLY
+  # shellcheck disable=SC2046 # some `wc` pad with spaces
+  set -- $(wc -c <"$1" 2>/dev/null)
+  REPLY=${1:-0}
+}
+
+is_plain() { # folder path ; a regular file, and no symbolic link on the way: it may lead out of the workdir
+  local path="$1" rest="$2/"
+  while [ -n "$rest" ]; do
+    path=$path/${rest%%/*}
+    rest=${rest#*/}
+    [ ! -h "$path" ] || return 1
+  done
+  [ -f "$path" ]
+}
+
+# ---- the lease ------------------------------------------------------------------------------------------
+# lease/<epoch> is a symbolic link whose text is `free` or `held:<since>:<ttl>:<boot>:<holder>`; the highest epoch
+# counts. A state changes only by making the next link, which the kernel lets exactly one process do, with its
+# content, in one step: no lock is needed, and a process that dies anywhere leaves nothing half-done.
+# lease/beat.<epoch> holds the time of the last beat, written in place in one width: it is empty only until the
+# first one is written, and as long as it is, the time in the link counts.
+
+current() { # -> epoch: the highest one (ten digits, so that names sort as numbers)
+  local mark=lease/1000000000
+  set +f
+  for mark in lease/1*; do :; done
+  set -f
+  epoch=${mark##*/}
+  [ -h "$mark" ] || epoch=1000000000
+}
+
+lease_state() { # -> epoch; holder (empty: free), ttl, age and expired, in seconds
+  local rest since beat
+  current
+  if [ "${known-}" != "$epoch" ]; then # the text of an epoch never changes
+    lease_text=$(readlink "lease/$epoch")
+    known=$epoch
+  fi
+  holder='' ttl=0 age=0 expired=yes
+  case $lease_text in held:*) ;; *) return ;; esac
+  rest=${lease_text#held:}
+  since=${rest%%:*} rest=${rest#*:}
+  ttl=${rest%%:*} rest=${rest#*:}
+  decode "${rest#*:}" && holder=$REPLY
+  { read -r beat <"lease/beat.$epoch" && since=$((beat - 1000000000)); } 2>/dev/null
+  clock
+  age=$((now - since))
+  # A clock that went back, or another boot: the device was restarted.
+  [ "${rest%%:*}" != "$boot" ] || [ "$age" -lt 0 ] || [ "$age" -gt "$ttl" ] || expired=
+}
+
+valid() { # epoch -> fails, with the reason in REPLY, unless it is the lease that counts
+  lease_state
+  REPLY="the lease is no longer $1 but $epoch"
+  [ "$epoch" = "$1" ] || return 1
+  REPLY="the lease $1 ended ${age} s after its last beat"
+  [ -z "$expired" ]
+}
+
+claim() { # text of the next state; fails when another was faster, or with what `ln` said in REPLY
+  local next=$((epoch + 1)) old
+  if ! REPLY=$(ln -s "$1" "lease/$next" 2>&1); then
+    [ -h "lease/$next" ] && REPLY=
+    return 1
+  fi
+  current
+  if [ "$epoch" != "$next" ]; then # this process slept while others went on, and the link was cleaned up
+    rm -f "lease/$next"
+    REPLY=
+    return 1
+  fi
+  old=$((next - 8))
+  [ -h "lease/$old" ] && rm -f "lease/$old" "lease/beat.$old"
+  return 0
+}
+
+beat() { clock && put $((now + 1000000000)) 1<>"lease/beat.$epoch"; }
+
+do_lease() { # holder ttl_s
+  [ -n "$1" ] && [ ${#1} -le 200 ] && is_number "$2" && [ "$2" -gt 0 ] || err usage "lease holder ttl_s" || return
+  local held
+  encode "$1" && held=$REPLY
+  lease_state
+  [ -n "$expired" ] || err held "$holder" "$age" "$ttl" || return
+  clock
+  until claim "held:$now:$2:$boot:$held"; do
+    [ -z "$REPLY" ] || blame "$REPLY" || return
+    lease_state # someone was faster; if it was only a job that gave its lost lease back, the device is free
+    [ -n "$expired" ] || err held "$holder" "$age" "$ttl" || return
+    clock
+  done
+  end_all lease-lost || err stuck "$REPLY" || return # what an earlier lease left running
+  beat 2>/dev/null || err disk-full "cannot write the beat" || return
+  ok "$epoch"
+}
+
+do_holder() { # who holds the device, if someone does
+  lease_state
+  if [ -n "$expired" ] || [ -z "$holder" ]; then ok; else ok "$holder" "$age" "$ttl"; fi
+}
+
+do_resume() { do_beat "$@"; }
+do_beat() { # epoch
+  valid "$1" || err stale "$REPLY" || return
+  beat 2>/dev/null || err disk-full "cannot write the beat" || return
+  ok
+}
+
+do_release() { # epoch
+  lease_state
+  [ -n "$holder" ] || { ok && return; } # the reply to an earlier release was lost
+  [ "$epoch" = "$1" ] || err stale "the lease is no longer $1 but $epoch" || return
+  end_all killed || err stuck "$REPLY" || return
+  claim free || { [ -z "$REPLY" ] || blame "$REPLY" || return; }
+  ok
+}
+
+# ---- where a job is, and its end ------------------------------------------------------------------------
+
+job_state() { # job -> is (running or exited) code why out_size err_size telemetry_size; fails: no such job
+  job=$1 is=exited supervisor='' child='' job_boot='' forks='' own=''
+  is_name "$1" && [ -d "spool/$job" ] || return 1
+  if [ ! -s "spool/$job/pid" ]; then sleep 1; fi # it is just being started by another session, or never was
+  { read -r supervisor supervisor_born child child_born job_boot forks <"spool/$job/pid"; } 2>/dev/null
+  { read -r code why out_size err_size telemetry_size _ <"spool/$job/exit"; } 2>/dev/null && return
+  is=running code=- why=-
+  if is_supervised; then
+    written 6 && out_size=$REPLY
+    written 7 && err_size=$REPLY
+    written 8 && telemetry_size=$REPLY
+    return 0
+  fi
+  # It may have ended since; otherwise restarted device, or no memory, or someone's kill -9: nobody else will tell.
+  # A supervisor that is still to start would tell: it is forestalled, or about to write its pid.
+  out_size=0 err_size=0 telemetry_size=0
+  [ -f "spool/$job/exit" ] || { { [ -n "$supervisor" ] || take; } && finish && orphan && conclude 137 lost; } || return 0
+  is=exited
+  read -r code why out_size err_size telemetry_size _ <"spool/$job/exit"
+}
+
+take() { be_first "spool/$job/taken"; } # its supervisor: that the job runs; another: that it never will
+be_first() { # file ; fails unless this process is the one that makes it
+  set -C
+  { :; } 2>/dev/null >"$1"
+  set -- $?
+  set +C
+  return "$1"
+}
+
+is_supervised() {
+  [ "${job_boot-}" = "$boot" ] && look "$supervisor" && [ "$born" = "$supervisor_born" ] && [ "$state" != Z ]
+}
+
+written() { # descriptor of the supervisor -> REPLY: bytes that went through it; no fork. See proc(5), fdinfo
+  REPLY=0
+  { read -r _ REPLY <"/proc/$supervisor/fdinfo/$1"; } 2>/dev/null
+  REPLY=${REPLY:-0}
+}
+
+members() { # of the round job, child, supervisor -> REPLY: pids of its living processes; grouped: one is in its group
+  # All that did not leave the session, and all that carry the round's mark in their environment: a process can
+  # hide only by doing both, a new session and an emptied environment.
+  local pid some='' count=0 marked='' inhabited=''
+  REPLY='' grouped=''
+  [ "${job_boot-}" = "$boot" ] || return 0
+  find_oldest
+  find_own
+  set +f
+  set -- /proc/[0-9]*
+  set -f
+  for pid do
+    [ "${pid#/proc/}" -ge "$oldest" ] || continue
+    some="$some ${pid#/proc/}/stat" count=$((count + 1))
+    [ $count -lt 2000 ] || { search "$some" && some='' count=0; } # a command line has its limit
+  done
+  search "$some"
+  [ -n "$inhabited" ] || own=none # nobody can come into a session from outside
+  # shellcheck disable=SC2086
+  [ -z "$marked" ] || for pid in $(cd /proc && exec grep -lszxF "FARM_JOB=$job:$supervisor" $marked); do
+    REPLY="$REPLY ${pid%/environ}"
+  done
+}
+search() { # files -> as consider, for each that may tell of a member
+  local line blanks="$IFS"
+  if [ $count -gt 8 ]; then # one look at all for those that are young enough
+    if [ "$child_born" = - ]; then at_least "$supervisor_born"; else at_least "$child_born"; fi
+    IFS=$NL
+    # shellcheck disable=SC2046,SC2086
+    set -- $(IFS=$blanks && cd /proc && exec grep -hsE "\) [A-Z]( -?[0-9]+){18} $ages " $1)
+    IFS=$blanks
+    for line do consider "$line"; done
+  else
+    for line in $1; do
+      { read -r line <"/proc/$line"; } 2>/dev/null && consider "$line"
+    done
+  fi
+  return 0
+}
+consider() { # line of a process -> REPLY, further: members; marked, further: what tells whether others are
+  take_apart "$1"
+  [ "$state" != Z ] || return 0
+  if [ "$session" = "$own" ] || [ "${1%% *}" = "$own" ]; then # the child, even before it has made its session
+    REPLY="$REPLY ${1%% *}" inhabited=yes
+    [ "$group" != "$child" ] || grouped=yes
+  elif [ "$session" -ge "$oldest" ]; then # a member may have made it: a session has the number of who made it
+    marked="$marked ${1%% *}/environ"
+  fi
+}
+at_least() { # time of birth -> ages: an expression for it and all later ones; it may be too long to compute with
+  local head='' rest="$1" digit
+  ages="$1|[0-9]{$((${#1} + 1)),}"
+  while [ -n "$rest" ]; do
+    digit=${rest%"${rest#?}"} rest=${rest#?}
+    [ "$digit" = 9 ] || ages="$ages|${head}[$((digit + 1))-9][0-9]{${#rest}}"
+    head=$head$digit
+  done
+  ages="($ages)"
+}
+
+# The number of the child can be another's once it was waited for and its session is empty. So a session of that
+# number is the round's only if the child lives, or no number was given twice since the start, or who asks has seen
+# something of it when the child still lived (the supervisor: has just waited for it) and each time since.
+find_own() { # -> own: the round's session, or none
+  if look "$child"; then
+    own=none
+    [ "$born" != "$child_born" ] || own=$child
+  elif [ "$oldest" -gt 0 ]; then
+    own=$child
+  else
+    own=${own:-none}
+  fi
+}
+
+# All processes of a round are younger than its child, so their numbers are higher, unless the numbers began anew
+# meanwhile. They did not as long as the last one given is higher and far fewer processes were started than there are
+# numbers. Where that cannot be counted, any process may be one.
+find_oldest() { # -> oldest: the lowest number that a process of the round can have
+  local last started numbers
+  oldest=0
+  is_number "${forks-}" && count_forks && { read -r _ _ _ _ last </proc/loadavg; } 2>/dev/null || return 0
+  [ "$last" -lt "$child" ] || [ $((started - forks)) -ge $((numbers / 4)) ] || oldest=$child
+}
+count_forks() { # -> started: the processes that were since the device was started; numbers: how many there can be
+  started=$(grep -hs -e '^processes ' -e '^[0-9]*$' /proc/stat /proc/sys/kernel/pid_max)
+  started=${started#processes } numbers=${started#*"$NL"}
+  started=${started%%"$NL"*}
+  is_number "$started" && is_number "$numbers"
+}
+
+finish() { # kills what is left of the round; fails when something does not die
+  local signal tries
+  for signal in TERM KILL; do
+    tries=10
+    while [ $tries -gt 0 ]; do
+      members
+      [ -n "$REPLY" ] || return 0
+      case $tries:$signal in
+        *:KILL | 10:*) # to each, since some may have left the group, and to the group, since it may be growing
+          [ -z "$grouped" ] || kill "-$signal" "-$child" 2>/dev/null
+          # shellcheck disable=SC2086
+          kill "-$signal" $REPLY 2>/dev/null
+          ;;
+      esac
+      doze
+      tries=$((tries - 1))
+    done
+  done
+  return 1
+}
+
+conclude() { # code why ; into the file that was made at the start, so that a full disk cannot hide the end
+  stream_sizes
+  put "$1 $2 $REPLY" 1<>"spool/$job/exit.new" && move "spool/$job/exit.new" "spool/$job/exit"
+} 2>/dev/null
+stream_sizes() { # of job -> REPLY: of its three streams; 0 for what is no file any more
+  local name files='' out=0 err=0 telemetry=0
+  for name in stdout stderr telemetry; do
+    is_plain "spool/$job" "$name" && [ -s "spool/$job/$name" ] && files="$files spool/$job/$name"
+  done
+  case $files in # only the supervisor writes this: if it is this process, it knows
+    */telemetry) [ "$supervisor" != $$ ] || ! written 8 || [ "$REPLY" = 0 ] || telemetry=$REPLY files=${files% *} ;;
+  esac
+  # shellcheck disable=SC2046,SC2086
+  [ -z "$files" ] || set -- $(wc -c $files)
+  while [ $# -ge 2 ]; do
+    case $2 in */stdout) out=$1 ;; */stderr) err=$1 ;; */telemetry) telemetry=$1 ;; esac
+    shift 2
+  done
+  REPLY="$out $err $telemetry"
+}
+
+blame_end() { # why ; the first reason counts
+  local why=-
+  { read -r why <"spool/$job/why"; } 2>/dev/null
+  [ "$why" != - ] || put "$1" 1<>"spool/$job/why"
+} 2>/dev/null
+
+end_job() { # job why ; until nothing of it runs. Fails when something does not die
+  job_state "$1" && [ "$is" = running ] || return 0
+  blame_end "$2"
+  finish || { REPLY="of job $job, processes $REPLY" && return 1; }
+  until_unsupervised # it writes the end
+  orphan && until_unsupervised # only then: it may have written it just before
+  [ -f "spool/$job/exit" ] || conclude 137 lost
+}
+until_unsupervised() { # or 5 s
+  local tries=50
+  while is_supervised && [ $tries -gt 0 ]; do
+    doze
+    tries=$((tries - 1))
+  done
+}
+
+orphan() { # ends what is left of the supervisor, unless its number is another's by now
+  [ "$job_boot" = "$boot" ] || return 0
+  if look "$supervisor"; then
+    [ "$born" = "$supervisor_born" ] || return 0
+  else # its watch ends by itself within a second, too
+    find_oldest
+    [ "$oldest" -gt 0 ] || return 0
+  fi
+  kill -KILL "-$supervisor" 2>/dev/null
+  return 0
+}
+
+end_all() { # why -> fails with what does not die in REPLY
+  local name
+  for name in $(ls spool); do
+    end_job "$name" "$1" || return
+  done
+}
+
+# ---- one job, from its start to its end -----------------------------------------------------------------
+
+supervise() { # workdir job forks
+  local line wall silence forks="$3" watch code
+  exec 2>/dev/null # bash tells how its children died
+  workdir=$1 job=$2 supervisor=$$
+  cd "$workdir" && take && cd "spool/$job" || return
+  find_boot && job_boot=$boot
+  ulimit -c 0 # a core dump would count as a result
+  read -r epoch wall silence lease_text <limit
+  known=$epoch
+  look $$ && supervisor_born=$born
+  # This pipe has a writer as long as this process or the watch lives: so others see that they are gone.
+  mkfifo end && exec 5<>end
+  exec 6>>stdout 7>>stderr 8>>telemetry
+  set -- "FARM_JOB=$job:$$"
+  while read -r line; do decode "$line" && set -- "$@" "$REPLY"; done <./command
+  (cd out && exec setsid env -i "$@" </dev/null >&6 2>&7 5>&- 6>&- 7>&- 8>&-) 2>&7 &
+  child=$!
+  child_born=- # it may have ended already: then nothing is known of it
+  look $child && child_born=$born
+  put "$$ $supervisor_born $child $child_born $boot $forks" >pid # one call of the kernel: nobody sees a part of it
+  put "$child"
+  exec </dev/null >/dev/null
+  cd "$workdir" || exit
+  own=$child
+  watch "$epoch" "$wall" "$silence" &
+  watch=$!
+  wait $child
+  code=$?
+  trap '' TERM
+  is_ours $watch && kill -KILL $watch # mksh would sleep through a TERM in `read -t`
+  kill -TERM 0 # the `sleep` that the watch may have waited in: this group has nothing else
+  wait
+  until finish; do sleep 1; done # what the command left behind
+  read -r why _ <"spool/$job/why"
+  conclude "$code" "${why:--}"
+  exec 5>&-
+  [ "$why" != lease-lost ] || { lease_state && [ -n "$holder" ] && [ -n "$expired" ] && claim free; }
+}
+
+nap() { sleep 1; }
+nap_in_a_builtin() { # where `read` knows -t (not in dash): one process less per second
+  read -r -t 0 _ </dev/null
+  [ $? -eq 2 ] || ! [ -p "spool/$job/end" ] || nap() { read -r -t 1 _ <&5; }
+}
+
+watch() { # epoch wall_s silence_s ; once a second, until a limit is passed or the supervisor ends this process
+  local mine="$1" wall="$2" silence="$3" began grew size='' real_size='' why=''
+  nap_in_a_builtin
+  clock && began=$now grew=$now
+  find_sensors
+  while [ -z "$why" ]; do
+    sample
+    valid "$mine" || why=lease-lost
+    [ "$wall" -eq 0 ] || [ $((now - began)) -lt "$wall" ] || why=wall-limit
+    written 6 && line=$REPLY && written 7
+    [ "$size" = "$line $REPLY" ] || { size="$line $REPLY" && grew=$now; }
+    if [ "$silence" -gt 0 ] && [ $((now - grew)) -ge "$silence" ] && is_silent; then why=silence-limit; fi
+    is_supervised || why=lost
+    [ -n "$why" ] || nap
+  done
+  blame_end "$why"
+  finish
+  is_supervised || [ -f "spool/$job/exit" ] || conclude 137 lost
+}
+
+is_silent() { # after a closer look, which forks: a program may have opened its streams anew, past our descriptors
+  local real
+  size_of "spool/$job/stdout" && real=$REPLY
+  size_of "spool/$job/stderr" && real="$real $REPLY"
+  [ "$real" != "$size" ] && [ "$real" != "$real_size" ] || return 0
+  real_size=$real grew=$now
+  return 1
+}
+
+find_sensors() { # -> sensors (files), and the first line of the telemetry
+  local file zone names='uptime_s load_1m cores'
+  sensors=
+  set +f
+  for file in /sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_cur_freq; do
+    { read -r _ <"$file"; } 2>/dev/null || continue
+    sensors="$sensors $file"
+    file=${file#/sys/devices/system/cpu/}
+    names="$names ${file%%/*}_khz"
+  done
+  for zone in /sys/class/thermal/thermal_zone[0-9]*; do
+    { read -r file <"$zone/type" && read -r _ <"$zone/temp"; } 2>/dev/null || continue
+    sensors="$sensors $zone/temp"
+    encode "$file"
+    names="$names temp:${REPLY}_mc"
+  done
+  set -f
+  put "$names" >&8
+}
+
+sample() { # one line of telemetry
+  local line='' value='' file
+  read -r line _ </proc/uptime
+  read -r value _ </proc/loadavg
+  line="${line:-$now} ${value:--} "
+  value=
+  set +f
+  for file in "/proc/$child/task"/[0-9]*; do # the core that each thread was on last
+    look "$child/task/${file##*/}" && value=$value,$core
+  done
+  set -f
+  line=$line${value#,}
+  [ -n "$value" ] || line=$line-
+  for file in $sensors; do
+    value=-
+    { read -r value <"$file"; } 2>/dev/null
+    line="$line ${value:--}"
+  done
+  put "$line" >&8
+} 2>/dev/null
+
+# A supervisor knows all that it needs: what follows is not even read.
+case ${1-}:$# in supervise:4) shift && supervise "$@"; exit ;; esac
+
+# ---- jobs, as the controller asks for them --------------------------------------------------------------
+
+do_start() { # epoch job wall_s silence_s n_env K=V... n_folders folder... n_copies name=digest... argv...
+  local job="$2" limit="$1 $3 $4" why
+  valid "$1" || err stale "$REPLY" || return
+  limit="$limit $lease_text"
+  is_name "$2" && is_number "$3" && is_number "$4" || err usage "start epoch job wall_s silence_s ..." || return
+  [ ! -d "spool/$job" ] || err exists "$job" || return
+  attempt mkdir -p "spool/$job/out" "spool/$job/tmp" || blame "$why" || return
+  if ! be_first "spool/$job/limit"; then
+    [ ! -f "spool/$job/limit" ] || err exists "$job" || return # another session was faster
+    blame 'No space left' || return
+  fi
+  shift 4
+  prepare "$@" && launch || { rm -rf "spool/${job:?}" && return 1; }
+}
+
+prepare() { # as do_start, from n_env on ; fills the folder of job, which runs under limit
+  local dir="spool/$job" out="spool/$job/out" given=' ' command='' kind count word why
+  for kind in setting folder copy; do
+    is_number "$1" && [ "$1" -lt $(($# - 1)) ] || err usage "start: the count of ${kind}s is wrong" || return
+    count=$1 && shift
+    while [ "$count" -gt 0 ]; do
+      "prepare_$kind" "$1" || return
+      shift && count=$((count - 1))
+    done
+  done
+  for word in "PATH=$PATH" "HOME=${HOME:-/}" LANG=C "TMPDIR=$workdir/$dir/tmp"; do
+    case $given in *" ${word%%=*} "*) continue ;; esac # toybox's `env` would keep both
+    encode "$word" && command=$NL$REPLY$command
+  done
+  case $1 in '' | *=*) err usage "not a program: $1" || return ;; esac # `env` would take it for a variable
+  for word do
+    encode "$word" && command=$command$NL$REPLY
+  done
+  attempt write_job || blame "${why:-No space left}" || return
+}
+write_job() {
+  put "$limit" >"$dir/limit" && put "${command#"$NL"}" >"$dir/command" &&
+    # Room for the end is taken now: see conclude.
+    put '-             ' >"$dir/why" &&
+    put "                                                                                " >"$dir/exit.new" &&
+    true >"$dir/stdout" && true >"$dir/stderr" && true >"$dir/telemetry"
+}
+attempt() { "$@" 2>/dev/null || why=$("$@" 2>&1); } # command... ; fails with what it said in why
+
+prepare_setting() { # K=V
+  case $1 in *=*) ;; *) err usage "not K=V: $1" || return ;; esac
+  case ${1%%=*} in '' | [0-9]* | *[!A-Za-z0-9_]*) err usage "not K=V: $1" || return ;; esac
+  encode "$1" && command=$command$NL$REPLY given="$given${1%%=*} "
+}
+prepare_folder() { # path
+  is_path "$1" || err usage "not a relative path: $1" || return
+  why=$(mkdir -p "$out/$1" 2>&1) || blame "$why" || return
+}
+prepare_copy() { # path=digest ; no link, since load_and_run writes its cache files anew at the end of every round
+  is_path "${1%=*}" && is_digest "${1##*=}" || err usage "not path=digest: $1" || return
+  entry "${1##*=}" && [ -f "$REPLY" ] || err missing "${1##*=}" || return
+  why=$(cat "$REPLY" 2>&1 >"$out/${1%=*}") || blame "$why" || return
+}
+
+launch() {
+  clock
+  [ $((now - ${counted:=-100})) -lt 10 ] || { count_forks && forks_then=$started counted=$now; } || forks_then=-
+  # The supervisor says the command's pid and closes its output: its death is an end of file, not a wait for ever.
+  local pid
+  pid=$(setsid sh "$self" supervise "$workdir" "$job" "$forks_then" 2>&1 </dev/null &)
+  is_number "$pid" || blame "the supervisor did not start: $pid" || return
+  ok "$pid"
+}
+
+do_poll() { # job
+  job_state "$1" || err unknown "$1" || return
+  tell_state
+}
+tell_state() { put "$id ok $is $code $why $out_size $err_size $telemetry_size"; }
+
+do_wait() { # job ; as `poll`, but once it has ended: what is asked meanwhile is answered before
+  local pid left=''
+  job_state "$1" || err unknown "$1" || return
+  # A disk that knows no pipes (or an older agent's job): the asking goes on as with `poll`.
+  [ "$is" = running ] && [ -p "spool/$job/end" ] || { tell_state && return; }
+  for pid in $waiters; do
+    is_ours "$pid" && left="$left $pid"
+  done
+  await </dev/null &
+  waiters="$left $!"
+}
+await() { # the end of the supervisor, which holds this pipe: blocks in the kernel, costs nothing
+  # Opened for writing too at first: for reading alone, it would wait for a writer, who may be gone by now.
+  local looks=50
+  exec 5<>"spool/$job/end" && exec 6<"spool/$job/end" && exec 5>&-
+  read -r _ <&6
+  # The files of one that was killed are closed before it is gone from the process table.
+  while job_state "$job" && [ "$is" = running ] && [ $looks -gt 0 ]; do
+    doze
+    looks=$((looks - 1))
+  done
+  [ ! -d "spool/$job" ] || tell_state
+}
+end_waiters() {
+  local pid
+  for pid in $waiters; do
+    is_ours "$pid" && kill -KILL "$pid"
+  done
+} 2>/dev/null
+
+do_kill() { # job
+  job_state "$1" || err unknown "$1" || return
+  end_job "$1" killed || err stuck "$REPLY" || return
+  ok
+}
+
+do_drop() { # job ; one that is gone already is no mistake: the reply may have been lost
+  local why
+  is_name "$1" || err usage "not a name: $1" || return
+  ! job_state "$1" || [ "$is" = exited ] || err running "$1" || return
+  why=$(rm -rf "spool/$1" 2>&1) || blame "$why" || return
+  ok
+}
+
+do_jobs() {
+  local name all=''
+  for name in $(ls spool); do
+    job_state "$name" && all="$all $job=$is"
+  done
+  # shellcheck disable=SC2086 # is_name
+  ok $all
+}
+
+do_read() { # job relative-path offset max
+  local file="spool/$1/$2"
+  is_name "$1" && is_path "$2" && is_size "$3" && is_number "$4" || err usage "read job path offset max" || return
+  is_plain "spool/$1" "$2" || err missing "$2" || return
+  after "$3"
+  # shellcheck disable=SC2046
+  set -- "$REPLY" $(tail -c "+$REPLY" "$file" | head -c "$4" | wc -c)
+  answer data "$2"
+  # A file that shrinks meanwhile is filled up, so that the line stays in step; its digest will tell.
+  { tail -c "+$1" "$file" | head -c "$2" && cat /dev/zero; } 2>/dev/null | head -c "$2"
+}
+after() { # size -> REPLY: one more, also where 32 bits are too few
+  local high="${1%?????????}" low
+  REPLY=$(($1 + 1))
+  [ "$high" != "$1" ] || return 0
+  low=$((1${1#"$high"} + 1)) # the 1 in front keeps the zeros
+  case $low in 2*) high=$((high + 1)) ;; esac
+  REPLY=$high${low#?}
+}
+
+do_gather() { # job max ; all that is left of an ended job, as far as it is not long: its streams and what is below out/
+  local listing='' stream size total max="$2" shown='' sizes=''
+  is_number "$2" && [ ${#2} -le 7 ] || err usage "gather job max" || return
+  job_state "$1" || err unknown "$1" || return
+  [ "$is" = exited ] || err running "$1" || return
+  listing=$(cd "spool/$job/out" && list .)
+  total=$((${#listing} + 1))
+  for stream in "stdout $out_size" "stderr $err_size" "telemetry $telemetry_size"; do
+    size=${stream#* } stream=${stream% *}
+    is_size "$size" && is_plain "spool/$job" "$stream" || size=0
+    sizes="$sizes $size"
+    [ ${#size} -lt ${#max} ] || { [ ${#size} -eq ${#max} ] && [ "$size" -le "$max" ]; } || size=$max
+    [ "$size" = 0 ] || shown="$shown $stream $size"
+    total=$((total + size))
+  done
+  # shellcheck disable=SC2086
+  answer data "$total" $((${#listing} + 1)) $sizes
+  # What shrank since is filled up at the end, so that the line stays in step.
+  # shellcheck disable=SC2086
+  { put "$listing" && put_streams $shown && cat /dev/zero; } 2>/dev/null | head -c "$total"
+}
+put_streams() { # (stream size)...
+  while [ $# -gt 0 ]; do
+    head -c "$2" "spool/$job/$1"
+    shift 2
+  done
+  return 0
+}
+list() { # folder ; a line `<sha256> <size> <encoded path>` for each regular file below it
+  # Names may hold anything, so they come from patterns and not from `find`.
+  local batch='' count=0
+  walk "$1"
+  # shellcheck disable=SC2086
+  [ -z "$batch" ] || digests_of $batch
+} 2>/dev/null
+walk() { # folder ; plain names go into batch, for a fork for many
+  local file sum
+  set +f
+  for file in "$1"/* "$1"/.[!.]* "$1"/..?*; do
+    [ ! -h "$file" ] || continue
+    if [ -d "$file" ]; then
+      walk "$file"
+      continue
+    fi
+    [ -f "$file" ] || continue
+    [ -r "$file" ] || chmod u+r "$file"
+    case $file in
+      *[!A-Za-z0-9._/+,=@-]*)
+        sum=$(sha256sum <"$file") || continue
+        size_of "$file" && size=$REPLY
+        encode "${file#./}" && put "${sum%% *} $size $REPLY"
+        ;;
+      *)
+        batch="$batch $file" count=$((count + 1))
+        # shellcheck disable=SC2086
+        [ $count -lt 200 ] || { digests_of $batch && batch='' count=0; }
+        ;;
+    esac
+  done
+}
+digests_of() { # plain paths ; a file that vanishes meanwhile is left out, which the name on its line shows
+  local sums sizes file
+  sums=$(sha256sum -- "$@" 2>/dev/null) sizes=$(wc -c -- "$@" 2>/dev/null)
+  for file do
+    case ${sums%%"$NL"*} in *" $file") ;; *) continue ;; esac
+    # shellcheck disable=SC2086
+    set -- ${sizes%%"$NL"*}
+    put "${sums%% *} $1 ${file#./}"
+    sums=${sums#*"$NL"} sizes=${sizes#*"$NL"}
+  done
+}
+
+# ---- the store ------------------------------------------------------------------------------------------
+
+entry() { REPLY=cas/${1%"${1#??}"}/$1; } # digest -> REPLY: where it is kept
+
+flush() { fsync "$1" 2>/dev/null || sync "$1" 2>/dev/null || sync; } # no write-back in the middle of a round
+
+do_have() { # digest... ; a linked entry counts as missing
+  local digest missing='' used=''
+  for digest do
+    is_digest "$digest" || err usage "not a digest: $digest" || return
+    if is_kept "$digest"; then
+      used="$used $REPLY"
+    else
+      REPLY=0
+      [ -f "incoming/$digest" ] && size_of "incoming/$digest"
+      missing="$missing $digest=$REPLY"
+    fi
+  done
+  # shellcheck disable=SC2086 # hexadecimal names
+  [ -z "$used" ] || touch -c $used
+  # shellcheck disable=SC2086
+  ok $missing
+}
+
+keep() { # file digest ; a file below incoming/ gets its place, if it is what it should be
+  local sum why
+  sum=$(sha256sum <"$1") && sum=${sum%% *}
+  if [ "$sum" != "$2" ]; then
+    rm -f "$1"
+    err digest-mismatch "the bytes have the digest $sum" || return
+  fi
+  entry "$2"
+  # Executable and read-only for all: the store does not know what a file is for.
+  why=$({ chmod 555 "$1" && mkdir -p "${REPLY%/*}" && flush "$1" && mv -f "$1" "$REPLY"; } 2>&1) ||
+    blame "$why" || return
+  ok
+}
+
+is_kept() { entry "$1" && [ -f "$REPLY" ] && ! [ -h "$REPLY" ]; } # a linked file may have changed
+
+do_commit() { # digest size
+  local part="incoming/$1"
+  is_digest "$1" && is_size "$2" || err usage "commit digest size" || return
+  if is_kept "$1"; then # the reply to an earlier commit was lost
+    rm -f "$part"
+    ok && return
+  fi
+  size_of "$part"
+  [ "$REPLY" = "$2" ] || err short "$REPLY of $2 bytes are here" || return
+  keep "$part" "$1"
+}
+
+do_adopt() { # job path digest ; a file that a job wrote
+  local part="incoming/adopt.$$" why
+  is_name "$1" && is_path "$2" && is_digest "$3" || err usage "adopt job path digest" || return
+  ! is_kept "$3" || { ok && return; }
+  is_plain "spool/$1" "out/$2" || err missing "$2" || return
+  why=$(cp "spool/$1/out/$2" "$part" 2>&1) || { rm -f "$part" && blame "$why"; } || return
+  keep "$part" "$3"
+}
+
+do_link() { # digest path ; an entry that is a file of the device itself
+  local why
+  is_digest "$1" || err usage "link digest path" || return
+  case $2 in /*) ;; *) err usage "not an absolute path: $2" || return ;; esac
+  [ -f "$2" ] && [ -r "$2" ] || err missing "$2" || return
+  entry "$1"
+  why=$({ mkdir -p "${REPLY%/*}" && rm -f "incoming/link.$$" && ln -s "$2" "incoming/link.$$" &&
+    mv -f "incoming/link.$$" "$REPLY"; } 2>&1) || blame "$why" || return
+  ok
+}
+
+do_tree() { # name (relative-path=digest)... ; whole or not at all
+  local tree="trees/$1" new="trees/.new.$$" pair path store whole=yes why
+  is_name "$1" || err usage "not a name: $1" || return
+  shift
+  for pair do
+    path=${pair%=*}
+    is_path "$path" && is_digest "${pair##*=}" || err usage "not path=digest: $pair" || return
+    entry "${pair##*=}"
+    [ -f "$REPLY" ] || err missing "${pair##*=}" || return
+    [ "$tree/$path" -ef "$REPLY" ] || whole=
+  done
+  if [ -z "$whole" ] || ! [ -d "$tree" ]; then
+    why=$({ rm -rf "$new" "$tree" && mkdir "$new" && for pair do
+      path=${pair%=*}
+      case $path in */*) mkdir -p "$new/${path%/*}" || exit ;; esac
+      entry "${pair##*=}"
+      ln -s "$workdir/$REPLY" "$new/$path" || exit
+    done && mv "$new" "$tree"; } 2>&1) || { rm -rf "$new" && blame "$why"; } || return
+  fi
+  touch -c "$tree" # for gc
+  ok "$workdir/$tree"
+}
+
+do_gc() { # epoch quota_kib ; partial uploads go first, then files that nothing links to, then the oldest tree
+  local before quota="$2" linked name
+  valid "$1" || err stale "$REPLY" || return
+  is_number "$2" || err usage "gc epoch quota_kib" || return
+  case $(do_jobs) in *=running*) err busy "a job is running" || return ;; esac
+  used && before=$REPLY
+  # shellcheck disable=SC2046 # is_name
+  set -- $(ls -1rt trees)
+  [ "$before" -le "$quota" ] || (set +f && rm -rf incoming/* trees/.new.*)
+  while used && [ "$REPLY" -gt "$quota" ]; do
+    linked=$(ls -lR trees)
+    for name in $(cd cas && set +f && ls -1drt ./*/* 2>/dev/null); do
+      case $linked in *"${name##*/}"*) continue ;; esac
+      rm -f "cas/$name"
+      used
+      [ "$REPLY" -gt "$quota" ] || break 2
+    done
+    [ $# -gt 0 ] || break
+    rm -rf "trees/$1"
+    shift
+  done
+  used
+  ok $((before - REPLY))
+}
+used() { # -> REPLY: KiB on disk
+  # shellcheck disable=SC2046
+  set -- $(du -sck cas incoming | tail -n 1)
+  REPLY=$1
+}
+
+# ---- what the device is ---------------------------------------------------------------------------------
+
+do_hello() { # text... ; says the texts back, which shows that the line is clean for all bytes
+  local shell
+  shell=$(shell_name)
+  ok "shell=${shell##*/}" "$@"
+}
+
+shell_name() {
+  case ${KSH_VERSION-}:${BASH_VERSION-} in
+    ?*:*) put mksh ;;
+    *:?*) put bash ;;
+    *) readlink "/proc/$$/exe" ;;
+  esac
+}
+
+do_probe() { send "$(probe "$@" 2>/dev/null)"; } # name of a Python interpreter... ; none: none is asked for
+
+probe() { # sections for farm/device/probe.py
+  local name limit=''
+  ! command -v timeout >/dev/null || limit='timeout 30'
+  part uname && uname -snrm
+  # One process reads them all: lines `<path>:<text>`. Of the memory two are enough: toybox writes each line by itself.
+  part files
+  set +f
+  grep -HsvE '^([^M]|M[^e]|Mem[^TA]).* kB$' \
+    /etc/os-release /proc/cpuinfo /proc/meminfo /proc/loadavg /sys/devices/system/cpu/online \
+    /sys/devices/system/cpu/cpu[0-9]*/cpufreq/cpuinfo_max_freq \
+    /sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_governor \
+    /sys/class/thermal/thermal_zone[0-9]*/temp /sys/class/thermal/thermal_zone[0-9]*/type
+  set -f
+  part df && df -Pk "$workdir"
+  part nvidia
+  # shellcheck disable=SC2086
+  command -v nvidia-smi >/dev/null &&
+    $limit nvidia-smi --query-gpu=name,driver_version,compute_cap,memory.total --format=csv,noheader
+  part pythons && ask_pythons "$@"
+  part getprop
+  ! command -v getprop >/dev/null ||
+    getprop | grep -E '^\[ro\.(product\.manufacturer|product\.model|soc\.model|build\.version\.release)\]'
+  part libc && { getconf GNU_LIBC_VERSION || { command -v ldd >/dev/null && ldd --version 2>&1 | head -n 2; }; }
+  part shell && shell_name
+  part tools
+  for name in flock setsid taskset timeout sha256sum dd awk numactl perf nvidia-smi getprop sudo; do
+    command -v "$name" >/dev/null && put "$name"
+  done
+}
+part() { put "" && put "== $1"; }
+
+ask_pythons() { # name... ; until one answers that it is CPython and new enough
+  local name file one asked='' line words
+  for name do
+    file=$(command -v "$name") || continue
+    for one in $asked; do
+      [ ! "$one" -ef "$file" ] || continue 2
+    done
+    asked="$asked $file"
+    # shellcheck disable=SC2086
+    line=$($limit "$file" -c "$ASK_PYTHON")
+    put "${line#* }"
+    [ "${line%% *}" != good ] || return 0
+  done
+}
+
+ASK_PYTHON='
+import sys
+try:
+    from importlib.util import find_spec
+    has = "numpy" if find_spec("numpy") else "-"
+except Exception:
+    has = "-"
+good = sys.implementation.name == "cpython" and sys.version_info >= (3, 6)
+# Its own path: what stands in PATH may be a wrapper that starts slowly.
+print("good" if good else "bad", sys.executable, sys.implementation.name, "%d.%d.%d" % sys.version_info[:3], has)
+'
+
+# ---- the three ways to be called ------------------------------------------------------------------------
+
+do_bye() { end_waiters; ok && exit 0; }
+
+serve() { # workdir
+  id='farm-agent 1' waiters='' counted='' # so stands an error in the place of the greeting
+  put "" # what a login shell said before may lack its newline
+  open_workdir "$1" || return
+  answer $$ "$workdir"
+  local line argument verb
+  while IFS= read -r line; do # a last line without its newline is a cut request: it is dropped
+    # shellcheck disable=SC2086 # splitting is meant
+    set -- $line
+    id=0
+    if [ $# -lt 2 ] || ! is_number "$1"; then err usage "not a request: id verb argument..."; continue; fi
+    id=$1 verb=$2
+    shift 2
+    case $line in
+      *%*)
+        for argument do
+          shift
+          if decode "$argument"; then set -- "$@" "$REPLY"; else verb=%; fi
+        done
+        ;;
+    esac
+    case $verb:$# in
+      hello:* | probe:* | have:* | commit:2 | adopt:3 | link:2 | tree:[1-9]* | gc:2 | holder:0 | lease:2 | resume:1 | \
+        beat:1 | release:1 | start:[89] | start:[1-9]?* | poll:1 | wait:1 | gather:2 | read:4 | kill:1 | drop:1 | jobs:0 | bye:0)
+        "do_$verb" "$@" </dev/null
+        ;;
+      %:*) err usage "an escape that is none" ;;
+      *) err usage "$verb with $# arguments" ;;
+    esac
+  done
+  end_waiters
+}
+
+receive() { # workdir digest offset
+  id='farm-agent 1'
+  put ""
+  open_workdir "$1" || return
+  is_digest "$2" && is_size "$3" || err usage "receive workdir digest offset" || return
+  local part="incoming/$2" why
+  [ "$3" != 0 ] || rm -f "$part" # 0 begins anew
+  size_of "$part"
+  [ "$REPLY" = "$3" ] || err offset "$REPLY" || return
+  if ! why=$({ cat >>"$part"; } 2>&1); then
+    case $why in *'No space left'* | *uota*exceeded*) rm -f "$part" ;; esac # leave room for others
+    blame "$why" || return
+  fi
+  size_of "$part"
+  ok "$REPLY"
+}
+
+case $0 in /*) self=$0 ;; *) self=$PWD/$0 ;; esac
+case ${1-}:$# in
+  serve:2 | receive:4) "$@" ;;
+  *) put "usage: farm-agent.sh serve WORKDIR" >&2 && exit 64 ;;
+esac
