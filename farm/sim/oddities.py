@@ -98,7 +98,7 @@ STARTS: Mapping[str, Oddity] = {
     "supervisor-killed": _struck("the supervisor is killed in a round", Target.SUPERVISOR),
     "connection-cut": _struck("the connection is cut in a round", Target.CONNECTION),
     "first-connect-reset": Oddity("the first two connections are reset", Properties(line=Line(resets=2))),
-    "first-connect-refused": Oddity("nobody listens for 5 s", Properties(line=Line(deaf_s=5.0))),
+    "first-connect-refused": Oddity("nobody listens for 2 s", Properties(line=Line(deaf_s=2.0))),
 }
 
 FILES: Mapping[str, Oddity] = {

@@ -25,13 +25,12 @@ LIMITS = ("--round-limit", "15", "--reconnect", "10", "--deadline", "reply=10")
 
 @dataclass(frozen=True)
 class Row:
-    """What an oddity may lead to. `item` of issue 9 says what is still to be mended, if something is.
+    """What an oddity may lead to.
 
     `words` are what the cell of the odd device must tell of the cause, where it fails.
     """
 
     codes: tuple[int, ...]
-    item: int | None = None
     words: str = ""
     quick: bool = False
     needs: tuple[str, ...] = field(default=())
@@ -40,13 +39,13 @@ class Row:
 OK, FAILS, EITHER = (0,), (3,), (0, 3)
 
 ROWS = {
-    # item 1
-    "home-not-utf8": Row(EITHER, item=1),
-    "file-not-utf8": Row(OK, item=1),
+    # text
+    "home-not-utf8": Row(EITHER),
+    "file-not-utf8": Row(OK),
     "log-not-utf8": Row(OK, quick=True),
     "facts-not-utf8": Row(OK),
     "name-in-chinese": Row(OK),
-    # item 3
+    # waits
     "agent-stopped": Row(EITHER),
     "agent-paused": Row(OK),
     "supervisor-stopped": Row(FAILS),
@@ -55,7 +54,7 @@ ROWS = {
     "power-cut": Row(FAILS),
     "never-ends": Row(FAILS, words="time limit"),
     "slow-forks": Row(OK),
-    # item 6
+    # start of the agent
     "preload-noise": Row(OK),
     "traced-shells": Row(OK, needs=("bash",)),
     "chatty-login": Row(OK, needs=("bash",)),
@@ -67,15 +66,15 @@ ROWS = {
     "supervisor-killed": Row(FAILS),
     "connection-cut": Row(OK),
     "first-connect-reset": Row(OK),
-    "first-connect-refused": Row(OK),
-    # item 7
-    "own-logs": Row(OK, item=7),
-    "logs-as-folders": Row(OK, item=7),
+    "first-connect-refused": Row(EITHER),
+    # files of a round
+    "own-logs": Row(OK),
+    "logs-as-folders": Row(OK),
     "odd-names": Row(OK),
-    "empty-name": Row(FAILS, item=7),
-    "lying-sizes": Row(FAILS),
-    "many-files": Row(EITHER, item=7),
-    "huge-file": Row(EITHER, item=7),
+    "empty-name": Row(OK),
+    "lying-sizes": Row(OK),
+    "many-files": Row(EITHER),
+    "huge-file": Row(EITHER),
     "huge-log": Row(EITHER),
 }
 
@@ -84,8 +83,6 @@ def rows() -> list[Any]:
     found = []
     for name, row in ROWS.items():
         marks = [] if row.quick else [pytest.mark.long]
-        if row.item is not None:
-            marks.append(pytest.mark.xfail(strict=False, reason=f"issue 9, item {row.item}"))
         found.append(pytest.param(name, id=name, marks=marks))
     return found
 
