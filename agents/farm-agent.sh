@@ -1048,11 +1048,12 @@ probe() { # sections for farm/device/probe.py
   local name limit=''
   ! command -v timeout >/dev/null || limit='timeout 30'
   part uname && uname -snrm
-  # One process reads them all: lines `<path>:<text>`. Of the memory two are enough: toybox writes each line by itself.
+  # One process reads them all: lines `<path>:<text>`. Of the memory two are enough, of the process its cores:
+  # toybox writes each line by itself.
   part files
   set +f
-  grep -HsvE '^([^M]|M[^e]|Mem[^TA]).* kB$' \
-    /etc/os-release /proc/cpuinfo /proc/meminfo /proc/loadavg /sys/devices/system/cpu/online \
+  grep -HsvE "^(([^M]|M[^e]|Mem[^TA]).* kB\$|([ABD-Zunvx][^:]*|C[ao][^:]*|Cpus_allowed):$TAB)" \
+    /etc/os-release /proc/cpuinfo /proc/meminfo /proc/self/status /proc/loadavg /sys/devices/system/cpu/online \
     /sys/devices/system/cpu/cpu[0-9]*/cpufreq/cpuinfo_max_freq \
     /sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_governor \
     /sys/class/thermal/thermal_zone[0-9]*/temp /sys/class/thermal/thermal_zone[0-9]*/type

@@ -77,7 +77,7 @@ def parse_facts(raw: str) -> Facts:
         libc=_libc(part.get("libc", [])) or ("bionic" if android else None),
         cpu_model=_cpu_model(cpuinfo) or _text(properties.get("ro.soc.model")),
         cpu_features=_cpu_features(cpuinfo),
-        core_ids=core_ids(_line(files.get(ONLINE, []))) or _processors(cpuinfo),
+        core_ids=_usable_cores(files, cpuinfo),
         governors=_governors(files),
         max_frequency_khz=_frequencies(files),
         memory_bytes=_kib(meminfo.get("MemTotal")),
@@ -90,6 +90,13 @@ def parse_facts(raw: str) -> Facts:
         shell=_text(_line(part.get("shell", []))),
         tools=tuple(filter(None, map(_text, part.get("tools", [])[:FEW_LIMIT]))),
     )
+
+
+def _usable_cores(files: dict[str, list[str]], cpuinfo: list[str]) -> tuple[int, ...]:
+    """The cores that are online, less those that the agent may not use (affinity, cpuset)."""
+    online = core_ids(_line(files.get(ONLINE, []))) or _processors(cpuinfo)
+    allowed = core_ids(dict(_pairs(files.get("/proc/self/status", []))).get("Cpus_allowed_list", ""))
+    return tuple(core for core in online if core in allowed) or online
 
 
 def core_ids(text: str) -> tuple[int, ...]:

@@ -208,3 +208,11 @@ def test_an_interpreter_says_of_itself_what_it_is(phone: Phone, agent: Talk):
     (found,) = parse_facts(agent.data("probe", sys.executable).decode()).pythons
     assert (found.path, found.version) == (sys.executable, sys.version_info[:3])
     assert found.has_numpy
+
+
+def test_cores_that_the_agent_may_not_use_are_no_cores_of_the_device(phone: Phone):
+    last = max(os.sched_getaffinity(0))
+    process = phone.popen("serve", phone.workdir, preexec_fn=lambda: os.sched_setaffinity(0, {last}))
+    raw = phone.talk_to(process).data("probe").decode("utf-8", "replace")
+    assert parse_facts(raw).core_ids == (last,)
+    assert raw.count("/proc/self/status:") == 1

@@ -156,6 +156,14 @@ def test_a_phone():
     assert facts.memory_bytes is None
 
 
+@pytest.mark.parametrize(
+    ("allowed", "cores"), [("1", (1,)), ("0-3", (0, 1)), ("7", (0, 1)), ("x", (0, 1)), ("", (0, 1))]
+)
+def test_cores_that_the_agent_may_not_use_do_not_count(allowed: str, cores: tuple[int, ...]):
+    status = f"/proc/self/status:Cpus_allowed_list:\t{allowed}\n"
+    assert parse_facts(SERVER.replace("== files\n", f"== files\n{status}")).core_ids == cores
+
+
 def test_a_router():
     facts = parse_facts(ROUTER)
     assert facts.libc == "musl"
