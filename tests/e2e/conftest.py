@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from farm.errors import ExitCode
 from farm.runtime.cache import default_root
 from tests.servers import LoopbackFarm, loopback_farm
 
@@ -84,6 +85,8 @@ class Farm:
             process.kill()
             process.communicate()
             raise
+        # 1 means a confirmed regression, which no test has yet, or wrong outputs.
+        assert process.returncode != ExitCode.REGRESSION, stderr
         return Outcome(process.returncode, stdout, stderr)
 
     def interrupt(self, process: subprocess.Popen[str], number: signal.Signals) -> Outcome:
