@@ -492,7 +492,9 @@ end_job() { # job why ; until nothing of it runs. Fails when something does not 
   finish || { REPLY="of job $job, processes $REPLY" && return 1; }
   until_unsupervised # it writes the end
   orphan && until_unsupervised # only then: it may have written it just before
-  [ -f "spool/$job/exit" ] || conclude 137 lost
+  [ -f "spool/$job/exit" ] || conclude 137 lost && return
+  # Another was faster: it has written the end, or forgotten the job.
+  [ -f "spool/$job/exit" ] || [ ! -d "spool/$job" ] || { REPLY="the end of job $job cannot be written" && return 1; }
 }
 until_unsupervised() { # or 5 s
   local tries=50

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
 import struct
 from types import TracebackType
@@ -104,34 +103,32 @@ class ChaosProxy:
             return
         self._lines[task] = (writer, server_writer)
         try:
-            await asyncio.gather(
-                self._pump(reader, server_writer, up=True), self._pump(server_reader, writer, up=False)
-            )
+            async with asyncio.TaskGroup() as pumps:
+                pumps.create_task(self._pump(reader, server_writer, up=True))
+                pumps.create_task(self._pump(server_reader, writer, up=False))
+        except* OSError:  # one side is gone: the other is told
+            pass
         finally:
             del self._lines[task]
             for one in (writer, server_writer):
                 one.close()
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, up: bool) -> None:
-        with contextlib.suppress(OSError):
-            while data := await reader.read(_PIECE_BYTES):
-                await self._flowing.wait()
-                await asyncio.sleep(self.delay_s)
-                writer.write(data)
-                await writer.drain()
-                if up:
-                    self.bytes_up += len(data)
-                else:
-                    self.bytes_down += len(data)
-                if (
-                    self.cut_after_bytes is not None
-                    and self.bytes_up + self.bytes_down > self.cut_after_bytes
-                ):
-                    self.cut_after_bytes = None
-                    self.cut()
+        while data := await reader.read(_PIECE_BYTES):
             await self._flowing.wait()
-            if writer.can_write_eof():
-                writer.write_eof()
+            await asyncio.sleep(self.delay_s)
+            writer.write(data)
+            await writer.drain()
+            if up:
+                self.bytes_up += len(data)
+            else:
+                self.bytes_down += len(data)
+            if self.cut_after_bytes is not None and self.bytes_up + self.bytes_down > self.cut_after_bytes:
+                self.cut_after_bytes = None
+                self.cut()
+        await self._flowing.wait()
+        if writer.can_write_eof():
+            writer.write_eof()
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 
 import pytest
@@ -236,6 +238,17 @@ def test_a_start_that_slept_while_the_device_was_taken_runs_nothing(phone: Phone
     assert reply.status is wire.Status.ERR
     assert not ran.exists()
     other("release", taken)
+
+
+def test_a_job_that_another_session_forgets_meanwhile_does_not_keep_the_device(phone: Phone):
+    phone.change_script("  stream_sizes\n  put", '  rm -rf "spool/$job"\n  stream_sizes\n  put')
+    agent = phone.talk()
+    epoch = int(agent("lease", "me", 60)[0])
+    agent.start(epoch, "j", "sleep", "300")
+    supervisor = int((phone.workdir / "spool/j/pid").read_text().split()[0])
+    os.kill(supervisor, signal.SIGKILL)
+    agent("release", epoch)
+    assert not (phone.workdir / "spool/j").exists()
 
 
 def test_a_job_that_another_session_is_about_to_start_is_waited_for(phone: Phone):
