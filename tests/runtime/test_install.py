@@ -219,8 +219,8 @@ def test_a_killed_installation_is_cleaned_by_the_next(index, demo_wheel, tmp_pat
         process.kill()
         process.communicate()
     assert install.installed(root=tmp_path, wheel=pin) is None
+    wait_until(lambda: processes_of(tmp_path) == [])  # what it had started tidies up on its own
     assert listing(tmp_path) != [], "it was killed in the middle"
-    wait_until(lambda: processes_of(tmp_path) == [])
     index.gate.set()
     install.install(quiet, root=tmp_path, pinned=pin)
     assert listing(tmp_path) == whole(pin)
