@@ -8,6 +8,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from anyio import to_process
 
 from farm.worker import WorkerError, in_worker
 
@@ -72,3 +73,17 @@ async def test_a_worker_that_is_killed_fails_its_work_and_not_the_next() -> None
     with pytest.raises(WorkerError, match="process ended"):
         await in_worker(60, killed)
     assert await in_worker(60, divmod, 7, 2) == (3, 1)
+
+
+async def test_work_that_waits_for_its_turn_is_not_late(tmp_path: Path) -> None:
+    to_process.current_default_process_limiter().total_tokens = 1
+    first = asyncio.create_task(in_worker(60, busy, tmp_path / "pid"))
+    pid = await pid_of(tmp_path / "pid")
+    second = asyncio.create_task(in_worker(0.1, divmod, 7, 2))
+    await asyncio.sleep(0.5)
+    assert not second.done()
+    for work in (second, first):
+        work.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await work
+    await gone(pid)
