@@ -16,6 +16,10 @@ class WorkerError(Exception):
     """The work was not done: it took too long, or its process ended. The message is for people."""
 
 
+class LateError(WorkerError):
+    """It took longer than its limit."""
+
+
 async def in_worker(limit_s: float, function: Callable[P, T], *arguments: P.args, **more: P.kwargs) -> T:
     """The result of a function of a module, whose arguments and result can be pickled; as many at a time as
     there are processors. The process is killed when the caller is cancelled, or `limit_s` seconds after it
@@ -29,6 +33,6 @@ async def in_worker(limit_s: float, function: Callable[P, T], *arguments: P.args
             mine = CapacityLimiter(1)  # anyio's own would count the wait for a turn
             return await to_process.run_sync(function, *arguments, cancellable=True, limiter=mine)
     except TimeoutError as error:
-        raise WorkerError(f"it took longer than {limit_s:.0f} s") from error
+        raise LateError(f"it took longer than {limit_s:.0f} s") from error
     except (BrokenWorkerProcess, MemoryError) as error:
         raise WorkerError("its process ended (out of memory?)") from error

@@ -25,6 +25,7 @@ class Deadlines:
         900.0, "the agent's reply to a request that hashes, copies or removes files, or probes"
     )
     transfer_stall_s: float = _of(60.0, "a file on its way without a byte that moves")
+    read_log_s: float = _of(120.0, "read a round's log on this machine, when it is its turn")
     lease_wait_s: float = _of(0.0, "a device that another run holds", "--wait")
     reconnect_s: float = _of(45.0, "a lost connection is tried again", "--reconnect")
     silence_s: int = _of(600, "a round prints nothing", "--silence-limit")

@@ -133,7 +133,7 @@ class Pusher:
                 raise _changed(artifact) from error
             raise
         except OSError as error:
-            raise _changed(artifact) from error
+            raise _changed(artifact, f": {error.strerror or error}") from error
 
 
 def _was_changed(artifact: Artifact) -> bool:
@@ -143,9 +143,9 @@ def _was_changed(artifact: Artifact) -> bool:
         return True
 
 
-def _changed(artifact: Artifact) -> DeviceError:
+def _changed(artifact: Artifact, why: str = "") -> DeviceError:
     return DeviceError(
-        f"{artifact.path} was changed or removed after the run was planned",
+        f"{artifact.path} was changed or removed after the run was planned{why}",
         stage=Stage.DEPLOY,
         fault=Fault.USER,
         cause="file-changed",

@@ -17,6 +17,7 @@ from farm.errors import DeviceError, Fault
 from farm.logs.load_and_run import MAX_ITERATIONS
 from farm.logs.round_log import RoundLog, read_round_log, round_log
 from farm.model.artifact import Artifact
+from farm.model.deadlines import Deadlines
 from farm.model.matrix import Cell, Round, RoundKind
 from farm.model.measurement import Cause
 from farm.model.run import Quality, RoundResult, RoundStatus
@@ -27,7 +28,7 @@ from farm.run.collect import LIMITS, OTHER, Pulled, collect
 from farm.run.context import OnDevice
 from farm.run.deploy import Deployed
 from farm.run.disk import disk_error
-from farm.worker import WorkerError, in_worker
+from farm.worker import LateError, WorkerError, in_worker
 
 OUT_DIR = "."
 """Rounds start in their output folder, so that what they write is found there and nowhere else."""
@@ -36,8 +37,6 @@ HUSH_S = 3.0
 TAIL_BYTES = 4096
 SMALL_LOG_BYTES = 32 << 10
 """A log that is read in a thread, whatever is in it; longer ones in a process of their own."""
-
-READ_LOG_S = 120.0
 LOGS = frozenset({"stdout", "stderr"})
 """Roles of the files that a measurement is read from."""
 
@@ -130,20 +129,22 @@ async def run_round(here: OnDevice, made: Ready, one: Round, *, adopt: bool = Fa
     hide = here.context.recorder.hider.log
     try:
         pulled = await collect(here.session, executed.job, folder, one, adopt=adopt, hide=hide)
-        log = await read_log(pulled, one)
+        log = await read_log(pulled, one, here.context.settings.deadlines)
     except OSError as error:
         raise disk_error(error) from error
     return judge(one, executed, pulled, log)
 
 
-async def read_log(pulled: Pulled, one: Round) -> RoundLog:
+async def read_log(pulled: Pulled, one: Round, deadlines: Deadlines) -> RoundLog:
     """The log of a round, whatever is in it: the event loop goes on meanwhile. Raises OSError."""
     paths = pulled.logs.get("stdout"), pulled.logs.get("stderr")
     runs = int(one.options.get("thread") or 1)
     if sum(kept.size_bytes for kept in pulled.artifacts if kept.role in LOGS) <= SMALL_LOG_BYTES:
         return await asyncio.to_thread(read_round_log, *paths, runs)
     try:
-        return await in_worker(READ_LOG_S, read_round_log, *paths, runs)
+        return await in_worker(deadlines.read_log_s, read_round_log, *paths, runs)
+    except LateError:
+        return replace(round_log("", ""), unread=f"not read {deadlines.ran_out('read-log')}")
     except WorkerError as error:
         return replace(round_log("", ""), unread=str(error))
 

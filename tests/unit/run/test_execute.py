@@ -9,10 +9,10 @@ import pytest
 from farm.device.jobs import Ended
 from farm.logs.round_log import round_log
 from farm.model.artifact import Produced
+from farm.model.deadlines import Deadlines
 from farm.model.matrix import Round, RoundKind
 from farm.model.options import OptionSet
 from farm.model.run import RoundResult, RoundStatus
-from farm.run import execute
 from farm.run.collect import LIMITS, Pulled
 from farm.run.execute import Executed, judge, read_log
 
@@ -48,15 +48,17 @@ def test_a_hang_that_its_last_line_explains_is_not_told_as_a_limit_to_raise() ->
 
 
 async def test_a_long_log_is_read_in_another_process_and_a_log_that_takes_too_long_is_told_so(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
     lines = "".join(f"iter {i}/2000: e2e=1.500 ms (host=1.000 ms)\n" for i in range(2000))
     path = tmp_path / "stderr.txt"
     path.write_text(lines)
     kept = Produced("stderr", "stderr.txt", "0" * 64, len(lines))
     pulled, one = Pulled({"stderr": path}, (kept,), frozenset()), Round(RoundKind.TIMED, 0, OptionSet())
-    log = await read_log(pulled, one)
+    log = await read_log(pulled, one, Deadlines())
     assert len(log.measurement.e2e_ms) == 2000
-    monkeypatch.setattr(execute, "READ_LOG_S", 0.0)
-    late = judge(one, Executed("j", (), "", 1.0, WELL), pulled, await read_log(pulled, one))
+    late = judge(
+        one, Executed("j", (), "", 1.0, WELL), pulled, await read_log(pulled, one, Deadlines(read_log_s=0))
+    )
     assert (late.status, late.cause) == (RoundStatus.FAILED, "log-unread")
+    assert "(deadline read-log)" in (late.error or "")
