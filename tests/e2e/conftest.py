@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -56,7 +57,10 @@ class Farm:
     def __init__(self, folder: Path, forks: Forks) -> None:
         self.folder = folder
         self._forks = forks
+        # The first `python3` is what it says, and no wrapper of some tool's that starts 25 processes.
+        path = f"{Path(sys.executable).resolve().parent}{os.pathsep}{os.environ['PATH']}"
         self.environment = os.environ | {
+            "PATH": path,
             "PYTHONPATH": str(ROOT), "COLUMNS": "80",
             "HOME": str(folder / "home"), "FARM_CACHE_DIR": str(folder / "cache"),
         }  # fmt: skip
