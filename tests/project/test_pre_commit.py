@@ -37,7 +37,7 @@ def checkout(root: Path, tmp_path: Path) -> Path:
 def test_every_hook_calls_a_locked_tool_that_the_tests_call_too(
     hooks: list[dict[str, Any]], root: Path
 ) -> None:
-    everything = (root / "scripts/test").read_text()
+    everything = (root / "scripts/lint").read_text()
     for hook in hooks:
         program = hook["entry"].split()[0]
         assert program.startswith(".venv/bin/")
