@@ -3,8 +3,8 @@
     python scripts/make_arm_cores.py LSCPU_ARM_C [COMMIT]
 
 LSCPU_ARM_C is sys-utils/lscpu-arm.c of https://github.com/util-linux/util-linux, COMMIT what it was read at.
-Only numbers and names are taken, which are facts that makers of processors assign; the program itself is under
-GPL 2.0 or later, and nothing of it is copied.
+Only numbers and names are taken, which are facts that makers of processors assign; the program itself is
+under GPL 2.0 or later, and nothing of it is copied.
 """
 
 from __future__ import annotations
@@ -39,11 +39,12 @@ TAIL = '''}
 '''
 
 
+def numbered(rows: list[tuple[str, str]]) -> dict[int, str]:
+    return {int(digits, 16): name for digits, name in rows}
+
+
 def implementers(source: str) -> dict[int, tuple[str, dict[int, str]]]:
-    tables = {
-        table: {int(part, 16): core for part, core in PART.findall(body)}
-        for table, body in TABLE.findall(source)
-    }
+    tables = {name: numbered(PART.findall(rows)) for name, rows in TABLE.findall(source)}
     found = {}
     for digits, table, name in IMPLEMENTER.findall(source.split("hw_implementer[]", 1)[1]):
         number = int(digits, 16)

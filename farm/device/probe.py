@@ -180,8 +180,8 @@ def _cpu_model(lines: list[str]) -> str | None:
 
 
 def core_name(implementer: str, part: str) -> str | None:
-    """The name of an ARM core by the numbers in /proc/cpuinfo, with its maker's unless that is ARM. A part that
-    is not known is a number; None for a maker that is not known.
+    """The name of an ARM core by the numbers in /proc/cpuinfo, with its maker before it unless that is ARM.
+    A part that is not known is a number; None for a maker that is not known.
     """
     if not (_HEX.fullmatch(implementer) and _HEX.fullmatch(part)):
         return None
