@@ -56,3 +56,20 @@ def native_files(runtime: Runtime) -> tuple[tuple[str, Artifact], ...]:
     program = artifact_of(Path(runtime.program), name="load_and_run", executable=True)
     libraries = ((f"lib/{Path(path).name}", artifact_of(Path(path))) for path in runtime.libraries)
     return (("load_and_run", program), *libraries)
+
+
+def native_digest(files: Iterable[tuple[str, Artifact]]) -> str:
+    """What identifies a local build: the first of its `files` is the program."""
+    program, *libraries = ((name, artifact.sha256) for name, artifact in files)
+    return digest_with_libraries(program[1], libraries)
+
+
+def digest_with_libraries(program: str, libraries: Iterable[tuple[str, str]]) -> str:
+    """The program's own SHA-256, as `sha256sum` prints it; where it has libraries of its own, SHA-256 over
+    that and their names (without folders) and digests. So one build has one digest, wherever it is.
+    """
+    lines = sorted({f"lib/{PurePath(name).name} {digest}" for name, digest in libraries})
+    if not lines:
+        return program
+    text = "\n".join((f"load_and_run {program}", *lines))
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
