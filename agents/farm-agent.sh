@@ -697,7 +697,18 @@ attempt() { "$@" 2>/dev/null || why=$("$@" 2>&1); } # command... ; fails with wh
 prepare_setting() { # K=V
   case $1 in *=*) ;; *) err usage "not K=V: $1" || return ;; esac
   case ${1%%=*} in '' | [0-9]* | *[!A-Za-z0-9_]*) err usage "not K=V: $1" || return ;; esac
+  case $1 in LD_LIBRARY_PATH=*'~/'*) at_home "${1#*=}" && set -- "LD_LIBRARY_PATH=$REPLY" ;; esac
   encode "$1" && command=$command$NL$REPLY given="$given${1%%=*} "
+}
+at_home() { # a list of folders as in PATH -> REPLY, with each `~/` at a beginning expanded
+  local rest="$1:" one
+  REPLY=''
+  while [ -n "$rest" ]; do
+    one=${rest%%:*} rest=${rest#*:}
+    case $one in '~/'*) one=${HOME-}${one#'~'} ;; esac
+    REPLY=$REPLY:$one
+  done
+  REPLY=${REPLY#:}
 }
 prepare_folder() { # path
   is_path "$1" || err usage "not a relative path: $1" || return
@@ -1092,6 +1103,7 @@ part() { put "" && put "== $1"; }
 ask_pythons() { # name... ; until one answers that it is CPython and new enough
   local name file one asked='' line words
   for name do
+    case $name in '~/'*) name=${HOME-}${name#'~'} ;; esac
     file=$(command -v "$name") || continue
     for one in $asked; do
       [ ! "$one" -ef "$file" ] || continue 2

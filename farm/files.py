@@ -80,6 +80,15 @@ def user_path(text: str) -> Path:
         return Path(text)
 
 
+def tidy(path: Path) -> Path:
+    """The path without `.` and `..`, where that is the same place: behind a link `..` leads elsewhere."""
+    try:
+        short = Path(os.path.normpath(path))
+        return short if os.path.realpath(short) == os.path.realpath(path) else path
+    except (OSError, ValueError):
+        return path
+
+
 def is_file(path: Path) -> bool:
     """Whether there is such a file; False where that cannot be known (`Path.is_file` raises)."""
     return os.path.isfile(path)  # noqa: PTH113

@@ -6,11 +6,37 @@ from importlib import import_module
 from typing import Any
 
 import typer
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from farm.cli.commands import COMMANDS, GROUPS, Command
 
 CONTEXT: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+class Option(TyperOption):
+    """An option that imports what checks its value only where there is one: pydantic takes a tenth of a
+    second, and of the hundred options of a bench few are given.
+    """
+
+    def process_value(self, ctx: Any, value: Any) -> Any:
+        if value is not None or self.required:
+            return super().process_value(ctx, value)
+        absent = () if self.multiple else None
+        return self.callback(ctx, self, absent) if self.callback else absent
+
+
+class QuickCommand(TyperCommand):
+    """A command with such options."""
+
+    def get_params(self, ctx: Any) -> Any:
+        return _quick(super().get_params(ctx))
+
+
+def _quick(parameters: Any) -> Any:
+    for parameter in parameters:
+        if type(parameter) is TyperOption:  # typer makes no others, whatever it is told
+            parameter.__class__ = Option
+    return parameters
 
 
 class LazyGroup(TyperGroup):
@@ -27,6 +53,9 @@ class LazyGroup(TyperGroup):
                 self.add_command(TyperCommand(row.name, help=row.help))
             elif not words:
                 self.add_command(TyperCommand(row.group, help=GROUPS[row.group]))
+
+    def get_params(self, ctx: Any) -> Any:
+        return _quick(super().get_params(ctx))
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - as click has it
         """The listing, with the full help of each command."""
@@ -62,5 +91,6 @@ def load(row: Command) -> Any:
     settings = getattr(module, "SETTINGS", {})
     context = CONTEXT | settings.get("context_settings", {})
     app = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
-    app.command(row.name, **settings | {"context_settings": context})(module.command)
+    settings = settings | {"context_settings": context, "cls": QuickCommand}
+    app.command(row.name, **settings)(module.command)
     return typer.main.get_command(app)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+from farm.device.arm_cores import CORES
 from farm.model.device import Facts, Gpu, Python, Runtime, RuntimeKind
 from farm.visible import one_line
 
@@ -15,18 +16,7 @@ LINES_LIMIT = 50_000
 LIST_LIMIT = 4096
 FEW_LIMIT = 256
 
-# ARM cores do not name themselves in /proc/cpuinfo; implementer and part do (Linux, cputype.h of arm64).
-ARM_PARTS = {
-    ("0x41", "0xd03"): "Cortex-A53", ("0x41", "0xd04"): "Cortex-A35", ("0x41", "0xd05"): "Cortex-A55",
-    ("0x41", "0xd07"): "Cortex-A57", ("0x41", "0xd08"): "Cortex-A72", ("0x41", "0xd09"): "Cortex-A73",
-    ("0x41", "0xd0a"): "Cortex-A75", ("0x41", "0xd0b"): "Cortex-A76", ("0x41", "0xd0c"): "Neoverse-N1",
-    ("0x41", "0xd0d"): "Cortex-A77", ("0x41", "0xd40"): "Neoverse-V1", ("0x41", "0xd41"): "Cortex-A78",
-    ("0x41", "0xd44"): "Cortex-X1", ("0x41", "0xd46"): "Cortex-A510", ("0x41", "0xd47"): "Cortex-A710",
-    ("0x41", "0xd48"): "Cortex-X2", ("0x41", "0xd49"): "Neoverse-N2", ("0x41", "0xd4d"): "Cortex-A715",
-    ("0x41", "0xd4e"): "Cortex-X3", ("0x41", "0xd4f"): "Neoverse-V2", ("0x41", "0xd80"): "Cortex-A520",
-    ("0x41", "0xd81"): "Cortex-A720", ("0x41", "0xd82"): "Cortex-X4",
-}  # fmt: skip
-
+_HEX = re.compile(r"0x[0-9a-fA-F]{1,4}")
 _CAPABILITY = re.compile(r"[0-9]{1,3}\.[0-9]{1,2}")
 ONLINE = "/sys/devices/system/cpu/online"
 CPU = "/sys/devices/system/cpu/cpu[]/cpufreq"
@@ -174,16 +164,32 @@ def _libc(lines: list[str]) -> str | None:
 
 
 def _cpu_model(lines: list[str]) -> str | None:
+    """The processor's own name; on ARM, where the kernel has at most that of an architecture or a board, the
+    names of its cores.
+    """
     pairs = _pairs(lines)
-    for name, value in pairs:
-        if name in ("model name", "Hardware", "cpu model", "uarch") and value:
-            return _text(value)
     implementers = [value for name, value in pairs if name == "CPU implementer"]
     parts = [value for name, value in pairs if name == "CPU part"]
-    names = dict.fromkeys(
-        ARM_PARTS.get(key, f"ARM {key[0]}/{key[1]}") for key in zip(implementers, parts, strict=False)
-    )
-    return _text(" + ".join(names))
+    cores = dict.fromkeys(zip(implementers, parts, strict=False))
+    names = {core: core_name(*core) for core in cores}
+    if not any(names.values()):
+        for name, value in pairs:
+            if name in ("model name", "Hardware", "cpu model", "uarch") and value:
+                return _text(value)
+    return _text(" + ".join(dict.fromkeys(names[core] or f"ARM {core[0]}/{core[1]}" for core in cores)))
+
+
+def core_name(implementer: str, part: str) -> str | None:
+    """The name of an ARM core by the numbers in /proc/cpuinfo, with its maker before it unless that is ARM.
+    A part that is not known is a number; None for a maker that is not known.
+    """
+    if not (_HEX.fullmatch(implementer) and _HEX.fullmatch(part)):
+        return None
+    maker, cores = CORES.get(int(implementer, 16), (None, {}))
+    core = cores.get(int(part, 16))
+    if maker is None or core is None:
+        return maker and f"{maker} {part}"
+    return core if maker == "ARM" or core.startswith(maker) else f"{maker} {core}"
 
 
 def _cpu_features(lines: list[str]) -> tuple[str, ...]:

@@ -81,7 +81,7 @@ class RuntimeEntry(Entry):
     program: str | None = Field(None, description="native: the program, a path relative to this file")
     libraries: Texts = Field((), description="native: shared libraries pushed with it; globs are expanded")
     on_device: bool = Field(
-        False, description="native: program is already on the device (a path, or a name in PATH)"
+        False, description="native: program is already on the device (a path, ~/ too, or a name in PATH)"
     )
     python: str | None = Field(
         None, description="wheel: the interpreter on the device; default: the first one found"

@@ -19,7 +19,7 @@ from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from farm.errors import RequestError
-from farm.files import user_path
+from farm.files import tidy, user_path
 from farm.inventory.entry import MESSAGES, NAME, NAME_RULE, Entry, message_of
 from farm.inventory.files import absolute
 from farm.inventory.mistakes import Mistake, refuse
@@ -75,7 +75,7 @@ class Document:
 
     def beside(self, path: str) -> Path:
         """A path in the file: relative to its folder, with ~ expanded."""
-        return absolute(self.folder) / user_path(path)
+        return tidy(absolute(self.folder) / user_path(path))
 
     def report(self, place: Place, text: str) -> None:
         """Add a mistake at `place`."""

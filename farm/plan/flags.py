@@ -13,7 +13,7 @@ from farm.errors import DeviceError, Fault, RequestError, Stage
 from farm.model.device import Runtime, RuntimeKind
 from farm.model.matrix import Cell
 from farm.options import option, unknown_to
-from farm.plan.layout import content_digest, native_files
+from farm.plan.layout import native_digest, native_files
 from farm.plan.matrix import Wanted
 from farm.store.programs import Known, ProgramStore
 
@@ -43,7 +43,7 @@ def refuse_unknown_flags(cells: Sequence[Wanted], store: ProgramStore) -> None:
     def known_of(runtime: Runtime) -> Known | None:
         if runtime.kind is not RuntimeKind.NATIVE or runtime.on_device:
             return None
-        return store.find(content_digest(native_files(runtime)))
+        return store.find(native_digest(native_files(runtime)))
 
     for variant in dict.fromkeys(cell.variant.name for cell in cells):
         problems: list[str] = []

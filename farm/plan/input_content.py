@@ -6,25 +6,18 @@ two lines, and JSON with plain numbers. Bytes in, bytes and notes out; nothing i
 
 from __future__ import annotations
 
-import io
 import json
 import math
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, TypeAlias
-
-import numpy as np
+from typing import Any
 
 from farm.errors import RequestError
 from farm.model.measurement import TensorInfo
+from farm.plan import npy
+from farm.plan.npy import MAX_HEADER_BYTES, NARROWER, NPY_TYPES, Content, Prepared
 from farm.visible import has_controls, one_line, visible
-
-Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
-
-NPY_TYPES = ("float32", "int32", "int16", "uint16", "int8", "uint8")
-"""What the program reads from a .npy, in the names of `--model-info`."""
 
 JSON_TYPES = {
     "float32": "float32",
@@ -36,19 +29,7 @@ JSON_TYPES = {
 }
 """Types that the program reads from JSON, and their usual names; others are converted to one of these."""
 
-_NARROWER = {
-    "float64": "float32",
-    "float16": "float32",
-    "int64": "int32",
-    "uint32": "int32",
-    "uint64": "int32",
-}
-_NARROWER |= {"bool": "uint8", "double": "float32", "int16": "int32", "uint16": "int32"}
 _IMAGE = re.compile(rb"P([2356])" + rb"((?:\s|#[^\n]*\n)+)(\d{1,6})" * 3 + rb"\s")
-_MAX_HEADER_BYTES = 1 << 16
-_LARGEST_INTEGER = 1 << 53
-"""Larger integers are not exact in float64, which integers are compared in."""
-
 _LARGEST_NUMBER = sys.float_info.max
 _SIZE_LIMIT = (1 << 31) - 1
 _DIMENSIONS_LIMIT = 7
@@ -60,24 +41,6 @@ _NO_BRACE = re.compile(r'("\s*:\s*)(?="(?:shape|type|raw)"\s*:)')
 JSON_EXAMPLE = '{"data": {"shape": [1, 3], "type": "float32", "raw": [3, 4, 5]}}'
 
 
-@dataclass(frozen=True)
-class Content:
-    """One tensor in a file: `tensor` is None where the file does not name it."""
-
-    tensor: str | None
-    dtype: str
-    shape: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A file as it is sent to a device: `data` is the same object when nothing was changed."""
-
-    data: bytes
-    contents: tuple[Content, ...]
-    notes: tuple[str, ...] = ()
-
-
 def prepare(name: str, data: bytes) -> Prepared:
     """The file `name` (its suffix decides) in a form that load_and_run reads correctly.
 
@@ -85,7 +48,7 @@ def prepare(name: str, data: bytes) -> Prepared:
     """
     lower = name.lower()
     if lower.endswith(".npy"):
-        return _npy(name, data)
+        return npy.read_npy(name, data)
     if lower.endswith(".json"):
         return _json(name, data)
     if lower.endswith((".ppm", ".pgm")):
@@ -101,14 +64,16 @@ def fit(name: str, data: bytes, wanted: TensorInfo) -> Prepared:
     """
     dtype = wanted.dtype if wanted.dtype in NPY_TYPES else None
     if name.lower().endswith(".npy"):
-        return _npy(name, data, dtype)
+        return npy.read_npy(name, data, dtype)
     prepared = prepare(name, data)
     (content,) = prepared.contents
     _check_layout(name, content.shape, wanted)
     if dtype in (None, content.dtype):
         return prepared
+    import numpy as np
+
     pixels = np.frombuffer(prepared.data[-math.prod(content.shape) :], np.uint8).reshape(content.shape)
-    fitted = _npy(name, _save(pixels), dtype)
+    fitted = npy.read_npy(name, npy.save(pixels), dtype)
     return Prepared(fitted.data, fitted.contents, (*prepared.notes, *fitted.notes))
 
 
@@ -138,13 +103,15 @@ def inline(nested: object, wanted: TensorInfo) -> Prepared:
     Leading axes of length 1 are dropped or added to meet the rank. Raises RequestError if the numbers do not
     fit into the type.
     """
+    import numpy as np
+
     array = np.array(nested, np.float64)
     while array.ndim > len(wanted.shape) and array.shape[0] == 1:
         array = array[0]
     while array.ndim < len(wanted.shape):
         array = array[np.newaxis]
-    converted = _converted(wanted.name, array, wanted.dtype if wanted.dtype in NPY_TYPES else "float32")
-    return Prepared(_save(converted), _contents(converted))
+    converted = npy.converted(wanted.name, array, wanted.dtype if wanted.dtype in NPY_TYPES else "float32")
+    return Prepared(npy.save(converted), npy.contents_of(converted))
 
 
 def mismatches(contents: tuple[Content, ...], inputs: tuple[TensorInfo, ...]) -> tuple[str, ...]:
@@ -167,76 +134,6 @@ def mismatches(contents: tuple[Content, ...], inputs: tuple[TensorInfo, ...]) ->
                 f"input {name!r} has {len(tensor.shape)} dimensions, the data has {len(content.shape)}"
             )
     return tuple(found)
-
-
-def _npy(name: str, data: bytes, model_dtype: str | None = None) -> Prepared:
-    array = _load(name, data)
-    notes: list[str] = []
-    own = array.dtype.name if array.dtype.name in NPY_TYPES else _NARROWER.get(array.dtype.name)
-    if own is None:
-        raise RequestError(
-            f"{name} has the data type {array.dtype.name}, which inputs do not support",
-            hint="use float32 or int32",
-        )
-    wanted = model_dtype or own
-    if wanted != array.dtype.name:
-        whose = "the model's " if model_dtype else ""
-        notes.append(f"{name}: {array.dtype.name} converted to {whose}{wanted}")
-    if array.flags.f_contiguous and not array.flags.c_contiguous:
-        notes.append(f"{name}: Fortran order converted to C order")
-    if array.dtype.byteorder == ">":
-        notes.append(f"{name}: bytes swapped to little endian")
-    version = data[6]
-    plain = array.ndim > 0 and version == 1 and not notes
-    converted = array if plain else np.atleast_1d(_converted(name, array, wanted))
-    return Prepared(data if plain else _save(converted), _contents(converted), tuple(notes))
-
-
-def _load(name: str, data: bytes) -> Array:
-    if data.startswith(b"PK"):
-        raise RequestError(
-            f"{name} is a .npz file, which may have several arrays", hint="save one array with numpy.save"
-        )
-    try:
-        array: Array = np.load(io.BytesIO(data), allow_pickle=False, max_header_size=_MAX_HEADER_BYTES)
-    except Exception as error:  # noqa: BLE001 - its parsers of headers let many kinds through
-        words = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise RequestError(f"{name} cannot be read as .npy: {words[:160]}") from None
-    return array
-
-
-def _converted(name: str, array: Array, dtype: str) -> Array:
-    """The array in `dtype`, little endian and C order; its numbers must stay the same."""
-    target = np.dtype(dtype).newbyteorder("<")
-    if target.kind == "f" and array.dtype.kind in "iu":
-        wide = array.astype(np.float64)
-        if np.any((np.abs(wide) >= _LARGEST_INTEGER) | (wide.astype(target) != wide)):
-            raise RequestError(
-                f"{name} has integers that {dtype} cannot represent exactly",
-                hint=f"save them as {dtype}",
-            )
-    if target.kind in "iu":
-        limits = np.iinfo(target)
-        bad = ~np.isfinite(array) | (array < limits.min) | (array > limits.max) if array.size else np.zeros(0)
-        if np.any(bad) or (array.dtype.kind == "f" and np.any(array != np.trunc(array))):
-            raise RequestError(
-                f"{name} has numbers that {dtype} cannot represent", hint="check the type of the data"
-            )
-    with np.errstate(over="ignore"):
-        converted = np.ascontiguousarray(array, target)
-    if target.kind == "f" and np.any(np.isinf(converted) & np.isfinite(array)):
-        raise RequestError(f"{name} has numbers beyond the range of {dtype}")
-    return converted.reshape(array.shape)
-
-
-def _save(array: Array) -> bytes:
-    stream = io.BytesIO()
-    np.lib.format.write_array(stream, array, version=(1, 0), allow_pickle=False)
-    return stream.getvalue()
-
-
-def _contents(array: Array) -> tuple[Content, ...]:
-    return (Content(None, array.dtype.name, array.shape),)
 
 
 def _json(name: str, data: bytes) -> Prepared:
@@ -295,7 +192,7 @@ def _json_tensor(where: str, value: object, notes: list[str]) -> dict[str, Any]:
         raise RequestError(f"{where}: shape must be a list of whole numbers")
     if not 0 < len(shape) <= _DIMENSIONS_LIMIT:
         raise RequestError(f"{where}: a shape has 1 to {_DIMENSIONS_LIMIT} dimensions, this one {len(shape)}")
-    dtype = JSON_TYPES.get(kind) or _NARROWER.get(kind) if isinstance(kind, str) else None
+    dtype = JSON_TYPES.get(kind) or NARROWER.get(kind) if isinstance(kind, str) else None
     if dtype is None:
         raise RequestError(
             f"{where}: unknown type {one_line(str(kind), 40)!r}", hint=f"one of {', '.join(JSON_TYPES)}"
@@ -306,7 +203,9 @@ def _json_tensor(where: str, value: object, notes: list[str]) -> dict[str, Any]:
     numbers = _json_numbers(where, raw, notes)
     if len(numbers) != math.prod(shape):
         raise RequestError(f"{where} has {len(numbers)} numbers, its shape {shape} needs {math.prod(shape)}")
-    _converted(where, np.array(numbers, np.float64), dtype)
+    import numpy as np
+
+    npy.converted(where, np.array(numbers, np.float64), dtype)
     return {"shape": shape, "type": kind, "raw": numbers}
 
 
@@ -344,7 +243,7 @@ def _json_number(where: str, item: object) -> float:
 
 
 def _image(name: str, data: bytes) -> Prepared:
-    found = _IMAGE.match(data[:_MAX_HEADER_BYTES])
+    found = _IMAGE.match(data[:MAX_HEADER_BYTES])
     if found is None:
         raise RequestError(f"{name} is not a PPM or PGM image")
     kind, width, height, top = (int(found[index]) for index in (1, 3, 5, 7))

@@ -11,8 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from farm import resources
 from farm.errors import RequestError, RunError
 from farm.files import ascii_name, digest_path, sha256_of, user_path, write_atomic
@@ -21,7 +19,7 @@ from farm.model.matrix import InputFile, InputSpec, Model
 from farm.model.measurement import TensorInfo
 from farm.options.input_spec import DEFAULT_TENSOR, InputPart, numbers, parse_input
 from farm.plan import input_content as content
-from farm.plan.input_content import Content
+from farm.plan.npy import NPY_TYPES, Array, Content, Prepared
 from farm.store.artifacts import artifact_of
 from farm.suggest import nearest
 from farm.visible import visible
@@ -55,7 +53,7 @@ def fit_inputs(model: Model, tensors: Sequence[TensorInfo]) -> Model:
     Raises RequestError for data that no input of the model can take.
     """
     known = {
-        tensor.name: replace(tensor, dtype=tensor.dtype if tensor.dtype in content.NPY_TYPES else "")
+        tensor.name: replace(tensor, dtype=tensor.dtype if tensor.dtype in NPY_TYPES else "")
         for tensor in tensors
         if tensor.direction == "input"
     }
@@ -114,6 +112,8 @@ def _fit_text(part: InputPart, wanted: TensorInfo | None) -> _Ready:
             text,
             notes=part.notes,
         )
+    import numpy as np
+
     nested, is_float = numbers(text)
     array, dtype = np.array(nested, np.float64), "float32" if is_float else "int32"
     shape = array.shape
@@ -134,8 +134,10 @@ def _fit_text(part: InputPart, wanted: TensorInfo | None) -> _Ready:
     return _Ready(part.tensor, (replace(made, tensor=part.tensor),), file=file, notes=(note,))
 
 
-def _require_int32(part: InputPart, array: content.Array, *, is_float: bool) -> None:
+def _require_int32(part: InputPart, array: Array, *, is_float: bool) -> None:
     """Raises RequestError for an integer in a text without a dot that load_and_run would cut to 32 bits."""
+    import numpy as np
+
     limits = np.iinfo(np.int32)
     if not is_float and (array.min() < limits.min or array.max() > limits.max):
         raise RequestError(
@@ -156,7 +158,7 @@ def _named(part: InputPart, known: Mapping[str, TensorInfo]) -> InputPart:
     return replace(part, tensor=only, notes=(*part.notes, *note))
 
 
-def _file(part: InputPart, original: Artifact, data: bytes, prepared: content.Prepared) -> _Ready:
+def _file(part: InputPart, original: Artifact, data: bytes, prepared: Prepared) -> _Ready:
     """A file in the form that is sent: the user's own, or the converted one."""
     name = original.name
     if prepared.data.startswith(b"\x93NUMPY"):

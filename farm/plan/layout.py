@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path, PurePath
 
 from farm.files import ascii_name
 from farm.model.artifact import Artifact, Tree
-from farm.model.device import Runtime
-from farm.model.matrix import InputSpec, Model
+from farm.model.device import Runtime, RuntimeKind
+from farm.model.matrix import InputSpec, Model, Plan
+from farm.plan.matrix import cells_of, needed_artifacts
 from farm.store.artifacts import artifact_of
 
 
@@ -56,3 +58,41 @@ def native_files(runtime: Runtime) -> tuple[tuple[str, Artifact], ...]:
     program = artifact_of(Path(runtime.program), name="load_and_run", executable=True)
     libraries = ((f"lib/{Path(path).name}", artifact_of(Path(path))) for path in runtime.libraries)
     return (("load_and_run", program), *libraries)
+
+
+def files_to_push(plan: Plan) -> dict[str, tuple[Artifact, ...]]:
+    """By device, all that its cells need there, each file once: models, inputs, files of options, and the
+    program and libraries of a local build. Not farm's own files and those of the wheel runtime.
+
+    Raises RequestError when a file of a build cannot be read.
+    """
+
+    @cache
+    def build_of(runtime: Runtime) -> tuple[Artifact, ...]:
+        is_pushed = runtime.kind is RuntimeKind.NATIVE and not runtime.on_device
+        return tuple(artifact for _, artifact in native_files(runtime)) if is_pushed else ()
+
+    found = {}
+    for device in plan.devices:
+        cells = cells_of(plan, device)
+        build = build_of(device.runtime) if cells else ()
+        files = {artifact.sha256: artifact for artifact in (*needed_artifacts(cells), *build)}
+        found[device.name] = tuple(files.values())
+    return found
+
+
+def native_digest(files: Iterable[tuple[str, Artifact]]) -> str:
+    """What identifies a local build: the first of its `files` is the program."""
+    program, *libraries = ((name, artifact.sha256) for name, artifact in files)
+    return digest_with_libraries(program[1], libraries)
+
+
+def digest_with_libraries(program: str, libraries: Iterable[tuple[str, str]]) -> str:
+    """The program's own SHA-256, as `sha256sum` prints it; where it has libraries of its own, SHA-256 over
+    that and their names (without folders) and digests. So one build has one digest, wherever it is.
+    """
+    lines = sorted({f"lib/{PurePath(name).name} {digest}" for name, digest in libraries})
+    if not lines:
+        return program
+    text = "\n".join((f"load_and_run {program}", *lines))
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()

@@ -19,7 +19,16 @@ from farm.model.artifact import Artifact
 from farm.model.device import Device, Facts, Python, RuntimeKind
 from farm.model.matrix import Cell, Model
 from farm.options import outputs
-from farm.plan.layout import content_digest, input_names, model_file_name, model_tree, native_files, tree_of
+from farm.plan.layout import (
+    content_digest,
+    digest_with_libraries,
+    input_names,
+    model_file_name,
+    model_tree,
+    native_digest,
+    native_files,
+    tree_of,
+)
 from farm.plan.matrix import needed_artifacts
 from farm.runtime.compact import Pack
 from farm.runtime.files import WheelFiles
@@ -47,13 +56,15 @@ class Pushed:
 @dataclass(frozen=True)
 class Program:
     """How a round is started: `argv` begins every argument vector; `digest` identifies the program with its
-    libraries, or alone where these are not known (`is_whole` is false); None where it is not known either.
+    own libraries, pushed or not, or alone where these are not known (`is_whole` is false); None where it is
+    not known either. `linked` covers the device's libraries as well, of a program that is there already.
     """
 
     argv: tuple[str, ...]
     environment: tuple[tuple[str, str], ...] = ()
     digest: str | None = None
     is_whole: bool = True
+    linked: str | None = None
 
 
 @dataclass(frozen=True)
@@ -258,11 +269,13 @@ async def _deploy_native(pusher: Pusher) -> Program:
     tree = tree_of("native", files)
     folder = await session.call(lambda agent: agent.tree(tree))
     environment = (("LD_LIBRARY_PATH", f"{folder}/lib"),) if runtime.libraries else ()
-    return Program((f"{folder}/load_and_run",), environment, content_digest(files))
+    return Program((f"{folder}/load_and_run",), environment, native_digest(files))
 
 
 FIND_PROGRAM = r"""
-p=$(command -v "$0") && [ -x "$p" ] && printf '%s\n' "$p" && sha256sum "$p" || exit
+p=$0
+case $p in '~/'*) p=$HOME/${p#'~/'} ;; esac
+p=$(command -v "$p") && [ -x "$p" ] && printf '%s\n' "$p" && sha256sum "$p" || exit
 all=$(ldd "$p" 2>/dev/null) || exit 0
 printf '%s\n' "$all" | while read -r _ arrow path _; do
   [ "$arrow" != '=>' ] || sha256sum "$path" || echo unknown
@@ -272,6 +285,10 @@ echo whole
 """Prints the path of a program, its digest, those of its libraries (or `unknown`), and `whole` at the end.
 There is no `ldd` on Android, and it knows nothing of a script that starts the program.
 """
+
+_DIGEST_LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
+_SYSTEM_FOLDER = re.compile(r"/(usr/)?lib[^/]*/|/(system|system_ext|vendor|apex|product)/")
+"""Where a device has the libraries that belong to it and not to a program."""
 
 
 async def _find_native(session: Session, program: str) -> Program:
@@ -294,10 +311,12 @@ async def _find_native(session: Session, program: str) -> Program:
 def program_found(text: str) -> Program | None:
     """What FIND_PROGRAM printed; None where there is no such program."""
     path, *lines = text.splitlines() or [""]
-    digests = [word for line in lines for word in line.split()[:1] if re.fullmatch("[0-9a-f]{64}", word)]
-    if not path or not digests:
+    found = [(match[2], match[1]) for line in lines if (match := _DIGEST_LINE.fullmatch(line))]
+    if not path or not found:
         return Program((path,), is_whole=False) if path else None
-    if lines[-1] != "whole" or "unknown" in lines:
-        return Program((path,), digest=digests[0], is_whole=False)
-    whole = hashlib.sha256("\n".join([digests[0], *sorted(set(digests[1:]))]).encode()).hexdigest()
-    return Program((path,), digest=whole)
+    (_, program), *libraries = found
+    if lines[-1] != "whole" or len(found) < len(lines) - 1:
+        return Program((path,), digest=program, is_whole=False)
+    own = [(library, digest) for library, digest in libraries if not _SYSTEM_FOLDER.match(library)]
+    every = hashlib.sha256("\n".join([program, *sorted({one for _, one in libraries})]).encode()).hexdigest()
+    return Program((path,), digest=digest_with_libraries(program, own), linked=every)

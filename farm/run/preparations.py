@@ -68,7 +68,9 @@ def runtime_key(program: Program, device: str, run_id: str) -> str:
     """What executes a preparation, libraries included. Where these are not known, a product is not used in
     another run: it may have been made with other ones.
     """
-    return program.digest if program.digest and program.is_whole else f"{program.digest} {device} {run_id}"
+    if program.digest and program.is_whole:
+        return program.linked or program.digest
+    return f"{program.digest} {device} {run_id}"
 
 
 def _given(made: Ready) -> Copies:

@@ -50,7 +50,8 @@ async def flags_of(
 
 def _key(runtime: Runtime, digest: str | None) -> str | None:
     """A name for the store. The digest of a program that is on the device comes from the device: it is
-    checked before it becomes a path, and is never used for a build that was pushed.
+    checked before it becomes a path, and what is kept under it is never used for a build that was pushed: a
+    device may claim any digest.
     """
     if digest is None or not re.fullmatch(r"[0-9a-f]{64}", digest):
         return None

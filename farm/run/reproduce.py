@@ -16,12 +16,23 @@ def by_hand(made: Ready, deployed: Deployed) -> str:
     Paths in it stay valid after the run: they lead into the device's artifact store. It is text for a
     person; nothing in farm runs it. Values of the environment that are secret are `***`.
     """
-    settings = tuple(f"{key}={value}" for key, value in shown(made.environment))
+    settings = tuple(_setting(key, value) for key, value in shown(made.environment))
     argv = command_of(made, made.cell.rounds[0])
     copies = [shlex.join(("cp", deployed.kept(sha256), name)) for name, sha256 in made.copies]
-    run = shlex.join(("env", *settings, *argv) if settings else argv)
+    run = " ".join(("env", *settings, shlex.join(argv)) if settings else (shlex.join(argv),))
     inner = " && ".join(('cd "$(mktemp -d)"', *copies, run))
     device = made.cell.device
     if device.is_local:
         return inner
     return f"{shlex.join(ssh_argv(device.address, identity=device.address.identity))} {shlex.quote(inner)}"
+
+
+def _setting(key: str, value: str) -> str:
+    """A variable for `env`. The agent expands `~/` in this one: a shell does not, after `env`."""
+    if key != "LD_LIBRARY_PATH" or "~/" not in value:
+        return shlex.quote(f"{key}={value}")
+    folders = (
+        f'"$HOME"{shlex.quote(one[1:])}' if one.startswith("~/") else shlex.quote(one)
+        for one in value.split(":")
+    )
+    return f"{key}={':'.join(folders)}"

@@ -234,6 +234,14 @@ def test_the_environment_is_clean_and_stdin_is_empty(phone: Phone, agent: Talk, 
     )
 
 
+def test_folders_of_libraries_may_be_below_the_home_folder(phone: Phone, agent: Talk, epoch: int):
+    given = ("LD_LIBRARY_PATH=~/a b:/x:~/c:a~/b:~:", "OTHER=~/x")
+    agent.start(epoch, "j", "sh", "-c", 'echo "$LD_LIBRARY_PATH $OTHER"', settings=given)
+    assert agent.ended("j") == (0, "-")
+    home = phone.folder
+    assert agent.output("j").decode() == f"{home}/a b:/x:{home}/c:a~/b:~: ~/x\n"
+
+
 def test_folders_are_made_before_the_program_starts(agent: Talk, epoch: int):
     agent.start(epoch, "j", "sh", "-c", "cd 'a b/c' && cd ../../d && echo there", folders=("a b/c", "d"))
     agent.ended("j")

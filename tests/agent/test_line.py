@@ -197,6 +197,12 @@ def test_interpreters_are_asked_one_after_the_other_until_one_will_do(phone: Pho
     assert asked(phone) == ["python3", "python3.6", "python3.7"]
 
 
+def test_an_interpreter_below_the_home_folder_is_found(phone: Phone, agent: Talk):
+    interpreter(phone, "python3.9", "echo good '/home/me/bin/python3.9' cpython 3.9.1 -")
+    facts = parse_facts(agent.data("probe", "~/bin/python3.9").decode())
+    assert facts.pythons == (Python("/home/me/bin/python3.9", (3, 9, 1), has_numpy=False),)
+
+
 def test_names_of_one_interpreter_are_asked_once(phone: Phone, agent: Talk):
     interpreter(phone, "python3.9", "exit 1")
     (phone.folder / "bin" / "python3").symlink_to("python3.9")

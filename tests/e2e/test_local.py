@@ -32,10 +32,10 @@ def test_a_model_that_is_replaced_meanwhile_is_not_measured_in_the_place_of_the_
     original = tmp_path / "model.mge"
     shutil.copy(ROOT / "farm" / "bundled" / "tiny.mge", original)
     planned = hashlib.sha256(original.read_bytes()).hexdigest()
-    program = tmp_path / "program"
+    program = tmp_path / "home" / "program"
     program.write_text(REPLACES_THE_MODEL.format(original=original, program=LOOKALIKE))
     program.chmod(0o755)
-    runtime = {"kind": "native", "program": str(program), "on_device": True}
+    runtime = {"kind": "native", "program": "~/program", "on_device": True}
     (tmp_path / "inventory").mkdir()
     (tmp_path / "inventory" / "lab.yaml").write_text(
         json.dumps({"devices": {"here": {"address": "local", "workdir": "~/work", "runtime": runtime}}})
@@ -46,6 +46,8 @@ def test_a_model_that_is_replaced_meanwhile_is_not_measured_in_the_place_of_the_
     assert outcome.code == 0, outcome.stderr
     rounds = list((tmp_path / "runs" / "one" / "cells").rglob("digest"))
     assert [file.read_text().split()[0] for file in rounds] == [planned, planned]
+    results = json.loads(outcome.stdout)
+    assert results["devices"][0]["runtime_digest"] == hashlib.sha256(program.read_bytes()).hexdigest()
     assert original.read_text() == "another\n"
 
 

@@ -1,7 +1,12 @@
 import json
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# No test says how long anything takes: the machine may be busy.
+hypothesis.settings.register_profile("farm", deadline=None)
+hypothesis.settings.load_profile("farm")
 
 DATA = Path(__file__).parents[1] / "data" / "transcripts"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from farm.files import ascii_name, path_name, write_atomic
+from farm.files import ascii_name, path_name, tidy, write_atomic
 
 
 def test_a_reader_sees_the_old_file_or_the_new_one(tmp_path: Path) -> None:
@@ -61,3 +61,14 @@ def test_any_other_name_becomes_one_that_can_be_written_and_stays_different(
     assert named(made) == made
     assert len({named(one) for one in HOSTILE}) == len(HOSTILE)
     assert named is path_name or made.isascii()
+
+
+def test_a_path_is_told_without_detours_unless_a_link_makes_it_another_place(tmp_path: Path) -> None:
+    (tmp_path / "lab").mkdir()
+    (tmp_path / "far" / "away").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("far/away")
+    assert tidy(tmp_path / "lab" / ".." / "builds" / "x") == tmp_path / "builds" / "x"
+    assert tidy(tmp_path / "gone" / ".." / "x") == tmp_path / "x"
+    detour = tmp_path / "link" / ".." / "x"
+    assert tidy(detour) == detour
+    assert tidy(Path("/a\0/../b")) == Path("/a\0/../b")

@@ -20,6 +20,7 @@ from farm.cli.bench.catalogue_options import normalise
 from farm.cli.bench.deadline_options import names_help, with_deadlines
 from farm.cli.bench.failures import failures_of
 from farm.cli.bench.request_options import takes_request
+from farm.cli.bench.skips import skips_of
 from farm.cli.terminal import signals
 from farm.cli.terminal.console import out, say, show_error, show_json
 from farm.cli.terminal.live import Display
@@ -31,7 +32,7 @@ from farm.model.deadlines import Deadlines
 from farm.model.device import RuntimeKind
 from farm.model.matrix import Plan
 from farm.model.request import Request
-from farm.model.run import Results
+from farm.model.run import CellStatus, Results
 from farm.plan.prepare import Prepared, prepare
 from farm.report.compose import compose
 from farm.report.render import render
@@ -138,6 +139,13 @@ def finish(directory: RunDirectory, results: Results, *, json: bool) -> bool:
         if device.pushed_files or device.reused_files:
             say(f"{device.name}: pushed {device.pushed_bytes:,} bytes in {device.pushed_files} files, "
                 f"{device.reused_files} files already there", "dim")  # fmt: skip
+    skipped = (
+        (cell.device, cell.model, cell.variant, cell.reason or "no reason was kept")
+        for cell in results.cells
+        if cell.status is CellStatus.SKIPPED
+    )
+    for line in skips_of(skipped, "the report has them"):
+        say(line)
     for line, hint in failures_of(results):
         say(line, "red")
         if hint:

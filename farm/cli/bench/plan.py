@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from typing import Any
 
 from farm.cli import arguments as args
 from farm.cli.bench.catalogue_options import normalise
 from farm.cli.bench.request_options import takes_request
+from farm.cli.bench.skips import skips_of
 from farm.cli.terminal.console import out, plain, show_json
 from farm.cli.terminal.progress import Bar
 from farm.cli.terminal.tables import plan_table
+from farm.model.artifact import Artifact
+from farm.model.device import Device, RuntimeKind
 from farm.model.matrix import Plan
 from farm.model.request import Request
 from farm.options import words
-from farm.plan.matrix import cells_of, needed_artifacts
+from farm.plan.layout import files_to_push
 from farm.plan.prepare import prepare
 
 SETTINGS: dict[str, Any] = {
@@ -38,19 +42,33 @@ def command(*, request: Request, json: args.Json = False) -> None:
         show_json(as_json(plan))
         return
     out.print(plan_table(plan))
-    for skip in plan.skips:
-        out.print(plain(f"skipped {skip.device.name}/{skip.model.name}/{skip.variant.name}: {skip.reason}"))
+    skipped = ((one.device.name, one.model.name, one.variant.name, one.reason) for one in plan.skips)
+    for line in skips_of(skipped, "--json shows them"):
+        out.print(plain(line))
     for variant_ in plan.variants:
         text = shlex.join(words(variant_.options)) or "(no options)"
         out.print(plain(f"variant {variant_.name}: {text}"))
     for note in dict.fromkeys(note for cell in plan.cells for note in cell.notes):
         out.print(plain(f"note: {note}", "yellow"))
+    files = files_to_push(plan)
     for device in plan.devices:
-        files = needed_artifacts(cells_of(plan, device))
-        total = sum(file.size_bytes for file in files)
-        verb = "linked" if device.is_local else "pushed unless already there"
-        out.print(plain(f"{device.name}: {len(files)} files, {total:,} bytes of models and inputs ({verb}); "
-                        f"{device.runtime.kind} runtime"))  # fmt: skip
+        out.print(plain(_pushed(device, files[device.name])))
+
+
+def _pushed(device: Device, files: Sequence[Artifact]) -> str:
+    """What goes to a device, and how."""
+    total = sum(file.size_bytes for file in files)
+    runtime = device.runtime
+    what = "models and inputs"
+    if runtime.kind is RuntimeKind.NATIVE and not runtime.on_device:
+        what = "program, libraries, models and inputs" if runtime.libraries else "program, models and inputs"
+    verb = "linked" if device.is_local else "pushed unless already there"
+    where = f" ({runtime.program} of the device)" if runtime.on_device else ""
+    libraries = ", whose libraries are pushed once" if runtime.kind is RuntimeKind.WHEEL else ""
+    return (
+        f"{device.name}: {len(files)} files, {total:,} bytes of {what} ({verb}); "
+        f"{runtime.kind} runtime{where}{'' if device.is_local else libraries}"
+    )
 
 
 def as_json(plan: Plan) -> dict[str, Any]:
@@ -74,10 +92,9 @@ def as_json(plan: Plan) -> dict[str, Any]:
             for s in plan.skips
         ],
         "push": {
-            device.name: [
-                {"name": file.name, "sha256": file.sha256, "size_bytes": file.size_bytes}
-                for file in needed_artifacts(cells_of(plan, device))
+            name: [
+                {"name": file.name, "sha256": file.sha256, "size_bytes": file.size_bytes} for file in files
             ]
-            for device in plan.devices
+            for name, files in files_to_push(plan).items()
         },
     }

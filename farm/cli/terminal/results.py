@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from rich.console import Group
-from rich.table import Table
+from rich.console import RenderableType
 from rich.text import Text
 
-from farm.cli.terminal.console import plain
+from farm.cli.terminal.tables import Row, matrix
 from farm.model.run import CellResult, CellStatus, Results
 from farm.report.numerals import decimals_for, in_ms
-from farm.visible import visible
 
 _STYLES = {
     CellStatus.COMPLETED: "",
@@ -19,24 +17,18 @@ _STYLES = {
 }
 
 
-def results_table(results: Results) -> Group:
+def results_table(results: Results) -> RenderableType:
     """Device x model rows, variants as columns: median of rounds in ms and half their range."""
     variants = [variant.name for variant in results.variants]
     cells = {(cell.device, cell.model, cell.variant): cell for cell in results.cells}
-    table = Table(
-        title="median of rounds in ms (range over rounds)", title_justify="left", title_style="bold"
-    )
-    table.add_column("device", overflow="fold")
-    table.add_column("model", overflow="fold")
-    for variant in variants:
-        table.add_column(plain(variant), justify="right", overflow="fold")
+    rows: list[Row] = []
     for model in results.models:
         times = [c.summary.median_ms for c in results.cells if c.model == model.name and c.summary]
         decimals = decimals_for(times)
         for device in results.devices:
-            row = [_cell(cells.get((device.name, model.name, variant)), decimals) for variant in variants]
-            table.add_row(visible(device.name), visible(model.name), *row)
-    return Group(table)
+            found = (cells.get((device.name, model.name, variant)) for variant in variants)
+            rows.append((device.name, model.name, [_cell(cell, decimals) for cell in found]))
+    return matrix("median of rounds in ms (range over rounds)", variants, rows)
 
 
 def _cell(cell: CellResult | None, decimals: int) -> Text:

@@ -2,29 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+from rich.console import RenderableType
+from rich.measure import Measurement
 from rich.table import Table
+from rich.text import Text
 
-from farm.cli.terminal.console import plain
+from farm.cli.terminal.console import out, plain
+from farm.cli.terminal.streams import WIDEST
 from farm.model.matrix import Plan
 from farm.visible import visible
 
+Row = tuple[str, str, Sequence[Text]]
+"""Device, model, and a value for each variant."""
 
-def plan_table(plan: Plan) -> Table:
+
+def plan_table(plan: Plan) -> RenderableType:
     """What will run: a row per device and model, the number of rounds per variant."""
-    table = Table(title=f"{len(plan.cells)} cells, {plan.rounds} timed rounds each", title_justify="left",
-                  title_style="bold")  # fmt: skip
+    rounds = {(c.device.name, c.model.name, c.variant.name): str(len(c.rounds)) for c in plan.cells}
+    variants = [one.name for one in plan.variants]
+    rows = [
+        (
+            device.name,
+            model.name,
+            [Text(rounds.get((device.name, model.name, one), "skip")) for one in variants],
+        )
+        for device in plan.devices
+        for model in plan.models
+    ]
+    return matrix(f"{len(plan.cells)} cells, {plan.rounds} timed rounds each", variants, rows)
+
+
+def matrix(title: str, variants: Sequence[str], rows: Sequence[Row]) -> RenderableType:
+    """A row per device and model, variants as columns. Where the terminal is too narrow for that without
+    breaking a name, a list per device and model instead: a line per variant.
+    """
+    table = Table(title=title, title_justify="left", title_style="bold")
     table.add_column("device", overflow="fold")
     table.add_column("model", overflow="fold")
-    for variant in plan.variants:
-        table.add_column(plain(variant.name), justify="right", overflow="fold")
-    rounds = {(c.device.name, c.model.name, c.variant.name): str(len(c.rounds)) for c in plan.cells}
-    for device in plan.devices:
-        for model in plan.models:
-            row = [rounds.get((device.name, model.name, one.name), "skip") for one in plan.variants]
-            table.add_row(visible(device.name), visible(model.name), *row)
-    return table
+    for variant in variants:
+        table.add_column(plain(variant), justify="right", overflow="fold")
+    for device, model, values in rows:
+        table.add_row(visible(device), visible(model), *values)
+    needed = Measurement.get(out, out.options.update(max_width=WIDEST), table).maximum
+    return table if needed <= out.width else Text("\n").join(_listed(title, variants, rows))
+
+
+def _listed(title: str, variants: Sequence[str], rows: Sequence[Row]) -> Iterator[Text]:
+    names = [plain(variant) for variant in variants]
+    name_cells = max((name.cell_len for name in names), default=0)
+    value_cells = max((value.cell_len for *_, values in rows for value in values), default=0)
+    yield Text(title, style="bold")
+    for device, model, values in rows:
+        yield plain(f"{device}  {model}", "bold")
+        for name, value in zip(names, values, strict=True):
+            gap = name_cells - name.cell_len + value_cells - value.cell_len + 2
+            yield Text.assemble("  ", name, " " * gap, value)
 
 
 def simple_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:

@@ -83,6 +83,16 @@ def test_help_imports_no_command(words: list[str]) -> None:
     assert done.stdout.endswith("\nset()\n")
 
 
+def test_a_plan_of_the_bundled_models_imports_nothing_that_it_does_not_need(tmp_path: Path) -> None:
+    """numpy and pydantic take longer than all the rest."""
+    heavy = {"numpy", "pydantic", "asyncssh", "jinja2", "elftools", "ruamel.yaml", "rich.progress"}
+    code = f"import sys, farm.cli.main as m\ntry: m.main()\nfinally: print({heavy} & set(sys.modules))"
+    done = subprocess.run(
+        (sys.executable, "-c", code, "plan"), cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "set()"
+
+
 @pytest.mark.parametrize(
     ("words", "meant"), [("benhc", "bench"), ("device list", "devices"), ("runs shwo", "show")]
 )

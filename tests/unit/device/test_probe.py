@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from farm.device.arm_cores import CORES
 from farm.device.probe import core_ids, parse_facts, pythons_to_ask
 from farm.model.device import Facts, Gpu, Python, Runtime, RuntimeKind
 
@@ -169,6 +170,44 @@ def test_a_router():
     assert facts.libc == "musl"
     assert facts.cpu_model == "ARMv7 Processor rev 1 (v7l)"
     assert facts.core_ids == (0,)
+
+
+@pytest.mark.parametrize(
+    ("cores", "name"),
+    [
+        ([("0x41", "0xd42")], "Cortex-A78AE"),  # Orin
+        ([("0x4e", "0x004")], "NVIDIA Carmel"),  # Xavier
+        ([("0x4e", "0x003"), ("0x41", "0xd07")], "NVIDIA Denver-2 + Cortex-A57"),  # TX2
+        ([("0x61", "0x022"), ("0x61", "0x023")], "Apple Icestorm-M1 + Apple Firestorm-M1"),
+        ([("0x51", "0x001")], "Qualcomm Oryon"),
+        (
+            [("0x51", "0x805"), ("0x51", "0x804"), ("0x51", "0x804")],
+            "Qualcomm Kryo-4XX-Silver + Qualcomm Kryo-4XX-Gold",
+        ),
+        ([("0xc0", "0xac3")], "Ampere-1"),
+        ([("0x48", "0xd01")], "HiSilicon Kunpeng-920"),
+        ([("0x46", "0x001")], "FUJITSU A64FX"),
+        ([("0x43", "0x0af")], "Cavium ThunderX2-99xx"),
+        ([("0x41", "0xc07"), ("0x41", "0xc0f")], "Cortex-A7 + Cortex-A15"),
+        ([("0x41", "0xfff")], "ARM 0xfff"),
+        ([("0x99", "0xd03")], "ARMv7 Processor rev 1 (v7l)"),
+        ([("0x41" * 9, "-0x1")], "ARMv7 Processor rev 1 (v7l)"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_cores_have_the_names_that_linux_has_for_them(cores, name):
+    """The kernel's own `model name` and `Hardware` of an ARM processor name an architecture and a board."""
+    lines = (
+        f"/proc/cpuinfo:CPU implementer\t: {one}\n/proc/cpuinfo:CPU part\t: {two}\n" for one, two in cores
+    )
+    assert parse_facts(ROUTER.replace("== libc", "".join(lines) + "== libc")).cpu_model == name
+
+
+def test_every_maker_of_arm_cores_that_linux_knows_is_in_the_table():
+    assert len(CORES) == 19
+    assert all(
+        0 < maker < 256 and all(0 <= part < 4096 for part in cores) for maker, (_, cores) in CORES.items()
+    )
 
 
 def test_nothing_gives_no_facts():

@@ -13,7 +13,7 @@ from farm.model.matrix import Model
 from farm.model.options import Variant
 from farm.options import parse
 from farm.plan.flags import refuse_unknown_flags, unknown_flags
-from farm.plan.layout import content_digest, native_files
+from farm.plan.layout import native_digest, native_files
 from farm.plan.matrix import Sources, Wanted, choose
 from farm.run.program import _key
 from farm.store.programs import Known, ProgramStore
@@ -41,7 +41,7 @@ def wanted(*devices: Device, options: str) -> tuple[Wanted, ...]:
 
 
 def know(store: ProgramStore, one: Device, flags: frozenset[str]) -> None:
-    store.keep(content_digest(native_files(one.runtime)), Known(flags, one.name))
+    store.keep(native_digest(native_files(one.runtime)), Known(flags, one.name))
 
 
 def test_a_variant_that_no_device_can_run_is_refused_with_what_it_needs(

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from farm.errors import RequestError
 from farm.model.measurement import TensorInfo
 from farm.options.input_spec import numbers
-from farm.plan.input_content import Content, fit, fit_json, inline, mismatches, prepare
+from farm.plan import npy as npy_files
+from farm.plan.input_content import fit, fit_json, inline, mismatches, prepare
+from farm.plan.npy import Content
 
 
 def npy(array, **options):
@@ -36,6 +38,30 @@ def test_what_the_program_reads_right_stays_as_it_is(dtype):
     assert prepared.data is data
     assert prepared.notes == ()
     assert prepared.contents == (Content(None, np.dtype(dtype).name, (2, 3)),)
+
+
+@pytest.mark.parametrize("dtype", ["<f4", "<i4", "<i2", "<u2", "i1", "u1"])
+@pytest.mark.parametrize("shape", [(6,), (1, 2), (2, 1, 3), (1,) * 8])
+def test_what_needs_no_conversion_is_read_without_numpy(dtype, shape, monkeypatch):
+    data = npy(np.zeros(shape, dtype))
+    monkeypatch.setattr(npy_files, "converted_npy", None)
+    assert prepare("x.npy", data).contents == (Content(None, np.dtype(dtype).name, shape),)
+
+
+@given(
+    st.binary(max_size=3),
+    st.integers(0, 140),
+    st.sampled_from([0, 0, 1, 3]),
+    st.sampled_from(["<f4", ">f4", "<f8", "i1", "?", "<i2"]),
+    st.sampled_from([(6,), (2, 3), (), (0,), (1, 2, 3)]),
+)
+def test_what_is_read_without_numpy_is_what_numpy_reads(noise, at, cut, dtype, shape):
+    data = npy(np.zeros(shape, dtype))
+    data = data[:at] + noise + data[at + len(noise) : len(data) - cut]
+    quick = npy_files.plain_content(data)
+    if quick is not None:
+        slow = npy_files.converted_npy("x.npy", data, None)
+        assert (slow.data, slow.contents, slow.notes) == (data, (quick,), ())
 
 
 @pytest.mark.parametrize(

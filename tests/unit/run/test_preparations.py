@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -13,6 +14,8 @@ import pytest
 
 from farm.model.device import Address, Device, Facts, Gpu, Runtime, RuntimeKind
 from farm.options import parse, preparations
+from farm.plan.layout import native_digest, native_files
+from farm.run import reproduce
 from farm.run.deploy import FIND_PROGRAM, Program, program_found
 from farm.run.preparations import cache_key, runtime_key
 
@@ -73,21 +76,52 @@ def found(program: str, **environment: str) -> Program | None:
     return program_found(subprocess.run(argv, env=env, capture_output=True, text=True, check=False).stdout)
 
 
-def test_the_digest_of_a_program_on_a_device_covers_its_libraries(tmp_path: Path) -> None:
+def build(program: Path, *libraries: Path) -> str:
+    """The digest of a local build."""
+    paths = tuple(map(str, libraries))
+    return native_digest(native_files(Runtime(RuntimeKind.NATIVE, program=str(program), libraries=paths)))
+
+
+def test_one_build_has_one_digest_pushed_or_on_the_device(tmp_path: Path) -> None:
     if shutil.which("ldd") is None:
         pytest.skip("no ldd here")
-    plain = found("ls")
-    assert plain is not None
+    program = tmp_path / "load_and_run"
+    shutil.copy(shutil.which("ls") or "", program)
+    plain = found(str(program))
     assert plain.is_whole
-    listing = subprocess.run(["ldd", plain.argv[0]], capture_output=True, text=True, check=True).stdout
+    assert plain.digest == build(program) == hashlib.sha256(program.read_bytes()).hexdigest()
+    listing = subprocess.run(["ldd", program], capture_output=True, text=True, check=True).stdout
     library = Path(next(line.split()[2] for line in listing.splitlines() if "=>" in line))
-    changed = tmp_path / library.name
-    changed.write_bytes(library.read_bytes() + b"another build")
-    other = found("ls", LD_LIBRARY_PATH=str(tmp_path))
-    assert other is not None
-    assert other.argv == plain.argv
-    assert other.digest != plain.digest
-    assert found("ls") == plain
+    own = tmp_path / "own" / library.name
+    own.parent.mkdir()
+    own.write_bytes(library.read_bytes() + b"another build")
+    other = found(str(program), LD_LIBRARY_PATH=str(own.parent))
+    assert other.digest == build(program, own) != plain.digest
+
+
+def test_products_of_a_program_on_a_device_depend_on_the_libraries_of_the_device_too(tmp_path: Path) -> None:
+    one, two, three = "a" * 64, "b" * 64, "c" * 64
+    before, after = (program_found(f"/x\n{one}  /x\n{lib}  /usr/lib/y.so\nwhole\n") for lib in (two, three))
+    assert before.digest == after.digest == one
+    assert runtime_key(before, "d", "run") != runtime_key(after, "d", "run")
+
+
+def test_a_program_below_the_home_folder_of_a_device_is_found(tmp_path: Path) -> None:
+    program = tmp_path / "a b" / "load_and_run"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    assert found("~/a b/load_and_run", HOME=str(tmp_path)).argv == (str(program),)
+    assert found("~/load_and_run", HOME=str(tmp_path)) is None
+
+
+@pytest.mark.parametrize("value", ["~/a b:/x y:~/c", "/x", "~/"])
+def test_the_command_by_hand_finds_libraries_below_the_home_folder(value: str) -> None:
+    line = f"env {reproduce._setting('LD_LIBRARY_PATH', value)} printenv LD_LIBRARY_PATH"
+    shown = subprocess.run(
+        ["/bin/sh", "-c", line], env={"HOME": "/h h"}, capture_output=True, text=True, check=True
+    )
+    assert shown.stdout.rstrip("\n") == value.replace("~/", "/h h/")
 
 
 def test_a_script_that_starts_a_program_does_not_tell_its_libraries(tmp_path: Path) -> None:
