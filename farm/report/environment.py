@@ -70,6 +70,7 @@ GROUPS: tuple[tuple[str, tuple[Row, ...]], ...] = (
         (
             ("pushed", False, lambda d, _: f"{in_bytes(d.pushed_bytes)} in {d.pushed_files} files"),
             ("reused", False, lambda d, _: f"{d.reused_files} files"),
+            ("removed to make room", False, lambda d, _: _removed(d)),
         ),
     ),
 )
@@ -92,6 +93,12 @@ def _row(entry: Row, devices: Sequence[DeviceRecord]) -> EnvironmentRow | None:
         return None
     usual = {known.most_common(1)[0][0], MISSING}  # an unknown fact is not a difference
     return EnvironmentRow(label, texts, tuple(is_compared and text not in usual for text in texts))
+
+
+def _removed(device: DeviceRecord) -> str | None:
+    return (
+        f"{in_bytes(device.removed_bytes)} in {device.removed_files} files" if device.removed_files else None
+    )
 
 
 def _short(digest: str | None) -> str | None:

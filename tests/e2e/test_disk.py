@@ -1,0 +1,161 @@
+"""A device with a small disk: what a run removes to make room, and what never goes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from farm import agents
+from farm.device.room import Room
+from farm.device.session import Session
+from farm.errors import DeviceError
+from farm.model.artifact import Artifact
+from farm.model.deadlines import Deadlines
+from farm.model.device import Address, Device, Facts, Runtime, RuntimeKind
+from farm.model.disk import Portion, StoreLimits
+from farm.model.matrix import Model
+from farm.model.options import OptionSet, Variant
+from farm.run.deploy import Deployed, Pusher, deploy
+from farm.store.artifacts import artifact_of
+from farm.transport.pool import open_transports
+from tests.unit.plans import plan_of
+
+MB = 1_000_000
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Path]:
+    """A working directory on a disk of 4 MiB."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    words = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", folder]
+    if os.geteuid() != 0 or subprocess.run(words, check=False).returncode != 0:
+        pytest.skip("needs the right to mount a small disk")
+    yield folder
+    subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+class Lab:
+    """One device, this machine, and the files that are made for it."""
+
+    def __init__(self, folder: Path, workdir: Path, limits: StoreLimits = StoreLimits()) -> None:  # noqa: B008
+        self.folder = folder
+        self.workdir = workdir
+        self.limits = limits
+        self.notes: list[str] = []
+
+    def device(self, program: Path | None = None) -> Device:
+        runtime = Runtime(RuntimeKind.NATIVE, program=str(program))
+        return Device("here", Address("local"), runtime, workdir=str(self.workdir), store=self.limits)
+
+    def file(self, name: str, size_bytes: int) -> Path:
+        path = self.folder / name
+        path.write_bytes(random.Random(name).randbytes(size_bytes))
+        return path
+
+    @contextlib.asynccontextmanager
+    async def session(self, device: Device | None = None) -> AsyncIterator[Session]:
+        device = device or self.device()
+        async with (
+            open_transports([device], known_hosts=self.folder / "known_hosts") as transports,
+            Session(
+                device,
+                transports.to(device),
+                agents.agent_script(),
+                holder="a test",
+                deadlines=Deadlines(),
+                note=self.notes.append,
+            ) as session,
+        ):
+            yield session
+
+    async def deploy(self, build: Path, model: Artifact) -> tuple[Deployed, Pusher]:
+        """As a bench does, of one cell."""
+        device = self.device(build)
+        plan = plan_of([device], [Model("m", model)], [Variant("v", OptionSet())])
+        async with self.session(device) as session:
+            pusher = Pusher(session, Room(session, self.notes.append))
+            return await deploy(pusher, plan.cells, Facts(), None), pusher
+
+    def kept(self) -> set[str]:
+        """Digests of the whole files in the store."""
+        return {path.name for path in self.workdir.glob("cas/*/*")}
+
+
+async def test_each_night_has_room_for_its_build_and_earlier_ones_go(tmp_path: Path, small: Path) -> None:
+    lab = Lab(tmp_path, small)
+    model = artifact_of(lab.file("model.mge", MB // 10))
+    builds = [artifact_of(lab.file(f"build-{night}", MB)) for night in range(5)]
+    removed = []
+    for night, build in enumerate(builds):
+        deployed, pusher = await lab.deploy(build.path, model)
+        assert Path(deployed.program.argv[0]).read_bytes() == build.path.read_bytes()
+        assert lab.kept() == {model.sha256, build.sha256}, "half of 4 MiB has room for one build"
+        assert pusher.pushed.bytes == MB + (MB // 10 if night == 0 else 0)
+        removed.append((pusher.room.freed.files, len(list(small.glob("trees/native-*")))))
+    assert removed == [(0, 1), *[(1, 1)] * 4]
+    assert sum("removed 1 files" in note for note in lab.notes) == 4
+
+
+async def test_within_the_share_earlier_builds_stay(tmp_path: Path, small: Path) -> None:
+    lab = Lab(tmp_path, small, StoreLimits(share=Portion(60)))
+    model = artifact_of(lab.file("model.mge", 1000))
+    builds = [artifact_of(lab.file(f"build-{night}", MB)) for night in range(3)]
+    for build in builds:
+        await lab.deploy(build.path, model)
+    assert lab.kept() == {model.sha256, builds[1].sha256, builds[2].sha256}
+
+
+async def test_what_can_never_fit_is_refused_before_anything_is_pushed_or_removed(
+    tmp_path: Path, small: Path
+) -> None:
+    lab = Lab(tmp_path, small)
+    model = artifact_of(lab.file("model.mge", 1000))
+    first = artifact_of(lab.file("first", MB))
+    await lab.deploy(first.path, model)
+    with pytest.raises(DeviceError) as refused:
+        await lab.deploy(lab.file("large", 5 * MB), model)
+    assert (refused.value.cause, refused.value.stage) == ("disk-full", "deploy")
+    assert "5.0 MB are to be pushed" in refused.value.message
+    assert "MB are free" in refused.value.message
+    assert "workdir" in (refused.value.hint or "")
+    assert lab.kept() == {model.sha256, first.sha256}
+    assert list(small.glob("incoming/*")) == []
+
+
+async def test_what_goes_into_the_reserve_is_refused_with_the_setting(tmp_path: Path, small: Path) -> None:
+    lab = Lab(tmp_path, small, StoreLimits(reserve=Portion(50)))
+    build, model = lab.file("build", 3 * MB), artifact_of(lab.file("model.mge", 1000))
+    with pytest.raises(DeviceError, match=r"2\.1 MB stay in reserve") as refused:
+        await lab.deploy(build, model)
+    assert "store: {reserve: 0}" in (refused.value.hint or "")
+    lab.limits = StoreLimits(reserve=Portion(most_bytes=0))
+    await lab.deploy(build, model)
+
+
+async def test_a_disk_that_is_full_in_an_upload_is_cleaned_and_the_upload_done_once_more(
+    tmp_path: Path, small: Path
+) -> None:
+    lab = Lab(tmp_path, small, StoreLimits(reserve=Portion(most_bytes=0)))
+    old, needed, new = (artifact_of(lab.file(name, MB)) for name in ("old", "needed", "new"))
+    async with lab.session() as session:
+        await Pusher(session, Room(session)).push([old])
+    async with lab.session() as session:
+        room = Room(session, lab.notes.append)
+        await Pusher(session, room).push([needed])
+        (small / "ballast").write_bytes(bytes(3 * MB // 2))  # another program's, since farm looked
+        await Pusher(session, room).push([new])
+        assert lab.kept() == {needed.sha256, new.sha256}
+        assert any("disk is full" in note for note in lab.notes)
+        assert room.freed.files == 1
+        last = artifact_of(lab.file("last", MB))
+        with pytest.raises(DeviceError, match="could be removed") as refused:
+            await Pusher(session, room).push([last])
+    assert refused.value.cause == "disk-full"
+    assert lab.kept() == {needed.sha256, new.sha256}
