@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import random
 import subprocess
@@ -12,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from farm import agents
+from farm.cli.devices.clean import command as clean_command
 from farm.device.room import Room
 from farm.device.session import Session
-from farm.errors import DeviceError
+from farm.errors import DeviceError, RequestError
 from farm.model.artifact import Artifact
 from farm.model.deadlines import Deadlines
 from farm.model.device import Address, Device, Facts, Runtime, RuntimeKind
@@ -22,8 +24,11 @@ from farm.model.disk import Portion, StoreLimits
 from farm.model.matrix import Model
 from farm.model.options import OptionSet, Variant
 from farm.run.deploy import Deployed, Pusher, deploy
+from farm.run.devices.check import check_devices
+from farm.run.devices.clean import Cleaned, Cleaning, clean_devices
 from farm.store.artifacts import artifact_of
 from farm.transport.pool import open_transports
+from tests.e2e.conftest import Farm
 from tests.unit.plans import plan_of
 
 MB = 1_000_000
@@ -34,7 +39,7 @@ def small(tmp_path: Path) -> Iterator[Path]:
     """A working directory on a disk of 4 MiB."""
     folder = tmp_path / "work"
     folder.mkdir()
-    words = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", folder]
+    words = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)]
     if os.geteuid() != 0 or subprocess.run(words, check=False).returncode != 0:
         pytest.skip("needs the right to mount a small disk")
     yield folder
@@ -159,3 +164,89 @@ async def test_a_disk_that_is_full_in_an_upload_is_cleaned_and_the_upload_done_o
             await Pusher(session, room).push([last])
     assert refused.value.cause == "disk-full"
     assert lab.kept() == {needed.sha256, new.sha256}
+
+
+def cleaning(lab: Lab, keep: Portion = Portion(most_bytes=0), *, remove: bool = False) -> Cleaning:  # noqa: B008
+    return Cleaning("ann", keep, remove, Deadlines(), lambda _, text: lab.notes.append(text))
+
+
+async def clean(lab: Lab, what: Cleaning) -> Cleaned:
+    (one,) = await clean_devices([lab.device()], lab.folder / "known_hosts", what)
+    return one
+
+
+async def test_a_cleaning_shows_first_what_it_removes_then_and_what_that_frees(
+    tmp_path: Path, small: Path
+) -> None:
+    lab = Lab(tmp_path, small)
+    model, build = artifact_of(lab.file("model.mge", 1000)), lab.file("build", MB)
+    await lab.deploy(build, model)
+    before = lab.kept()
+    shown = await clean(lab, cleaning(lab))
+    assert lab.kept() == before
+    assert shown.left_bytes is None
+    sizes = {file.name: file.size_bytes for file in shown.files}
+    assert sizes == {"m.mge": 4096, "load_and_run": 1_003_520}
+    done = await clean(lab, cleaning(lab, remove=True))
+    assert done.gone == shown.gone
+    assert done.freed_bytes == shown.freed_bytes == shown.held_bytes == 1_007_616
+    assert done.left_bytes - done.free_bytes >= done.freed_bytes
+    assert lab.kept() == set()
+    assert list(small.glob("trees/*")) == []
+    assert (await clean(lab, cleaning(lab, remove=True))).gone == ()
+    await lab.deploy(build, model)
+    assert lab.kept() == before
+
+
+async def test_a_cleaning_keeps_what_was_used_last_where_it_is_told_to(tmp_path: Path, small: Path) -> None:
+    lab = Lab(tmp_path, small, StoreLimits(share=Portion(100)))
+    model = artifact_of(lab.file("model.mge", 1000))
+    builds = [artifact_of(lab.file(f"build-{night}", MB)) for night in range(2)]
+    for build in builds:
+        await lab.deploy(build.path, model)
+    await clean(lab, cleaning(lab, Portion(percent=30), remove=True))
+    assert lab.kept() == {model.sha256, builds[1].sha256}
+
+
+async def test_nothing_is_cleaned_on_a_device_that_somebody_else_holds(tmp_path: Path, small: Path) -> None:
+    lab = Lab(tmp_path, small)
+    await lab.deploy(lab.file("build", 1000), artifact_of(lab.file("model.mge", 1000)))
+    before = lab.kept()
+    async with lab.session():
+        for remove in (False, True):
+            refused = await clean(lab, cleaning(lab, remove=remove))
+            assert refused.stage == "lease"
+            assert "held by a test" in (refused.error or "")
+            assert "--wait" in (refused.hint or "")
+    assert lab.kept() == before
+
+
+async def test_a_check_shows_the_disk_and_warns_when_it_is_nearly_full(tmp_path: Path, small: Path) -> None:
+    lab = Lab(tmp_path, small)
+    for ballast, warnings in ((0, 0), (7 * MB // 2, 0), (4 * MB, 1)):
+        (small / "ballast").write_bytes(bytes(ballast))
+        (checked,) = await check_devices([lab.device()], tmp_path / "known_hosts")
+        assert checked.facts is not None
+        assert checked.facts.disk_bytes == 4 << 20
+        assert len(checked.warnings) == warnings
+    assert "nearly full" in checked.warnings[0]
+    assert "farm devices clean here" in checked.warnings[0]
+
+
+def test_clean_changes_nothing_without_yes(farm: Farm, tmp_path: Path) -> None:
+    kept = tmp_path / "home" / ".cache" / "farm" / "cas" / "ab" / ("ab" * 32)
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(bytes(200_000))
+    shown = farm("devices", "clean", "local")
+    assert shown.code == 0, shown.stderr
+    assert "abababababab" in shown.stdout
+    assert "--yes" in shown.stderr
+    assert kept.exists()
+    (done,) = json.loads(farm("devices", "clean", "local", "--yes", "--json").stdout)
+    assert (done["removed"], done["freed_bytes"]) == (True, pytest.approx(200_000, rel=0.05))
+    assert not kept.exists()
+
+
+def test_an_amount_to_keep_that_is_none_is_refused() -> None:
+    with pytest.raises(RequestError, match="25%"):
+        clean_command("local", keep="half")
