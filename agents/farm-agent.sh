@@ -269,8 +269,16 @@ do_lease() { # holder ttl_s [epoch] ; with the epoch of a lease that is held: th
   done
   [ ! -d lease/ran ] || rm -rf lease/ran # the names of jobs of earlier leases, which can start no more
   end_all lease-lost || err stuck "$REPLY" || return # what an earlier lease left running
-  beat 2>/dev/null || err disk-full "cannot write the beat" || return
+  beat 2>/dev/null || beat_again 2>/dev/null || err disk-full "cannot write the beat" || return
   ok "$epoch"
+}
+
+beat_again() { # on a full disk: in the place that the beat of an earlier lease takes
+  local old=lease/none
+  set +f
+  for old in lease/beat.1*; do [ "$old" = "lease/beat.$epoch" ] || break; done
+  set -f
+  [ -s "$old" ] && clock && put $((now + 1000000000)) 1<>"$old" && mv -f "$old" "lease/beat.$epoch"
 }
 
 may_take() { [ -n "$expired" ] || [ "$epoch" = "$former" ]; }

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from farm.device.clean import Removal, enough, removable
+from farm.device.faults import DISK_FULL
 from farm.device.session import Conversation, Session
 from farm.device.stock import Stock, Stored
 from farm.errors import DeviceError, Fault, Stage
 from farm.model.device import Device
 
 T = TypeVar("T")
-DISK_FULL = "disk-full"
 
 
 @dataclass

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import random
+import shutil
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -28,22 +29,31 @@ from farm.run.devices.check import check_devices
 from farm.run.devices.clean import Cleaned, Cleaning, clean_devices
 from farm.store.artifacts import artifact_of
 from farm.transport.pool import open_transports
-from tests.e2e.conftest import Farm
+from tests.e2e.conftest import LOOKALIKE, Farm
+from tests.e2e.conftest import Lab as ProcessLab
+from tests.servers import LoopbackFarm, known_hosts, sshd
 from tests.unit.plans import plan_of
 
 MB = 1_000_000
 
 
+@contextlib.contextmanager
+def small_disk(folder: Path, size: str) -> Iterator[None]:
+    folder.mkdir(exist_ok=True)
+    words = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(words, check=False).returncode != 0:
+        pytest.skip("needs the right to mount a small disk")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
 @pytest.fixture
 def small(tmp_path: Path) -> Iterator[Path]:
     """A working directory on a disk of 4 MiB."""
-    folder = tmp_path / "work"
-    folder.mkdir()
-    words = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)]
-    if os.geteuid() != 0 or subprocess.run(words, check=False).returncode != 0:
-        pytest.skip("needs the right to mount a small disk")
-    yield folder
-    subprocess.run(["umount", "--lazy", folder], check=True)
+    with small_disk(tmp_path / "work", "4m"):
+        yield tmp_path / "work"
 
 
 class Lab:
@@ -166,6 +176,27 @@ async def test_a_disk_that_is_full_in_an_upload_is_cleaned_and_the_upload_done_o
     assert lab.kept() == {needed.sha256, new.sha256}
 
 
+async def test_a_disk_that_farm_filled_to_the_last_byte_takes_agent_lease_and_build(
+    tmp_path: Path, small: Path
+) -> None:
+    """As an earlier version did, whose agent is there, and which knew no limit but 8 GiB."""
+    lab = Lab(tmp_path, small)
+    model = artifact_of(lab.file("model.mge", 1000))
+    await lab.deploy(lab.file("first", 1000), model)
+    (script,) = small.glob("agents/*")
+    script.rename(script.with_name(f"{'0' * 64}.sh"))
+    filler = small / "cas" / "ab" / ("ab" * 32)
+    filler.parent.mkdir(exist_ok=True)
+    with contextlib.suppress(OSError), filler.open("wb", buffering=0) as stream:
+        while stream.write(bytes(4096)):
+            pass
+    assert shutil.disk_usage(small).free == 0
+    build = lab.file("second", MB)
+    deployed, _ = await lab.deploy(build, model)
+    assert Path(deployed.program.argv[0]).read_bytes() == build.read_bytes()
+    assert not filler.exists()
+
+
 def cleaning(lab: Lab, keep: Portion = Portion(most_bytes=0), *, remove: bool = False) -> Cleaning:  # noqa: B008
     return Cleaning("ann", keep, remove, Deadlines(), lambda _, text: lab.notes.append(text))
 
@@ -250,3 +281,30 @@ def test_clean_changes_nothing_without_yes(farm: Farm, tmp_path: Path) -> None:
 def test_an_amount_to_keep_that_is_none_is_refused() -> None:
     with pytest.raises(RequestError, match="25%"):
         clean_command("local", keep="half")
+
+
+@pytest.mark.long
+@pytest.mark.sshd
+@pytest.mark.timeout(1800)
+def test_twelve_nights_of_a_new_build_of_60_mb_run_on_a_disk_of_230_mb(tmp_path: Path) -> None:
+    with sshd(tmp_path / "device") as server, small_disk(server.home / ".cache", "230000000"):
+        lab = ProcessLab(
+            tmp_path, LoopbackFarm({"one": server}, known_hosts(tmp_path / "known_hosts", server))
+        )
+        for night in range(12):
+            build = tmp_path / "builds" / str(night)
+            build.parent.mkdir(exist_ok=True)
+            program = LOOKALIKE.read_bytes() + b"\nexit 0\n"
+            build.write_bytes(program + random.Random(night).randbytes(60 * MB))
+            build.chmod(0o755)
+            lab.write({"kind": "native", "program": str(build)})
+            done = lab.farm("bench", "--model", "bundled:tiny", "--rounds", "1", "--iter", "2", "--json")
+            assert done.code == 0, done.stderr
+            (device,) = done.results["devices"]
+            usage = shutil.disk_usage(server.home / ".cache")
+            builds = [path for path in server.home.glob(".cache/farm/cas/*/*") if path.stat().st_size > MB]
+            print(f"night {night + 1}: pushed {device['pushed_bytes']:,}, removed {device['removed_bytes']:,} bytes; "
+                  f"kept {len(builds)} builds, {usage.free:,} bytes free")  # fmt: skip
+            assert len(builds) == 1
+            assert device["removed_files"] == (1 if night else 0)
+            build.unlink()
