@@ -76,7 +76,11 @@ CoreIds = Annotated[
 
 
 def _of_disk(value: object) -> object:
-    return value if value is None or isinstance(value, Portion) else portion(str(value))
+    if value is None or isinstance(value, Portion):
+        return value
+    if not isinstance(value, str | int | float):
+        raise ValueError("should be a part of the disk, as 25%, or a size, as 200 MB or 1 GiB")  # noqa: TRY004
+    return portion(str(value))
 
 
 OfDisk = Annotated[Portion | None, BeforeValidator(_of_disk), WithJsonSchema({"type": ["string", "integer"]})]
