@@ -269,8 +269,16 @@ do_lease() { # holder ttl_s [epoch] ; with the epoch of a lease that is held: th
   done
   [ ! -d lease/ran ] || rm -rf lease/ran # the names of jobs of earlier leases, which can start no more
   end_all lease-lost || err stuck "$REPLY" || return # what an earlier lease left running
-  beat 2>/dev/null || err disk-full "cannot write the beat" || return
+  beat 2>/dev/null || beat_again 2>/dev/null || err disk-full "cannot write the beat" || return
   ok "$epoch"
+}
+
+beat_again() { # on a full disk: in the place that the beat of an earlier lease takes
+  local old=lease/none
+  set +f
+  for old in lease/beat.1*; do [ "$old" = "lease/beat.$epoch" ] || break; done
+  set -f
+  [ -s "$old" ] && clock && put $((now + 1000000000)) 1<>"$old" && mv -f "$old" "lease/beat.$epoch"
 }
 
 may_take() { [ -n "$expired" ] || [ "$epoch" = "$former" ]; }
@@ -1016,38 +1024,34 @@ do_tree() { # name (relative-path=digest)... ; whole or not at all
       ln -s "$workdir/$REPLY" "$new/$path" || exit
     done && mv "$new" "$tree"; } 2>&1) || { rm -rf "$new" && blame "$why"; } || return
   fi
-  touch -c "$tree" # for gc
+  touch -c "$tree" # it is the last that goes
   ok "$workdir/$tree"
 }
 
-do_gc() { # epoch quota_kib ; partial uploads go first, then files that nothing links to, then the oldest tree
-  local before quota="$2" linked name
-  valid "$1" || err stale "$REPLY" || return
-  is_number "$2" || err usage "gc epoch quota_kib" || return
-  case $(do_jobs) in *=running*) err busy "a job is running" || return ;; esac
-  used && before=$REPLY
-  # shellcheck disable=SC2046 # is_name
-  set -- $(ls -1rt trees)
-  [ "$before" -le "$quota" ] || (set +f && rm -rf incoming/* trees/.new.*)
-  while used && [ "$REPLY" -gt "$quota" ]; do
-    linked=$(ls -lR trees)
-    for name in $(cd cas && set +f && ls -1drt ./*/* 2>/dev/null); do
-      case $linked in *"${name##*/}"*) continue ;; esac
-      rm -f "cas/$name"
-      used
-      [ "$REPLY" -gt "$quota" ] || break 2
-    done
-    [ $# -gt 0 ] || break
-    rm -rf "trees/$1"
-    shift
-  done
-  used
-  ok $((before - REPLY))
+do_stock() { send "$(stock 2>/dev/null)"; }
+stock() { # sections for farm/device/stock.py: what there is, what was not used for longest before the rest
+  part df && df -Pk .
+  part sizes && du -ak cas incoming
+  part files && (cd cas && set +f && ls -1drt ./*/*)
+  part trees && ls -1Art trees
+  part links && ls -lRA trees
 }
-used() { # -> REPLY: KiB on disk
-  # shellcheck disable=SC2046
-  set -- $(du -sck cas incoming | tail -n 1)
-  REPLY=$1
+
+do_remove() { # epoch path... ; files, partial uploads and trees of the store
+  local path why
+  valid "$1" || err stale "$REPLY" || return
+  shift
+  case $(do_jobs) in *=running*) err busy "a job is running" || return ;; esac
+  for path do
+    case $path in
+      trees/*/* | incoming/*/* | cas/*/*/*) path= ;;
+      trees/?* | incoming/?* | cas/?*/?*) ;;
+      *) path= ;;
+    esac
+    is_path "$path" || err usage "remove epoch path..." || return
+  done
+  why=$(rm -rf "$@" 2>&1) || blame "$why" || return
+  ok
 }
 
 # ---- what the device is ---------------------------------------------------------------------------------
@@ -1155,7 +1159,8 @@ serve() { # workdir
         ;;
     esac
     case $verb:$# in
-      hello:* | probe:* | have:* | commit:2 | adopt:3 | link:[2-9]* | link:1?* | tree:[1-9]* | gc:2 | holder:0 | lease:[23] | resume:1 | \
+      hello:* | probe:* | have:* | commit:2 | adopt:3 | link:[2-9]* | link:1?* | tree:[1-9]* | stock:0 | \
+        remove:[2-9] | remove:[1-9]?* | holder:0 | lease:[23] | resume:1 | \
         beat:1 | release:1 | start:[89] | start:[1-9]?* | poll:1 | wait:1 | gather:2 | read:4 | kill:1 | drop:1 | jobs:0 | bye:0)
         "do_$verb" "$@" </dev/null
         ;;

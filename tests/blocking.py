@@ -24,9 +24,7 @@ ALLOWED = {
     # Files of the package, some kilobytes, once per device.
     "farm/agents.py": {"agent_script", "runner_files", "unpack_script"},
     "farm/device/session.py": {"_connect"},
-    "farm/run/check.py": {"_check"},
-    # Digests of the program and its libraries are known from the plan; asks only when they were changed last.
-    "farm/plan/layout.py": {"native_files"},
+    "farm/run/devices/agents.py": {"agent_of"},
 }
 """By file the functions in which it may be stopped. A row less is a promise more."""
 

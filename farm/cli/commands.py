@@ -27,7 +27,7 @@ class Command:
 
 
 GROUPS = {
-    "devices": "List devices, check that they can be used, and trust their host keys.",
+    "devices": "List devices, check that they can be used, trust their host keys, and free their disks.",
     "runs": "List and show runs.",
     "runtime": "Install and list the wheel runtime.",
     "options": "Search and explain load_and_run's options.",
@@ -51,6 +51,11 @@ COMMANDS = (
         "devices trust",
         "farm.cli.devices.trust",
         "Show the host key of a device and pin it in the inventory's known_hosts.",
+    ),
+    Command(
+        "devices clean",
+        "farm.cli.devices.clean",
+        "Show what farm keeps on devices and would remove; with --yes, remove it.",
     ),
     Command("runs list", "farm.cli.runs.list", "List runs, oldest first."),
     Command("runs show", "farm.cli.runs.show", "Show one run's matrix, failures and files."),

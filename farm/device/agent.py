@@ -13,6 +13,7 @@ from farm.device.line import Line
 from farm.device.probe import parse_facts
 from farm.device.spool import Gathered, JobSpec, JobState, parse_gathered, parse_number, parse_state
 from farm.device.start import accepted, start_agent, written
+from farm.device.stock import Stock, parse_stock
 from farm.device.wire import Reply
 from farm.errors import DeviceError
 from farm.model.artifact import Artifact, Tree
@@ -25,6 +26,8 @@ UPLOAD_BLOCK_BYTES = 1 << 18
 UPLOAD_TRIES = 3
 PROBE_LIMIT_BYTES = 8 << 20
 LISTING_LIMIT_BYTES = 64 << 20
+STOCK_LIMIT_BYTES = 64 << 20
+REMOVED_AT_ONCE = 200
 DEFAULTS = Deadlines()
 SAFETY_POLL_S = 10.0
 """How long an end can stay unknown that the agent does not report (of a supervisor that was killed)."""
@@ -126,12 +129,15 @@ class Agent:
         """Keep a file that a job wrote below its out/ in the device's store."""
         await self._work("adopt", job, path, sha256)
 
-    async def gc(self, epoch: int, quota_kib: int) -> int:
-        """Remove what was not used for longest until the store is within its quota; the KiB that were freed.
+    async def stock(self) -> Stock:
+        """What the store on the device holds."""
+        _, data = await self._line.call("stock", limit_bytes=STOCK_LIMIT_BYTES, deadline="work")
+        return parse_stock(data.decode("utf-8", "replace"))
 
-        Trees go too: ask `have` and `tree` afterwards.
-        """
-        return parse_number(*(await self._work("gc", str(epoch), str(quota_kib))).fields[:1])
+    async def remove(self, epoch: int, paths: Sequence[str]) -> None:
+        """Remove files and trees of the store by their paths in the stock, in this order."""
+        for begin in range(0, len(paths), REMOVED_AT_ONCE):
+            await self._work("remove", str(epoch), *paths[begin : begin + REMOVED_AT_ONCE])
 
     async def lease(self, holder: str, ttl_s: int, former: int | None = None) -> int:
         """Take the device; the lease's epoch. `former` is the epoch of a lease that is taken over although it

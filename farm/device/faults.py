@@ -28,6 +28,7 @@ MORE_TOOLS = "install it: busybox and toybox have all that is needed"
 LEASE_WAIT = "wait for it with --wait SECONDS, or choose other devices"
 CONNECTION_LOST = "connection-lost"
 NO_REPLY = "no-reply"
+DISK_FULL = "disk-full"
 LEASE_AGAIN = "the device was away too long or someone else took it: run the bench again"
 LOOK = "look at its processes on the device, or restart the device"
 
@@ -35,7 +36,7 @@ AGENT_ERRORS = {
     "no-home": AgentError(Stage.CONNECT, Fault.DEVICE, "{0}", OTHER_FOLDER),
     "no-tool": AgentError(Stage.CONNECT, Fault.DEVICE, "the device has no `{0}`", MORE_TOOLS),
     "unwritable": AgentError(Stage.DEPLOY, Fault.DEVICE, "{0}", OTHER_FOLDER),
-    "disk-full": AgentError(Stage.DEPLOY, Fault.DEVICE, "the device's disk is full: {0}", MORE_ROOM),
+    DISK_FULL: AgentError(Stage.DEPLOY, Fault.DEVICE, "the device's disk is full: {0}", MORE_ROOM),
     "io": AgentError(Stage.DEPLOY, Fault.DEVICE, "{0}", "look at the device's disk"),
     "held": AgentError(Stage.LEASE, Fault.USER, "held by {0} for {4} s, last seen {1} s ago", LEASE_WAIT),
     "stale": AgentError(Stage.LEASE, Fault.DEVICE, "{0}", LEASE_AGAIN),

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import getpass
 import hashlib
 import os
+import socket
 import threading
 import time
 from pathlib import Path
@@ -20,6 +22,11 @@ FORGOTTEN_S = 86_400.0
 
 _held: dict[str, int] = {}
 _guard = threading.Lock()
+
+
+def own_name(work: str) -> str:
+    """The name under which this process holds devices for some work."""
+    return f"{getpass.getuser()}@{socket.gethostname()} pid {os.getpid()} {work}"
 
 
 def hold(holder: str) -> None:

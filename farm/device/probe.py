@@ -55,6 +55,7 @@ def parse_facts(raw: str) -> Facts:
     files = _files(part.get("files", []))
     cpuinfo = files.get("/proc/cpuinfo", [])
     meminfo = dict(_pairs(files.get("/proc/meminfo", [])))
+    disk_bytes, disk_free_bytes = disk_of(part.get("df", []))
     properties = dict(_PROPERTY.findall("\n".join(part.get("getprop", []))))
     release = dict(line.partition("=")[::2] for line in files.get("/etc/os-release", []))
     android = properties.get("ro.build.version.release")
@@ -72,7 +73,8 @@ def parse_facts(raw: str) -> Facts:
         max_frequency_khz=_frequencies(files),
         memory_bytes=_kib(meminfo.get("MemTotal")),
         memory_available_bytes=_kib(meminfo.get("MemAvailable")),
-        disk_free_bytes=_disk_free(part.get("df", [])),
+        disk_bytes=disk_bytes,
+        disk_free_bytes=disk_free_bytes,
         load_average_1m=_decimal(_line(files.get("/proc/loadavg", [])).partition(" ")[0]),
         temperatures_c=_temperatures(files),
         gpus=_gpus(part.get("nvidia", [])),
@@ -203,10 +205,10 @@ def _processors(lines: list[str]) -> tuple[int, ...]:
     return tuple(number for number in numbers if number is not None)
 
 
-def _disk_free(lines: list[str]) -> int | None:
-    """POSIX `df -Pk`: the fourth word of the last line is KiB available."""
+def disk_of(lines: list[str]) -> tuple[int | None, int | None]:
+    """Size and free bytes; POSIX `df -Pk`: the second and fourth word of the last line are KiB."""
     words = lines[-1].split() if len(lines) > 1 else []
-    return _kib(words[3]) if len(words) >= 6 else None
+    return (_kib(words[1]), _kib(words[3])) if len(words) >= 6 else (None, None)
 
 
 def _temperatures(files: dict[str, list[str]]) -> tuple[tuple[str, float], ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-from farm.device.faults import broken, late, refuse
+from farm.device.faults import DISK_FULL, RefusedError, broken, late, refuse
 from farm.device.wire import Greeting, Reply, Status, WireError, parse_greeting
 from farm.errors import DeviceError
 from farm.model.deadlines import Deadlines
@@ -17,7 +17,8 @@ TAIL_CHARS = 300
 
 # What runs before there is an agent: `sh -c BOOTSTRAP farm serve|install WORKDIR SHA256 SIZE_BYTES`. On one
 # line, and no `!`: csh passes on no other word. An agent whose file is damaged (a power cut while it was
-# written) counts as absent; where its digest cannot be told, the agent itself says which tool is missing.
+# written) counts as absent; where its digest cannot be told, the agent itself says which tool is missing. On
+# a full disk the agents of other versions go, which these install anew: then there is room for this one.
 BOOTSTRAP = """
 fail() { echo; echo "farm-agent 1 err $1"; echo "$2" >&2; exit 1; };
 case $2 in
@@ -30,7 +31,7 @@ if [ "$1" = install ]; then
   why=$({ mkdir -p "$w/agents" && cat >"$agent.$$" && [ "$(wc -c <"$agent.$$")" -eq "$4" ] &&
     mv -f "$agent.$$" "$agent"; } 2>&1) && echo && echo "farm-agent 1 ok" && exit;
   rm -f "$agent.$$";
-  case $why in *"No space left"* | *uota*exceeded*) fail disk-full "$why" ;; esac;
+  case $why in *"No space left"* | *uota*exceeded*) rm -f "$w"/agents/*.sh; fail disk-full "$why" ;; esac;
   fail unwritable "$why";
 fi;
 [ -f "$agent" ] || fail absent "no agent yet";
@@ -55,7 +56,12 @@ async def start_agent(
                 started = await _started(connection, arguments)
                 if started is not None:
                     return started
-                await _install(connection, arguments, script)
+                try:
+                    await _install(connection, arguments, script)
+                except RefusedError as error:
+                    if error.cause != DISK_FULL:
+                        raise
+                    await _install(connection, arguments, script)
     except TimeoutError:
         raise late("the agent did not start", deadlines, "agent-start") from None
     raise broken("the agent is not there, or damaged, although it was just installed")

@@ -21,6 +21,7 @@ from farm.inventory.mistakes import Mistake, refuse
 from farm.inventory.versions import upgrade
 from farm.inventory.yaml_source import Document, read
 from farm.model.device import KNOWN_HOSTS, LOCAL, Address, Device, Inventory, Runtime, RuntimeKind
+from farm.model.disk import Portion, StoreLimits, portion
 from farm.suggest import nearest
 
 SUITE_KEYS = frozenset({"models", "variants", "sweep"})
@@ -74,6 +75,17 @@ CoreIds = Annotated[
 ]
 
 
+def _of_disk(value: object) -> object:
+    if value is None or isinstance(value, Portion):
+        return value
+    if not isinstance(value, str | int | float):
+        raise ValueError("should be a part of the disk, as 25%, or a size, as 200 MB or 1 GiB")  # noqa: TRY004
+    return portion(str(value))
+
+
+OfDisk = Annotated[Portion | None, BeforeValidator(_of_disk), WithJsonSchema({"type": ["string", "integer"]})]
+
+
 class RuntimeEntry(Entry):
     """How the device runs models: a program of its platform, or MegEngine's wheel."""
 
@@ -104,6 +116,15 @@ class RuntimeEntry(Entry):
         return self
 
 
+class StoreEntry(Entry):
+    """How much of the device's disk farm may take: parts of the disk (25%) or sizes (200 MB, 1 GiB)."""
+
+    share: OfDisk = Field(
+        None, description="what is kept of earlier runs goes first above it; default 50%, at most 8 GiB"
+    )
+    reserve: OfDisk = Field(None, description="no push leaves less free; default 5%, at most 64 MiB")
+
+
 class Settings(Entry):
     """Settings of defaults, groups and devices."""
 
@@ -112,6 +133,7 @@ class Settings(Entry):
     identity: Texts = Field((), description="private key files, relative to this file or to ~")
     proxy_jump: str | None = Field(None, description="jump hosts, as in ssh -J")
     workdir: str | None = Field(None, description="farm's folder on the device; default ~/.cache/farm")
+    store: StoreEntry | None = Field(None, description="how much of the device's disk farm may take")
     runtime: RuntimeEntry | None = Field(
         None, description="how models are run; replaces the runtime of groups and defaults as a whole"
     )
@@ -312,10 +334,16 @@ def _device(
         cores=union("cores"),
         attributes=union("all_attributes"),
         environment=union("env"),
+        store=_store([layer.store for layer in layers if layer.store]),
         source=document.source(("devices", name)),
     )
     workdir = last("workdir")
     return replace(device, workdir=workdir) if workdir else device
+
+
+def _store(layers: list[StoreEntry]) -> StoreLimits:
+    given = {name: value for layer in layers for name, value in layer if value is not None}
+    return replace(StoreLimits(), **given)
 
 
 def _runtime(document: Document, entry: RuntimeEntry | None) -> Runtime:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from farm.model.disk import StoreLimits
+
 LOCAL = "local"
 """Name and address of the embedded device: this machine, through an in-process SSH server."""
 
@@ -58,6 +60,7 @@ class Device:
     address: Address
     runtime: Runtime
     workdir: str = "~/.cache/farm"
+    store: StoreLimits = StoreLimits()
     tags: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     cores: tuple[tuple[str, tuple[int, ...]], ...] = ()
@@ -118,6 +121,7 @@ class Facts:
     max_frequency_khz: tuple[tuple[int, int], ...] = ()
     memory_bytes: int | None = None
     memory_available_bytes: int | None = None
+    disk_bytes: int | None = None
     disk_free_bytes: int | None = None
     load_average_1m: float | None = None
     temperatures_c: tuple[tuple[str, float], ...] = ()

@@ -153,7 +153,7 @@ class CellResult:
 
 @dataclass(frozen=True)
 class DeviceRecord:
-    """A device in a run: its address, its facts, what was pushed to it."""
+    """A device in a run: its address, its facts, what was pushed to it, and removed from it to make room."""
 
     name: str
     address: str
@@ -168,6 +168,8 @@ class DeviceRecord:
     status: DeviceStatus = DeviceStatus.OK
     error: str | None = None
     hint: str | None = None
+    removed_bytes: int = 0
+    removed_files: int = 0
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from farm.model.device import Facts
 from farm.model.run import DeviceRecord
-from farm.report.numerals import MISSING, core_list, in_bytes, in_ghz, in_gib
+from farm.report.numerals import MISSING, by_core, core_list, in_bytes, in_ghz, in_gib
 from farm.report.view import Environment, EnvironmentGroup, EnvironmentRow
 
 Reader: TypeAlias = Callable[[DeviceRecord, Facts], str | None]
@@ -50,7 +50,7 @@ GROUPS: tuple[tuple[str, tuple[Row, ...]], ...] = (
             ("CPU", True, lambda _, f: f.cpu_model),
             ("CPU features", True, lambda _, f: " ".join(f.cpu_features)),
             ("cores", True, lambda _, f: _cores(f.core_ids)),
-            ("max. frequency", True, lambda _, f: _by_core(f.max_frequency_khz, in_ghz)),
+            ("max. frequency", True, lambda _, f: by_core(f.max_frequency_khz, in_ghz)),
             ("memory", True, lambda _, f: in_gib(f.memory_bytes)),
             ("GPU", True, lambda _, f: _gpus(f)),
         ),
@@ -58,7 +58,7 @@ GROUPS: tuple[tuple[str, tuple[Row, ...]], ...] = (
     (
         "At the start of the run",
         (
-            ("governor", True, lambda _, f: _by_core(f.governors, str)),
+            ("governor", True, lambda _, f: by_core(f.governors, str)),
             ("load, 1 minute", False, lambda _, f: _decimal(f.load_average_1m, "")),
             ("memory free", False, lambda _, f: in_gib(f.memory_available_bytes)),
             ("disk free", False, lambda _, f: in_bytes(f.disk_free_bytes)),
@@ -70,6 +70,7 @@ GROUPS: tuple[tuple[str, tuple[Row, ...]], ...] = (
         (
             ("pushed", False, lambda d, _: f"{in_bytes(d.pushed_bytes)} in {d.pushed_files} files"),
             ("reused", False, lambda d, _: f"{d.reused_files} files"),
+            ("removed to make room", False, lambda d, _: _removed(d)),
         ),
     ),
 )
@@ -94,6 +95,12 @@ def _row(entry: Row, devices: Sequence[DeviceRecord]) -> EnvironmentRow | None:
     return EnvironmentRow(label, texts, tuple(is_compared and text not in usual for text in texts))
 
 
+def _removed(device: DeviceRecord) -> str | None:
+    return (
+        f"{in_bytes(device.removed_bytes)} in {device.removed_files} files" if device.removed_files else None
+    )
+
+
 def _short(digest: str | None) -> str | None:
     return digest[:12] if digest else None
 
@@ -104,16 +111,6 @@ def _decimal(value: float | None, unit: str) -> str | None:
 
 def _cores(ids: Sequence[int]) -> str | None:
     return f"{len(ids)} ({core_list(ids)})" if ids else None
-
-
-def _by_core(pairs: Sequence[tuple[int, object]], show: Callable[..., str]) -> str | None:
-    """One text when all cores agree, else each with its cores: `1.80 GHz on 0-3, 2.40 GHz on 4-7`."""
-    cores_of: dict[str, list[int]] = {}
-    for core, value in pairs:
-        cores_of.setdefault(show(value), []).append(core)
-    if len(cores_of) <= 1:
-        return next(iter(cores_of), None)
-    return ", ".join(f"{text} on {core_list(cores)}" for text, cores in cores_of.items())
 
 
 def _pythons(facts: Facts) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 
 MISSING = "\N{EN DASH}"
@@ -85,3 +85,13 @@ def core_list(cores: Sequence[int]) -> str:
 
 def count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def by_core(pairs: Sequence[tuple[int, object]], show: Callable[..., str]) -> str | None:
+    """One text when all cores agree, else each with its cores: `1.80 GHz on 0-3, 2.40 GHz on 4-7`."""
+    cores_of: dict[str, list[int]] = {}
+    for core, value in pairs:
+        cores_of.setdefault(show(value), []).append(core)
+    if len(cores_of) <= 1:
+        return next(iter(cores_of), None)
+    return ", ".join(f"{text} on {core_list(cores)}" for text, cores in cores_of.items())

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from farm.device.room import Room
 from farm.device.session import Conversation, Session
 from farm.device.spool import FileEntry, Stream
 from farm.model.artifact import Produced
@@ -70,11 +71,12 @@ async def collect(
     folder: RoundFolder,
     one: Round,
     *,
-    adopt: bool = False,
+    adopt: Room | None = None,
     hide: Callable[[bytes], bytes] | None = None,
 ) -> Pulled:
     """Pull the streams and the files under the job's out/, then forget the job on the device.
-    With `adopt` the files also stay in the device's store; `hide` takes secrets out of the streams.
+    Where there is room to `adopt` them, the files also stay in the device's store; `hide` takes secrets out
+    of the streams.
 
     Raises DeviceError when the device cannot go on, OSError when this machine's disk cannot.
     """
@@ -83,7 +85,7 @@ async def collect(
     for name in ("stdout", "stderr", "telemetry"):
         await round_.stream(name, getattr(gathered, name))
     for entry in gathered.files:
-        await round_.file(entry, role_of(entry.path, one), adopt=adopt)
+        await round_.file(entry, role_of(entry.path, one), adopt)
     await session.call(lambda agent: agent.drop(job))
     return round_.pulled()
 
@@ -152,7 +154,7 @@ class _Collection:
                 incoming.add(clean)
         return self.folder.keep(incoming, role=name, name=f"{name}.txt")
 
-    async def file(self, entry: FileEntry, role: str, *, adopt: bool) -> None:
+    async def file(self, entry: FileEntry, role: str, adopt: Room | None) -> None:
         try:
             self._admit(entry)
             self.kept.append(await self._kept(entry, role))
@@ -162,8 +164,9 @@ class _Collection:
             )
             return
         self.paths.add(entry.path)
-        if adopt:
-            await self.session.call(_adopting(self.job, entry))
+        if adopt is not None:
+            adopt.need([entry.sha256])
+            await adopt.call(_adopting(self.job, entry), entry.size_bytes)
 
     def _admit(self, entry: FileEntry) -> None:
         """Raises _RefusedError for what is over a limit, BadNameError for a name."""

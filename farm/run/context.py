@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from farm.device.room import Room
 from farm.device.session import Session
 from farm.model.deadlines import Deadlines
 from farm.model.device import Device, Facts
@@ -56,6 +57,7 @@ class OnDevice:
     session: Session
     facts: Facts
     deployed: Deployed
+    room: Room
 
     @property
     def device(self) -> Device:

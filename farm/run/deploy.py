@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from farm import agents
 from farm.device.agent import Missing
-from farm.device.jobs import JobSpec, run_small
+from farm.device.faults import DISK_FULL
+from farm.device.jobs import JobSpec, SmallOutcome, run_small
+from farm.device.room import Room
 from farm.device.session import Conversation, Session
 from farm.errors import DeviceError, Fault, Stage
 from farm.files import digest_path, sha256_of
@@ -38,6 +40,7 @@ UNPACK_WALL_S = 900
 REWRITTEN = frozenset({"fast-run-algo-policy", "tensorrt-cache"})
 """Options whose file the program reads, and rewrites at the end of every run."""
 
+UNPACK_DISK_FULL = 28
 DAMAGED = frozenset({"digest-mismatch", "short"})
 
 Sent = Callable[[int, int], None]
@@ -106,8 +109,9 @@ def _kept(store: str, sha256: str) -> str:
 class Pusher:
     """Pushes artifacts to one device and counts what was sent."""
 
-    def __init__(self, session: Session, sent: Sent = lambda _done, _total: None) -> None:
+    def __init__(self, session: Session, room: Room, sent: Sent = lambda _done, _total: None) -> None:
         self.session = session
+        self.room = room
         self.pushed = Pushed()
         self._sent = sent
 
@@ -119,6 +123,7 @@ class Pusher:
         """Send only what is missing. On `local` farm's `own` files and the runtime's are linked; those of the
         user are copied, since a file that is replaced meanwhile must not be measured in the place of another.
         """
+        self.room.need(artifact.sha256 for artifact in artifacts)
         missing = {item.sha256 for item in await self.missing(artifacts)}
         wanted = [artifact for artifact in artifacts if artifact.sha256 in missing]
         if wanted and own and self.session.device.is_local:
@@ -136,8 +141,9 @@ class Pusher:
 
     async def _upload(self, artifact: Artifact, before: int, total: int) -> int:
         try:
-            return await self.session.call(
-                lambda agent: agent.upload(artifact, lambda count: self._sent(before + count, total))
+            return await self.room.call(
+                lambda agent: agent.upload(artifact, lambda count: self._sent(before + count, total)),
+                artifact.size_bytes,
             )
         except DeviceError as error:
             if error.cause in DAMAGED and await asyncio.to_thread(_was_changed, artifact):
@@ -170,16 +176,51 @@ async def deploy(pusher: Pusher, cells: Sequence[Cell], facts: Facts, wheel: Whe
     Raises DeviceError, stage `deploy`: `disk-full`, `digest-mismatch`, `program-missing`,
     `architecture`, `python-missing`.
     """
-    session = pusher.session
-    await pusher.push(needed_artifacts(cells))
-    if session.device.runtime.kind is RuntimeKind.WHEEL:
+    session, runtime = pusher.session, pusher.session.device.runtime
+    files = needed_artifacts(cells)
+    if runtime.kind is RuntimeKind.WHEEL:
         assert wheel is not None, "the wheel runtime is prepared before devices are touched"
+        await _make_room_for_wheel(pusher, facts, wheel, files)
+        await pusher.push(files)
         program = await _deploy_wheel(pusher, facts, wheel)
     else:
-        program = await _deploy_native(pusher)
+        build = () if runtime.on_device else await asyncio.to_thread(native_files, runtime)
+        await _make_room(pusher, (*files, *(artifact for _, artifact in build)))
+        await pusher.push(files)
+        program = await _deploy_native(pusher, build)
     models = {cell.model.name: cell.model for cell in cells}
     folders = {name: await session.call(_laying_out(model)) for name, model in models.items()}
     return Deployed(program, f"{session.workdir}/cas", folders)
+
+
+async def _make_room(pusher: Pusher, files: Sequence[Artifact], more_bytes: int = 0) -> None:
+    """For what is missing of `files`, of which nothing will be removed, and `more_bytes`."""
+    pusher.room.need(file.sha256 for file in files)
+    missing = {item.sha256: item.present_bytes for item in await pusher.missing(files)}
+    sizes = {file.sha256: file.size_bytes for file in files}
+    await pusher.room.make(more_bytes + sum(sizes[sha256] - there for sha256, there in missing.items()))
+
+
+async def _make_room_for_wheel(
+    pusher: Pusher, facts: Facts, wheel: WheelFiles, files: Sequence[Artifact]
+) -> None:
+    """As `_make_room`, and for the runtime: on `local` it is linked, elsewhere it comes as a pack."""
+    runner = _files_of(agents.runner_files())
+    if pusher.session.device.is_local:
+        pusher.room.need(artifact.sha256 for artifact in (*runner, *_files_of(wheel.libraries)))
+        await _make_room(pusher, files)
+        return
+    libraries = _files_of(wheel.libraries if facts.gpus else wheel.cpu_libraries)
+    pusher.room.need(library.sha256 for library in libraries)
+    if not await pusher.missing(libraries):
+        await _make_room(pusher, (*files, *runner))
+        return
+    pack = await (wheel.full_pack if facts.gpus else wheel.cpu_pack)()
+    await _make_room(pusher, (*files, *runner, pack.artifact), pack.unpacked_bytes)
+
+
+def _files_of(named: Iterable[tuple[str, Artifact]]) -> list[Artifact]:
+    return [artifact for _, artifact in named]
 
 
 def _laying_out(model: Model) -> Conversation[str]:
@@ -192,13 +233,13 @@ async def _deploy_wheel(pusher: Pusher, facts: Facts, wheel: WheelFiles) -> Prog
     python = device_python(session.device, facts)
     require_wheel_platform(session.device, facts)
     runner = agents.runner_files()
-    await pusher.push([artifact for _, artifact in runner], own=True)
+    await pusher.push(_files_of(runner), own=True)
     if session.device.is_local:
         libraries = wheel.libraries
-        await pusher.push([artifact for _, artifact in libraries], own=True)
+        await pusher.push(_files_of(libraries), own=True)
     else:
         libraries = wheel.libraries if facts.gpus else wheel.cpu_libraries
-        if await pusher.missing([artifact for _, artifact in libraries]):
+        if await pusher.missing(_files_of(libraries)):
             pack = await (wheel.full_pack if facts.gpus else wheel.cpu_pack)()
             await _unpack(pusher, python, pack)
         else:
@@ -212,21 +253,28 @@ async def _deploy_wheel(pusher: Pusher, facts: Facts, wheel: WheelFiles) -> Prog
 
 async def _unpack(pusher: Pusher, python: Python, pack: Pack) -> None:
     session = pusher.session
-    script = agents.unpack_script()
-    await pusher.push([script, pack.artifact])
-    store = f"{session.workdir}/cas"
-    paths = (_kept(store, script.sha256), _kept(store, pack.artifact.sha256), store)
-    argv = (python.path, "-B", "-E", *paths, "--remove-pack")
-    outcome = await run_small(session, JobSpec(f"unpack-{pack.artifact.sha256[:12]}", argv, UNPACK_WALL_S))
+    outcome = await _unpack_once(pusher, python, pack)
+    if outcome.exit_code == UNPACK_DISK_FULL:
+        await pusher.room.make(pack.unpacked_bytes, at_least_bytes=pack.unpacked_bytes)
+        outcome = await _unpack_once(pusher, python, pack)
     if outcome.exit_code != 0:
-        full = outcome.exit_code == 28
+        full = outcome.exit_code == UNPACK_DISK_FULL
         raise DeviceError(
             f"cannot unpack the runtime on the device: {outcome.output_tail}",
             stage=Stage.DEPLOY,
             fault=Fault.DEVICE,
-            cause="disk-full" if full else "unpack-failed",
+            cause=DISK_FULL if full else "unpack-failed",
             hint=f"free 600 MB in {session.workdir}" if full else f"farm devices check {session.device.name}",
         )
+
+
+async def _unpack_once(pusher: Pusher, python: Python, pack: Pack) -> SmallOutcome:
+    script, store = agents.unpack_script(), f"{pusher.session.workdir}/cas"
+    await pusher.push([script, pack.artifact])
+    paths = (_kept(store, script.sha256), _kept(store, pack.artifact.sha256), store)
+    argv = (python.path, "-B", "-E", *paths, "--remove-pack")
+    spec = JobSpec(f"unpack-{pack.artifact.sha256[:12]}", argv, UNPACK_WALL_S)
+    return await run_small(pusher.session, spec)
 
 
 def device_python(device: Device, facts: Facts) -> Python:
@@ -258,14 +306,13 @@ def require_wheel_platform(device: Device, facts: Facts) -> None:
         )
 
 
-async def _deploy_native(pusher: Pusher) -> Program:
+async def _deploy_native(pusher: Pusher, files: Sequence[tuple[str, Artifact]]) -> Program:
     session = pusher.session
     runtime = session.device.runtime
     assert runtime.program is not None, "the inventory checks that a native runtime names its program"
     if runtime.on_device:
         return await _find_native(session, runtime.program)
-    files = native_files(runtime)
-    await pusher.push([artifact for _, artifact in files])
+    await pusher.push(_files_of(files))
     tree = tree_of("native", files)
     folder = await session.call(lambda agent: agent.tree(tree))
     environment = (("LD_LIBRARY_PATH", f"{folder}/lib"),) if runtime.libraries else ()

@@ -128,7 +128,9 @@ async def run_round(here: OnDevice, made: Ready, one: Round, *, adopt: bool = Fa
     folder = directory.round_folder(cell.device.name, cell.model.name, cell.variant.name, round_name(one))
     hide = here.context.recorder.hider.log
     try:
-        pulled = await collect(here.session, executed.job, folder, one, adopt=adopt, hide=hide)
+        pulled = await collect(
+            here.session, executed.job, folder, one, adopt=here.room if adopt else None, hide=hide
+        )
         log = await read_log(pulled, one, here.context.settings.deadlines)
     except OSError as error:
         raise disk_error(error) from error

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from farm import agents
 from farm.device.probe import pythons_to_ask
+from farm.device.room import Room
 from farm.device.session import Session
 from farm.errors import DeviceError, Fault, Stage
 from farm.model.device import Device, Facts, RuntimeKind
@@ -27,9 +28,6 @@ from farm.run.program import UNKNOWN_HELP, flags_of
 from farm.run.reproduce import by_hand
 from farm.store.journal import JOURNAL
 from farm.transport.base import Transport
-
-STORE_QUOTA_KIB = 8 << 20
-"""What a device's artifact store may hold after a run, 8 GiB; least recently used files are removed first."""
 
 
 class Lane:
@@ -70,11 +68,13 @@ class Lane:
             if not cells:
                 self._emit(Kind.FINISHED, "no cell can run on this device")
                 return
-            deployed = await self._deploy(session, facts, cells)
+            room = Room(session, lambda text: self._emit(Kind.NOTE, text))
+            deployed = await self._deploy(room, session, facts, cells)
             cells = await self._fit_program(session, deployed, cells)
-            here = OnDevice(self._context, session, facts, deployed)
+            here = OnDevice(self._context, session, facts, deployed, room)
             await self._rounds(here, await self._prepare(here, cells))
-            await self._clean_up(session)
+            rounds = sum(len(cell.rounds) for cell in self._cells)
+            self._emit(Kind.FINISHED, "done", rounds, rounds)
 
     def _session(self) -> Session:
         """Connects and takes the lease when entered; releases both when left."""
@@ -116,9 +116,9 @@ class Lane:
             rules, self._device, facts, model=cell.model.name, variant=cell.variant.name
         )
 
-    async def _deploy(self, session: Session, facts: Facts, cells: Sequence[Cell]) -> Deployed:
+    async def _deploy(self, room: Room, session: Session, facts: Facts, cells: Sequence[Cell]) -> Deployed:
         self._emit(Kind.STEP, "deploying")
-        pusher = Pusher(session, lambda done, total: self._emit(Kind.TRANSFER, "pushing", done, total))
+        pusher = Pusher(session, room, lambda done, total: self._emit(Kind.TRANSFER, "pushing", done, total))
         try:
             deployed = await deploy(pusher, cells, facts, self._context.wheel)
         finally:
@@ -127,6 +127,8 @@ class Lane:
                 pushed_bytes=pusher.pushed.bytes,
                 pushed_files=pusher.pushed.files,
                 reused_files=pusher.pushed.reused,
+                removed_bytes=room.freed.bytes,
+                removed_files=room.freed.files,
                 agent_sha256=agents.agent_script().sha256,
             )
         self._recorder.device(self._device.name, runtime_digest=deployed.program.digest)
@@ -181,12 +183,6 @@ class Lane:
             await self._recorder.round(cell, result, reproduce=by_hand(by_id[cell.id], here.deployed))
             if result.status is RoundStatus.FAILED:
                 self._emit(Kind.NOTE, f"{name}: {result.error}")
-
-    async def _clean_up(self, session: Session) -> None:
-        """Trim the device's store to its quota; the session releases the rest."""
-        await session.call(lambda agent: agent.gc(session.epoch, STORE_QUOTA_KIB))
-        rounds = sum(len(cell.rounds) for cell in self._cells)
-        self._emit(Kind.FINISHED, "done", rounds, rounds)
 
     def _give_up(self, error: DeviceError) -> None:
         self._recorder.device(

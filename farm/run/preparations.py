@@ -108,7 +108,7 @@ async def prepare(here: OnDevice, made: Ready) -> tuple[Ready, tuple[Preparation
             result, artifact = await _make(here, made, number, key)
         else:
             product, artifact = found
-            await Pusher(here.session).push([artifact])
+            await Pusher(here.session, here.room).push([artifact])
             result = PreparationResult(
                 preparation.kind, RoundStatus.COMPLETED, product.seconds, product.run_id, key, artifact.sha256
             )

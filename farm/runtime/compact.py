@@ -63,10 +63,13 @@ FULL = Kind("cuda", "packing the libraries", True, "zlib", lambda: zlib.compress
 
 @dataclass(frozen=True)
 class Pack:
-    """A pack file and its contents: (name, sha256, size in bytes) of each file."""
+    """A pack file and its contents: (name, sha256, size in bytes) of each file. On a disk they take
+    `unpacked_bytes` at most: zeros take nothing.
+    """
 
     artifact: Artifact
     files: tuple[tuple[str, str, int], ...]
+    unpacked_bytes: int
 
 
 def files(runtime: InstalledRuntime, *, cuda: bool, wheel: Wheel = WHEEL) -> tuple[tuple[str, Artifact], ...]:
@@ -99,8 +102,9 @@ def _pack(kind: Kind, runtime: InstalledRuntime, progress: Progress, wheel: Whee
     if found is None:
         with cache.staging(runtime.root.parent, progress) as staging:
             found = _kept(kind, runtime.root) or _make(kind, runtime, staging, progress, wheel)
-    digest = found.stem.partition("-")[2]
-    return Pack(Artifact(found.name, digest, found.stat().st_size, found), _listing(kind, runtime, wheel))
+    digest, listing = found.stem.partition("-")[2], _listing(kind, runtime, wheel)
+    unpacked_bytes = sum(size for _, _, size in listing) - (0 if kind.cuda else wheel.zeroed_bytes)
+    return Pack(Artifact(found.name, digest, found.stat().st_size, found), listing, unpacked_bytes)
 
 
 def _listing(kind: Kind, runtime: InstalledRuntime, wheel: Wheel) -> tuple[tuple[str, str, int], ...]:

@@ -23,7 +23,8 @@ class Wheel:
     """A wheel of MegEngine, for CPython `python` on `platform`.
 
     `libraries` are the only files kept. `cuda_sections` are the ELF sections of the first library that
-    hold code for NVIDIA GPUs only; `zeroed_sha256` is its digest with these filled with zeros.
+    hold code for NVIDIA GPUs only, `zeroed_bytes` in all; with these filled with zeros its digest is
+    `zeroed_sha256`.
     """
 
     project: str
@@ -36,6 +37,7 @@ class Wheel:
     libraries: tuple[Library, ...]
     cuda_sections: tuple[str, ...] = ()
     zeroed_sha256: str = ""
+    zeroed_bytes: int = 0
 
     @property
     def key(self) -> str:
@@ -83,5 +85,6 @@ WHEEL = Wheel(
         ),
     ),
     cuda_sections=(".nv_fatbin", "__nv_relfatbin", ".nvFatBinSegment"),
+    zeroed_bytes=1_224_189_760,
     zeroed_sha256="fe05215732dae4d2085c7d716397f2e51b3749a3deeba70a12328ed9286ee8ed",
 )

@@ -110,7 +110,21 @@ def test_a_full_disk_hides_no_end_of_a_round(small: Phone):
     agent("release", epoch)
 
 
-def test_a_lease_on_a_full_disk_is_refused(small: Phone):
+def test_a_lease_on_a_full_disk_has_the_room_of_an_earlier_one(small: Phone):
+    """Else who holds it could not free what farm itself keeps there."""
+    agent = small.talk()
+    for _ in range(3):
+        agent("release", agent("lease", "me", 60)[0])
+    fill(small)
+    for _ in range(3):
+        epoch = agent("lease", "me", 60)[0]
+        assert agent("holder")[0] == "me"
+        agent("beat", epoch)
+        agent("remove", epoch, "incoming/x")
+        agent("release", epoch)
+
+
+def test_a_first_lease_on_a_full_disk_is_refused(small: Phone):
     agent = small.talk()
     fill(small)
     with pytest.raises(Refused, match="disk-full"):

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from farm.device.clean import removable
 from farm.device.spool import Gathered, Stream, parse_gathered
+from farm.device.stock import parse_stock
 from farm.device.wire import Status
 from farm.store.artifacts import artifact_of
 from tests.agent.shells import EMPTY_SHA256, Phone, Refused, Talk
@@ -168,39 +170,75 @@ def test_a_path_in_a_tree_stays_in_it(phone: Phone, agent: Talk, path: str, tmp_
     assert names_in(phone.folder) == ["a", "bin", "work dir"]
 
 
-def test_gc_removes_first_what_no_tree_uses_and_then_the_oldest_tree(
-    phone: Phone, agent: Talk, epoch: int, tmp_path: Path
-):
+def filled(phone: Phone, agent: Talk, tmp_path: Path) -> list[str]:
+    """Four files of 200 KiB, the first one the oldest; the trees `old` and `new` have the first two."""
     digests = []
     for index in range(4):
         (tmp_path / "f").write_bytes(random.Random(index).randbytes(200 << 10))
         digests.append(phone.put(agent, tmp_path / "f").sha256)
         os.utime(phone.stored(digests[-1]), (index, index))
     for name, index in (("old", 0), ("new", 1)):
-        agent("tree", name, f"f={digests[index]}")
+        agent("tree", name, f"sub/a file={digests[index]}")
         os.utime(phone.workdir / "trees" / name, (index, index))
+    return digests
+
+
+def test_the_stock_has_files_and_trees_the_oldest_first_with_what_they_take(
+    phone: Phone, agent: Talk, tmp_path: Path
+):
+    digests = filled(phone, agent, tmp_path)
     phone.receive(SHA256, 0, CONTENT)
+    Path(f"{phone.stored(digests[0])}.unpacking").write_bytes(b"half")
+    (phone.workdir / "trees" / ".new.7").mkdir()
+    os.utime(phone.workdir / "trees" / ".new.7", (9, 9))
+    stock = parse_stock(agent.data("stock").decode())
+    disk = os.statvfs(phone.workdir)
+    assert stock.disk_bytes == pytest.approx(disk.f_blocks * disk.f_frsize, abs=4096)
+    assert 0 < (stock.free_bytes or 0) < (stock.disk_bytes or 0)
+    rests = {file.path for file in stock.files if file.sha256 is None}
+    assert rests == {f"incoming/{SHA256}", f"cas/{digests[0][:2]}/{digests[0]}.unpacking"}
+    whole = [file for file in stock.files if file.sha256 is not None]
+    assert [file.sha256 for file in whole] == digests
+    assert [file.name for file in whole] == ["file", "file", "", ""]
+    assert {file.size_bytes for file in whole} == {200 << 10}
+    trees = [(tree.path, *tree.sha256s) for tree in stock.trees]
+    assert trees == [("trees/old", digests[0]), ("trees/new", digests[1]), ("trees/.new.7",)]
 
-    def kept() -> tuple[list[int], list[str]]:
-        files = [index for index, digest in enumerate(digests) if phone.stored(digest).exists()]
-        return files, names_in(phone.workdir / "trees")
 
-    assert int(agent("gc", epoch, 100 << 10)[0]) == 0
-    assert kept() == ([0, 1, 2, 3], ["new", "old"])
-    assert int(agent("gc", epoch, 900)[0]) >= 293
-    assert kept() == ([0, 1, 2, 3], ["new", "old"])
-    agent("gc", epoch, 700)
-    assert kept() == ([0, 1, 3], ["new", "old"])
-    agent("gc", epoch, 300)
-    assert kept() == ([1], ["new"])
-    agent("gc", epoch, 0)
-    assert kept() == ([], [])
+def test_what_is_removed_is_gone_and_nothing_else(phone: Phone, agent: Talk, epoch: int, tmp_path: Path):
+    digests = filled(phone, agent, tmp_path)
+    stock = parse_stock(agent.data("stock").decode())
+    removed = [one.path for one in removable(stock, {digests[1], digests[3]})]
+    assert removed == [
+        f"cas/{digests[2][:2]}/{digests[2]}",
+        "trees/old",
+        f"cas/{digests[0][:2]}/{digests[0]}",
+    ]
+    agent("remove", epoch, *removed)
+    agent("remove", epoch, *removed)  # the reply may have been lost
+    assert [phone.stored(digest).exists() for digest in digests] == [False, True, False, True]
+    assert names_in(phone.workdir / "trees") == ["new"]
 
 
-def test_gc_waits_for_jobs_and_for_the_lease(agent: Talk, epoch: int):
+NOT_IN_THE_STORE = (
+    "cas", "cas/", "cas/aa", "trees", "trees/..", "cas/../x", "cas/aa/../../x", "/no/such", "lease/1", "spool/j",
+    "trees/a/b", "incoming/a/b", "cas/aa/b/c", "",
+)  # fmt: skip
+
+
+def test_only_what_is_in_the_store_can_be_removed(phone: Phone, agent: Talk, epoch: int, tmp_path: Path):
+    (tmp_path / "f").write_bytes(b"kept")
+    kept = phone.stored(phone.put(agent, tmp_path / "f").sha256)
+    for path in NOT_IN_THE_STORE:
+        assert shut(agent, "remove", epoch, f"cas/{kept.name[:2]}/{kept.name}", path) == "usage", path
+    agent("remove", epoch, "cas/*/*")  # no pattern: a file of this name, which is none
+    assert kept.read_bytes() == b"kept"
+
+
+def test_removal_waits_for_jobs_and_for_the_lease(agent: Talk, epoch: int):
     agent.start(epoch, "j", "sleep", "60")
-    assert shut(agent, "gc", epoch, 0) == "busy"
-    assert shut(agent, "gc", epoch + 7, 0) == "stale"
+    assert shut(agent, "remove", epoch, "trees/t") == "busy"
+    assert shut(agent, "remove", epoch + 7, "trees/t") == "stale"
 
 
 def test_what_a_job_wrote_is_listed_and_read_byte_for_byte(

@@ -25,6 +25,8 @@ def test_an_unknown_key_is_refused_until_it_is_trusted(lab: Lab, tmp_path: Path)
     after = lab.farm("devices", "check", "arm-*")
     assert after.code == 0, after.stderr
     assert after.stdout.count("free") == 3
+    for column in ("memory left", "disk left", "governor", "temperature"):
+        assert column in after.stdout
 
 
 @pytest.mark.sshd

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from farm import agents
+from farm.device.room import Room
 from farm.device.session import Session
 from farm.errors import DeviceError
 from farm.model.deadlines import Deadlines
@@ -74,5 +75,5 @@ async def test_a_file_that_was_changed_after_planning_is_named(tmp_path: Path, c
         )
         async with session:
             with pytest.raises(DeviceError, match=r"model\.mge was changed or removed") as caught:
-                await Pusher(session).push([artifact])
+                await Pusher(session, Room(session)).push([artifact])
     assert caught.value.cause == "file-changed"

@@ -258,6 +258,7 @@ def test_the_rebuilt_library_is_small_and_runs_a_model(wheel_runtime, tmp_path):
     watcher.join()
     assert done.returncode == 0, done.stderr
     assert max(peak) < LIMIT_ON_DEVICE_BYTES
+    assert disk_bytes(store) <= pack.unpacked_bytes < 1.05 * disk_bytes(store)
     assert disk_bytes(tmp_path) < LIMIT_ON_DEVICE_BYTES - pack.artifact.size_bytes
 
     wanted = compact.files(wheel_runtime, cuda=False)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
-import os
 import secrets
-import socket
 import sys
 import time
 from datetime import UTC, datetime
@@ -27,6 +24,7 @@ from farm.cli.terminal.live import Display
 from farm.cli.terminal.loop import run
 from farm.cli.terminal.progress import Bar, Lines
 from farm.cli.terminal.results import results_table
+from farm.device.former import own_name
 from farm.errors import ExitCode, RunError
 from farm.model.deadlines import Deadlines
 from farm.model.device import RuntimeKind
@@ -92,7 +90,7 @@ def command(
         prepared = prepare(request, bar.update, fetch=True)
     directory = RunDirectory.create(runs_dir, run_id or new_run_id())
     settings = Settings(
-        holder=f"{getpass.getuser()}@{socket.gethostname()} pid {os.getpid()} run {directory.run_id}",
+        holder=own_name(f"run {directory.run_id}"),
         known_hosts=prepared.inventory.known_hosts,
         command=("farm", *sys.argv[1:]),
         products=ProductStore(resources.cache_folder() / "products"),

@@ -13,8 +13,10 @@ from farm.cli.terminal.loop import run
 from farm.cli.terminal.tables import simple_table
 from farm.errors import ExitCode
 from farm.inventory import read_devices
+from farm.model.device import Facts
 from farm.model.request import ALL_DEVICES
-from farm.run.check import Checked, check_devices
+from farm.report.numerals import MISSING, by_core, in_bytes, in_gib
+from farm.run.devices.check import Checked, check_devices
 
 SETTINGS: dict[str, Any] = {"epilog": "Examples:\n\n  farm devices check\n\n  farm devices check 'arm-*'"}
 
@@ -29,7 +31,13 @@ def command(devices: args.Selector = None, inventory: args.Inventory = None, jso
         out.print(
             simple_table(("device", "state", "holder", "system", "cpu"), [_row(one) for one in checked])
         )
+        if any(one.facts for one in checked):
+            out.print()
+            columns = ("device", "memory left", "disk left", "governor", "temperature")
+            out.print(simple_table(columns, [_state(one.device, one.facts) for one in checked if one.facts]))
         for one in checked:
+            for warning in one.warnings:
+                say(f"{one.device}: {warning}", "yellow")
             if one.error:
                 say(f"{one.device}: {one.stage}: {one.error}", "red")
                 if one.hint:
@@ -45,3 +53,14 @@ def _row(one: Checked) -> tuple[str, ...]:
     system = " ".join(filter(None, (facts.os_name, facts.architecture)))
     cores = f"{len(facts.core_ids)}x " if facts.core_ids else ""
     return (one.device, "ok", one.holder or "free", system, f"{cores}{facts.cpu_model or '?'}")
+
+
+def _state(device: str, facts: Facts) -> tuple[str, ...]:
+    hottest = max(facts.temperatures_c, key=lambda zone: zone[1], default=None)
+    return (
+        device,
+        f"{in_gib(facts.memory_available_bytes)} of {in_gib(facts.memory_bytes)}",
+        f"{in_bytes(facts.disk_free_bytes)} of {in_bytes(facts.disk_bytes)}",
+        by_core(facts.governors, str) or MISSING,
+        f"{hottest[1]:.0f} °C ({hottest[0]})" if hottest else MISSING,
+    )

@@ -134,6 +134,7 @@ def test_a_server_with_a_gpu():
         max_frequency_khz=((0, 3500000), (1, 3500000)),
         memory_bytes=131922940 * 1024,
         memory_available_bytes=120000000 * 1024,
+        disk_bytes=479152832 * 1024,
         disk_free_bytes=442399744 * 1024,
         load_average_1m=0.52,
         temperatures_c=(("x86_pkg_temp", 47.0), ("last zone", 51.0)),

@@ -7,22 +7,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from farm import agents
-from farm.device.agent import Agent
 from farm.device.probe import pythons_to_ask
 from farm.errors import DeviceError
 from farm.model.device import Device, Facts
+from farm.model.disk import Portion
+from farm.run.devices.agents import agent_of
 from farm.transport.base import Transports
 from farm.transport.pool import open_transports
+
+LOW = Portion(10, 1_000_000_000)
 
 
 @dataclass(frozen=True)
 class Checked:
-    """The result for one device: facts and the lease's holder, or stage and error of the failure."""
+    """The result for one device: facts, holder of the lease and warnings, or stage and error."""
 
     device: str
     facts: Facts | None = None
     holder: str | None = None
+    warnings: tuple[str, ...] = ()
     stage: str | None = None
     error: str | None = None
     hint: str | None = None
@@ -35,16 +38,23 @@ async def check_devices(devices: Sequence[Device], known_hosts: Path) -> tuple[C
 
 
 async def _check(device: Device, transports: Transports) -> Checked:
-    script = agents.agent_script()
     try:
-        connection = await transports.to(device).connect()
-        try:
-            agent = await Agent.start(connection, device.workdir, script.path.read_bytes(), script.sha256)
+        async with agent_of(device, transports) as agent:
             facts = await agent.probe(pythons_to_ask(device.runtime))
             holder = await agent.holder()
-            await agent.bye()
-        finally:
-            await connection.close()
     except DeviceError as error:
         return Checked(device.name, stage=error.stage.value, error=error.message, hint=error.hint)
-    return Checked(device.name, facts, holder)
+    return Checked(device.name, facts, holder, _warnings(device, facts))
+
+
+def _warnings(device: Device, facts: Facts) -> tuple[str, ...]:
+    """A disk is nearly full where less than the device's reserve, or than a tenth and 1 GB, is free."""
+    from humanize import naturalsize
+
+    disk_bytes, free_bytes = facts.disk_bytes, facts.disk_free_bytes
+    low_bytes = max(LOW.of(disk_bytes) or 0, device.store.reserve.of(disk_bytes) or 0)
+    if disk_bytes is None or free_bytes is None or free_bytes >= low_bytes:
+        return ()
+    left = f"{naturalsize(free_bytes)} of {naturalsize(disk_bytes)}"
+    seen = f"farm devices clean {device.name} shows what farm keeps there"
+    return (f"the disk of {device.workdir} is nearly full, {left} left; {seen}",)

@@ -1,0 +1,1 @@
+"""What is asked of devices, or done to them, outside of a run."""
