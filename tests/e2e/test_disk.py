@@ -31,6 +31,7 @@ from farm.store.artifacts import artifact_of
 from farm.transport.pool import open_transports
 from tests.e2e.conftest import LOOKALIKE, Farm
 from tests.e2e.conftest import Lab as ProcessLab
+from tests.forked import Forks
 from tests.servers import LoopbackFarm, known_hosts, sshd
 from tests.unit.plans import plan_of
 
@@ -286,11 +287,10 @@ def test_an_amount_to_keep_that_is_none_is_refused() -> None:
 @pytest.mark.long
 @pytest.mark.sshd
 @pytest.mark.timeout(1800)
-def test_twelve_nights_of_a_new_build_of_60_mb_run_on_a_disk_of_230_mb(tmp_path: Path) -> None:
+def test_twelve_nights_of_a_new_build_of_60_mb_run_on_a_disk_of_230_mb(tmp_path: Path, forks: Forks) -> None:
     with sshd(tmp_path / "device") as server, small_disk(server.home / ".cache", "230000000"):
-        lab = ProcessLab(
-            tmp_path, LoopbackFarm({"one": server}, known_hosts(tmp_path / "known_hosts", server))
-        )
+        servers = LoopbackFarm({"one": server}, known_hosts(tmp_path / "known_hosts", server))
+        lab = ProcessLab(tmp_path, servers, forks)
         for night in range(12):
             build = tmp_path / "builds" / str(night)
             build.parent.mkdir(exist_ok=True)
