@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from ruamel.yaml import YAML
@@ -20,7 +22,7 @@ PATIENCE_S = 600
 """A bench of 12 rounds takes 40 s on a machine of two cores, and that machine may have other tests to do."""
 
 
-def skip(error: UnavailableError) -> None:
+def skip(error: UnavailableError) -> NoReturn:
     pytest.skip(f"no ARM device here: {error}")
 
 
@@ -76,24 +78,22 @@ def stand_in() -> Programs:
         return programs.arm64()
     except UnavailableError as error:
         skip(error)
-        raise
 
 
 @pytest.fixture
-def boot(stand_in: Programs, tmp_path: Path, forks: Forks, request: pytest.FixtureRequest):
+def boot(stand_in: Programs, tmp_path: Path, forks: Forks) -> Iterator[Callable[[Spec], Lab]]:
     """`boot(spec)`: a lab of one board that has started."""
+    with contextlib.ExitStack() as stack:
 
-    def make(spec: Spec) -> Lab:
-        board = running(spec, tmp_path / "board")
-        try:
-            started = board.__enter__()
-        except UnavailableError as error:
-            skip(error)
-        request.addfinalizer(lambda: board.__exit__(None, None, None))
-        (tmp_path / "lab").mkdir()
-        return Lab(tmp_path / "lab", forks, started)
+        def make(spec: Spec) -> Lab:
+            try:
+                board = stack.enter_context(running(spec, tmp_path / "board"))
+            except UnavailableError as error:
+                skip(error)
+            (tmp_path / "lab").mkdir()
+            return Lab(tmp_path / "lab", forks, board)
 
-    return make
+        yield make
 
 
 @pytest.fixture(scope="session")

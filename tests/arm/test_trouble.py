@@ -11,7 +11,7 @@ from tests.arm.board import START_LIMIT_S, Spec
 from tests.arm.programs import Programs
 
 pytestmark = [pytest.mark.arm, pytest.mark.long, pytest.mark.timeout(900)]
-BIG_BYTES = 48 << 20
+BIG_BYTES = 24 << 20
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def big(tmp_path: Path, stand_in: Programs) -> Path:
 
 
 def test_an_upload_that_a_power_cut_broke_goes_on_and_the_board_is_benched(boot, big: Path):
-    lab = boot(Spec(cores=2, disk_mib=128))
+    lab = boot(Spec(cores=2, disk_mib=96))
     board = lab.boards[0]
     lab.write(runtime={"kind": "native", "program": str(big)})
     process = lab.start("--reconnect", "1")
@@ -51,13 +51,13 @@ def test_an_upload_that_a_power_cut_broke_goes_on_and_the_board_is_benched(boot,
 
 
 def test_a_full_disk_is_named(boot, big: Path):
-    lab = boot(Spec(cores=2, disk_mib=32))
+    lab = boot(Spec(cores=2, disk_mib=16))
     lab.write(runtime={"kind": "native", "program": str(big)})
     done = lab.bench("--rounds", "1", "--iter", "2")
     assert done.code == 4, done.stderr
     (cell,) = done.results["cells"]
     assert "disk" in cell["error"], cell
-    assert lab.boards[0].run("df -Pk /root | awk 'END { print ($4 > 8000) }'") == "1\n"
+    assert lab.boards[0].run("df -Pk /root | awk 'END { print ($4 > 4000) }'") == "1\n"
     assert lab.left_over() == ""
 
 
