@@ -152,8 +152,19 @@ class CellResult:
 
 
 @dataclass(frozen=True)
+class Restart:
+    """A device was restarted in the middle of a run; noticed `at` (ISO 8601, UTC), `during` a step, a round
+    (`timed-1`) or a preparation, which was done again. `cell` is the id of the cell that these are of.
+    """
+
+    at: str
+    during: str
+    cell: str | None = None
+
+
+@dataclass(frozen=True)
 class DeviceRecord:
-    """A device in a run: its address, its facts, what was pushed to it."""
+    """A device in a run: its address, its facts, what was pushed to it, and that it was restarted."""
 
     name: str
     address: str
@@ -168,6 +179,7 @@ class DeviceRecord:
     status: DeviceStatus = DeviceStatus.OK
     error: str | None = None
     hint: str | None = None
+    restarts: tuple[Restart, ...] = ()
 
 
 @dataclass(frozen=True)

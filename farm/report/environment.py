@@ -25,6 +25,7 @@ GROUPS: tuple[tuple[str, tuple[Row, ...]], ...] = (
             ("status", True, lambda d, _: d.status),
             ("error", False, lambda d, _: d.error),
             ("next command", False, lambda d, _: d.hint),
+            ("restarts", False, lambda d, _: restarts_of(d)),
             ("address", False, lambda d, _: d.address),
             ("host name", False, lambda _, f: f.hostname),
         ),
@@ -92,6 +93,14 @@ def _row(entry: Row, devices: Sequence[DeviceRecord]) -> EnvironmentRow | None:
         return None
     usual = {known.most_common(1)[0][0], MISSING}  # an unknown fact is not a difference
     return EnvironmentRow(label, texts, tuple(is_compared and text not in usual for text in texts))
+
+
+def restarts_of(device: DeviceRecord) -> str | None:
+    """How many in the run, and what was done again: `2: timed-1 of m/fp32, deploying`."""
+    during = ", ".join(
+        f"{one.during} of {one.cell.partition('/')[2]}" if one.cell else one.during for one in device.restarts
+    )
+    return f"{len(device.restarts)}: {during}" if during else None
 
 
 def _short(digest: str | None) -> str | None:
