@@ -117,11 +117,12 @@ class Lane:
         return Restart("", during, cell.id if cell else None)
 
     def _note_restart(self, *, is_last: bool) -> None:
-        """Keep that the device was restarted, and during what; who was there too often has failed."""
+        """Keep that the device was restarted, and during what; a cell that was running too often has failed."""
         (during, cell), key = self._now, self._doing
         self._restarts += (replace(key, at=_now()),)
         self._recorder.device(self._device.name, restarts=self._restarts)
         self._broken[key] += 1
+        self._now = "taking it again", None
         what = f"{cell.model.name} {cell.variant.name} {during}" if cell else during
         if cell and self._broken[key] >= MOST_TRIES:
             error = too_often(self._device.name, f"{MOST_TRIES} times during {during} of this cell")

@@ -24,7 +24,8 @@ RC_FILES = {"bash": ".bashrc", "csh": ".cshrc", "tcsh": ".tcshrc"}
 # A boot id of the device's own: in a place where only its processes see it.
 AFTER_RESTART = """
 if [ -f "$BOOT" ] && [ -z "${MOUNTED-}" ]; then
-  MOUNTED=yes exec unshare -m sh -c 'mount --bind "$1" /proc/sys/kernel/random/boot_id && exec sh "$0"' "$0" "$BOOT"
+  export MOUNTED=yes BOOT
+  exec unshare -m sh -c 'mount --bind "$BOOT" /proc/sys/kernel/random/boot_id && exec sh "$0"' "$0"
 fi"""
 
 
