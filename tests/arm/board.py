@@ -89,7 +89,16 @@ class Board:
         """The command line of OpenSSH's client for this board."""
         known = self.folder / "known_hosts"
         known.write_text(self.known_hosts_line + "\n")
-        options = ("-F", "none", "-o", f"UserKnownHostsFile={known}", "-o", "IdentityAgent=none", "-o", "LogLevel=ERROR")
+        options = (
+            "-F",
+            "none",
+            "-o",
+            f"UserKnownHostsFile={known}",
+            "-o",
+            "IdentityAgent=none",
+            "-o",
+            "LogLevel=ERROR",
+        )
         return ("ssh", *options, "-i", str(self.identity), "-p", str(self.port), f"root@{HOST}", *words)
 
     def run(self, command: str, data: bytes | None = None, *, check: bool = True) -> str:
@@ -99,7 +108,9 @@ class Board:
             capture_output=True, timeout=START_LIMIT_S,
         )  # fmt: skip
         if check and done.returncode:
-            raise RuntimeError(f"{command!r} ended with {done.returncode}: {done.stderr.decode(errors='replace')}")
+            raise RuntimeError(
+                f"{command!r} ended with {done.returncode}: {done.stderr.decode(errors='replace')}"
+            )
         return done.stdout.decode(errors="replace")
 
     def start(self) -> None:

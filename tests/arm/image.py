@@ -7,7 +7,6 @@ import lzma
 import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +22,9 @@ LOADER, OWN_LOADER = b"/lib/ld-linux-aarch64.so.1", b"/dropbear/lib/ld.so"
 _PASSWD = "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n"
 _SSHD_USER = "sshd:x:100:65534::/run/sshd:/usr/sbin/nologin\n"
 _GROUP = "root:x:0:\nnogroup:x:65534:\n"
-_SSHD_CONFIG = "HostKey /etc/ssh/ssh_host_ed25519_key\nPermitRootLogin yes\nSubsystem sftp internal-sftp\nUseDNS no\n"
+_SSHD_CONFIG = (
+    "HostKey /etc/ssh/ssh_host_ed25519_key\nPermitRootLogin yes\nSubsystem sftp internal-sftp\nUseDNS no\n"
+)
 
 
 @dataclass(frozen=True)
@@ -52,16 +53,7 @@ def _made(root: Path, name: str, wanted: tuple[str, ...], make) -> Path:
     recipe = [Path(__file__), *sorted(SYSTEM.iterdir())]
     told = hashlib.sha256(b"".join(path.read_bytes() for path in recipe))
     told.update("\n".join(path.name for path in debs).encode())
-    folder = root / f"{name}-{told.hexdigest()[:16]}"
-    if not folder.exists():
-        for old in root.glob(f"{name}-*"):
-            shutil.rmtree(old)
-        with tempfile.TemporaryDirectory(dir=root, prefix=".staging-") as staging:
-            made = Path(staging) / name
-            made.mkdir()
-            make(debs, made)
-            made.rename(folder)
-    return folder
+    return packages.kept(root, name, told.hexdigest(), lambda folder: make(debs, folder))
 
 
 def _kernel(debs: list[Path], folder: Path) -> None:
@@ -72,7 +64,9 @@ def _kernel(debs: list[Path], folder: Path) -> None:
     modules = folder / "modules"
     modules.mkdir()
     all_modules = {path.name.partition(".")[0]: path for path in unpacked.rglob("*.ko*")}
-    order = list(dict.fromkeys(name for wanted in MODULES for name in _load_order(wanted, all_modules, modules)))
+    order = list(
+        dict.fromkeys(name for wanted in MODULES for name in _load_order(wanted, all_modules, modules))
+    )
     (modules / "order").write_text("".join(f"{name}.ko\n" for name in order))
     shutil.rmtree(unpacked)
 
@@ -96,7 +90,19 @@ def _initramfs(debs: list[Path], kernel: Path, folder: Path) -> None:
     """busybox, and dropbear with libraries and a loader of its own: no other dynamic program starts."""
     unpacked, tree = folder / "unpacked", folder / "tree"
     _unpack(debs, unpacked)
-    for name in ("bin", "sbin", "usr/bin", "usr/sbin", "etc", "proc", "sys", "dev", "disk", "run", "dropbear/lib"):
+    for name in (
+        "bin",
+        "sbin",
+        "usr/bin",
+        "usr/sbin",
+        "etc",
+        "proc",
+        "sys",
+        "dev",
+        "disk",
+        "run",
+        "dropbear/lib",
+    ):
         (tree / name).mkdir(parents=True)
     for name, mode in {"root": 0o700, "tmp": 0o1777}.items():
         (tree / name).mkdir()
@@ -173,7 +179,20 @@ def _unpack(debs: list[Path], folder: Path) -> None:
 
 def disk(path: Path, tree: Path, size_mib: int) -> None:
     """An ext4 image with what is in `tree`, all of it root's."""
-    words = (which("mke2fs"), "-q", "-t", "ext4", "-m", "0", "-E", "root_owner=0:0", "-d", tree, path, f"{size_mib}M")
+    words = (
+        which("mke2fs"),
+        "-q",
+        "-t",
+        "ext4",
+        "-m",
+        "0",
+        "-E",
+        "root_owner=0:0",
+        "-d",
+        tree,
+        path,
+        f"{size_mib}M",
+    )
     as_root = () if os.geteuid() == 0 else ("unshare", "--map-root-user")
     subprocess.run((*as_root, *words), check=True, capture_output=True)
 

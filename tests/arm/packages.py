@@ -10,8 +10,9 @@ import fcntl
 import os
 import shutil
 import subprocess
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,11 +20,24 @@ from farm.resources import cache_folder
 
 KERNEL = "linux-image-cloud-arm64"
 SMALL = ("busybox-static", "dropbear-bin")
-DEBIAN = ("openssh-server", "bash", "dash", "coreutils", "grep", "sed", "gawk", "procps", "util-linux", "findutils", "tar")
+DEBIAN = (
+    "openssh-server",
+    "bash",
+    "dash",
+    "coreutils",
+    "grep",
+    "sed",
+    "gawk",
+    "procps",
+    "util-linux",
+    "findutils",
+    "tar",
+)
 UPDATE_LIMIT_S = 180.0
 FETCH_LIMIT_S = 300.0
 FAILURE_LASTS_S = 600.0
 """Without a network each worker of a session would wait again."""
+UNUSED_LASTS_S = 14 * 86400.0
 _CONFIG = """\
 APT::Architecture "arm64";
 APT::Architectures {{ "arm64"; }};
@@ -67,6 +81,25 @@ def need(*programs: str) -> None:
 def which(name: str) -> str | None:
     """Like shutil.which, with the administrator's folders."""
     return shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin")
+
+
+def kept(root: Path, name: str, digest: str, make: Callable[[Path], None]) -> Path:
+    """The folder of `root` with what `make(folder)` makes; `digest` is of all that it depends on.
+
+    The caller holds the lock of `root`. What another checkout makes of other recipes stays while it is in use.
+    """
+    folder = root / f"{name}-{digest[:16]}"
+    for old in root.glob(f"{name}-*"):
+        if old != folder and time.time() - old.stat().st_mtime > UNUSED_LASTS_S:
+            shutil.rmtree(old)
+    if not folder.exists():
+        with tempfile.TemporaryDirectory(dir=root, prefix=".staging-") as staging:
+            made = Path(staging) / name
+            made.mkdir()
+            make(made)
+            made.rename(folder)
+    os.utime(folder)
+    return folder
 
 
 def fetch(root: Path, name: str, wanted: tuple[str, ...]) -> list[Path]:
