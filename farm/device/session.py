@@ -108,7 +108,7 @@ class Session:
         try:
             await self._connect()
         except DeviceError as error:
-            if self._connection is None or error.cause != CONNECTION_LOST:
+            if error.cause != CONNECTION_LOST:
                 raise
             await self._reconnect(0, error)  # it was there, and then it was not
         while self._heart is None:

@@ -117,7 +117,7 @@ class Lane:
         return Restart("", during, cell.id if cell else None)
 
     def _note_restart(self, *, is_last: bool) -> None:
-        """Keep that the device was restarted, and during what; a cell that was running too often has failed."""
+        """Keep that the device was restarted, and during what; a cell that ran too often then has failed."""
         (during, cell), key = self._now, self._doing
         self._restarts += (replace(key, at=_now()),)
         self._recorder.device(self._device.name, restarts=self._restarts)
