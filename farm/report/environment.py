@@ -96,11 +96,12 @@ def _row(entry: Row, devices: Sequence[DeviceRecord]) -> EnvironmentRow | None:
 
 
 def restarts_of(device: DeviceRecord) -> str | None:
-    """How many in the run, and what was done again: `2: timed-1 of m/fp32, deploying`."""
-    during = ", ".join(
-        f"{one.during} of {one.cell.partition('/')[2]}" if one.cell else one.during for one in device.restarts
-    )
-    return f"{len(device.restarts)}: {during}" if during else None
+    """How many in the run, what was done again, and when: `2: timed-1 of m/fp32 at 13:02:59 UTC, ...`."""
+    told = []
+    for one in device.restarts:
+        whose = f" of {one.cell.partition('/')[2]}" if one.cell else ""
+        told.append(f"{one.during}{whose} at {one.at[11:19]} UTC")
+    return f"{len(told)}: {', '.join(told)}" if told else None
 
 
 def _short(digest: str | None) -> str | None:

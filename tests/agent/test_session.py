@@ -250,6 +250,8 @@ async def test_after_a_restart_what_is_in_the_store_is_looked_at_once(
         stored.write_bytes(b"")
         assert await session.missing([artifact]) == ()  # as long as the device runs nothing is damaged
         restart(reach, "second")
+        bob = phone.talk_with({"/proc/sys/kernel/random/boot_id": str(phone.folder / "second")})
+        bob("release", bob("lease", "bob", 600)[0])  # and the next lease does not tell of the restart
         with pytest.raises(RestartedError):
             await session.missing([artifact])
         await session.ready()

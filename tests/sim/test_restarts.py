@@ -29,16 +29,20 @@ def _may_mount() -> None:
         pytest.skip("needs the right to mount files, for another boot id")
 
 
-def struck(run: int, lasts_s: float) -> Properties:
-    return Properties(Program(strikes=(Strike(Target.MACHINE, run=run, lasts_s=lasts_s),)))
+def struck(run: int, lasts_s: float, iteration: int = 1) -> Properties:
+    return Properties(
+        Program(strikes=(Strike(Target.MACHINE, run=run, iteration=iteration, lasts_s=lasts_s),))
+    )
 
 
-async def bench_two(
-    farm: Farm, devices: Path, properties: Properties
+VARIANTS = ("--variant", "plain=", "--variant", "nchw44=--enable-nchw44")
+
+
+async def bench_board(
+    farm: Farm, devices: Path, properties: Properties, words: tuple[str, ...] = VARIANTS
 ) -> tuple[Outcome, dict[str, Any], Counter[bool]]:
-    """Two variants, two rounds each: what was said, the results, and how often each variant ran."""
+    """Two rounds each: what was said, the results, and how often which variant ran."""
     async with fleet({"board": properties}, devices) as running:
-        words = ("--variant", "plain=", "--variant", "nchw44=--enable-nchw44")
         outcome = await bench(farm, running, *words, "--reconnect", "30")
         runs = Counter("--enable-nchw44" in words for words in running.devices["board"].runs())
         leases = sorted((running.devices["board"].home / ".cache/farm/lease").glob("1*"))
@@ -48,7 +52,7 @@ async def bench_two(
 
 
 async def test_a_restart_costs_the_round_that_it_broke(farm: Farm, devices: Path) -> None:
-    outcome, results, runs = await bench_two(farm, devices, struck(run=2, lasts_s=2.0))
+    outcome, results, runs = await bench_board(farm, devices, struck(run=2, lasts_s=2.0))
     assert outcome.code == 0, outcome.stderr
     assert sum(runs.values()) == 5
     assert [(cell["status"], len(cell["rounds"])) for cell in results["cells"]] == [("completed", 2)] * 2
@@ -65,9 +69,20 @@ async def test_a_restart_costs_the_round_that_it_broke(farm: Farm, devices: Path
     assert "1: timed-0 of" in report
 
 
+@pytest.mark.long
+async def test_a_restart_in_a_search_costs_the_search(farm: Farm, devices: Path) -> None:
+    outcome, results, runs = await bench_board(farm, devices, struck(1, 0.2, iteration=0), ("--fast-run",))
+    assert outcome.code == 0, outcome.stderr
+    assert sum(runs.values()) == 4
+    ((cell,), (restart,)) = results["cells"], results["devices"][0]["restarts"]
+    assert (restart["during"], restart["cell"]) == ("fast-run", f"board/tiny/{cell['variant']}")
+    assert cell["notes"] == ["fast-run was repeated: the device was restarted during it (1x)"]
+    assert len(cell["rounds"]) == 2
+
+
 async def test_what_restarts_its_device_each_time_is_given_up(farm: Farm, devices: Path) -> None:
     """A cell after its third time, and the device after the fifth in a row."""
-    outcome, results, runs = await bench_two(farm, devices, struck(run=0, lasts_s=0.2))
+    outcome, results, runs = await bench_board(farm, devices, struck(run=0, lasts_s=0.2))
     assert outcome.code == 4, outcome.stderr
     assert sorted(runs.values()) == [2, 3]
     assert [cell["cause"] for cell in results["cells"]] == ["device-restarted"] * 2
