@@ -62,6 +62,8 @@ def _run(series: str, number: int, cuts: int) -> dict[str, Any]:
     order = random.Random(f"{series}/{number}")
     waits_s = [round(order.uniform(FIRST_S, LAST_S), 1) for _ in range(cuts)]
     left = list(waits_s)
+    words = ["git", "rev-parse", "--short", "HEAD"]
+    commit = subprocess.run(words, check=False, capture_output=True, text=True).stdout.strip()
 
     def next_cut(folder: Path, is_over: Callable[[], bool]) -> bool:
         if not left:
@@ -79,19 +81,16 @@ def _run(series: str, number: int, cuts: int) -> dict[str, Any]:
     ):
         outcome = bench(board, Path(folder), "cuts", ("--rounds", str(ROUNDS)), next_cut)
     print(outcome.said)
-    return _record(series, number, waits_s, outcome)
+    return _record(series, number, commit, waits_s, outcome)
 
 
-def _record(series: str, number: int, waits_s: list[float], outcome: Outcome) -> dict[str, Any]:
+def _record(series: str, number: int, commit: str, waits_s: list[float], outcome: Outcome) -> dict[str, Any]:
     results = outcome.results
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], check=False, capture_output=True, text=True
-    )
     return {
         "series": series,
         "run": number,
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "commit": commit.stdout.strip(),
+        "commit": commit,
         "board": f"{BOARD.cpu}, {BOARD.cores} cores, {BOARD.memory_mib} MiB, {BOARD.flavour}",
         "off_s": OFF_S,
         "waits_s": waits_s,
