@@ -57,10 +57,10 @@ async def test_a_restart_costs_the_round_that_it_broke(farm: Farm, devices: Path
     assert sum(runs.values()) == 5
     assert [(cell["status"], len(cell["rounds"])) for cell in results["cells"]] == [("completed", 2)] * 2
     (restart,) = results["devices"][0]["restarts"]
-    (broken,) = (cell for cell in results["cells"] if cell["notes"])
+    note = "timed-0 was repeated: the device was restarted during it (1x)"
+    (broken,) = (cell for cell in results["cells"] if note in cell["notes"])
     assert restart["during"] == "timed-0"
     assert restart["cell"] == f"{broken['device']}/{broken['model']}/{broken['variant']}"
-    assert "timed-0 was repeated: the device was restarted during it (1x)" in broken["notes"]
     assert "restarted during tiny" in outcome.stderr
     report = (farm.folder / "runs/one/report.html").read_text("utf-8")
     assert "timed-0 was repeated" in report
