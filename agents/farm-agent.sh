@@ -205,14 +205,14 @@ current() { # -> epoch: the highest one (ten digits, so that names sort as numbe
   [ -h "$mark" ] || epoch=1000000000
 }
 
-lease_state() { # -> epoch; holder (empty: free), ttl, age, held (since it was taken) and expired, in seconds
+lease_state() { # -> epoch; holder (empty: free), ttl, age, held (since it was taken) and expired, in seconds; cut
   local rest since beat
   current
   if [ "${known-}" != "$epoch" ]; then # the text of an epoch never changes
     lease_text=$(readlink "lease/$epoch")
     known=$epoch
   fi
-  holder='' ttl=0 age=0 held=0 expired=yes
+  holder='' ttl=0 age=0 held=0 expired=yes cut=''
   case $lease_text in held:*) ;; *) return ;; esac
   rest=${lease_text#held:}
   since=${rest%%:*} rest=${rest#*:}
@@ -222,8 +222,9 @@ lease_state() { # -> epoch; holder (empty: free), ttl, age, held (since it was t
   { read -r beat <"lease/beat.$epoch" && since=$((beat - 1000000000)); } 2>/dev/null
   clock
   age=$((now - since)) held=$((now - held))
-  # A clock that went back, or another boot: the device was restarted.
-  [ "${rest%%:*}" != "$boot" ] || [ "$age" -lt 0 ] || [ "$age" -gt "$ttl" ] || expired=
+  # A clock that went back, or another boot: the device was restarted while this lease was held.
+  [ "${rest%%:*}" = "$boot" ] && [ "$age" -ge 0 ] || cut=restarted
+  [ -n "$cut" ] || [ "$age" -gt "$ttl" ] || expired=
 }
 
 valid() { # epoch -> fails, with the reason in REPLY, unless it is the lease that counts
@@ -256,9 +257,10 @@ beat() { clock && put $((now + 1000000000)) 1<>"lease/beat.$epoch"; }
 do_lease() { # holder ttl_s [epoch] ; with the epoch of a lease that is held: this one, and no other, is taken over
   [ -n "$1" ] && [ ${#1} -le 200 ] && is_number "$2" && [ "$2" -gt 0 ] ||
     err usage "lease holder ttl_s [epoch]" || return
-  local name former="${3-}"
+  local name former="${3-}" before
   encode "$1" && name=$REPLY
   lease_state
+  before=$cut
   may_take || err held "$holder" "$age" "$ttl" "$epoch" "$held" || return
   clock
   until claim "held:$now:$2:$boot:$name"; do
@@ -270,7 +272,8 @@ do_lease() { # holder ttl_s [epoch] ; with the epoch of a lease that is held: th
   [ ! -d lease/ran ] || rm -rf lease/ran # the names of jobs of earlier leases, which can start no more
   end_all lease-lost || err stuck "$REPLY" || return # what an earlier lease left running
   beat 2>/dev/null || beat_again 2>/dev/null || err disk-full "cannot write the beat" || return
-  ok "$epoch"
+  # shellcheck disable=SC2086 # a word or none
+  ok "$epoch" "$boot" $before
 }
 
 beat_again() { # on a full disk: in the place that the beat of an earlier lease takes
@@ -288,9 +291,16 @@ do_holder() { # who holds the device, if someone does
   if [ -n "$expired" ] || [ -z "$holder" ]; then ok; else ok "$holder" "$age" "$ttl"; fi
 }
 
-do_resume() { do_beat "$@"; }
+do_resume() { # epoch [boot, as `lease` told it]
+  # A link that was not on the disk yet is gone after a power cut, and its number may be another's by now.
+  [ "${2:-$boot}" = "$boot" ] || err device-restarted "boot $boot instead of $2" || return
+  do_beat "$1"
+}
 do_beat() { # epoch
-  valid "$1" || err stale "$REPLY" || return
+  if ! valid "$1"; then
+    [ -z "$cut" ] || [ "$epoch" != "$1" ] || err device-restarted "$REPLY" || return
+    err stale "$REPLY" || return
+  fi
   beat 2>/dev/null || err disk-full "cannot write the beat" || return
   ok
 }
@@ -311,7 +321,7 @@ job_state() { # job -> is (running or exited) code why out_size err_size telemet
   is_name "$1" && [ -d "spool/$job" ] || return 1
   if [ ! -s "spool/$job/pid" ]; then sleep 1; fi # it is just being started by another session, or never was
   { read -r supervisor supervisor_born child child_born job_boot forks <"spool/$job/pid"; } 2>/dev/null
-  { read -r code why out_size err_size telemetry_size _ <"spool/$job/exit"; } 2>/dev/null && return
+  read_end && return
   is=running code=- why=-
   if is_supervised; then
     written 6 && out_size=$REPLY
@@ -324,8 +334,9 @@ job_state() { # job -> is (running or exited) code why out_size err_size telemet
   out_size=0 err_size=0 telemetry_size=0
   [ -f "spool/$job/exit" ] || { { [ -n "$supervisor" ] || take; } && finish && orphan && conclude 137 lost; } || return 0
   is=exited
-  read -r code why out_size err_size telemetry_size _ <"spool/$job/exit"
+  read_end || code=137 why=lost out_size=0 err_size=0 telemetry_size=0 # a power cut left an empty file
 }
+read_end() { { read -r code why out_size err_size telemetry_size _ <"spool/$job/exit"; } 2>/dev/null && [ -n "$code" ]; }
 
 is_starting() { # job -> as job_state: another session is about to start it, may be one whose connection is gone
   local starter starter_born starter_boot
@@ -926,7 +937,9 @@ digests_of() { # plain paths ; a file that vanishes meanwhile is left out, which
 
 entry() { REPLY=cas/${1%"${1#??}"}/$1; } # digest -> REPLY: where it is kept
 
-flush() { fsync "$1" 2>/dev/null || sync "$1" 2>/dev/null || sync; } # no write-back in the middle of a round
+# No write-back in the middle of a round, and no part of a file under a whole one's name after a power cut, as far as
+# the disk keeps its word: `verify` looks.
+flush() { fsync "$1" 2>/dev/null || sync "$1" 2>/dev/null || sync; }
 
 do_have() { # digest... ; a linked entry counts as missing
   local digest missing='' used=''
@@ -944,6 +957,31 @@ do_have() { # digest... ; a linked entry counts as missing
   [ -z "$used" ] || touch -c $used
   # shellcheck disable=SC2086
   ok $missing
+}
+
+do_verify() { # digest... ; entries that are not what they should be go, and are told: see flush
+  local digest files='' count=0 damaged=''
+  for digest do
+    is_digest "$digest" || err usage "not a digest: $digest" || return
+    is_kept "$digest" || continue
+    files="$files $REPLY" count=$((count + 1))
+    [ $count -lt 200 ] || { find_damaged && files='' count=0; }
+  done
+  find_damaged
+  # shellcheck disable=SC2086 # hexadecimal names
+  ok $damaged
+}
+find_damaged() { # files -> damaged, further: digests of those that are gone now
+  local file sums
+  [ -n "$files" ] || return 0
+  # shellcheck disable=SC2086
+  sums=$NL$(sha256sum $files 2>/dev/null)
+  for file in $files; do
+    # One that the disk cannot read any more has no line.
+    case $sums in *"$NL${file##*/} "*) continue ;; esac
+    rm -f "$file"
+    damaged="$damaged ${file##*/}"
+  done
 }
 
 keep() { # file digest ; a file below incoming/ gets its place, if it is what it should be
@@ -1159,9 +1197,9 @@ serve() { # workdir
         ;;
     esac
     case $verb:$# in
-      hello:* | probe:* | have:* | commit:2 | adopt:3 | link:[2-9]* | link:1?* | tree:[1-9]* | stock:0 | \
-        remove:[2-9] | remove:[1-9]?* | holder:0 | lease:[23] | resume:1 | \
-        beat:1 | release:1 | start:[89] | start:[1-9]?* | poll:1 | wait:1 | gather:2 | read:4 | kill:1 | drop:1 | jobs:0 | bye:0)
+      hello:* | probe:* | have:* | verify:* | commit:2 | adopt:3 | link:[2-9]* | link:1?* | tree:[1-9]* | stock:0 | \
+        remove:[2-9] | remove:[1-9]?* | holder:0 | lease:[23] | resume:[12] | beat:1 | release:1 | \
+        start:[89] | start:[1-9]?* | poll:1 | wait:1 | gather:2 | read:4 | kill:1 | drop:1 | jobs:0 | bye:0)
         "do_$verb" "$@" </dev/null
         ;;
       %:*) err usage "an escape that is none" ;;

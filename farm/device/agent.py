@@ -41,6 +41,17 @@ class Missing:
     present_bytes: int
 
 
+@dataclass(frozen=True)
+class Lease:
+    """The right to use a device, by its number; `boot` is the device's id of its present start, `-` where it
+    has none. `is_after_cut`: the device was restarted while somebody had the lease before.
+    """
+
+    epoch: int
+    boot: str
+    is_after_cut: bool = False
+
+
 class Agent:
     """A started agent. Each call raises DeviceError.
 
@@ -112,6 +123,10 @@ class Agent:
                     raise
         return moved
 
+    async def verify(self, digests: Sequence[str]) -> tuple[str, ...]:
+        """Look at the bytes of the artifacts that are there; those that were damaged, and are gone now."""
+        return tuple(one for one in (await self._work("verify", *digests)).fields if one in digests)
+
     async def link(self, paths: Mapping[str, str]) -> None:
         """Enter files that are on the device already: SHA-256 -> absolute path."""
         await self._ok("link", *chain.from_iterable(paths.items()))
@@ -139,8 +154,8 @@ class Agent:
         for begin in range(0, len(paths), REMOVED_AT_ONCE):
             await self._work("remove", str(epoch), *paths[begin : begin + REMOVED_AT_ONCE])
 
-    async def lease(self, holder: str, ttl_s: int, former: int | None = None) -> int:
-        """Take the device; the lease's epoch. `former` is the epoch of a lease that is taken over although it
+    async def lease(self, holder: str, ttl_s: int, former: int | None = None) -> Lease:
+        """Take the device. `former` is the epoch of a lease that is taken over although it
         is held: that one, and no other that followed it. Raises HeldError with the holder in its message.
         """
         words = (holder, str(ttl_s), *(() if former is None else (str(former),)))
@@ -150,16 +165,22 @@ class Agent:
             if error.cause == "held" and len(error.fields) == 5:
                 raise HeldError(error, error.fields[0], parse_number(error.fields[3])) from error
             raise
-        return parse_number(*reply.fields[:1])
+        match reply.fields:
+            case (epoch, boot, *cut):
+                return Lease(parse_number(epoch), boot, "restarted" in cut)
+            case fields:
+                raise broken(f"lease was answered with {fields}")
 
     async def holder(self) -> str | None:
         """Who holds the device, or None."""
         fields = (await self._ok("holder")).fields
         return fields[0] if fields else None
 
-    async def resume(self, epoch: int) -> None:
-        """Come back to a lease after a reconnect. Raises DeviceError `stale` when it ended meanwhile."""
-        await self._ok("resume", str(epoch))
+    async def resume(self, lease: Lease) -> None:
+        """Come back to a lease after a reconnect. Raises DeviceError `stale` when it ended meanwhile, and
+        `device-restarted` when it ended because the device did.
+        """
+        await self._ok("resume", str(lease.epoch), lease.boot)
 
     async def beat(self, epoch: int) -> None:
         """Renew the lease."""

@@ -30,6 +30,7 @@ CONNECTION_LOST = "connection-lost"
 NO_REPLY = "no-reply"
 DISK_FULL = "disk-full"
 LEASE_AGAIN = "the device was away too long or someone else took it: run the bench again"
+RESTARTED = "device-restarted"
 LOOK = "look at its processes on the device, or restart the device"
 
 AGENT_ERRORS = {
@@ -40,6 +41,7 @@ AGENT_ERRORS = {
     "io": AgentError(Stage.DEPLOY, Fault.DEVICE, "{0}", "look at the device's disk"),
     "held": AgentError(Stage.LEASE, Fault.USER, "held by {0} for {4} s, last seen {1} s ago", LEASE_WAIT),
     "stale": AgentError(Stage.LEASE, Fault.DEVICE, "{0}", LEASE_AGAIN),
+    RESTARTED: AgentError(Stage.EXECUTE, Fault.DEVICE, "the device was restarted: {0}", AGAIN),
     "stuck": AgentError(Stage.LEASE, Fault.DEVICE, "processes do not die: {0}", LOOK),
     "digest-mismatch": AgentError(Stage.DEPLOY, Fault.NETWORK, "a file arrived damaged: {0}", AGAIN),
     "short": AgentError(Stage.DEPLOY, Fault.NETWORK, "the upload is not complete: {0}", AGAIN),

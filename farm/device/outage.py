@@ -6,6 +6,10 @@ import asyncio
 
 from farm.model.deadlines import Deadlines
 
+STARTING = frozenset({"protocol", "key-refused", "no-home", "no-tool", "unwritable", "io"})
+"""What a device may answer while it is started or stopped: logins that are not allowed yet (`nologin`),
+disks that are not mounted, an agent that is killed before it greets. It may be over soon.
+"""
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 8.0
 

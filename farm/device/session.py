@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
 from typing import Self, TypeVar
 
 from farm.device import former
-from farm.device.agent import Agent
-from farm.device.faults import CONNECTION_LOST, NO_REPLY, HeldError
-from farm.device.outage import Outage
+from farm.device.agent import Agent, Lease, Missing
+from farm.device.faults import CONNECTION_LOST, NO_REPLY, RESTARTED, HeldError
+from farm.device.outage import STARTING, Outage
+from farm.device.restarts import RestartedError, Restarts
 from farm.errors import DeviceError, Fault, Stage
 from farm.model.artifact import Artifact
 from farm.model.deadlines import Deadlines
@@ -33,6 +34,8 @@ class Session:
     `call` runs one conversation with the agent and repeats it on a new connection when the line
     breaks: what the agent does is idempotent by design (jobs and artifacts have names). Raises
     DeviceError with the stage at which the device could not go on.
+
+    When the device was restarted meanwhile, `call` raises RestartedError until `ready` has taken it again.
     """
 
     def __init__(
@@ -59,17 +62,20 @@ class Session:
         self._outage = Outage(deadlines)
         self._reconnecting = asyncio.Lock()
         self._heart: asyncio.Task[None] | None = None
-        self._epoch: int | None = None
+        self._lease: Lease | None = None
         self._jobs = 0
         self._gone: DeviceError | None = None
+        self._restarts = Restarts(device.name)
+        self._restarted: DeviceError | None = None
+        self._looked_at: set[str] | None = None
         self._limit = ""
         self._whole = asyncio.timeout(None)
 
     @property
     def epoch(self) -> int:
         """The lease's epoch; only inside `async with`."""
-        assert self._epoch is not None, "no lease is held"
-        return self._epoch
+        assert self._lease is not None, "no lease is held"
+        return self._lease.epoch
 
     @property
     def workdir(self) -> str:
@@ -91,23 +97,51 @@ class Session:
         self._whole = self._limited()
         await self._whole.__aenter__()
         try:
-            await self._connect()
-            await self._take_lease()
-            await self._sweep()
+            await self._begin()
         except BaseException as error:
             await self._leave()
             await self._over(type(error), error, error.__traceback__)
             raise
-        self._heart = asyncio.create_task(self._beat(), name=f"lease of {self.device.name}")
         return self
+
+    async def _begin(self) -> None:
+        try:
+            await self._connect()
+        except DeviceError as error:
+            if error.cause != CONNECTION_LOST:
+                raise
+            await self._reconnect(0, error)  # it was there, and then it was not
+        while self._heart is None:
+            with contextlib.suppress(RestartedError):  # nothing has run yet that could be lost
+                await self._settle()
+
+    async def ready(self) -> None:
+        """Take the device again if it was restarted. Raises RestartedError when it is restarted meanwhile."""
+        if isinstance(self._restarted, RestartedError):
+            await self._settle()
+
+    def progress(self) -> None:
+        """A round has ended, and what it left was collected."""
+        self._restarts.progress()
+
+    async def _settle(self) -> None:
+        await self._stop_heart()
+        self._restarted, self._lease = None, None
+        await self._take_lease()
+        await self._sweep()
+        self._heart = asyncio.create_task(self._beat(), name=f"lease of {self.device.name}")
+
+    async def _stop_heart(self) -> None:
+        heart, self._heart = self._heart, None
+        if heart is not None:
+            heart.cancel()
+            with contextlib.suppress(asyncio.CancelledError, DeviceError):
+                await heart
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._heart is not None:
-            self._heart.cancel()
-            with contextlib.suppress(asyncio.CancelledError, DeviceError):
-                await self._heart
+        await self._stop_heart()
         await self._leave()
         await self._over(kind, error, trace)
 
@@ -147,6 +181,8 @@ class Session:
 
     async def _converse(self, partner: Callable[[], Agent | None], conversation: Conversation[T]) -> T:
         while True:
+            if self._restarted is not None:
+                raise self._restarted
             agent, generation = partner(), self._generation
             try:
                 if agent is None:
@@ -179,7 +215,7 @@ class Session:
         told, mine = "", None
         while True:
             try:
-                self._epoch = await self._ask_for_lease(mine)
+                self._lease = await self._ask_for_lease(mine)
             except HeldError as error:
                 mine = await self._former(error)
                 if mine is not None:
@@ -191,9 +227,11 @@ class Session:
                     self._note(f"waiting for it: {error.message}")
                 await asyncio.sleep(LEASE_POLL_S)
             else:
+                if self._lease.is_after_cut:
+                    self._looked_at = set()
                 return
 
-    async def _ask_for_lease(self, mine: int | None) -> int:
+    async def _ask_for_lease(self, mine: int | None) -> Lease:
         return await self.call(lambda agent: agent.lease(self._holder, self.deadlines.lease_ttl_s, mine))
 
     async def _former(self, error: HeldError) -> int | None:
@@ -231,6 +269,8 @@ class Session:
             await asyncio.sleep(self.deadlines.beat_s)
             try:
                 await self.pulse(lambda agent: agent.beat(self.epoch))
+            except RestartedError:
+                return  # `ready` begins anew
             except DeviceError as error:
                 # The round in progress meets the same refusal on its next call and fails with it.
                 self._note(f"lease not renewed: {error.message}")
@@ -252,16 +292,17 @@ class Session:
                 try:
                     async with asyncio.timeout(max(left_s, self.deadlines.connect_s)):
                         await self._connect()
-                        if self._epoch is not None and self._agent is not None:
-                            await self._agent.resume(self._epoch)
+                        if self._lease is not None and self._agent is not None:
+                            await self._agent.resume(self._lease)
                 except (DeviceError, TimeoutError) as failed:
-                    await self._drop()
                     if isinstance(failed, DeviceError):
+                        if failed.cause == RESTARTED:
+                            raise self._after_restart() from failed
                         again = failed
-                        # One that is killed or restarted at that moment does not greet.
-                        if not again.transient and again.cause != "protocol":
-                            self._gone = again
-                            raise
+                    await self._drop()
+                    if not again.transient and again.cause not in STARTING:
+                        self._gone = again
+                        raise
                 else:
                     self._note("connected again")
                     return
@@ -273,6 +314,25 @@ class Session:
                 hint=f"farm devices check {self.device.name}; or longer: {self.deadlines.more('reconnect')}",
             )
             raise self._gone from again
+
+    def _after_restart(self) -> DeviceError:
+        """All conversations end with it."""
+        self._note("connected again; it was restarted meanwhile")
+        self._looked_at = set()
+        self._restarted = self._restarts.one_more()
+        return self._restarted
+
+    async def missing(self, artifacts: Sequence[Artifact]) -> tuple[Missing, ...]:
+        """Which artifacts the device lacks. Where it was restarted while somebody had it, their bytes are
+        looked at first, once for each: a disk may have lost some of what it had promised to keep.
+        """
+        digests = [artifact.sha256 for artifact in artifacts]
+        if self._looked_at is not None and (unseen := [one for one in digests if one not in self._looked_at]):
+            damaged = await self.call(lambda agent: agent.verify(unseen))
+            self._looked_at.update(unseen)
+            if damaged:
+                self._note(f"{len(damaged)} files in its store were damaged by a restart and are sent again")
+        return await self.call(lambda agent: agent.have(digests))
 
     async def _drop(self) -> None:
         connection, self._connection, self._agent, self._pulse = self._connection, None, None, None
@@ -294,8 +354,8 @@ class Session:
     async def _leave_now(self) -> None:
         try:
             async with asyncio.timeout(CLOSE_LIMIT_S):
-                if self._agent is not None and self._epoch is not None:
-                    await self._agent.release(self._epoch)
+                if self._agent is not None and self._lease is not None:
+                    await self._agent.release(self._lease.epoch)
                 for agent in filter(None, (self._pulse, self._agent)):
                     await agent.bye()
         except (DeviceError, TimeoutError) as error:

@@ -37,7 +37,7 @@ class Deadlines:
     # longer than the oldest that the last beat can be when a lost connection is noticed, and the time to come
     # back.
     beat_s = 10.0
-    keepalive_s = 8.0
+    keepalive_s = 5.0
 
     @property
     def lost_s(self) -> float:

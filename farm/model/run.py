@@ -152,8 +152,19 @@ class CellResult:
 
 
 @dataclass(frozen=True)
+class Restart:
+    """A device was restarted in the middle of a run; noticed `at` (ISO 8601, UTC), `during` a step, a round
+    (`timed-1`) or a preparation, which was done again. `cell` is the id of the cell that these are of.
+    """
+
+    at: str
+    during: str
+    cell: str | None = None
+
+
+@dataclass(frozen=True)
 class DeviceRecord:
-    """A device in a run: its address, its facts, what was pushed to it, and removed from it to make room."""
+    """A device in a run: address, facts, what was pushed to it and removed from it, and its restarts."""
 
     name: str
     address: str
@@ -170,6 +181,7 @@ class DeviceRecord:
     hint: str | None = None
     removed_bytes: int = 0
     removed_files: int = 0
+    restarts: tuple[Restart, ...] = ()
 
 
 @dataclass(frozen=True)

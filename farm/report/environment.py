@@ -25,6 +25,7 @@ GROUPS: tuple[tuple[str, tuple[Row, ...]], ...] = (
             ("status", True, lambda d, _: d.status),
             ("error", False, lambda d, _: d.error),
             ("next command", False, lambda d, _: d.hint),
+            ("restarts", False, lambda d, _: restarts_of(d)),
             ("address", False, lambda d, _: d.address),
             ("host name", False, lambda _, f: f.hostname),
         ),
@@ -99,6 +100,15 @@ def _removed(device: DeviceRecord) -> str | None:
     return (
         f"{in_bytes(device.removed_bytes)} in {device.removed_files} files" if device.removed_files else None
     )
+
+
+def restarts_of(device: DeviceRecord) -> str | None:
+    """How many in the run, what was done again, and when: `2: timed-1 of m/fp32 at 13:02:59 UTC, ...`."""
+    told = []
+    for one in device.restarts:
+        whose = f" of {one.cell.partition('/')[2]}" if one.cell else ""
+        told.append(f"{one.during}{whose} at {one.at[11:19]} UTC")
+    return f"{len(told)}: {', '.join(told)}" if told else None
 
 
 def _short(digest: str | None) -> str | None:

@@ -109,15 +109,21 @@ def _kept(store: str, sha256: str) -> str:
 class Pusher:
     """Pushes artifacts to one device and counts what was sent."""
 
-    def __init__(self, session: Session, room: Room, sent: Sent = lambda _done, _total: None) -> None:
+    def __init__(
+        self,
+        session: Session,
+        room: Room,
+        sent: Sent = lambda _done, _total: None,
+        pushed: Pushed | None = None,
+    ) -> None:
         self.session = session
         self.room = room
-        self.pushed = Pushed()
+        self.pushed = pushed or Pushed()
         self._sent = sent
 
     async def missing(self, artifacts: Sequence[Artifact]) -> tuple[Missing, ...]:
         """Which artifacts the device lacks, in one call."""
-        return await self.session.call(lambda agent: agent.have([artifact.sha256 for artifact in artifacts]))
+        return await self.session.missing(artifacts)
 
     async def push(self, artifacts: Sequence[Artifact], *, own: bool = False) -> None:
         """Send only what is missing. On `local` farm's `own` files and the runtime's are linked; those of the

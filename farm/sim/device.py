@@ -142,7 +142,7 @@ class SimulatedDevice:
     async def _end_all(self) -> None:
         """Kill all that runs on the device, stopped or not, until nothing does; nobody comes in any more."""
         assert self._server is not None
-        await asyncio.to_thread(places.off_file(self.home).touch)
+        await asyncio.to_thread(places.switch_off, self.home)
         await asyncio.to_thread(_kill_all, self.home, self._server.pids)
 
 

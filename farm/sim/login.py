@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 from farm.errors import RunError
-from farm.sim.places import tools_folder
+from farm.sim.places import boot_file, tools_folder
 from farm.sim.properties import Login, Properties
 
 AGENT_TOOLS = (
@@ -21,10 +21,22 @@ AGENT_TOOLS = (
 # has started it; here another shell has, so that it must be told.
 RC_FILES = {"bash": ".bashrc", "csh": ".cshrc", "tcsh": ".tcshrc"}
 
+# A boot id of the device's own: in a place where only its processes see it.
+AFTER_RESTART = """
+if [ -f "$BOOT" ] && [ -z "${MOUNTED-}" ]; then
+  export MOUNTED=yes BOOT
+  exec unshare -m sh -c 'mount --bind "$BOOT" /proc/sys/kernel/random/boot_id && exec sh "$0"' "$0"
+fi"""
+
 
 def login_script(home: Path, login: Login) -> bytes:
     """What the server runs in the place of each command, which is in SSH_ORIGINAL_COMMAND."""
-    lines = [b"HOME=" + _quoted(os.fsencode(home)), b'export HOME; cd "$HOME" || exit']
+    lines = [
+        b"HOME=" + _quoted(os.fsencode(home)),
+        b"BOOT=" + _quoted(os.fsencode(boot_file(home))),
+        AFTER_RESTART.encode(),
+        b'unset BOOT MOUNTED; export HOME; cd "$HOME" || exit',
+    ]
     lines += [
         b'SHELL=/bin/sh PATH="$HOME/.sim/bin:$PATH"; export SHELL PATH',
         *(f"export {name}={shlex.quote(value)}".encode() for name, value in login.environment),

@@ -72,6 +72,7 @@ WAITS: Mapping[str, Oddity] = {
         "the connection goes silent in a round, nobody is told", Target.CONNECTION, Act.STOP
     ),
     "power-cut": _struck("the device is gone in the middle of a round", Target.MACHINE),
+    "restarted": _struck("the power is cut for 2 s in a round", Target.MACHINE, lasts_s=2.0),
     "never-ends": _runs("the program prints all its lines and never ends", Program(ending=Ending.HANG)),
     "slow-forks": Oddity("each tool takes 50 ms to start", Properties(fork_s=0.05)),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 
@@ -16,9 +17,27 @@ def tools_folder(home: Path) -> Path:
     return home / ".sim" / "bin"
 
 
-def off_file(home: Path) -> Path:
-    """There once the device's power was cut."""
+def boot_file(home: Path) -> Path:
+    """The id of the device's present start; missing until it was restarted: then it is this machine's."""
+    return home / ".sim" / "boot_id"
+
+
+def _off_file(home: Path) -> Path:
     return home / ".sim" / "off"
+
+
+def switch_off(home: Path, lasts_s: float = 0.0) -> None:
+    """From now on nobody can connect: for so long, 0 is for ever."""
+    _off_file(home).write_text(f"{time.monotonic() + lasts_s}" if lasts_s else "", "ascii")
+
+
+def is_off(home: Path) -> bool:
+    """Whether the device has no power."""
+    try:
+        until = _off_file(home).read_text("ascii")
+    except FileNotFoundError:
+        return False
+    return not until or time.monotonic() < float(until)
 
 
 def _runs_file(home: Path) -> Path:

@@ -30,7 +30,9 @@ class Target(StrEnum):
     CONNECTION = "connection"
     """The server's processes of the open connections: killed they are cut, stopped they are black holes."""
     MACHINE = "machine"
-    """Everything, and new connections are reset from now on: a power cut. Cannot be stopped."""
+    """Everything, and new connections are reset for as long: a power cut. Cannot be stopped. What comes back
+    has another boot id, which needs the right to mount files (unshare).
+    """
 
 
 class Act(StrEnum):

@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Self
 
 from farm.errors import RunError
-from farm.sim.places import off_file
+from farm.sim import places
 from farm.sim.properties import Line
 
 HOST = "127.0.0.1"
@@ -113,8 +113,7 @@ class Server:
         while True:
             connection, _ = await loop.sock_accept(self._socket)
             self._seen += 1
-            is_off = await asyncio.to_thread(off_file(self._home).exists)
-            if is_off or self._seen <= self._line.resets:
+            if await asyncio.to_thread(places.is_off, self._home) or self._seen <= self._line.resets:
                 _reset(connection)
             else:
                 self._begin(self._serve(connection))

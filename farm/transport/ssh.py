@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from farm.errors import Fault
+from farm.errors import DeviceError, Fault
 from farm.model.device import Device
 from farm.transport.base import Timeouts
 from farm.transport.channel import SshChannel, command_line
@@ -48,9 +48,28 @@ class SshTransport:
         hops = await self._route()
 
         async def link() -> Link:
-            return await retrying(self._timeouts)(open_link, hops, self._known_hosts, self._timeouts)
+            return await self._link(hops)
 
         return SshConnection(hops[-1].peer, await link(), link)
+
+    async def _link(self, hops: tuple[Hop, ...]) -> Link:
+        """One that was lost in its login tells more than that nobody listens a second later."""
+        lost_by: list[DeviceError] = []
+
+        async def once() -> Link:
+            try:
+                return await open_link(hops, self._known_hosts, self._timeouts)
+            except DeviceError as error:
+                if error.cause == "connection-lost":
+                    lost_by.append(error)
+                raise
+
+        try:
+            return await retrying(self._timeouts)(once)
+        except DeviceError as error:
+            if error.transient and lost_by:
+                raise lost_by[0] from error
+            raise
 
     async def _route(self) -> tuple[Hop, ...]:
         if not self._device.is_local:

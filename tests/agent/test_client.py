@@ -40,13 +40,13 @@ async def agent(connection: LocalConnection) -> AsyncIterator[Agent]:
     agent = await connection.start()
     yield agent
     with contextlib.suppress(DeviceError):
-        epoch = await agent.lease("the end of the test", 60)
+        epoch = (await agent.lease("the end of the test", 60)).epoch
         await agent.release(epoch)
 
 
 @pytest.fixture
 async def epoch(agent: Agent) -> AsyncIterator[int]:
-    epoch = await agent.lease("tester", 600)
+    epoch = (await agent.lease("tester", 600)).epoch
     yield epoch
     await agent.release(epoch)
 
@@ -222,13 +222,14 @@ async def test_a_job_that_a_former_self_starts_late_does_not_run_twice(
 ):
     """Its connection was given up, the job was run over the next one: then the first one comes back to life."""
     late = await connection.start()
-    epoch = await late.lease("tester", 600)
+    lease = await late.lease("tester", 600)
+    epoch = lease.epoch
     process = connection.channels[-1].process
     process.send_signal(signal.SIGSTOP)
     spec = JobSpec("j", ("sh", "-c", 'echo ran >>"$0"', str(tmp_path / "runs")), 60)
     starting = asyncio.create_task(late.start_job(epoch, spec))
     agent = await connection.start()
-    await agent.resume(epoch)
+    await agent.resume(lease)
     await agent.start_job(epoch, spec)
     await ended(agent, "j")
     await agent.drop("j")
@@ -381,7 +382,7 @@ async def test_an_end_that_nobody_tells_is_found_by_asking(phone: Phone, monkeyp
 
 async def test_who_waits_finds_the_line_lost_when_it_is(connection: LocalConnection):
     agent = await connection.start()
-    epoch = await agent.lease("tester", 600)
+    epoch = (await agent.lease("tester", 600)).epoch
     await agent.start_job(epoch, JobSpec("j", ("sleep", "300"), 60))
     waiting = asyncio.create_task(agent.wait("j"))
     await agent.beat(epoch)
@@ -417,14 +418,15 @@ async def test_lengths_that_do_not_fit_are_a_protocol_error(phone: Phone, answer
 
 async def test_a_round_survives_the_connection(connection: LocalConnection):
     agent = await connection.start()
-    epoch = await agent.lease("tester", 600)
+    lease = await agent.lease("tester", 600)
+    epoch = lease.epoch
     await agent.start_job(epoch, JobSpec("j", ("sh", "-c", "sleep 1; echo there"), 60))
     await connection.close()
     with pytest.raises(DeviceError) as error:
         await agent.poll("j")
     assert error.value.transient
     again = await connection.start()
-    await again.resume(epoch)
+    await again.resume(lease)
     assert (await ended(again, "j")).exit_code == 0
     assert await again.read("j", "stdout", 0, 100) == b"there\n"
     await again.release(epoch)

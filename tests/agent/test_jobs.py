@@ -657,3 +657,21 @@ def test_what_programs_complain_of_on_stderr_is_not_taken_for_a_process_id(phone
     assert agent.ended("j") == (0, "-")
     assert agent.output("j") == b"here\n"
     agent("release", epoch)
+
+
+@pytest.mark.parametrize(
+    "files", [{"exit": ""}, {"exit": " " * 80 + "\n"}, {"exit": "\0" * 20}, {"pid": "", "taken": ""}, {}]
+)
+def test_a_job_whose_files_were_lost_in_a_power_cut_is_forgotten_as_any_other(
+    phone: Phone, agent: Talk, files: dict[str, str]
+):
+    job = phone.workdir / "spool" / "j"
+    job.mkdir()
+    for name, text in files.items():
+        (job / name).write_text(text)
+    epoch = agent("lease", "me", 600)[0]
+    assert agent("jobs") == ("j=exited",)
+    assert agent("poll", "j") == ("exited", "137", "lost", "0", "0", "0")
+    agent("drop", "j")
+    assert agent("jobs") == ()
+    agent("release", epoch)

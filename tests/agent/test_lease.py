@@ -127,20 +127,52 @@ def test_a_lease_that_ended_is_stale_even_if_nobody_took_it(phone: Phone, agent:
     assert shut(agent, "beat", epoch).code == "stale"
 
 
-def test_a_device_that_was_restarted_is_free(phone: Phone, agent: Talk):
-    epoch = int(agent("lease", "me", 600)[0])
+def is_of_another_boot(phone: Phone, epoch: int) -> None:
+    """The lease was taken before the device was restarted."""
     link = phone.workdir / "lease" / str(epoch)
     since, ttl, _, holder = str(link.readlink()).removeprefix("held:").split(":")
     link.unlink()
     link.symlink_to(f"held:{since}:{ttl}:another-boot:{holder}")
+
+
+def test_a_device_that_was_restarted_is_free(phone: Phone, agent: Talk):
+    epoch = int(agent("lease", "me", 600)[0])
+    is_of_another_boot(phone, epoch)
     other = phone.talk()
     assert other("holder") == ()
     assert int(other("lease", "bob", 60)[0]) > epoch
 
 
+def test_who_had_the_device_before_it_was_restarted_is_told_so(phone: Phone, agent: Talk):
+    epoch, boot = agent("lease", "me", 600)
+    assert agent("resume", epoch, boot) == ()
+    is_of_another_boot(phone, int(epoch))
+    other = phone.talk()
+    for words in (
+        ("resume", epoch),
+        ("resume", epoch, boot),
+        ("resume", epoch, "another-boot"),
+        ("beat", epoch),
+    ):
+        assert shut(other, *words).code == "device-restarted"
+    taken, now, told = other("lease", "me", 600)
+    assert (now, told) == (boot, "restarted")
+    assert shut(other, "beat", epoch).code == "stale"
+    other("release", taken)
+    assert len(other("lease", "me", 600)) == 2  # this one ended as it should
+    other("release", int(taken) + 2)
+
+
+def test_a_lease_that_was_lost_with_the_power_is_not_another_ones_of_the_same_number(agent: Talk, epoch: int):
+    assert shut(agent, "resume", epoch, "another-boot").code == "device-restarted"
+    agent("beat", epoch)
+
+
 def test_a_beat_from_the_future_is_of_another_boot(phone: Phone, agent: Talk, epoch: int):
     beats_stop(phone, epoch, -1000)
-    assert phone.talk()("holder") == ()
+    other = phone.talk()
+    assert other("holder") == ()
+    assert shut(other, "resume", epoch).code == "device-restarted"
 
 
 def test_when_the_beats_stop_the_device_ends_the_round_and_is_free(phone: Phone, agent: Talk):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,12 +20,14 @@ from farm.device import former
 from farm.device.faults import HeldError
 from farm.device.former import _path
 from farm.device.jobs import Ended, JobSpec, run_small, start_job, wait_for_job
+from farm.device.restarts import MOST_IN_A_ROW, RestartedError
 from farm.device.session import Session
-from farm.errors import DeviceError
+from farm.errors import DeviceError, Fault, Stage
 from farm.model.deadlines import Deadlines
 from farm.model.device import Address, Device, Runtime, RuntimeKind
 from farm.sim.processes import agents as agents_of
-from tests.agent.local import LocalConnection
+from farm.store.artifacts import artifact_of
+from tests.agent.local import LocalChannel, LocalConnection, gone
 from tests.agent.shells import Phone, end, make_box, until
 
 HOLD = "import sys; from farm.device import former; former.hold(sys.argv[1]); print(); sys.stdin.read()"
@@ -143,7 +146,7 @@ async def test_a_wait_for_a_lease_that_ran_out_has_its_name(phone: Phone, reach:
 
 
 async def test_an_agent_that_dies_at_each_poll_is_tried_again_a_few_times(phone: Phone):
-    answers = "case $verb in lease) echo $id ok 1;; *) echo $id ok;; esac; done; exit; "
+    answers = "case $verb in lease) echo $id ok 1 -;; *) echo $id ok;; esac; done; exit; "
     reach = Reach(phone, DIES + answers)
     async with reach.session(reconnect_s=2) as session:
         with pytest.raises(DeviceError, match=r"not back within 2 s \(deadline reconnect\)") as error:
@@ -186,6 +189,120 @@ async def test_agents_that_are_stopped_are_left_for_new_ones(
             os.kill(pid, signal.SIGSTOP)
         assert await session.call(lambda agent: agent.holder()) == "ann"
     assert len(reach.connections) == 2
+
+
+def restart(reach: Reach, boot: str) -> None:
+    """All that ran on the device is gone, and from now on it has this boot id."""
+    folder = reach.phone.folder
+    if os.geteuid() != 0 or not shutil.which("unshare"):
+        pytest.skip("needs root for another boot id")
+    (folder / boot).write_text(f"{boot}\n")
+    mount = f"{shutil.which('mount')} --bind {folder / boot} /proc/sys/kernel/random/boot_id"
+    again = f'exec {shutil.which("unshare")} -m /bin/sh -c \'{mount} && exec "$@"\' mounts "$@"; '
+    reach.noise = again
+    end(dict.fromkeys([*agents_of(folder), *reach.phone.processes()], ""))
+
+
+async def test_after_a_restart_nothing_is_said_until_the_device_is_taken_again(phone: Phone, reach: Reach):
+    async with reach.session(reconnect_s=60) as session:
+        await start_job(session, JobSpec("j", ("sleep", "300"), 600))
+        epoch = session.epoch
+        waiting = asyncio.create_task(wait_for_job(session, JobSpec("j", ("sleep", "300"), 600)))
+        await asyncio.sleep(0)
+        restart(reach, "second")
+        with pytest.raises(RestartedError):
+            await waiting
+        for word in (session.call, session.pulse):
+            with pytest.raises(RestartedError):
+                await word(lambda agent: agent.holder())
+        await session.ready()
+        assert session.epoch > epoch
+        assert await session.call(lambda agent: agent.holder()) == "ann"
+        assert await session.call(lambda agent: agent.jobs()) == {}
+        await session.ready()
+        assert (await run_small(session, JobSpec("say", ("echo", "on"), 60))).stdout == b"on\n"
+    assert phone.talk()("holder") == ()
+    assert "connected again; it was restarted meanwhile" in reach.notes
+
+
+async def test_a_device_that_is_restarted_again_and_again_is_given_up(reach: Reach):
+    async with reach.session(reconnect_s=60) as session:
+        for number in range(MOST_IN_A_ROW):
+            restart(reach, f"boot-{number}")
+            with pytest.raises(DeviceError) as error:
+                await session.call(lambda agent: agent.holder())
+            assert error.value.cause == "device-restarted"
+            assert isinstance(error.value, RestartedError) is (number < MOST_IN_A_ROW - 1)
+            await session.ready()
+        with pytest.raises(DeviceError, match="5 times in a row"):
+            await session.call(lambda agent: agent.holder())
+
+
+async def test_after_a_restart_what_is_in_the_store_is_looked_at_once(
+    phone: Phone, reach: Reach, tmp_path: Path
+):
+    (tmp_path / "model").write_bytes(b"m" * 5000)
+    artifact = artifact_of(tmp_path / "model")
+    async with reach.session(reconnect_s=60) as session:
+        await session.call(lambda agent: agent.upload(artifact, lambda _: None))
+        stored = phone.stored(artifact.sha256)
+        stored.chmod(0o755)
+        stored.write_bytes(b"")
+        assert await session.missing([artifact]) == ()  # as long as the device runs nothing is damaged
+        restart(reach, "second")
+        bob = phone.talk_with({"/proc/sys/kernel/random/boot_id": str(phone.folder / "second")})
+        bob("release", bob("lease", "bob", 600)[0])  # and the next lease does not tell of the restart
+        with pytest.raises(RestartedError):
+            await session.missing([artifact])
+        await session.ready()
+        (missing,) = await session.missing([artifact])
+        assert missing.sha256 == artifact.sha256
+        await session.call(lambda agent: agent.upload(artifact, lambda _: None))
+        assert await session.missing([artifact]) == ()
+    assert "1 files in its store were damaged by a restart and are sent again" in reach.notes
+
+
+async def test_the_store_is_looked_at_where_the_run_before_was_cut_off(
+    phone: Phone, reach: Reach, other_run: subprocess.Popen[bytes], tmp_path: Path
+):
+    (tmp_path / "model").write_bytes(b"m" * 5000)
+    artifact = phone.put(phone.talk(), tmp_path / "model")
+    hold_as(phone, "bob")
+    stored = phone.stored(artifact.sha256)
+    stored.chmod(0o755)
+    stored.write_bytes(b"")
+    restart(reach, "second")
+    async with reach.session() as session:
+        assert len(await session.missing([artifact])) == 1
+
+
+async def test_a_login_that_is_refused_while_the_device_starts_is_tried_again(
+    reach: Reach, monkeypatch: pytest.MonkeyPatch
+):
+    async with reach.session(reconnect_s=60) as session:
+        connect, refusals = reach.connect, [1, 2]
+
+        async def refused() -> LocalConnection:
+            if refusals:
+                refusals.pop()
+                raise DeviceError("nologin", stage=Stage.CONNECT, fault=Fault.USER, cause="key-refused")
+            return await connect()
+
+        monkeypatch.setattr(reach, "connect", refused)
+        end(dict.fromkeys(agents_of(reach.phone.folder), ""))
+        assert await session.call(lambda agent: agent.holder()) == "ann"
+
+
+async def test_an_agent_that_is_lost_as_it_starts_for_the_first_time_is_started_again(reach: Reach):
+    class Cut(LocalConnection):
+        async def open(self, argv: tuple[str, ...]) -> LocalChannel:
+            raise gone("connection-lost")
+
+    first = [Cut(reach.phone)]
+    connect = reach.connect
+    reach.connect = lambda: asyncio.sleep(0, first.pop()) if first else connect()  # type: ignore[method-assign]
+    async with reach.session() as session:
+        assert session.epoch
 
 
 async def test_a_beat_may_stand_behind_the_bytes_of_a_transfer(phone: Phone):

@@ -46,6 +46,24 @@ def test_an_upload_is_missing_then_there_and_read_only(phone: Phone, agent: Talk
     assert list((phone.workdir / "incoming").iterdir()) == []
 
 
+def test_what_a_power_cut_damaged_in_the_store_is_found_and_goes(phone: Phone, agent: Talk, tmp_path: Path):
+    digests = []
+    for number in range(4):
+        (tmp_path / f"{number}").write_bytes(b"%d" % number * 5000)
+        digests.append(phone.put(agent, tmp_path / f"{number}").sha256)
+    agent("link", SHA256, "/etc/passwd")
+    whole, cut, zeros, empty = map(phone.stored, digests)
+    for file, content in ((cut, b"1" * 4096), (zeros, bytes(5000)), (empty, b"")):
+        file.chmod(0o755)
+        file.write_bytes(content)
+    assert agent("verify", *digests, SHA256, EMPTY_SHA256) == tuple(digests[1:])
+    assert whole.exists()
+    assert phone.stored(SHA256).is_symlink()
+    assert agent("have", *digests) == tuple(f"{digest}=0" for digest in digests[1:])
+    assert agent("verify", *digests) == ()
+    assert shut(agent, "verify", "../x") == "usage"
+
+
 def test_a_commit_whose_reply_was_lost_may_be_repeated(phone: Phone, agent: Talk):
     phone.receive(SHA256, 0, CONTENT)
     agent("commit", SHA256, len(CONTENT))

@@ -258,6 +258,22 @@ async def test_a_server_that_refuses_twice_is_tried_again(sshd, pins, monkeypatc
     assert refused == ["unreachable", "unreachable"]
 
 
+async def test_a_server_that_is_gone_in_a_login_was_lost(sshd, pins, monkeypatch):
+    """As in a power cut: what is told is that it was there, not that nobody listens now."""
+    async with proxy.ChaosProxy(sshd.port) as line:
+        line.slam_next(1)
+
+        async def opening(*arguments):
+            try:
+                return await open_link(*arguments)
+            finally:
+                await line.refuse()
+
+        monkeypatch.setattr("farm.transport.ssh.open_link", opening)
+        error = await refusal(through(sshd, line.port, pins), pins, Timeouts(attempts=2))
+    assert (error.cause, error.transient) == ("connection-lost", True)
+
+
 async def test_the_keys_of_a_server_that_resets_connections_are_asked_for_again(sshd, pins):
     async with proxy.ChaosProxy(sshd.port) as line:
         line.slam_next(len(KEY_KINDS))

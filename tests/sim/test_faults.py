@@ -52,6 +52,7 @@ ROWS = {
     "agent-dies-again": Row(EITHER),
     "black-hole": Row(EITHER),
     "power-cut": Row(FAILS),
+    "restarted": Row(OK, needs=("unshare",)),
     "never-ends": Row(FAILS, words="time limit"),
     "slow-forks": Row(OK),
     # start of the agent

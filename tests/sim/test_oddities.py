@@ -14,7 +14,7 @@ from farm.agents import agent_script
 from farm.sim import processes
 from farm.sim.device import SimulatedDevice
 from farm.sim.oddities import ODDITIES
-from farm.sim.places import off_file, tools_folder
+from farm.sim.places import switch_off, tools_folder
 from farm.sim.program.strikes import strike
 from farm.sim.properties import Act, Line, Properties, Strike, Target
 from tests.session import wait
@@ -172,5 +172,5 @@ async def test_a_stopped_server_does_not_outlive_its_device(devices: Path) -> No
 async def test_after_a_power_cut_nothing_answers(devices: Path) -> None:
     async with SimulatedDevice("one", Properties(), devices) as device:
         assert (await ssh(device, "true")).returncode == 0
-        off_file(device.home).touch()
+        switch_off(device.home)
         assert (await ssh(device, "true")).returncode == 255

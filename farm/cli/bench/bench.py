@@ -33,6 +33,7 @@ from farm.model.request import Request
 from farm.model.run import CellStatus, Results
 from farm.plan.prepare import Prepared, prepare
 from farm.report.compose import compose
+from farm.report.environment import restarts_of
 from farm.report.render import render
 from farm.run.bench import bench, exit_code
 from farm.run.context import Settings
@@ -137,6 +138,8 @@ def finish(directory: RunDirectory, results: Results, *, json: bool) -> bool:
         if device.pushed_files or device.reused_files:
             say(f"{device.name}: pushed {device.pushed_bytes:,} bytes in {device.pushed_files} files, "
                 f"{device.reused_files} files already there", "dim")  # fmt: skip
+        if restarts := restarts_of(device):
+            say(f"{device.name}: restarts, and what was done again: {restarts}", "yellow")
     skipped = (
         (cell.device, cell.model, cell.variant, cell.reason or "no reason was kept")
         for cell in results.cells

@@ -8,6 +8,7 @@ from typing import Any
 from farm.cli import arguments as args
 from farm.cli.terminal.console import out, plain, show_json
 from farm.cli.terminal.results import results_table
+from farm.report.environment import restarts_of
 from farm.store.codec import results_to_dict
 from farm.store.runs import find_run
 
@@ -29,6 +30,9 @@ def command(run: args.Run, runs_dir: args.RunsDir = Path("runs"), json: args.Jso
     for loss in results.losses:
         out.print(plain(f"not all is here: {loss}"))
     out.print(results_table(results))
+    for device in results.devices:
+        if restarts := restarts_of(device):
+            out.print(plain(f"{device.name}: restarts, and what was done again: {restarts}"))
     for cell in results.cells:
         if cell.error or cell.reason:
             out.print(

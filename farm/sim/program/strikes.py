@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import time
+import uuid
 from pathlib import Path
 
-from farm.sim import processes
-from farm.sim.places import off_file
+from farm.sim import places, processes
 from farm.sim.properties import Act, Strike, Target
 
 AGAIN_S = 0.1
@@ -17,7 +17,8 @@ AGAIN_S = 0.1
 def strike(one: Strike, home: Path) -> None:
     """Returns when it is over; never from a power cut."""
     if one.target is Target.MACHINE:
-        off_file(home).touch()
+        places.boot_file(home).write_text(f"{uuid.uuid4()}\n")
+        places.switch_off(home, one.lasts_s)
         processes.send([*processes.servers(home), *processes.ours(home)], signal.SIGKILL)
         os.kill(os.getpid(), signal.SIGKILL)
     elif one.act is Act.KILL:

@@ -29,6 +29,12 @@ def test_a_lease_outlives_every_outage_that_is_tried_to_be_mended(
     assert deadlines.lease_ttl_s < 1_000_000_000  # what the agent takes
 
 
+def test_a_silent_device_is_noticed_in_the_first_third_of_its_lease():
+    deadlines, timeouts = Deadlines(), Timeouts()
+    silent_s = timeouts.keepalive_s * (timeouts.keepalive_misses + 1)
+    assert deadlines.beat_s + silent_s < deadlines.lease_ttl_s / 3
+
+
 def test_each_deadline_says_what_it_is_and_has_one_option():
     deadlines = Deadlines()
     for name, row in by_name().items():

@@ -6,8 +6,9 @@ from dataclasses import replace
 import pytest
 
 from farm.model.device import Facts, RuntimeKind
-from farm.model.run import CellStatus, DeviceRecord, RunStatus
+from farm.model.run import CellStatus, DeviceRecord, Restart, RunStatus
 from farm.report.compose import compose
+from farm.report.environment import restarts_of
 from farm.report.numerals import MISSING
 from farm.store.codec import results_from_json
 from tests.data.results import make
@@ -193,6 +194,17 @@ def test_a_fact_per_core_is_one_text_where_cores_agree():
         Facts(governors=same), Facts(governors=(*same[:4], (4, "schedutil"), (5, "schedutil")))
     )
     assert rows["governor"].texts == ("performance", "performance on 0-3, schedutil on 4-5")
+
+
+def test_restarts_are_told_with_what_was_done_again():
+    restarts = (
+        Restart("2026-11-26T13:02:59+00:00", "timed-1", "d/m/fp32"),
+        Restart("2026-11-26T13:04:00+00:00", "deploying"),
+    )
+    device = DeviceRecord("d", "a", RuntimeKind.NATIVE, restarts=restarts)
+    said = "2: timed-1 of m/fp32 at 13:02:59 UTC, deploying at 13:04:00 UTC"
+    assert restarts_of(device) == said
+    assert restarts_of(replace(device, restarts=())) is None
 
 
 def test_facts_that_no_device_told_are_left_out():
