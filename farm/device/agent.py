@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TypeVar
 
+from farm.device.disk.stock import Stock, parse_stock
 from farm.device.faults import HeldError, RefusedError, broken, late
 from farm.device.line import Line
 from farm.device.probe import parse_facts
 from farm.device.spool import Gathered, JobSpec, JobState, parse_gathered, parse_number, parse_state
 from farm.device.start import accepted, start_agent, written
-from farm.device.stock import Stock, parse_stock
 from farm.device.wire import Reply
 from farm.errors import DeviceError
 from farm.model.artifact import Artifact, Tree

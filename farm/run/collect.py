@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from farm.device.room import Room
+from farm.device.disk.room import Room
 from farm.device.session import Conversation, Session
 from farm.device.spool import FileEntry, Stream
 from farm.model.artifact import Produced

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from farm.device.room import Room
+from farm.device.disk.room import Room
 from farm.device.session import Session
 from farm.model.deadlines import Deadlines
 from farm.model.device import Device, Facts

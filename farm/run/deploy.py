@@ -11,9 +11,9 @@ from pathlib import PurePosixPath
 
 from farm import agents
 from farm.device.agent import Missing
+from farm.device.disk.room import Room
 from farm.device.faults import DISK_FULL
 from farm.device.jobs import JobSpec, SmallOutcome, run_small
-from farm.device.room import Room
 from farm.device.session import Conversation, Session
 from farm.errors import DeviceError, Fault, Stage
 from farm.files import digest_path, sha256_of

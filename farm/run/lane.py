@@ -13,10 +13,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from farm import agents
+from farm.device.disk.room import Room
 from farm.device.faults import RESTARTED
 from farm.device.probe import pythons_to_ask
 from farm.device.restarts import RestartedError, too_often
-from farm.device.room import Room
 from farm.device.session import Session
 from farm.errors import DeviceError, Fault, Stage
 from farm.model.device import Device, Facts, RuntimeKind

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from farm.device.clean import removable
+from farm.device.disk.clean import removable
+from farm.device.disk.stock import parse_stock
 from farm.device.spool import Gathered, Stream, parse_gathered
-from farm.device.stock import parse_stock
 from farm.device.wire import Status
 from farm.store.artifacts import artifact_of
 from tests.agent.shells import EMPTY_SHA256, Phone, Refused, Talk

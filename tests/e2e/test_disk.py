@@ -15,7 +15,7 @@ import pytest
 
 from farm import agents
 from farm.cli.devices.clean import command as clean_command
-from farm.device.room import Room
+from farm.device.disk.room import Room
 from farm.device.session import Session
 from farm.errors import DeviceError, RequestError
 from farm.model.artifact import Artifact

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from farm import agents
-from farm.device.room import Room
+from farm.device.disk.room import Room
 from farm.device.session import Session
 from farm.errors import DeviceError
 from farm.model.deadlines import Deadlines

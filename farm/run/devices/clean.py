@@ -9,10 +9,10 @@ from pathlib import Path
 
 from farm import agents
 from farm.device import former
-from farm.device.clean import Removal, enough, removable
+from farm.device.disk.clean import Removal, enough, removable
+from farm.device.disk.stock import Stock, Stored
 from farm.device.faults import LEASE_WAIT
 from farm.device.session import Session
-from farm.device.stock import Stock, Stored
 from farm.errors import DeviceError, Fault, Stage
 from farm.model.deadlines import Deadlines
 from farm.model.device import Device

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from farm.device.clean import Removal, enough, removable
+from farm.device.disk.clean import Removal, enough, removable
+from farm.device.disk.stock import Stock, Stored
 from farm.device.faults import DISK_FULL
 from farm.device.session import Conversation, Session
-from farm.device.stock import Stock, Stored
 from farm.errors import DeviceError, Fault, Stage
 from farm.model.device import Device
 

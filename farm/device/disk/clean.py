@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Container, Iterator
 
-from farm.device.stock import Stock, Stored, StoredTree
+from farm.device.disk.stock import Stock, Stored, StoredTree
 
 Removal = Stored | StoredTree
 
