@@ -52,7 +52,9 @@ class Address:
 
 @dataclass(frozen=True)
 class Device:
-    """One target. `attributes` serve selectors of the form `soc=rk3588`; `source` is `file:line`."""
+    """One target. `attributes` serve selectors of the form `soc=rk3588`; `architecture` is what the inventory
+    says of it; `source` is `file:line`.
+    """
 
     name: str
     address: Address
@@ -63,6 +65,7 @@ class Device:
     cores: tuple[tuple[str, tuple[int, ...]], ...] = ()
     attributes: tuple[tuple[str, str], ...] = ()
     environment: tuple[tuple[str, str], ...] = ()
+    architecture: str | None = None
     source: str | None = field(default=None, compare=False)
 
     @property
@@ -103,7 +106,11 @@ class Python:
 
 @dataclass(frozen=True)
 class Facts:
-    """What the probe read on the device; None or empty where it is not known."""
+    """What the probe read on the device; None or empty where it is not known.
+
+    `loaders` are the paths of dynamic loaders in the usual places; `runs_32_bit` says whether a kernel of 64
+    bits runs programs of its architecture's 32 bits, too.
+    """
 
     hostname: str | None = None
     system: str | None = None
@@ -111,6 +118,8 @@ class Facts:
     architecture: str | None = None
     os_name: str | None = None
     libc: str | None = None
+    loaders: tuple[str, ...] = ()
+    runs_32_bit: bool | None = None
     cpu_model: str | None = None
     cpu_features: tuple[str, ...] = ()
     core_ids: tuple[int, ...] = ()

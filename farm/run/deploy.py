@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from farm import agents
+from farm.binaries.machines import machine_named
 from farm.device.agent import Missing
 from farm.device.jobs import JobSpec, run_small
 from farm.device.session import Conversation, Session
-from farm.errors import DeviceError, Fault, Stage
+from farm.errors import DeviceError, Fault, RequestError, Stage
 from farm.files import digest_path, sha256_of
 from farm.model.artifact import Artifact
 from farm.model.device import Device, Facts, Python, RuntimeKind
@@ -21,6 +20,7 @@ from farm.model.matrix import Cell, Model
 from farm.options import outputs
 from farm.plan.layout import content_digest, input_names, model_file_name, model_tree, native_files, tree_of
 from farm.plan.matrix import needed_artifacts
+from farm.plan.programs import NATIVE_EXAMPLE, WHEEL_MACHINE, not_for_wheel
 from farm.runtime.compact import Pack
 from farm.runtime.files import WheelFiles
 
@@ -144,8 +144,13 @@ def _was_changed(artifact: Artifact) -> bool:
 
 
 def _changed(artifact: Artifact, why: str = "") -> DeviceError:
+    return gone(f"{artifact.path} was changed or removed after the run was planned{why}")
+
+
+def gone(message: str) -> DeviceError:
+    """A file of the user is not what was planned with any more."""
     return DeviceError(
-        f"{artifact.path} was changed or removed after the run was planned{why}",
+        message,
         stage=Stage.DEPLOY,
         fault=Fault.USER,
         cause="file-changed",
@@ -157,19 +162,25 @@ def _linking(artifact: Artifact) -> Conversation[None]:
     return lambda agent: agent.link(artifact.sha256, str(artifact.path))
 
 
-async def deploy(pusher: Pusher, cells: Sequence[Cell], facts: Facts, wheel: WheelFiles | None) -> Deployed:
-    """Push what is missing and lay out the runtime and every model of `cells`.
+async def deploy(
+    pusher: Pusher,
+    cells: Sequence[Cell],
+    facts: Facts,
+    wheel: WheelFiles | None,
+    found: Program | None = None,
+) -> Deployed:
+    """Push what is missing and lay out the runtime and every model of `cells`; `found` is a program that is
+    on the device. What is run here was checked before, by farm.run.program.
 
-    Raises DeviceError, stage `deploy`: `disk-full`, `digest-mismatch`, `program-missing`,
-    `architecture`, `python-missing`.
+    Raises DeviceError, stage `deploy`: `disk-full`, `digest-mismatch`, `file-changed`.
     """
     session = pusher.session
     await pusher.push(needed_artifacts(cells))
     if session.device.runtime.kind is RuntimeKind.WHEEL:
-        assert wheel is not None, "the wheel runtime is prepared before devices are touched"
+        assert wheel is not None, "farm.run.program refuses a device without it"
         program = await _deploy_wheel(pusher, facts, wheel)
     else:
-        program = await _deploy_native(pusher)
+        program = found or await _deploy_native(pusher)
     models = {cell.model.name: cell.model for cell in cells}
     folders = {name: await session.call(_laying_out(model)) for name, model in models.items()}
     return Deployed(program, f"{session.workdir}/cas", folders)
@@ -183,7 +194,6 @@ def _laying_out(model: Model) -> Conversation[str]:
 async def _deploy_wheel(pusher: Pusher, facts: Facts, wheel: WheelFiles) -> Program:
     session = pusher.session
     python = device_python(session.device, facts)
-    require_wheel_platform(session.device, facts)
     runner = agents.runner_files()
     await pusher.push([artifact for _, artifact in runner], own=True)
     if session.device.is_local:
@@ -240,68 +250,33 @@ def device_python(device: Device, facts: Facts) -> Python:
 
 def require_wheel_platform(device: Device, facts: Facts) -> None:
     """The PyPI wheel is Linux x86-64 with glibc only. Raises DeviceError `architecture`."""
-    if facts.architecture not in ("x86_64", "amd64", None) or facts.libc == "musl":
+    if not can_run_wheel(facts):
+        what = " ".join(word for word in (facts.architecture, facts.system, facts.libc) if word)
         raise DeviceError(
-            f"the wheel runtime needs x86-64 Linux with glibc; {device.name} is "
-            f"{facts.architecture} {facts.system or ''} {facts.libc or ''}".rstrip(),
+            not_for_wheel(what),
             stage=Stage.DEPLOY,
             fault=Fault.USER,
             cause="architecture",
-            hint="build load_and_run for it and use runtime: {kind: native, program: PATH}",
+            hint=f"build load_and_run for it, and give {device.name} in the inventory {NATIVE_EXAMPLE}",
         )
+
+
+def can_run_wheel(facts: Facts) -> bool:
+    """Whether nothing that is known of a device speaks against it."""
+    machine = machine_named(facts.architecture)
+    right = facts.architecture is None or (machine is not None and machine.name == WHEEL_MACHINE)
+    return right and (facts.libc or "glibc").startswith("glibc")
 
 
 async def _deploy_native(pusher: Pusher) -> Program:
     session = pusher.session
     runtime = session.device.runtime
-    assert runtime.program is not None, "the inventory checks that a native runtime names its program"
-    if runtime.on_device:
-        return await _find_native(session, runtime.program)
-    files = native_files(runtime)
+    try:
+        files = await asyncio.to_thread(native_files, runtime)
+    except RequestError as error:
+        raise gone(error.message) from error
     await pusher.push([artifact for _, artifact in files])
     tree = tree_of("native", files)
     folder = await session.call(lambda agent: agent.tree(tree))
     environment = (("LD_LIBRARY_PATH", f"{folder}/lib"),) if runtime.libraries else ()
     return Program((f"{folder}/load_and_run",), environment, content_digest(files))
-
-
-FIND_PROGRAM = r"""
-p=$(command -v "$0") && [ -x "$p" ] && printf '%s\n' "$p" && sha256sum "$p" || exit
-all=$(ldd "$p" 2>/dev/null) || exit 0
-printf '%s\n' "$all" | while read -r _ arrow path _; do
-  [ "$arrow" != '=>' ] || sha256sum "$path" || echo unknown
-done
-echo whole
-"""
-"""Prints the path of a program, its digest, those of its libraries (or `unknown`), and `whole` at the end.
-There is no `ldd` on Android, and it knows nothing of a script that starts the program.
-"""
-
-
-async def _find_native(session: Session, program: str) -> Program:
-    """A program that is already on the device: it must exist and be executable; its digest is recorded."""
-    argv = ("/bin/sh", "-c", FIND_PROGRAM, program)
-    spec = JobSpec("find-program", argv, 60, environment=session.device.environment)
-    outcome = await run_small(session, spec)
-    found = program_found(outcome.stdout.decode("utf-8", "replace"))
-    if found is None:
-        raise DeviceError(
-            f"program not found on the device, or not executable: {program}",
-            stage=Stage.DEPLOY,
-            fault=Fault.USER,
-            cause="program-missing",
-            hint="correct runtime.program, or use a local build without on_device, which is pushed",
-        )
-    return found
-
-
-def program_found(text: str) -> Program | None:
-    """What FIND_PROGRAM printed; None where there is no such program."""
-    path, *lines = text.splitlines() or [""]
-    digests = [word for line in lines for word in line.split()[:1] if re.fullmatch("[0-9a-f]{64}", word)]
-    if not path or not digests:
-        return Program((path,), is_whole=False) if path else None
-    if lines[-1] != "whole" or "unknown" in lines:
-        return Program((path,), digest=digests[0], is_whole=False)
-    whole = hashlib.sha256("\n".join([digests[0], *sorted(set(digests[1:]))]).encode()).hexdigest()
-    return Program((path,), digest=whole)

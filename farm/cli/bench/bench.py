@@ -8,6 +8,7 @@ import secrets
 import socket
 import sys
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -28,7 +29,7 @@ from farm.cli.terminal.progress import Bar, Lines
 from farm.cli.terminal.results import results_table
 from farm.errors import ExitCode, RunError
 from farm.model.deadlines import Deadlines
-from farm.model.device import RuntimeKind
+from farm.model.device import Device, Inventory, RuntimeKind
 from farm.model.matrix import Plan
 from farm.model.request import Request
 from farm.model.run import Results
@@ -36,6 +37,7 @@ from farm.plan.prepare import Prepared, prepare
 from farm.report.compose import compose
 from farm.report.render import render
 from farm.run.bench import bench, exit_code
+from farm.run.check import is_wheel_of_use
 from farm.run.context import Settings
 from farm.runtime.files import WheelFiles, wheel_files
 from farm.store.codec import results_to_dict
@@ -88,7 +90,7 @@ def command(
     given = Deadlines(round_s=round_limit, silence_s=silence_limit, lease_wait_s=wait, reconnect_s=reconnect)
     deadlines = with_deadlines(given, deadline or ())
     with Bar() as bar:
-        prepared = prepare(request, bar.update, fetch=True)
+        prepared = prepare(request, bar.update, fetch=True, of_use=_is_wheel_of_use)
     directory = RunDirectory.create(runs_dir, run_id or new_run_id())
     settings = Settings(
         holder=f"{getpass.getuser()}@{socket.gethostname()} pid {os.getpid()} run {directory.run_id}",
@@ -110,6 +112,10 @@ def command(
     with signals.held():
         is_reported = finish(directory, results, json=json)
     raise typer.Exit(exit_code(results) or (ExitCode.OK if is_reported else ExitCode.CELLS_FAILED))
+
+
+def _is_wheel_of_use(inventory: Inventory, devices: Sequence[Device]) -> bool:
+    return run(is_wheel_of_use(devices, inventory.known_hosts))
 
 
 def _wheel(prepared: Prepared) -> WheelFiles | None:
