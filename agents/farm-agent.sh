@@ -664,7 +664,7 @@ look_at() { # file -> kind: what it is for, `script`, `cut` or `other`; empty wh
   [ -f "$1" ] || return 0
   { { head=$(head -c 20 <&3) && offset_of $$ 3; } 3<"$1"; } 2>/dev/null || return 0
   case $head in
-    "${DEL}ELF"*) [ "$REPLY" -ge 20 ] || { kind=cut && return; } ;;
+    "${DEL}ELF"*) [ "$REPLY" -ge 20 ] || { kind='cut' && return; } ;;
     '#!'*) kind=script && return ;;
     *) kind=other && return ;;
   esac
@@ -694,7 +694,7 @@ runs_narrow() { # whether a kernel of 64 bits runs programs of 32 bits: by one t
     [ $? -ne 42 ] || narrow=yes
     rm -f "$file"
   fi
-  [ $narrow = yes ]
+  [ "$narrow" = yes ]
 }
 narrow_program() { # a header, one segment, `exit(42)`
   local number='\050' entry='\124\0\1\0' start='\0\0\1\0' flags='\0\0\0\5' # ARM
@@ -721,7 +721,7 @@ require_program() { # program, as `env` would find it in the folder of the job ;
       IFS=$blanks
       ;;
   esac
-  [ "$file" != "${looked-}" ] || return 0
+  [ "$file" != "${looked-}" ] && [ -x "$file" ] || return 0 # `env` says what is missing, or not executable
   find_machine
   look_at "$file"
   case $kind in

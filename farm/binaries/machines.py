@@ -22,8 +22,8 @@ class Machine:
 
 
 MACHINES = (
-    Machine("x86_64", r"x86_64|amd64|x86-64|x64", 64, 62, "64-bit x86", "i686"),
-    Machine("aarch64", r"aarch64|arm64|arm64-v8a|armv8l?", 64, 183, "64-bit ARM", "armv7l"),
+    Machine("x86_64", r"x86_64|amd64|x86-64|x64", 64, 62, "x86-64", "i686"),
+    Machine("aarch64", r"aarch64|arm64|arm64-v8a|armv8l?", 64, 183, "64-bit ARM (aarch64)", "armv7l"),
     Machine("armv7l", r"arm|armhf|armel|armeabi(-v7a)?|armv[4-7]\w{0,8}", 32, 40, "32-bit ARM"),
     Machine("i686", r"i[3-6]86|x86", 32, 3, "32-bit x86"),
     Machine("riscv64", r"riscv64", 64, 243, "64-bit RISC-V"),

@@ -327,7 +327,6 @@ def _device(
         cores=union("cores"),
         attributes=union("all_attributes"),
         environment=union("env"),
-        architecture=dict(union("all_attributes")).get("arch"),
         source=document.source(("devices", name)),
     )
     workdir = last("workdir")

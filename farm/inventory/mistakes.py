@@ -17,7 +17,9 @@ class Mistake:
 
 
 def refuse(mistakes: Iterable[Mistake], hint: str | None = None) -> None:
-    """Raise all mistakes as one RequestError, one `file:line: text` a line, in the order of the file."""
+    """Raise all mistakes as one RequestError, one `file:line: text` a line, in the order of the file, with a
+    `hint` on what to do.
+    """
     ordered = sorted(dict.fromkeys(mistakes), key=_file_order)
     if not ordered:
         return

@@ -52,9 +52,7 @@ class Address:
 
 @dataclass(frozen=True)
 class Device:
-    """One target. `attributes` serve selectors of the form `soc=rk3588`; `architecture` is what the inventory
-    says of it; `source` is `file:line`.
-    """
+    """One target. `attributes` serve selectors of the form `soc=rk3588`; `source` is `file:line`."""
 
     name: str
     address: Address
@@ -65,8 +63,12 @@ class Device:
     cores: tuple[tuple[str, tuple[int, ...]], ...] = ()
     attributes: tuple[tuple[str, str], ...] = ()
     environment: tuple[tuple[str, str], ...] = ()
-    architecture: str | None = None
     source: str | None = field(default=None, compare=False)
+
+    @property
+    def architecture(self) -> str | None:
+        """What the inventory says of it; None where it says nothing."""
+        return dict(self.attributes).get("arch")
 
     @property
     def is_local(self) -> bool:

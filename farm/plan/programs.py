@@ -15,6 +15,14 @@ from farm.model.device import Device, Runtime, RuntimeKind
 
 WHEEL_MACHINE = "x86_64"
 NATIVE_EXAMPLE = "runtime: {kind: native, program: builds/arm64/load_and_run}"
+HINTS = {
+    "architecture": f"build load_and_run for it, and say so in the inventory: {NATIVE_EXAMPLE}",
+    "wrong-architecture": "use a load_and_run and libraries that are built for the device, or correct arch:",
+    "program-damaged": "build or copy it again, and compare its size with the original",
+    "not-a-program": "correct runtime.program in the inventory; a script must begin with #!",
+}
+"""What to do about a problem, by its cause."""
+
 _CPUS = frozenset((one.bits, one.number) for one in MACHINES)
 
 
@@ -44,30 +52,31 @@ def refuse_wrong_programs(devices: Iterable[Device]) -> None:
     or not one of the architecture that the inventory says.
     """
     read = cache(read_build)
-    mistakes = []
+    mistakes, causes = [], []
     for device in devices:
         machine = machine_named(device.architecture)
         for problem in _planned_problems(device, machine, read):
             text = f"device {device.name}, {problem.key}: {problem.text}"
             mistakes.append(Mistake(device.source or device.name, text))
-    refuse(
-        mistakes, hint=f"use a build for the device, as {NATIVE_EXAMPLE}, or correct arch: in the inventory"
-    )
+            causes.append(problem.cause)
+    refuse(mistakes, hint="; ".join(HINTS[cause] for cause in dict.fromkeys(causes)))
 
 
 def _planned_problems(device: Device, machine: Machine | None, read: Reader) -> Iterator[Problem]:
     runtime = device.runtime
     if runtime.kind is RuntimeKind.WHEEL:
         if machine is not None and machine.name != WHEEL_MACHINE:
-            yield Problem("architecture", "runtime", not_for_wheel(f"arch: {device.architecture}"))
+            yield Problem(
+                "architecture", "runtime", not_for_wheel(f"the inventory says arch: {device.architecture}")
+            )
     elif not runtime.on_device:
         whose = f"the inventory says arch: {device.architecture}"
         yield from build_problems(read(runtime), machine, whose, runs_narrow=True)
 
 
 def not_for_wheel(what: str) -> str:
-    """What is wrong with a wheel runtime on a device that is `what`."""
-    return f"the wheel runtime (the default) is for x86-64 Linux with glibc only; the device is {what}"
+    """What is wrong with a wheel runtime, the default one, on a device: `what` says which it is."""
+    return f"the wheel runtime (the default) is for x86-64 Linux with glibc only, but {what}"
 
 
 def read_build(runtime: Runtime) -> tuple[LocalFile, ...]:

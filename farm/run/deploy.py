@@ -20,7 +20,7 @@ from farm.model.matrix import Cell, Model
 from farm.options import outputs
 from farm.plan.layout import content_digest, input_names, model_file_name, model_tree, native_files, tree_of
 from farm.plan.matrix import needed_artifacts
-from farm.plan.programs import NATIVE_EXAMPLE, WHEEL_MACHINE, not_for_wheel
+from farm.plan.programs import HINTS, WHEEL_MACHINE, not_for_wheel
 from farm.runtime.compact import Pack
 from farm.runtime.files import WheelFiles
 
@@ -253,11 +253,11 @@ def require_wheel_platform(device: Device, facts: Facts) -> None:
     if not can_run_wheel(facts):
         what = " ".join(word for word in (facts.architecture, facts.system, facts.libc) if word)
         raise DeviceError(
-            not_for_wheel(what),
+            not_for_wheel(f"{device.name} is {what}"),
             stage=Stage.DEPLOY,
             fault=Fault.USER,
             cause="architecture",
-            hint=f"build load_and_run for it, and give {device.name} in the inventory {NATIVE_EXAMPLE}",
+            hint=HINTS["architecture"],
         )
 
 

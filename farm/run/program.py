@@ -20,7 +20,7 @@ from farm.device.session import Session
 from farm.errors import DeviceError, Fault, Stage
 from farm.logs.help import parse_flags
 from farm.model.device import Device, Facts, Runtime, RuntimeKind
-from farm.plan.programs import LocalFile, build_problems, read_build
+from farm.plan.programs import HINTS, LocalFile, build_problems, read_build
 from farm.run.deploy import Program, device_python, require_wheel_platform
 from farm.run.disk import not_kept
 from farm.store.programs import Known, ProgramStore
@@ -98,7 +98,7 @@ async def _require_fitting(session: Session, facts: Facts, build: tuple[LocalFil
     if machine is not None and machine.narrow is not None and not narrow:
         whose = f"{whose}, and its kernel runs no programs of 32 bits"
     for problem in build_problems(build, machine, whose, runs_narrow=narrow):
-        raise _refused(problem.cause, f"{problem.key}: {problem.text}", _other_build(device, facts))
+        raise _refused(problem.cause, f"{problem.key}: {problem.text}", _hint(problem.cause, device, facts))
     await _require_loader(session, facts, build[0])
 
 
@@ -125,7 +125,9 @@ async def _require_loader(session: Session, facts: Facts, program: LocalFile) ->
     )
 
 
-def _other_build(device: Device, facts: Facts) -> str:
+def _hint(cause: str, device: Device, facts: Facts) -> str:
+    if cause != "wrong-architecture":
+        return HINTS[cause]
     return (
         f"set runtime.program of {device.name} to a load_and_run built for {facts.architecture}; "
         f"`farm devices check {device.name}` shows what it is"

@@ -62,7 +62,9 @@ def test_a_program_is_found_as_env_finds_it(phone: Phone, agent: Talk, epoch: in
     assert agent.ended("k") == (3, "-")
 
 
-def test_a_script_is_run_and_a_missing_program_is_told_by_env(agent: Talk, epoch: int, tmp_path: Path) -> None:
+def test_a_script_is_run_and_a_missing_program_is_told_by_env(
+    agent: Talk, epoch: int, tmp_path: Path
+) -> None:
     script = program(tmp_path / "script", b"#!/bin/sh\nexit 7\n")
     agent.start(epoch, "j", str(script))
     assert agent.ended("j") == (7, "-")
@@ -81,7 +83,9 @@ def test_a_program_that_is_replaced_is_looked_at_again(agent: Talk, epoch: int, 
 
 def test_what_was_pushed_is_looked_at_once(phone: Phone, tmp_path: Path) -> None:
     """Its name has its digest: a start costs no process for it."""
-    phone.change_script("look_at() {", 'look_at() { put "$1" >>"$workdir/looks"; look_really "$1"; }\nlook_really() {')
+    phone.change_script(
+        "look_at() {", 'look_at() { put "$1" >>"$workdir/looks"; look_really "$1"; }\nlook_really() {'
+    )
     agent = phone.talk()
     epoch = int(agent("lease", "me", 60)[0])
     artifact = phone.put(agent, program(tmp_path / "p", b"#!/bin/sh\nexit 0\n"))
@@ -107,7 +111,9 @@ def runs_32_bits(folder: Path) -> bool:
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="compiles for x86")
-def test_whether_the_kernel_runs_32_bits_is_tried_and_not_guessed(phone: Phone, agent: Talk, epoch: int) -> None:
+def test_whether_the_kernel_runs_32_bits_is_tried_and_not_guessed(
+    phone: Phone, agent: Talk, epoch: int
+) -> None:
     truth = runs_32_bits(phone.folder)
     said = agent.data("probe").decode()
     assert f"== narrow\n{'yes' if truth else 'no'}\n" in said

@@ -60,7 +60,9 @@ def test_a_script_is_known_by_its_first_line() -> None:
 
 
 @given(st.binary(max_size=300), st.integers(0, 2**63), st.sampled_from([X86_64, ARM]), st.integers(0, 200))
-def test_no_bytes_make_the_reader_fail(noise: bytes, size_bytes: int, cpu: tuple[int, int], place: int) -> None:
+def test_no_bytes_make_the_reader_fail(
+    noise: bytes, size_bytes: int, cpu: tuple[int, int], place: int
+) -> None:
     read(noise, size_bytes)
     whole = elf(cpu, interpreter="/lib/ld.so", needed=("a",))
     described(read(whole[:place] + noise + whole[place + len(noise) :], size_bytes))
