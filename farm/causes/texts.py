@@ -27,8 +27,8 @@ LIBRARY_FOREIGN = row(
     "correct `libraries:` of the runtime; `farm devices check` shows the device's architecture",
 )
 
-RUN_BY_A_SHELL = r"\x7fELF[^\n]{0,200}not found"
-"""A shell's complaint about the first words of a program that it took for a script."""
+RUN_BY_A_SHELL = r"\x7fELF[^\n]{0,200}not found|not executable: (?:\d\d-bit ELF|magic [0-9A-F]{4})"
+"""A shell about a program that it took for a script, and mksh, which knows better: with any exit code."""
 
 LOADER: tuple[Row, ...] = (
     LIBRARY_FOREIGN,
@@ -51,10 +51,10 @@ LOADER: tuple[Row, ...] = (
     row(
         "wrong-architecture",
         USER,
-        # bash, musl and the kernel; mksh; busybox and dash, which take it for a script
-        r"[Ee]xec format error|cannot execute binary file|not executable: (?:\d\d-bit ELF|magic [0-9A-F]{4})"
-        r"|[Ss]yntax error: [^\n]{0,60}(?:unexpected|[Uu]nterminated|[Bb]ad function name|[Bb]ad fd number)"
-        rf"|unterminated quoted string|{RUN_BY_A_SHELL}",
+        # bash, musl and the kernel; busybox and dash, which take it for a script
+        r"[Ee]xec format error|cannot execute binary file"
+        r"|[Ss]yntax error: (?:[^\n]{0,60}unexpected|[Uu]nterminated|[Bb]ad f|EOF in)"
+        rf"|{RUN_BY_A_SHELL}",
         "the program is built for another architecture, or damaged",
         "`farm devices check` shows the device's architecture; use a program built for it",
     ),

@@ -12,6 +12,7 @@ import pytest
 
 from tests.e2e.conftest import LOOKALIKE, ROOT, Lab, Outcome
 from tests.elves import AARCH64, X86_64, elf, program
+from tests.forked import Forks
 from tests.servers import LoopbackFarm, known_hosts, sshd
 
 pytestmark = pytest.mark.sshd
@@ -21,12 +22,14 @@ OTHER_BOARD = "aarch64" if platform.machine() == "x86_64" else "x86_64"
 
 
 @pytest.fixture
-def one(tmp_path: Path) -> Iterator[Lab]:
+def one(tmp_path: Path, forks: Forks) -> Iterator[Lab]:
     """A lab of one device, `one`, whose `uname` can be replaced."""
     tools = tmp_path / "tools"
     tools.mkdir()
     with sshd(tmp_path / "device", rc=f"PATH={tools}:$PATH") as server:
-        yield Lab(tmp_path, LoopbackFarm({"one": server}, known_hosts(tmp_path / "known_hosts", server)))
+        yield Lab(
+            tmp_path, LoopbackFarm({"one": server}, known_hosts(tmp_path / "known_hosts", server)), forks
+        )
 
 
 def bench(lab: Lab, *words: str) -> Outcome:
