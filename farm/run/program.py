@@ -192,7 +192,7 @@ async def flags_of(
         outcome = await run_small(session, spec)
         known = Known(parse_flags(outcome.stdout.decode("utf-8", "replace")), session.device.name)
         if not known.flags:
-            _require_start(outcome)
+            _require_start(session.device.runtime.program or "", outcome)
         elif key:
             try:
                 await asyncio.to_thread(store.keep, key, known)
@@ -201,15 +201,19 @@ async def flags_of(
     return known.flags
 
 
-def _require_start(outcome: SmallOutcome) -> None:
-    """Raises DeviceError where the shell or the dynamic loader said why the program did not start."""
+def _require_start(program: str, outcome: SmallOutcome) -> None:
+    """Raises DeviceError where a shell or the dynamic loader said why the program did not start."""
     if outcome.exit_code not in NOT_STARTED:
         return
     stdout, stderr = (text.decode("utf-8", "replace") for text in (outcome.stdout, outcome.stderr))
     cause = diagnose(outcome.exit_code, outcome.why, stdout, stderr)
     if cause.cause in STARTS:
         raise DeviceError(
-            cause.message, stage=Stage.DEPLOY, fault=cause.fault, cause=cause.cause, hint=cause.hint
+            f"{program} did not start: {cause.message}",
+            stage=Stage.DEPLOY,
+            fault=cause.fault,
+            cause=cause.cause,
+            hint=cause.hint,
         )
 
 
