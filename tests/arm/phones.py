@@ -8,7 +8,7 @@ import subprocess
 from dataclasses import dataclass
 from typing import Any
 
-from tests.agent.shells import AGENT, Phone
+from tests.agent.shells import Phone
 from tests.arm.board import Board
 
 
@@ -53,7 +53,7 @@ class BoardPhone(Phone):
     board: Board = None
 
     def __post_init__(self) -> None:
-        self.board.run(f"mkdir -p {self.folder} && cat >{self.folder}/agent.sh", AGENT.read_bytes())
+        self.board.run(f"mkdir -p {self.folder} && cat >{self.folder}/agent.sh", self.script.read_bytes())
 
     def popen(
         self, *arguments: object, environment: dict[str, str] | None = None, **more: Any

@@ -30,7 +30,7 @@ def test_an_upload_that_a_power_cut_broke_goes_on_and_the_board_is_benched(boot,
     lab = boot(Spec(cores=2, disk_mib=128))
     board = lab.boards[0]
     lab.write(runtime={"kind": "native", "program": str(big)})
-    process = lab.farm.start("bench", "--devices", "arm-1", "--model", "bundled:tiny", "--reconnect", "1")
+    process = lab.start("--reconnect", "1")
     try:
         arrived = "cat /root/.cache/farm/incoming/* 2>/dev/null | wc -c"
         deadline = time.monotonic() + START_LIMIT_S
@@ -38,10 +38,9 @@ def test_an_upload_that_a_power_cut_broke_goes_on_and_the_board_is_benched(boot,
             assert time.monotonic() < deadline, "the upload did not begin"
         board.run("sync")  # what is not on the disk yet is rightly lost
         board.power_cut()
-        cut = lab.farm.end(process)
+        cut = lab.end(process)
     finally:
         process.kill()
-        process.communicate()
     assert cut.code in {3, 4}, cut.stderr
     board.start()
     assert int(board.run(arrived)) >= BIG_BYTES // 8
