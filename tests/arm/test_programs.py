@@ -11,7 +11,7 @@ from tests.arm import programs
 from tests.arm.board import Spec
 from tests.arm.programs import Programs
 from tests.e2e.conftest import Outcome
-from tests.elves import ARM, elf, program
+from tests.elves import AARCH64, elf, program
 
 pytestmark = [pytest.mark.arm, pytest.mark.long, pytest.mark.timeout(900)]
 
@@ -41,6 +41,7 @@ def test_every_wrong_program_is_refused_before_it_is_pushed(
 ) -> None:
     lab = boot(Spec(flavour=flavour, cores=2))
     (board,) = lab.boards
+    assert lab.facts()[0]["facts"]["runs_32_bit"] is True  # a Cortex-A72, and Debian's kernel
     foreign = programs.native().static
     refused(
         lab,
@@ -51,7 +52,7 @@ def test_every_wrong_program_is_refused_before_it_is_pushed(
         "arm-1 is aarch64",
         "farm devices check arm-1",
     )
-    loader = program(tmp_path / "p", elf((64, 183), interpreter="/lib/ld-none.so.1"))
+    loader = program(tmp_path / "p", elf(AARCH64, interpreter="/lib/ld-none.so.1"))
     refused(lab, loader, "loader-missing", "/lib/ld-none.so.1", "-static")
     if flavour == "busybox":  # no /lib, as on a musl system for a program of glibc
         refused(lab, stand_in.dynamic, "loader-missing", "/lib/ld-linux-aarch64.so.1", "-static")
@@ -80,11 +81,3 @@ def test_every_wrong_program_is_refused_before_it_is_pushed(
     cell = bench(lab, {"kind": "native", "program": str(wrapper)}, 3)
     assert cell["cause"] == "program-missing"
     assert lab.left_over() == ""
-
-
-def test_32_bits_run_where_the_kernel_runs_them_and_are_refused_elsewhere(boot, tmp_path: Path) -> None:
-    """`a64fx` is a processor without them."""
-    lab = boot(Spec(cpu="a64fx", cores=2))
-    assert lab.facts()[0]["facts"]["runs_32_bit"] is False
-    narrow = program(tmp_path / "narrow", elf(ARM))
-    refused(lab, narrow, "wrong-architecture", "32-bit ARM", "runs no programs of 32 bits")
