@@ -665,6 +665,92 @@ sample() { # one line of telemetry
 # A supervisor knows all that it needs: what follows is not even read.
 case ${1-}:$# in supervise:4) shift && supervise "$@"; exit ;; esac
 
+# ---- which programs the kernel runs ---------------------------------------------------------------------
+# What the kernel does not know, `execvp` (so `env`, `setsid`) hands to a shell, which runs its bytes as commands:
+# a file of an odd name is the least of it. So a program is looked at before each start.
+
+find_machine() { # -> machine, as `uname` says; DEL, ONE, ...: bytes of ELF headers
+  [ -z "${machine-}" ] || return 0
+  # shellcheck disable=SC2046
+  set -- $(uname -m && printf '\177 \001 \002 \003 \267')
+  machine=${1:-unknown} DEL=${2-} ONE=${3-} TWO=${4-} THREE=${5-} ARM64=${6-} narrow=''
+  look_at "/proc/$$/exe" && own_kind=$kind
+}
+
+look_at() { # file -> kind: what it is for, `script`, `cut` or `other`; empty where it cannot be read
+  local head=''
+  kind=''
+  [ -f "$1" ] || return 0
+  { { head=$(head -c 20 <&3) && offset_of $$ 3; } 3<"$1"; } 2>/dev/null || return 0
+  case $head in
+    "${DEL}ELF"*) [ "$REPLY" -ge 20 ] || { kind='cut' && return; } ;;
+    '#!'*) kind=script && return ;;
+    *) kind=other && return ;;
+  esac
+  head=${head#????}
+  case ${head%"${head#?}"}${head#"${head%?}"} in # its class, and its machine: shells leave out the zeros at the end
+    "$TWO>") kind='64-bit x86' ;;
+    "$ONE$THREE") kind='32-bit x86' ;;
+    "$TWO$ARM64") kind='64-bit ARM' ;;
+    "$ONE(") kind='32-bit ARM' ;;
+    *) kind='another architecture' ;;
+  esac
+}
+
+runs() { # kind ; whether the kernel runs it; true where nobody here knows
+  case $machine:$1 in
+    *:"$own_kind" | x86_64:'64-bit x86' | aarch64:'64-bit ARM' | armv8*:'64-bit ARM' | arm*:'32-bit ARM') ;;
+    aarch64:'32-bit ARM' | x86_64:'32-bit x86') runs_narrow ;;
+    x86_64:* | aarch64:* | arm*:* | i[3-6]86:*) return 1 ;;
+  esac
+}
+
+runs_narrow() { # whether a kernel of 64 bits runs programs of 32 bits: by one that does nothing but end with 42
+  local file="$workdir/incoming/narrow.$$"
+  if [ -z "$narrow" ]; then
+    narrow=no
+    { narrow_program >"$file" && chmod 700 "$file" && (exec env "$file") </dev/null >/dev/null; } 2>/dev/null
+    [ $? -ne 42 ] || narrow=yes
+    rm -f "$file"
+  fi
+  [ "$narrow" = yes ]
+}
+narrow_program() { # a header, one segment, `exit(42)`
+  local number='\050' entry='\124\0\1\0' start='\0\0\1\0' flags='\0\0\0\5' # ARM
+  local code='\1\160\240\343\52\0\240\343\0\0\0\357'
+  if [ "$machine" = x86_64 ]; then
+    number='\003' flags='\0\0\0\0' code='\61\300\100\263\52\315\200\220\220\220\220\220'
+  fi
+  # shellcheck disable=SC2059
+  printf "\\177ELF\\1\\1\\1\\0\\0\\0\\0\\0\\0\\0\\0\\0\\2\\0$number\\0\\1\\0\\0\\0$entry\\64\\0\\0\\0\\0\\0\\0\\0$flags\\64\\0\\40\\0\\1\\0\\0\\0\\0\\0\\0\\0"
+  # shellcheck disable=SC2059
+  printf "\\1\\0\\0\\0\\0\\0\\0\\0$start${start}\\144\\0\\0\\0\\144\\0\\0\\0\\5\\0\\0\\0\\0\\20\\0\\0$code\\0\\0\\0\\0"
+}
+
+require_program() { # program, as `env` would find it in the folder of the job ; fails where the kernel would not run it
+  local file="$1" folder blanks="$IFS"
+  case $1 in
+    /*) ;;
+    */*) file=$dir/out/$1 ;;
+    *)
+      IFS=:
+      for folder in $search; do
+        [ ! -f "$folder/$1" ] || { file=$folder/$1 && break; }
+      done
+      IFS=$blanks
+      ;;
+  esac
+  [ "$file" != "${looked-}" ] && [ -x "$file" ] || return 0 # `env` says what is missing, or not executable
+  find_machine
+  look_at "$file"
+  case $kind in
+    '' | script) ;; # what cannot be read, no shell can run either
+    cut | other) err not-a-program "$1" || return ;;
+    *) runs "$kind" || err wrong-architecture "$1" "$kind" "$machine" || return ;;
+  esac
+  case $file in "$workdir"/trees/*) looked=$file ;; esac # what has its digest in its name stays as it is
+}
+
 # ---- jobs, as the controller asks for them --------------------------------------------------------------
 
 do_start() { # epoch job wall_s silence_s n_env K=V... n_folders folder... n_copies name=digest... argv...
@@ -685,7 +771,7 @@ do_start() { # epoch job wall_s silence_s n_env K=V... n_folders folder... n_cop
 }
 
 prepare() { # as do_start, from n_env on ; fills the folder of job, which runs under limit
-  local dir="spool/$job" out="spool/$job/out" given=' ' command='' kind count word why
+  local dir="spool/$job" out="spool/$job/out" given=' ' command='' kind count word why search="$PATH"
   for kind in setting folder copy; do
     is_number "$1" && [ "$1" -lt $(($# - 1)) ] || err usage "start: the count of ${kind}s is wrong" || return
     count=$1 && shift
@@ -699,6 +785,7 @@ prepare() { # as do_start, from n_env on ; fills the folder of job, which runs u
     encode "$word" && command=$NL$REPLY$command
   done
   case $1 in '' | *=*) err usage "not a program: $1" || return ;; esac # `env` would take it for a variable
+  require_program "$1" || return
   for word do
     encode "$word" && command=$command$NL$REPLY
   done
@@ -717,6 +804,7 @@ prepare_setting() { # K=V
   case $1 in *=*) ;; *) err usage "not K=V: $1" || return ;; esac
   case ${1%%=*} in '' | [0-9]* | *[!A-Za-z0-9_]*) err usage "not K=V: $1" || return ;; esac
   case $1 in LD_LIBRARY_PATH=*'~/'*) at_home "${1#*=}" && set -- "LD_LIBRARY_PATH=$REPLY" ;; esac
+  case $1 in PATH=*) search=${1#PATH=} ;; esac
   encode "$1" && command=$command$NL$REPLY given="$given${1%%=*} "
 }
 at_home() { # a list of folders as in PATH -> REPLY, with each `~/` at a beginning expanded
@@ -1111,7 +1199,7 @@ shell_name() {
 do_probe() { send "$(probe "$@" 2>/dev/null)"; } # name of a Python interpreter... ; none: none is asked for
 
 probe() { # sections for farm/device/probe.py
-  local name limit=''
+  local name limit='' loaders=''
   ! command -v timeout >/dev/null || limit='timeout 30'
   part uname && uname -snrm
   # One process reads them all: lines `<path>:<text>`. Of the memory two are enough, of the process its cores:
@@ -1133,7 +1221,10 @@ probe() { # sections for farm/device/probe.py
   part getprop
   ! command -v getprop >/dev/null ||
     getprop | grep -E '^\[ro\.(product\.manufacturer|product\.model|soc\.model|build\.version\.release)\]'
-  part libc && { getconf GNU_LIBC_VERSION || { command -v ldd >/dev/null && ldd --version 2>&1 | head -n 2; }; }
+  part loaders && find_loaders
+  part libc && { getconf GNU_LIBC_VERSION || { command -v ldd >/dev/null && ldd --version 2>&1 | head -n 2; } || ask_loaders; }
+  part narrow && find_machine
+  case $machine in aarch64 | x86_64) runs_narrow && put yes || put no ;; esac
   part shell && shell_name
   part tools
   for name in flock setsid taskset timeout sha256sum dd awk numactl perf nvidia-smi getprop sudo; do
@@ -1141,6 +1232,25 @@ probe() { # sections for farm/device/probe.py
   done
 }
 part() { put "" && put "== $1"; }
+
+find_loaders() { # -> loaders, and a line for each: what loads dynamic programs
+  local file
+  set +f
+  for file in /lib/ld-*.so* /lib[36]*/ld-*.so* /lib/*/ld-*.so* /usr/lib/ld-*.so* /system/bin/linker*; do
+    [ ! -f "$file" ] || { put "$file" && loaders="$loaders $file"; }
+  done
+  set -f
+}
+ask_loaders() { # of busybox systems: the first that can be run says which library it is of
+  local file
+  find_machine
+  for file in $loaders; do
+    look_at "$file"
+    runs "$kind" || continue
+    $limit "$file" --version 2>&1 | head -n 2
+    return
+  done
+}
 
 ask_pythons() { # name... ; until one answers that it is CPython and new enough
   local name file one asked='' line words

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from farm.causes.row import Row, row
 from farm.errors import Fault
-from farm.model.measurement import UNAVAILABLE
+from farm.model.measurement import UNAVAILABLE, UNKNOWN_FLAG
 
 USER, DEVICE, RUNTIME, FARM = Fault.USER, Fault.DEVICE, Fault.RUNTIME, Fault.FARM
 
@@ -16,7 +16,22 @@ LIBC_TOO_OLD = row(
     "build the program on an older system, or link it statically",
 )
 
+LIBRARY_FOREIGN = row(
+    "wrong-architecture",
+    USER,
+    r"error while loading shared libraries: (?P<name>[^:\n]{1,200}): "
+    r"(?:wrong ELF class|invalid ELF header|file too short|ELF file)"
+    r"|Error loading shared library (?P<musl>[^:\n]{1,200}): Exec format error"
+    r"|\"(?P<bionic>[^\"\n]{1,200})\" (?:is \d\d-bit instead of|has unexpected e_machine|has bad ELF magic)",
+    "the library {name}{musl}{bionic} is damaged, or built for another architecture",
+    "correct `libraries:` of the runtime; `farm devices check` shows the device's architecture",
+)
+
+RUN_BY_A_SHELL = r"\x7fELF[^\n]{0,200}not found|not executable: (?:\d\d-bit ELF|magic [0-9A-F]{4})"
+"""A shell about a program that it took for a script, and mksh, which knows better: with any exit code."""
+
 LOADER: tuple[Row, ...] = (
+    LIBRARY_FOREIGN,
     row(
         "library-missing",
         USER,
@@ -36,8 +51,11 @@ LOADER: tuple[Row, ...] = (
     row(
         "wrong-architecture",
         USER,
-        r"[Ee]xec format error|cannot execute binary file|[Ss]yntax error[^\n]{0,60}unexpected",
-        "the program is built for another architecture",
+        # bash, musl and the kernel; busybox and dash, which take it for a script
+        r"[Ee]xec format error|cannot execute binary file"
+        r"|[Ss]yntax error: (?:[^\n]{0,60}unexpected|[Uu]nterminated|[Bb]ad f|EOF in)"
+        rf"|{RUN_BY_A_SHELL}",
+        "the program is built for another architecture, or damaged",
         "`farm devices check` shows the device's architecture; use a program built for it",
     ),
     row(
@@ -82,6 +100,14 @@ TEXTS: tuple[Row, ...] = (
         "install the package that contains it on the device",
     ),
     LIBC_TOO_OLD,
+    LIBRARY_FOREIGN,
+    row(
+        "wrong-architecture",
+        USER,
+        RUN_BY_A_SHELL,
+        "the program is built for another architecture, or damaged",
+        "`farm devices check` shows the device's architecture; use a program built for it",
+    ),
     row(
         "wrong-architecture",
         USER,
@@ -91,7 +117,7 @@ TEXTS: tuple[Row, ...] = (
     ),
     # the command line
     row(
-        "unknown-flag",
+        UNKNOWN_FLAG,
         USER,
         r"^ERROR: unknown command line flag '(?P<name>[^'\n]{1,100})'",
         "the program has no flag --{name}",

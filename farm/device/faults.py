@@ -31,6 +31,9 @@ NO_REPLY = "no-reply"
 DISK_FULL = "disk-full"
 LEASE_AGAIN = "the device was away too long or someone else took it: run the bench again"
 RESTARTED = "device-restarted"
+OTHER_PROGRAM = (
+    "correct `program:` of the runtime in the inventory; `farm devices check` shows what the device is"
+)
 LOOK = "look at its processes on the device, or restart the device"
 
 AGENT_ERRORS = {
@@ -47,6 +50,15 @@ AGENT_ERRORS = {
     "short": AgentError(Stage.DEPLOY, Fault.NETWORK, "the upload is not complete: {0}", AGAIN),
     "offset": AgentError(Stage.DEPLOY, Fault.NETWORK, "the upload moved meanwhile: {0}", AGAIN),
     "missing": AgentError(Stage.DEPLOY, Fault.DEVICE, "not on the device (any more): {0}", AGAIN),
+    "wrong-architecture": AgentError(
+        Stage.EXECUTE, Fault.USER, "{0} is a program for {1}; the device is {2}", OTHER_PROGRAM
+    ),
+    "not-a-program": AgentError(
+        Stage.EXECUTE,
+        Fault.USER,
+        "{0} is no whole ELF file, and no script that begins with #!",
+        OTHER_PROGRAM,
+    ),
     "exists": AgentError(Stage.EXECUTE, Fault.FARM, "job {0} exists already"),
     "unknown": AgentError(Stage.EXECUTE, Fault.DEVICE, "job {0} is gone from the device", AGAIN),
     "running": AgentError(Stage.EXECUTE, Fault.FARM, "job {0} still runs"),

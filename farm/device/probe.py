@@ -59,13 +59,16 @@ def parse_facts(raw: str) -> Facts:
     properties = dict(_PROPERTY.findall("\n".join(part.get("getprop", []))))
     release = dict(line.partition("=")[::2] for line in files.get("/etc/os-release", []))
     android = properties.get("ro.build.version.release")
+    loaders = tuple(filter(None, map(_text, part.get("loaders", [])[:FEW_LIMIT])))
     return Facts(
         hostname=_text(hostname),
         system=_text(system),
         kernel=_text(kernel),
         architecture=_text(architecture),
         os_name=_text(f"Android {android}" if android else release.get("PRETTY_NAME", "").strip("\"'")),
-        libc=_libc(part.get("libc", [])) or ("bionic" if android else None),
+        libc=_libc(part.get("libc", [])) or ("bionic" if android else _libc_of(loaders)),
+        loaders=loaders,
+        runs_32_bit={"yes": True, "no": False}.get(_line(part.get("narrow", []))),
         cpu_model=_cpu_model(cpuinfo) or _text(properties.get("ro.soc.model")),
         cpu_features=_cpu_features(cpuinfo),
         core_ids=_usable_cores(files, cpuinfo),
@@ -163,6 +166,18 @@ def _libc(lines: list[str]) -> str | None:
         r"\)\s+(\d+\.\d+)$", _line(lines)
     )
     return f"glibc {match[1]}" if match else None
+
+
+def _libc_of(loaders: tuple[str, ...]) -> str | None:
+    """By the names of dynamic loaders, where nothing else tells: `ld-2.31.so`, `ld-musl-aarch64.so.1`."""
+    names = [path.rpartition("/")[2] for path in loaders]
+    if any(name.startswith("ld-musl-") for name in names):
+        return "musl"
+    versions = (re.fullmatch(r"ld-([0-9]{1,2}\.[0-9]{1,3})\.so", name) for name in names)
+    version = next((found[1] for found in versions if found), None)
+    if version:
+        return f"glibc {version}"
+    return "glibc" if any(name.startswith("ld-linux") for name in names) else None
 
 
 def _cpu_model(lines: list[str]) -> str | None:

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema, field_validator, model_validator
 
+from farm.binaries.machines import MACHINES, machine_named
 from farm.errors import RequestError
 from farm.files import is_file
 from farm.inventory.entry import NAME, NAME_RULE, Entry, Text, Texts
@@ -141,11 +142,15 @@ class Settings(Entry):
     cores: dict[str, CoreIds] = Field({}, description="names for sets of cores, e.g. big: 4-7")
     attributes: dict[str, Text] = Field({}, description="for selectors: site=lab2")
     soc: Text | None = Field(None, description="the same as attributes.soc")
+    arch: str | None = Field(
+        None, description="the processor's architecture, as uname -m has it: builds are checked against it"
+    )
     env: dict[str, Text] = Field({}, description="environment variables of every round")
 
     @property
     def all_attributes(self) -> dict[str, str]:
-        return self.attributes | ({"soc": self.soc} if self.soc else {})
+        own = {"soc": self.soc, "arch": self.arch}
+        return self.attributes | {name: value for name, value in own.items() if value}
 
     @field_validator("user", "proxy_jump", "workdir")
     @classmethod
@@ -153,6 +158,16 @@ class Settings(Entry):
         rule, wanted = _RULES[str(info.field_name)]
         if value is not None and not rule.fullmatch(value):
             raise ValueError(f'"{value}" is not {wanted}')
+        return value
+
+    @field_validator("arch")
+    @classmethod
+    def _is_an_architecture(cls, value: str | None) -> str | None:
+        if value is not None and machine_named(value) is None:
+            known = [one.name for one in MACHINES]
+            raise ValueError(
+                f'"{value}" is no architecture{nearest(value, known)}; known: {", ".join(known)}'
+            )
         return value
 
     @field_validator("tags")

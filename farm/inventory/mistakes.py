@@ -16,14 +16,16 @@ class Mistake:
     text: str
 
 
-def refuse(mistakes: Iterable[Mistake]) -> None:
-    """Raise all mistakes as one RequestError, one `file:line: text` a line, in the order of the file."""
+def refuse(mistakes: Iterable[Mistake], hint: str | None = None) -> None:
+    """Raise all mistakes as one RequestError, one `file:line: text` a line, in the order of the file, with a
+    `hint` on what to do.
+    """
     ordered = sorted(dict.fromkeys(mistakes), key=_file_order)
     if not ordered:
         return
     first, *others = ordered
     message = "\n".join([first.text, *(f"{mistake.source}: {mistake.text}" for mistake in others)])
-    raise RequestError(message, source=first.source)
+    raise RequestError(message, hint=hint, source=first.source)
 
 
 def _file_order(mistake: Mistake) -> tuple[str, int]:

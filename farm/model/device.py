@@ -69,6 +69,11 @@ class Device:
     source: str | None = field(default=None, compare=False)
 
     @property
+    def architecture(self) -> str | None:
+        """What the inventory says of it; None where it says nothing."""
+        return dict(self.attributes).get("arch")
+
+    @property
     def is_local(self) -> bool:
         return self.address.host == LOCAL
 
@@ -106,7 +111,11 @@ class Python:
 
 @dataclass(frozen=True)
 class Facts:
-    """What the probe read on the device; None or empty where it is not known."""
+    """What the probe read on the device; None or empty where it is not known.
+
+    `loaders` are the paths of dynamic loaders in the usual places; `runs_32_bit` says whether a kernel of 64
+    bits runs programs of its architecture's 32 bits, too.
+    """
 
     hostname: str | None = None
     system: str | None = None
@@ -114,6 +123,8 @@ class Facts:
     architecture: str | None = None
     os_name: str | None = None
     libc: str | None = None
+    loaders: tuple[str, ...] = ()
+    runs_32_bit: bool | None = None
     cpu_model: str | None = None
     cpu_features: tuple[str, ...] = ()
     core_ids: tuple[int, ...] = ()

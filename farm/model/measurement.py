@@ -45,6 +45,9 @@ class Measurement:
 UNAVAILABLE = "unavailable"
 """The cause of a round that the device's runtime reports as impossible: its cell is skipped, not failed."""
 
+UNKNOWN_FLAG = "unknown-flag"
+"""The cause of a round with an option that the program was built without: its cell is skipped, too."""
+
 
 @dataclass(frozen=True)
 class Cause:

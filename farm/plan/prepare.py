@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from farm.inventory import read_devices
 from farm.inventory.files import require_files
-from farm.model.device import Inventory, RuntimeKind
+from farm.model.device import Device, Inventory, RuntimeKind
 from farm.model.matrix import Model, Plan
 from farm.model.request import Request
-from farm.plan.flags import refuse_unknown_flags
 from farm.plan.inputs import fit_inputs, leave_unchecked
 from farm.plan.matrix import Matrix, Sources, choose, make_plan
 from farm.plan.model_info import UnreadableError, model_tensors
 from farm.plan.models import option_files, read_models
+from farm.plan.programs import refuse_wrong_programs
 from farm.runtime import install
 from farm.runtime.cache import Progress
 from farm.runtime.install import InstalledRuntime
-from farm.store.programs import program_store
 
 
 @dataclass(frozen=True)
@@ -30,14 +29,22 @@ class Prepared:
     runtime: InstalledRuntime | None
 
 
-def prepare(request: Request, progress: Progress, *, fetch: bool) -> Prepared:
-    """The plan of a request. With `fetch` the wheel runtime is installed first when a device needs it.
+OfUse = Callable[[Inventory, Sequence[Device]], bool]
+"""Whether one of these devices can run the wheel runtime, as far as they say."""
+
+
+def prepare(
+    request: Request, progress: Progress, *, fetch: bool, of_use: OfUse = lambda _inventory, _devices: True
+) -> Prepared:
+    """The plan of a request. With `fetch` the wheel runtime is installed first when a device needs it, and it
+    is `of_use` to one: nobody waits for a gigabyte that a board cannot run.
 
     Raises RequestError for everything that is wrong with the request, all but the check of its inputs
     before anything is fetched, and RunError when the runtime cannot be installed.
     """
     inventory, devices = read_devices(request.inventory, request.devices)
     require_files(devices)
+    refuse_wrong_programs(devices)
     sources = Sources(
         devices=devices,
         models=read_models(request.models),
@@ -48,14 +55,16 @@ def prepare(request: Request, progress: Progress, *, fetch: bool) -> Prepared:
         files=option_files(request.variants),
     )
     matrix = choose(sources)
-    refuse_unknown_flags(matrix.wanted, program_store())
-    runtime = install.ensure(progress) if fetch and needs_wheel(matrix) else install.installed()
+    runtime = install.installed()
+    wheel_devices = [device for device in devices if needs_wheel(matrix, device)]
+    if runtime is None and fetch and wheel_devices and of_use(inventory, wheel_devices):
+        runtime = install.ensure(progress)
     fitted = fit_models(matrix.models, runtime, progress)
     return Prepared(make_plan(sources, matrix, fitted), inventory, runtime)
 
 
-def needs_wheel(matrix: Matrix) -> bool:
-    return any(one.device.runtime.kind is RuntimeKind.WHEEL for one in matrix.wanted)
+def needs_wheel(matrix: Matrix, device: Device) -> bool:
+    return device.runtime.kind is RuntimeKind.WHEEL and any(one.device == device for one in matrix.wanted)
 
 
 def fit_models(

@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from farm import agents
+from farm.binaries.machines import machine_named
 from farm.device.agent import Missing
 from farm.device.disk.room import Room
 from farm.device.faults import DISK_FULL
 from farm.device.jobs import JobSpec, SmallOutcome, run_small
 from farm.device.session import Conversation, Session
-from farm.errors import DeviceError, Fault, Stage
+from farm.errors import DeviceError, Fault, RequestError, Stage
 from farm.files import digest_path, sha256_of
 from farm.model.artifact import Artifact
-from farm.model.device import Device, Facts, Python, RuntimeKind
+from farm.model.device import Device, Facts, Python, Runtime, RuntimeKind
 from farm.model.matrix import Cell, Model
 from farm.options import outputs
 from farm.plan.layout import (
     content_digest,
-    digest_with_libraries,
     input_names,
     model_file_name,
     model_tree,
@@ -32,6 +30,7 @@ from farm.plan.layout import (
     tree_of,
 )
 from farm.plan.matrix import needed_artifacts
+from farm.plan.programs import HINTS, WHEEL_MACHINE, not_for_wheel
 from farm.runtime.compact import Pack
 from farm.runtime.files import WheelFiles
 
@@ -167,8 +166,13 @@ def _was_changed(artifact: Artifact) -> bool:
 
 
 def _changed(artifact: Artifact, why: str = "") -> DeviceError:
+    return gone(f"{artifact.path} was changed or removed after the run was planned{why}")
+
+
+def gone(message: str) -> DeviceError:
+    """A file of the user is not what was planned with any more."""
     return DeviceError(
-        f"{artifact.path} was changed or removed after the run was planned{why}",
+        message,
         stage=Stage.DEPLOY,
         fault=Fault.USER,
         cause="file-changed",
@@ -176,24 +180,30 @@ def _changed(artifact: Artifact, why: str = "") -> DeviceError:
     )
 
 
-async def deploy(pusher: Pusher, cells: Sequence[Cell], facts: Facts, wheel: WheelFiles | None) -> Deployed:
-    """Push what is missing and lay out the runtime and every model of `cells`.
+async def deploy(
+    pusher: Pusher,
+    cells: Sequence[Cell],
+    facts: Facts,
+    wheel: WheelFiles | None,
+    found: Program | None = None,
+) -> Deployed:
+    """Push what is missing and lay out the runtime and every model of `cells`; `found` is a program that is
+    on the device. What is run here was checked before, by farm.run.program.
 
-    Raises DeviceError, stage `deploy`: `disk-full`, `digest-mismatch`, `program-missing`,
-    `architecture`, `python-missing`.
+    Raises DeviceError, stage `deploy`: `disk-full`, `digest-mismatch`, `file-changed`.
     """
     session, runtime = pusher.session, pusher.session.device.runtime
     files = needed_artifacts(cells)
     if runtime.kind is RuntimeKind.WHEEL:
-        assert wheel is not None, "the wheel runtime is prepared before devices are touched"
+        assert wheel is not None, "farm.run.program refuses a device without it"
         await _make_room_for_wheel(pusher, facts, wheel, files)
         await pusher.push(files)
         program = await _deploy_wheel(pusher, facts, wheel)
     else:
-        build = () if runtime.on_device else await asyncio.to_thread(native_files, runtime)
-        await _make_room(pusher, (*files, *(artifact for _, artifact in build)))
+        build = () if found else await _build_files(runtime)
+        await _make_room(pusher, (*files, *_files_of(build)))
         await pusher.push(files)
-        program = await _deploy_native(pusher, build)
+        program = found or await _deploy_native(pusher, build)
     models = {cell.model.name: cell.model for cell in cells}
     folders = {name: await session.call(_laying_out(model)) for name, model in models.items()}
     return Deployed(program, f"{session.workdir}/cas", folders)
@@ -237,7 +247,6 @@ def _laying_out(model: Model) -> Conversation[str]:
 async def _deploy_wheel(pusher: Pusher, facts: Facts, wheel: WheelFiles) -> Program:
     session = pusher.session
     python = device_python(session.device, facts)
-    require_wheel_platform(session.device, facts)
     runner = agents.runner_files()
     await pusher.push(_files_of(runner), own=True)
     if session.device.is_local:
@@ -301,75 +310,36 @@ def device_python(device: Device, facts: Facts) -> Python:
 
 def require_wheel_platform(device: Device, facts: Facts) -> None:
     """The PyPI wheel is Linux x86-64 with glibc only. Raises DeviceError `architecture`."""
-    if facts.architecture not in ("x86_64", "amd64", None) or facts.libc == "musl":
+    if not can_run_wheel(facts):
+        what = " ".join(word for word in (facts.architecture, facts.system, facts.libc) if word)
         raise DeviceError(
-            f"the wheel runtime needs x86-64 Linux with glibc; {device.name} is "
-            f"{facts.architecture} {facts.system or ''} {facts.libc or ''}".rstrip(),
+            not_for_wheel(f"{device.name} is {what}"),
             stage=Stage.DEPLOY,
             fault=Fault.USER,
             cause="architecture",
-            hint="build load_and_run for it and use runtime: {kind: native, program: PATH}",
+            hint=HINTS["architecture"],
         )
+
+
+def can_run_wheel(facts: Facts) -> bool:
+    """Whether nothing that is known of a device speaks against it."""
+    machine = machine_named(facts.architecture)
+    right = facts.architecture is None or (machine is not None and machine.name == WHEEL_MACHINE)
+    return right and (facts.libc or "glibc").startswith("glibc")
+
+
+async def _build_files(runtime: Runtime) -> tuple[tuple[str, Artifact], ...]:
+    """By its names on a device. Raises DeviceError `file-changed`."""
+    try:
+        return await asyncio.to_thread(native_files, runtime)
+    except RequestError as error:
+        raise gone(error.message) from error
 
 
 async def _deploy_native(pusher: Pusher, files: Sequence[tuple[str, Artifact]]) -> Program:
     session = pusher.session
-    runtime = session.device.runtime
-    assert runtime.program is not None, "the inventory checks that a native runtime names its program"
-    if runtime.on_device:
-        return await _find_native(session, runtime.program)
     await pusher.push(_files_of(files))
     tree = tree_of("native", files)
     folder = await session.call(lambda agent: agent.tree(tree))
-    environment = (("LD_LIBRARY_PATH", f"{folder}/lib"),) if runtime.libraries else ()
+    environment = (("LD_LIBRARY_PATH", f"{folder}/lib"),) if session.device.runtime.libraries else ()
     return Program((f"{folder}/load_and_run",), environment, native_digest(files))
-
-
-FIND_PROGRAM = r"""
-p=$0
-case $p in '~/'*) p=$HOME/${p#'~/'} ;; esac
-p=$(command -v "$p") && [ -x "$p" ] && printf '%s\n' "$p" && sha256sum "$p" || exit
-all=$(ldd "$p" 2>/dev/null) || exit 0
-printf '%s\n' "$all" | while read -r _ arrow path _; do
-  [ "$arrow" != '=>' ] || sha256sum "$path" || echo unknown
-done
-echo whole
-"""
-"""Prints the path of a program, its digest, those of its libraries (or `unknown`), and `whole` at the end.
-There is no `ldd` on Android, and it knows nothing of a script that starts the program.
-"""
-
-_DIGEST_LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
-_SYSTEM_FOLDER = re.compile(r"/(usr/)?lib[^/]*/|/(system|system_ext|vendor|apex|product)/")
-"""Where a device has the libraries that belong to it and not to a program."""
-
-
-async def _find_native(session: Session, program: str) -> Program:
-    """A program that is already on the device: it must exist and be executable; its digest is recorded."""
-    argv = ("/bin/sh", "-c", FIND_PROGRAM, program)
-    spec = JobSpec("find-program", argv, 60, environment=session.device.environment)
-    outcome = await run_small(session, spec)
-    found = program_found(outcome.stdout.decode("utf-8", "replace"))
-    if found is None:
-        raise DeviceError(
-            f"program not found on the device, or not executable: {program}",
-            stage=Stage.DEPLOY,
-            fault=Fault.USER,
-            cause="program-missing",
-            hint="correct runtime.program, or use a local build without on_device, which is pushed",
-        )
-    return found
-
-
-def program_found(text: str) -> Program | None:
-    """What FIND_PROGRAM printed; None where there is no such program."""
-    path, *lines = text.splitlines() or [""]
-    found = [(match[2], match[1]) for line in lines if (match := _DIGEST_LINE.fullmatch(line))]
-    if not path or not found:
-        return Program((path,), is_whole=False) if path else None
-    (_, program), *libraries = found
-    if lines[-1] != "whole" or len(found) < len(lines) - 1:
-        return Program((path,), digest=program, is_whole=False)
-    own = [(library, digest) for library, digest in libraries if not _SYSTEM_FOLDER.match(library)]
-    every = hashlib.sha256("\n".join([program, *sorted({one for _, one in libraries})]).encode()).hexdigest()
-    return Program((path,), digest=digest_with_libraries(program, own), linked=every)

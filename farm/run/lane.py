@@ -23,16 +23,16 @@ from farm.model.device import Device, Facts, RuntimeKind
 from farm.model.matrix import Cell, Round, Skip
 from farm.model.run import DeviceStatus, Restart, RoundResult, RoundStatus
 from farm.options import advice, applicable
-from farm.plan.flags import unknown_flag_error, unknown_flags
+from farm.plan.flags import unknown_flags, why_skipped
 from farm.plan.matrix import cells_of, schedule
 from farm.plan.rules import unwanted
 from farm.run.context import OnDevice, RunContext
-from farm.run.deploy import Deployed, Pushed, Pusher, deploy
+from farm.run.deploy import Deployed, Program, Pushed, Pusher, deploy
 from farm.run.disk import disk_error, is_of_disk
 from farm.run.events import Event, Kind
 from farm.run.execute import Ready, ready, round_name, run_round
 from farm.run.preparations import prepare
-from farm.run.program import UNKNOWN_HELP, flags_of
+from farm.run.program import UNKNOWN_HELP, check_program, flags_of
 from farm.run.reproduce import by_hand
 from farm.store.journal import JOURNAL
 from farm.transport.base import Transport
@@ -103,7 +103,9 @@ class Lane:
             self._emit(Kind.FINISHED, "no cell can run on this device")
             return
         if cells:
-            deployed = await self._deploy(room, session, facts, cells)
+            checked = await check_program(session, facts, has_wheel=self._context.wheel is not None)
+            cells = self._noted(cells, checked.note)
+            deployed = await self._deploy(room, session, facts, cells, checked.program)
             cells = await self._fit_program(session, deployed, cells)
             here = OnDevice(self._context, session, facts, deployed, room)
             await self._rounds(here, await self._prepare(here, cells))
@@ -173,13 +175,15 @@ class Lane:
             rules, self._device, facts, model=cell.model.name, variant=cell.variant.name
         )
 
-    async def _deploy(self, room: Room, session: Session, facts: Facts, cells: Sequence[Cell]) -> Deployed:
+    async def _deploy(
+        self, room: Room, session: Session, facts: Facts, cells: Sequence[Cell], found: Program | None
+    ) -> Deployed:
         self._step("deploying")
         self._pushed.reused = 0
         sent = lambda done, total: self._emit(Kind.TRANSFER, "pushing", done, total)  # noqa: E731
         pusher = Pusher(session, room, sent, self._pushed)
         try:
-            deployed = await deploy(pusher, cells, facts, self._context.wheel)
+            deployed = await deploy(pusher, cells, facts, self._context.wheel, found)
         finally:
             self._recorder.device(
                 self._device.name,
@@ -196,24 +200,30 @@ class Lane:
     async def _fit_program(
         self, session: Session, deployed: Deployed, cells: tuple[Cell, ...]
     ) -> tuple[Cell, ...]:
-        """The cells whose options the native program has, by its --help; the others fail here."""
+        """The cells whose options the native program has, by its --help; the others are skipped here."""
         if self._device.runtime.kind is not RuntimeKind.NATIVE:
             return cells
         programs = self._context.settings.programs
         flags = await flags_of(session, deployed.program, programs, lambda text: self._emit(Kind.NOTE, text))
         if not flags:
-            self._emit(Kind.NOTE, UNKNOWN_HELP)
-            return tuple(replace(cell, notes=(*cell.notes, UNKNOWN_HELP)) for cell in cells)
+            return self._noted(cells, UNKNOWN_HELP)
         able: list[Cell] = []
         for cell in cells:
             missing = unknown_flags(cell, flags)
             if missing:
-                error = unknown_flag_error(missing)
-                self._recorder.fail([cell], error)
-                self._emit(Kind.NOTE, f"{cell.model.name} {cell.variant.name}: {error.message}")
+                reason = why_skipped(missing)
+                self._recorder.skip(Skip(cell.device, cell.model, cell.variant, reason))
+                self._emit(Kind.NOTE, f"{cell.model.name} {cell.variant.name} skipped: {reason}")
             else:
                 able.append(cell)
         return tuple(able)
+
+    def _noted(self, cells: tuple[Cell, ...], note: str | None) -> tuple[Cell, ...]:
+        """The cells with a note, which is told at once, too."""
+        if note is None:
+            return cells
+        self._emit(Kind.NOTE, note)
+        return tuple(replace(cell, notes=(*cell.notes, note)) for cell in cells)
 
     async def _prepare(self, here: OnDevice, cells: Sequence[Cell]) -> list[Ready]:
         """The cells that can be run: one whose preparation failed is closed by the recorder."""

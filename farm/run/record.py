@@ -15,7 +15,7 @@ from farm.errors import DeviceError, Stage
 from farm.model.device import Device
 from farm.model.journal import CellEnded, DeviceChanged, Event, FarmFault, Prepared, RoundEnded, RunEnded
 from farm.model.matrix import Cell, Plan, Skip
-from farm.model.measurement import UNAVAILABLE
+from farm.model.measurement import UNAVAILABLE, UNKNOWN_FLAG
 from farm.model.run import (
     SCHEMA_VERSION,
     CellResult,
@@ -113,7 +113,7 @@ class Recorder:
         end = CellEnded(cell=cell.id, status=CellStatus.COMPLETED, notes=cell.notes, reproduce=reproduce)
         if failed is None:
             return self._keep(end)
-        if failed.cause == UNAVAILABLE:
+        if failed.cause in (UNAVAILABLE, UNKNOWN_FLAG):
             return self._keep(replace(end, status=CellStatus.SKIPPED, reason=failed.error))
         return self._keep(
             replace(

@@ -134,7 +134,7 @@ def test_files_of_the_user_are_named_as_the_user_did(
     variants = {"plain": "", "mine": "--c-opr-lib my.so", "other": "--c-opr-lib other.so"}
     words = [word for name, options in variants.items() for word in ("--variant", f"{name}={options}")]
     outcome = farm("bench", "--model", "half.mge", *words, "--rounds", "1", "--iter", "1", "--json")
-    assert outcome.code == 4, outcome.stderr
+    assert outcome.code == 3, outcome.stderr
     plain, mine, other = outcome.cells()
     assert plain["cause"] == "model-corrupt"
     assert mine["cause"] == "operator-library"

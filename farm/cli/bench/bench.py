@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import sys
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -27,7 +28,7 @@ from farm.cli.terminal.results import results_table
 from farm.device.former import own_name
 from farm.errors import ExitCode, RunError
 from farm.model.deadlines import Deadlines
-from farm.model.device import RuntimeKind
+from farm.model.device import Device, Inventory, RuntimeKind
 from farm.model.matrix import Plan
 from farm.model.request import Request
 from farm.model.run import CellStatus, Results
@@ -37,6 +38,7 @@ from farm.report.environment import restarts_of
 from farm.report.render import render
 from farm.run.bench import bench, exit_code
 from farm.run.context import Settings
+from farm.run.devices.check import is_wheel_of_use
 from farm.runtime.files import WheelFiles, wheel_files
 from farm.store.codec import results_to_dict
 from farm.store.products import ProductStore
@@ -88,7 +90,7 @@ def command(
     given = Deadlines(round_s=round_limit, silence_s=silence_limit, lease_wait_s=wait, reconnect_s=reconnect)
     deadlines = with_deadlines(given, deadline or ())
     with Bar() as bar:
-        prepared = prepare(request, bar.update, fetch=True)
+        prepared = prepare(request, bar.update, fetch=True, of_use=_is_wheel_of_use)
     directory = RunDirectory.create(runs_dir, run_id or new_run_id())
     settings = Settings(
         holder=own_name(f"run {directory.run_id}"),
@@ -110,6 +112,10 @@ def command(
     with signals.held():
         is_reported = finish(directory, results, json=json)
     raise typer.Exit(exit_code(results) or (ExitCode.OK if is_reported else ExitCode.CELLS_FAILED))
+
+
+def _is_wheel_of_use(inventory: Inventory, devices: Sequence[Device]) -> bool:
+    return run(is_wheel_of_use(devices, inventory.known_hosts))
 
 
 def _wheel(prepared: Prepared) -> WheelFiles | None:

@@ -11,6 +11,7 @@ from farm.device.probe import pythons_to_ask
 from farm.errors import DeviceError
 from farm.model.device import Device, Facts
 from farm.model.disk import Portion
+from farm.run.deploy import device_python, require_wheel_platform
 from farm.run.devices.agents import agent_of
 from farm.transport.base import Transports
 from farm.transport.pool import open_transports
@@ -35,6 +36,24 @@ async def check_devices(devices: Sequence[Device], known_hosts: Path) -> tuple[C
     """Check all at once; the result is in the order of `devices`."""
     async with open_transports(devices, known_hosts=known_hosts) as transports:
         return tuple(await asyncio.gather(*(_check(device, transports) for device in devices)))
+
+
+async def is_wheel_of_use(devices: Sequence[Device], known_hosts: Path) -> bool:
+    """Whether one of the devices can run the wheel runtime, or one does not say what it is."""
+    checked = await check_devices(devices, known_hosts)
+    return any(
+        one.facts is None or _takes_wheel(device, one.facts)
+        for device, one in zip(devices, checked, strict=True)
+    )
+
+
+def _takes_wheel(device: Device, facts: Facts) -> bool:
+    try:
+        require_wheel_platform(device, facts)
+        device_python(device, facts)
+    except DeviceError:
+        return False
+    return True
 
 
 async def _check(device: Device, transports: Transports) -> Checked:

@@ -230,6 +230,27 @@ def test_the_c_library_names_itself(text: str, libc: str | None):
 
 
 @pytest.mark.parametrize(
+    ("loaders", "libc"),
+    [
+        ("/lib/ld-musl-aarch64.so.1", "musl"),
+        ("/lib/ld-linux-aarch64.so.1\n/lib/ld-2.31.so", "glibc 2.31"),
+        ("/lib/ld-linux-armhf.so.3", "glibc"),
+        ("/lib/ld-uClibc.so.0", None),
+        ("", None),
+    ],
+)
+def test_where_no_tool_names_the_c_library_its_loader_does(loaders: str, libc: str | None):
+    facts = parse_facts(f"== loaders\n{loaders}\n== libc\n")
+    assert (facts.libc, facts.loaders) == (libc, tuple(loaders.split()))
+    assert parse_facts(f"== loaders\n{loaders}\n== libc\nldd (GNU libc) 2.17\n").libc == "glibc 2.17"
+
+
+def test_whether_32_bits_run_is_known_or_not():
+    said = {text: parse_facts(f"== narrow\n{text}\n").runs_32_bit for text in ("yes", "no", "perhaps", "")}
+    assert said == {"yes": True, "no": False, "perhaps": None, "": None}
+
+
+@pytest.mark.parametrize(
     ("text", "ids"),
     [
         ("0", (0,)),
@@ -285,7 +306,7 @@ def test_a_hostile_device_gives_facts_that_can_be_stored(raw: str):
     check(parse_facts(raw))
 
 
-SECTIONS = ["uname", "files", "df", "nvidia", "pythons", "getprop", "tools", "libc"]
+SECTIONS = ["uname", "files", "df", "nvidia", "pythons", "getprop", "tools", "libc", "loaders", "narrow"]
 PATHS = [
     "/etc/os-release", "/proc/cpuinfo", "/proc/meminfo", "/proc/loadavg", "/sys/devices/system/cpu/online",
     f"{CPU0}/cpuinfo_max_freq", f"{CPU0}/scaling_governor", "/sys/class/thermal/thermal_zone0/temp",

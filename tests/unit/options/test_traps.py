@@ -263,7 +263,7 @@ def test_what_shows_only_in_the_round_is_told_in_plain_words(sentence: str) -> N
 ELSEWHERE = (
     # program
     ("everything is printed on standard error", "e2e/test_native.py::test_recorded_runs_give_their_numbers_or_their_cause"),
-    ("flags are compiled out of some builds", "e2e/test_native.py::test_what_a_build_has_not_fails_its_own_cells_and_is_refused_at_once_when_it_is_known"),
+    ("flags are compiled out of some builds", "e2e/test_programs.py::test_a_flag_that_the_program_lacks_skips_its_cells_whatever_is_cached"),
     ("every constraint is an exception with a backtrace", "unit/causes/test_causes.py::test_every_failed_transcript_has_its_cause"),
     ("--iter 1 prints a deviation of -nan", "unit/logs/test_load_and_run.py::test_one_iteration_without_a_deviation_is_complete"),
     ("threads print without tags", "unit/logs/test_load_and_run.py::test_runs_in_several_threads_are_counted_and_never_taken_for_one"),
@@ -303,7 +303,7 @@ ELSEWHERE = (
     ("a log without times ends with exit code 0", "unit/logs/test_load_and_run.py::test_a_log_without_times_gives_none"),
     # builds
     ("damaged bytes in a model go unnoticed", "agent/test_store.py::test_a_damaged_upload_is_refused_and_removed"),
-    ("numbers of two builds differ", "e2e/test_native.py::test_what_a_build_has_not_fails_its_own_cells_and_is_refused_at_once_when_it_is_known"),
+    ("numbers of two builds differ", "e2e/test_programs.py::test_a_flag_that_the_program_lacks_skips_its_cells_whatever_is_cached"),
 )  # fmt: skip
 """Traps whose answer needs more than an option set, and the test that shows it."""
 

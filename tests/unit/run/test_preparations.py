@@ -16,8 +16,9 @@ from farm.model.device import Address, Device, Facts, Gpu, Runtime, RuntimeKind
 from farm.options import parse, preparations
 from farm.plan.layout import native_digest, native_files
 from farm.run import reproduce
-from farm.run.deploy import FIND_PROGRAM, Program, program_found
+from farm.run.deploy import Program
 from farm.run.preparations import cache_key, runtime_key
+from farm.run.program import FIND_PROGRAM, program_found
 
 DEVICE = Device("d", Address("10.0.0.1"), Runtime(RuntimeKind.WHEEL))
 FACTS = Facts(
@@ -73,7 +74,7 @@ def test_a_product_of_unknown_libraries_is_used_in_its_own_run_alone() -> None:
 def found(program: str, **environment: str) -> Program | None:
     argv = ("/bin/sh", "-c", FIND_PROGRAM, program)
     env = {"PATH": os.environ["PATH"]} | environment
-    return program_found(subprocess.run(argv, env=env, capture_output=True, text=True, check=False).stdout)
+    return program_found(subprocess.run(argv, env=env, capture_output=True, check=False).stdout)
 
 
 def build(program: Path, *libraries: Path) -> str:
@@ -101,7 +102,9 @@ def test_one_build_has_one_digest_pushed_or_on_the_device(tmp_path: Path) -> Non
 
 def test_products_of_a_program_on_a_device_depend_on_the_libraries_of_the_device_too(tmp_path: Path) -> None:
     one, two, three = "a" * 64, "b" * 64, "c" * 64
-    before, after = (program_found(f"/x\n{one}  /x\n{lib}  /usr/lib/y.so\nwhole\n") for lib in (two, three))
+    before, after = (
+        program_found(f"/x\n{one}  /x\n{lib}  /usr/lib/y.so\nwhole\n".encode()) for lib in (two, three)
+    )
     assert before.digest == after.digest == one
     assert runtime_key(before, "d", "run") != runtime_key(after, "d", "run")
 
@@ -137,9 +140,9 @@ def test_a_script_that_starts_a_program_does_not_tell_its_libraries(tmp_path: Pa
 
 def test_a_library_that_cannot_be_read_is_not_left_out_in_silence() -> None:
     one, two = "a" * 64, "b" * 64
-    known = program_found(f"/x\n{one}  /x\n{two}  /lib/y.so\nwhole\n")
+    known = program_found(f"/x\n{one}  /x\n{two}  /lib/y.so\nwhole\n".encode())
     assert known is not None
     assert known.is_whole
-    assert program_found(f"/x\n{one}  /x\nunknown\n{two}  /lib/y.so\nwhole\n") == Program(
+    assert program_found(f"/x\n{one}  /x\nunknown\n{two}  /lib/y.so\nwhole\n".encode()) == Program(
         ("/x",), (), one, False
     )
