@@ -14,9 +14,9 @@
 #                          +- watch (subshell: limits, lease and telemetry, once a second)
 #
 # shellcheck shell=sh disable=SC3003,SC3034,SC3043,SC3013,SC3041,SC3045,SC2034,SC2013,SC2015,SC2045,SC2088,SC2100
-# SC30xx: every shell above has `local`, `-ef` and `ulimit -c`; `$(<file)` stands only where it is known. SC2034: functions answer in variables, since `$(...)`
-# would fork. SC2015: `a && b || leave` is meant. SC2045: names that `is_name` checks. SC2088, SC2100: a `~` that
-# came as text, a word with a dash.
+# SC30xx: every shell above has `local`, `-ef` and `ulimit -c`; `$(<file)` stands only where it is known. SC2034:
+# functions answer in variables, since `$(...)` would fork. SC2015: `a && b || leave` is meant. SC2045: names that
+# `is_name` checks. SC2088, SC2100: a `~` that came as text, a word with a dash.
 
 { set +x; } 2>/dev/null # where every shell tells what it does, replies would have it in their reasons
 LC_ALL=C # bytes, not characters: ${#text} and ${text#?} count what travels
@@ -27,7 +27,7 @@ set -f # nothing that comes from outside is a pattern; `set +f` stands where one
 [ -z "${KSH_VERSION-}" ] || set +U
 TAB='	' NL='
 ' CR=$'\r'
-case ${#CR}:${1-} in 1:*) ;; *:supervise) CR='' ;; *) CR=$(printf '\r') ;; esac # dash: a fork, which is left for later
+case ${#CR}:${1-} in 1:*) ;; *:supervise) CR=$TAB ;; *) CR=$(printf '\r') ;; esac # dash: a fork, left for later
 
 # ---- words of the protocol ------------------------------------------------------------------------------
 
@@ -83,7 +83,7 @@ decode() { # field -> REPLY; fails on an unknown escape
       20*) REPLY="$REPLY " ;;
       09*) REPLY=$REPLY$TAB ;;
       0A*) REPLY=$REPLY$NL ;;
-      0D*) CR=${CR:-$(printf '\r')} && REPLY=$REPLY$CR ;;
+      0D*) [ "$CR" != "$TAB" ] || CR=$(printf '\r') && REPLY=$REPLY$CR ;;
       *) return 1 ;;
     esac
     rest=${rest#??}
@@ -368,7 +368,8 @@ members() { # of the round job, child, supervisor -> REPLY: pids of its living p
     REPLY="$REPLY ${pid%/environ}"
   done
 }
-consider_since() { # number of a process ; considers it and all later ones, until none comes any more; fails if that is long
+# number of a process ; considers it and all later ones, until none comes any more; fails if they are many
+consider_since() {
   local number="$1" latest
   while find_latest; do
     [ "$latest" -ge "$1" ] && [ $((latest - $1)) -lt 300 ] || return
@@ -379,11 +380,13 @@ consider_since() { # number of a process ; considers it and all later ones, unti
     done
   done
 }
-find_latest() { { read -r _ _ _ _ latest </proc/loadavg; } 2>/dev/null && is_number "$latest"; } # number that was given last
+find_latest() { # -> latest: the number that was given last
+  { read -r _ _ _ _ latest </proc/loadavg; } 2>/dev/null && is_number "$latest"
+}
 consider_all() {
   local pid some='' count=0
   REPLY='' grouped='' marked=''
-  find_oldest # the numbers may have begun anew meanwhile
+  [ "$oldest" = 0 ] || find_oldest # the numbers may have begun anew meanwhile
   set +f
   set -- /proc/[0-9]*
   set -f
@@ -415,13 +418,19 @@ consider_file() { # file below /proc
 }
 consider() { # line of a process -> REPLY, further: members; marked, further: what tells whether others are
   take_apart "$1"
-  [ "$state" != Z ] || return 0
+  [ "$state" != Z ] || has_threads "${1%% *}" || return 0
   if [ "$session" = "$own" ] || [ "${1%% *}" = "$own" ]; then # the child, even before it has made its session
     REPLY="$REPLY ${1%% *}" inhabited=yes
     [ "$group" != "$child" ] || grouped=yes
   elif [ "$session" -ge "$oldest" ] && ! is_elder "$session"; then
     marked="$marked ${1%% *}/environ" # a member may have made it: a session has the number of who made it
   fi
+}
+has_threads() { # pid ; a program whose first thread has ended looks like a zombie while others go on
+  set +f
+  set -- "/proc/$1/task"/[0-9]*
+  set -f
+  [ $# -gt 1 ]
 }
 is_elder() { # session ; whether who made it lives and is older than the round: then no member has made it
   local state parent group session born core
@@ -445,10 +454,9 @@ at_least() { # time of birth -> ages: an expression for it and all later ones; i
 # The number of the child can be another's once it was waited for and its session is empty. So a session of that
 # number is the round's only if the child lives, or no number was given twice since the start, or who asks has seen
 # something of it when the child still lived (the supervisor: has just waited for it) and each time since.
-find_own() { # -> own: the round's session, or none
+find_own() { # -> own: the round's session, or none; oldest: none where the program's number is seen to be another's
   if look "$child"; then
-    own=none
-    [ "$born" != "$child_born" ] || own=$child
+    if [ "$born" = "$child_born" ]; then own=$child; else own=none oldest=0; fi
   elif [ "$oldest" -gt 0 ]; then
     own=$child
   else
@@ -473,7 +481,10 @@ count_forks() { # -> started: the processes that were since the device was start
 # A shell reads a script in blocks, and all else byte by byte. The file has a word and numbers on each line, and is
 # the kernel's; no program has such a name where none is found.
 if [ -n "${BASH_VERSION-}" ]; then # reads in blocks
-  read_started() { while read -r REPLY started _ && [ "$REPLY" != processes ]; do :; done </proc/stat; }
+  read_started() {
+    local word
+    while read -r word started _ && [ "$word" != processes ]; do :; done </proc/stat
+  }
 else
   read_started() {
     local PATH=/dev/null
@@ -807,9 +818,12 @@ do_wait() { # job ; as `poll`, but once it has ended: what is asked meanwhile is
   waiters="$left $!"
 }
 await() { # the end of the supervisor, which holds this pipe: blocks in the kernel, costs nothing
-  # Opened for writing too at first: a pipe of an older agent has a name, and waits for a writer, who may be gone by now.
+  # Opened for writing too at first: the pipe of an older agent's job has a name, and waits for a writer, who may be
+  # gone by now.
   local looks=50
-  { command exec 5<>"/proc/$supervisor/fd/5" && command exec 6</proc/self/fd/5 && exec 5>&- && read -r _ <&6; } 2>/dev/null
+  {
+    command exec 5<>"/proc/$supervisor/fd/5" && command exec 6</proc/self/fd/5 && exec 5>&- && read -r _ <&6
+  } 2>/dev/null
   # The files of one that was killed are closed before it is gone from the process table.
   while job_state "$job" && [ "$is" = running ] && [ $looks -gt 0 ]; do
     doze
