@@ -1046,15 +1046,26 @@ do_adopt() { # job path digest ; a file that a job wrote
   keep "$part" "$3"
 }
 
-do_link() { # digest path ; an entry that is a file of the device itself
+do_link() { # (digest path)... ; entries that are files of the device itself
   local why
-  is_digest "$1" || err usage "link digest path" || return
-  case $2 in /*) ;; *) err usage "not an absolute path: $2" || return ;; esac
-  [ -f "$2" ] && [ -r "$2" ] || err missing "$2" || return
-  entry "$1"
-  why=$({ mkdir -p "${REPLY%/*}" && rm -f "incoming/link.$$" && ln -s "$2" "incoming/link.$$" &&
-    mv -f "incoming/link.$$" "$REPLY"; } 2>&1) || blame "$why" || return
+  while [ $# -gt 0 ]; do
+    is_digest "$1" && [ $# -gt 1 ] || err usage "link (digest path)..." || return
+    case $2 in /*) ;; *) err usage "not an absolute path: $2" || return ;; esac
+    [ -f "$2" ] && [ -r "$2" ] || err missing "$2" || return
+    is_linked "$1" "$2" || why=$(enter "$2" 2>&1) || blame "$why" || return
+    shift 2
+  done
   ok
+}
+is_linked() { entry "$1" && [ -h "$REPLY" ] && [ "$REPLY" -ef "$2" ]; }
+enter() { # path ; at REPLY
+  local new="incoming/link.$$"
+  [ -d "${REPLY%/*}" ] || mkdir -p "${REPLY%/*}" || return
+  if [ -h "$REPLY" ] || [ -f "$REPLY" ]; then
+    rm -f "$new" && ln -s "$1" "$new" && mv -f "$new" "$REPLY"
+  else
+    ln -s "$1" "$REPLY"
+  fi
 }
 
 do_tree() { # name (relative-path=digest)... ; whole or not at all
@@ -1214,7 +1225,7 @@ serve() { # workdir
         ;;
     esac
     case $verb:$# in
-      hello:* | probe:* | have:* | commit:2 | adopt:3 | link:2 | tree:[1-9]* | gc:2 | holder:0 | lease:[23] | resume:1 | \
+      hello:* | probe:* | have:* | commit:2 | adopt:3 | link:[2-9]* | link:1?* | tree:[1-9]* | gc:2 | holder:0 | lease:[23] | resume:1 | \
         beat:1 | release:1 | start:[89] | start:[1-9]?* | poll:1 | wait:1 | gather:2 | read:4 | kill:1 | drop:1 | jobs:0 | bye:0)
         "do_$verb" "$@" </dev/null
         ;;

@@ -9,6 +9,7 @@ import pytest
 from farm.runtime import install
 from farm.runtime.install import InstalledRuntime
 from tests import blocking
+from tests.forked import Forks
 
 pytest_plugins = ["tests.session"]
 
@@ -18,6 +19,13 @@ def nothing_blocks() -> Iterator[None]:
     """No code of farm may stop an event loop, in whatever test."""
     with blocking.nothing_blocks():
         yield
+
+
+@pytest.fixture(scope="session")
+def forks() -> Iterator[Forks]:
+    """Starts processes of `farm`."""
+    with Forks() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

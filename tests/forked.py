@@ -10,14 +10,17 @@ import gc
 import io
 import json
 import os
+import selectors
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import ExitStack
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Self
+from typing import IO, Any, Self
 
 ROOT = Path(__file__).parents[1]
 LOADED = (
@@ -29,6 +32,7 @@ LOADED = (
     "pydantic",
     "rich.live",
     "rich.progress",
+    "tests.blocking",
     "typer.main",
 )
 FRESH = ("farm.cli", "typer.rich_utils")
@@ -39,13 +43,63 @@ class TimeIsUpError(Exception):
     """The process did not end and was killed."""
 
 
+class Forked:
+    """A process of `farm`, with what tests need of a `Popen`.
+
+    `outputs` are what is read from its stdout and stderr, if these are pipes.
+    """
+
+    def __init__(self, connection: socket.socket, outputs: Sequence[IO[str]] = ()) -> None:
+        self._connection = connection
+        self._outputs = outputs
+        self._reading = ThreadPoolExecutor(2) if outputs else None
+        self._texts = [self._reading.submit(output.read) for output in outputs] if self._reading else []
+        self.pid = int(self._line())
+        self.returncode: int | None = None
+
+    def wait(self, limit_s: float | None = None) -> int:
+        """The exit code, negative for a signal. Raises TimeoutError."""
+        if self.returncode is None:
+            self._connection.settimeout(limit_s)
+            self.returncode = int(self._line())
+            self._connection.close()
+        return self.returncode
+
+    def communicate(self, timeout: float | None = None) -> tuple[str, str]:
+        """What it wrote to stdout and stderr, when it has ended. Raises TimeoutError."""
+        if wait(self._texts, timeout).not_done:
+            raise TimeoutError
+        self.wait(timeout)
+        if self._reading:
+            self._reading.shutdown()
+        for output in self._outputs:
+            output.close()
+        stdout, stderr = (text.result() for text in self._texts)
+        return stdout, stderr
+
+    def send_signal(self, number: int) -> None:
+        if self.returncode is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+    def _line(self) -> bytes:
+        line = b""
+        while not line.endswith(b"\n"):
+            piece = self._connection.recv(1)
+            assert piece, "the server of forks is gone"
+            line += piece
+        return line
+
+
 class Forks:
-    """A context manager; `run` is one call of `farm`."""
+    """A context manager. Calls may overlap."""
 
     def __enter__(self) -> Self:
         self._socket, theirs = socket.socketpair()
         environment = os.environ | {"PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"}
-        command = [sys.executable, "-m", "tests.forked", str(theirs.fileno())]
+        command = [sys.executable, "-W", "error", "-m", "tests.forked", str(theirs.fileno())]
         self._server = subprocess.Popen(command, env=environment, pass_fds=[theirs.fileno()])
         theirs.close()
         return self
@@ -63,57 +117,87 @@ class Forks:
         streams: Sequence[int | None],
         limit_s: float = 120,
     ) -> int:
-        """The exit code, as a shell has it. `streams` are descriptors for stdin, stdout and stderr; None is closed.
+        """One call; the exit code, as a shell has it. `streams` are descriptors for stdin, stdout and stderr; None
+        is closed.
 
         Raises TimeIsUpError after `limit_s`.
         """
-        closed = [number for number, stream in enumerate(streams) if stream is None]
-        request = json.dumps({"words": list(words), "cwd": str(cwd), "env": dict(env), "closed": closed})
-        given = [stream for stream in streams if stream is not None]
-        # A stream socket needs a byte to carry descriptors; the text comes after it.
-        socket.send_fds(self._socket, [b"\n"], given)
-        self._socket.sendall(request.encode() + b"\n")
-        pid = int(self._line())
-        self._socket.settimeout(limit_s)
+        request = {"words": list(words), "cwd": str(cwd), "env": dict(env)}
+        process = Forked(self._ask(request, streams))
         try:
-            return int(self._line())
+            code = process.wait(limit_s)
         except TimeoutError:
-            self._socket.settimeout(None)
-            os.killpg(pid, signal.SIGKILL)
-            self._line()
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
             raise TimeIsUpError from None
-        finally:
-            self._socket.settimeout(None)
+        return code if code >= 0 else 128 - code
 
-    def _line(self) -> bytes:
-        line = b""
-        while not line.endswith(b"\n"):
-            piece = self._socket.recv(1)
-            assert piece, "the server of forks is gone"
-            line += piece
-        return line
+    def start(self, words: Sequence[str], *, cwd: Path, env: Mapping[str, str]) -> Forked:
+        """One call that goes on; stdout and stderr are pipes. What stops its event loop is an error there."""
+        request = {"words": list(words), "cwd": str(cwd), "env": dict(env), "nothing_blocks": True}
+        with ExitStack() as stack:
+            empty = stack.enter_context(open(os.devnull))  # noqa: PTH123 - a descriptor
+            pipes = [os.pipe() for _ in range(2)]
+            for _, writing in pipes:
+                stack.callback(os.close, writing)
+            connection = self._ask(request, [empty.fileno(), *(writing for _, writing in pipes)])
+        return Forked(connection, [open(reading, encoding="utf-8") for reading, _ in pipes])  # noqa: PTH123
+
+    def _ask(self, request: dict[str, Any], streams: Sequence[int | None]) -> socket.socket:
+        closed = [number for number, stream in enumerate(streams) if stream is None]
+        given = [stream for stream in streams if stream is not None]
+        ours, theirs = socket.socketpair()
+        with theirs:
+            # A stream socket needs a byte to carry descriptors; the text comes on the call's own connection.
+            socket.send_fds(self._socket, [b"\n"], [theirs.fileno(), *given])
+        ours.sendall(json.dumps(request | {"closed": closed}).encode() + b"\n")
+        return ours
 
 
-def _serve(connection: socket.socket) -> bool:
-    """Fork for each request. True in a process that has become `farm`; False when no more is asked for."""
+def _serve(server: socket.socket) -> dict[str, Any] | None:
+    """Fork for each request. What was asked for, in a process that is to be `farm`; None when no more is asked."""
+    running = selectors.DefaultSelector()
+    running.register(server, selectors.EVENT_READ)
     while True:
-        byte, descriptors, _, _ = socket.recv_fds(connection, 1, 3)
-        if not byte:
-            return False
-        text = b""
-        while not text.endswith(b"\n"):
-            text += connection.recv(1 << 16)
-        pid = os.fork()
-        if pid == 0:
-            connection.close()
-            _become(json.loads(text), descriptors)
-            return True
-        for descriptor in descriptors:
-            os.close(descriptor)
-        connection.sendall(b"%d\n" % pid)
-        _, status = os.waitpid(pid, 0)
-        code = os.waitstatus_to_exitcode(status)
-        connection.sendall(b"%d\n" % (code if code >= 0 else 128 - code))
+        for key, _ in running.select():
+            if key.fileobj is not server:
+                pid, connection = key.data
+                _, status = os.waitpid(pid, 0)
+                running.unregister(key.fileobj)
+                os.close(key.fd)
+                _tell(connection, os.waitstatus_to_exitcode(status))
+                connection.close()
+                continue
+            byte, descriptors, _, _ = socket.recv_fds(server, 1, 4)
+            if not byte:
+                return None
+            connection = socket.socket(fileno=descriptors.pop(0))
+            request = json.loads(_text(connection))
+            pid = os.fork()
+            if pid == 0:
+                running.close()
+                server.close()
+                connection.close()
+                _become(request, descriptors)
+                return dict(request)
+            for descriptor in descriptors:
+                os.close(descriptor)
+            _tell(connection, pid)
+            running.register(os.pidfd_open(pid), selectors.EVENT_READ, (pid, connection))
+
+
+def _text(connection: socket.socket) -> bytes:
+    text = b""
+    while not text.endswith(b"\n"):
+        text += connection.recv(1 << 16)
+    return text
+
+
+def _tell(connection: socket.socket, number: int) -> None:
+    try:
+        connection.sendall(b"%d\n" % number)
+    except OSError:  # who asked is gone
+        return
 
 
 def _become(request: dict[str, Any], descriptors: list[int]) -> None:
@@ -156,5 +240,9 @@ if __name__ == "__main__":
         import_module("farm.cli.lazy").load(row)
     gc.collect()
     gc.freeze()  # a fork copies no page only to count what is in it
-    if _serve(socket.socket(fileno=int(sys.argv[1]))):
-        import_module("farm.cli.main").main()
+    asked = _serve(socket.socket(fileno=int(sys.argv[1])))
+    if asked is not None:
+        with ExitStack() as stack:
+            if asked.get("nothing_blocks"):
+                stack.enter_context(import_module("tests.blocking").nothing_blocks())
+            import_module("farm.cli.main").main()

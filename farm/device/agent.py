@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TypeVar
 
 from farm.device.faults import HeldError, RefusedError, broken, late
@@ -108,9 +109,9 @@ class Agent:
                     raise
         return moved
 
-    async def link(self, sha256: str, path: str) -> None:
-        """Enter a file that is on the device already."""
-        await self._ok("link", sha256, path)
+    async def link(self, paths: Mapping[str, str]) -> None:
+        """Enter files that are on the device already: SHA-256 -> absolute path."""
+        await self._ok("link", *chain.from_iterable(paths.items()))
 
     async def tree(self, tree: Tree) -> str:
         """Lay out a tree; its absolute path on the device."""

@@ -110,14 +110,14 @@ class Pusher:
         """
         missing = {item.sha256 for item in await self.missing(artifacts)}
         wanted = [artifact for artifact in artifacts if artifact.sha256 in missing]
-        self.pushed.reused += len(artifacts) - len(missing)
+        if wanted and own and self.session.device.is_local:
+            paths = {artifact.sha256: str(artifact.path) for artifact in wanted}
+            await self.session.call(lambda agent: agent.link(paths))
+            wanted = []
+        self.pushed.reused += len(artifacts) - len(wanted)
         total = sum(artifact.size_bytes for artifact in wanted)
         done = 0
         for artifact in wanted:
-            if own and self.session.device.is_local:
-                await self.session.call(_linking(artifact))
-                self.pushed.reused += 1
-                continue
             self.pushed.bytes += await self._upload(artifact, done, total)
             self.pushed.files += 1
             done += artifact.size_bytes
@@ -151,10 +151,6 @@ def _changed(artifact: Artifact, why: str = "") -> DeviceError:
         cause="file-changed",
         hint="run the bench again when nobody writes this file",
     )
-
-
-def _linking(artifact: Artifact) -> Conversation[None]:
-    return lambda agent: agent.link(artifact.sha256, str(artifact.path))
 
 
 async def deploy(pusher: Pusher, cells: Sequence[Cell], facts: Facts, wheel: WheelFiles | None) -> Deployed:

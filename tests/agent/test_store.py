@@ -11,6 +11,7 @@ import pytest
 
 from farm.device.spool import Gathered, Stream, parse_gathered
 from farm.device.wire import Status
+from farm.store.artifacts import artifact_of
 from tests.agent.shells import EMPTY_SHA256, Phone, Talk, shut
 
 CONTENT = random.Random(7).randbytes(300_001)
@@ -93,6 +94,22 @@ def test_a_linked_file_is_used_but_asked_for_again_since_it_may_change(
     file.rename(other)
     agent("link", SHA256, other)
     assert (Path(tree) / "model.mge").read_bytes() == CONTENT
+
+
+def test_files_are_linked_in_one_call_and_only_where_a_link_is_not_there_yet(phone: Phone, tmp_path: Path):
+    files = {}
+    for name in ("a", "b"):
+        (tmp_path / name).write_text(name)
+        files[artifact_of(tmp_path / name).sha256] = tmp_path / name
+    pairs = [word for pair in files.items() for word in pair]
+    agent = phone.talk()
+    agent("link", *pairs)
+    assert {phone.stored(digest).readlink() for digest in files} == set(files.values())
+    phone.replace_tool("ln", "echo no links any more >&2; exit 1")
+    agent = phone.talk()  # shells remember where a tool is
+    agent("link", *pairs)
+    assert shut(agent, "link", SHA256, tmp_path / "a") == "io"
+    assert shut(agent, "link", *pairs, SHA256) == "usage"
 
 
 @pytest.mark.parametrize(("path", "code"), [("relative", "usage"), ("/nowhere", "missing"), ("/", "missing")])

@@ -20,7 +20,8 @@ from tests.arm.packages import UnavailableError
 def main() -> int:
     given = _arguments()
     folder = given.folder or Path(tempfile.mkdtemp(prefix="farm-arm-"))
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
     # A shell's background job ignores SIGINT.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     board = None

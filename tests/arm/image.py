@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from elftools.elf.elffile import ELFFile
 
@@ -133,7 +134,7 @@ def _libraries(program: Path, unpacked: Path) -> list[str]:
     todo = [program]
     while todo:
         with todo.pop().open("rb") as stream:
-            dynamic = ELFFile(stream).get_section_by_name(".dynamic")
+            dynamic: Any = ELFFile(stream).get_section_by_name(".dynamic")
             needed = [tag.needed for tag in dynamic.iter_tags() if tag.entry.d_tag == "DT_NEEDED"]
         for name in needed:
             if name not in found:

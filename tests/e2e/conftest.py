@@ -18,6 +18,7 @@ from ruamel.yaml import YAML
 
 from farm.errors import ExitCode
 from farm.runtime.cache import default_root
+from tests.forked import Forked, Forks
 from tests.servers import LoopbackFarm, loopback_farm
 
 ROOT = Path(__file__).parents[2]
@@ -53,9 +54,13 @@ class Farm:
     takes part, and tests that run at the same time never share the device `local`. The runtime is everybody's.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, forks: Forks) -> None:
         self.folder = folder
+        self._forks = forks
+        # The first `python3` is what it says, and no wrapper of some tool's that starts 25 processes.
+        path = f"{Path(sys.executable).resolve().parent}{os.pathsep}{os.environ['PATH']}"
         self.environment = os.environ | {
+            "PATH": path,
             "PYTHONPATH": str(ROOT), "COLUMNS": "80",
             "HOME": str(folder / "home"), "FARM_CACHE_DIR": str(folder / "cache"),
         }  # fmt: skip
@@ -64,32 +69,25 @@ class Farm:
             (folder / name).mkdir()
         (folder / "cache" / "runtimes").symlink_to(default_root())
 
-    def start(self, *words: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, "-W", "error", "-m", "tests.blocking", *words],
-            cwd=self.folder,
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+    def start(self, *words: str) -> Forked:
+        return self._forks.start(words, cwd=self.folder, env=self.environment)
 
     def __call__(self, *words: str) -> Outcome:
         return self.end(self.start(*words))
 
     @staticmethod
-    def end(process: subprocess.Popen[str]) -> Outcome:
+    def end(process: Forked | subprocess.Popen[str]) -> Outcome:
         try:
             stdout, stderr = process.communicate(timeout=PATIENCE_S)
-        except subprocess.TimeoutExpired:
+        except (TimeoutError, subprocess.TimeoutExpired):
             process.kill()
             process.communicate()
             raise
         # 1 means a confirmed regression, which no test has yet, or wrong outputs.
-        assert process.returncode != ExitCode.REGRESSION, stderr
+        assert process.returncode not in {None, ExitCode.REGRESSION}, stderr
         return Outcome(process.returncode, stdout, stderr)
 
-    def interrupt(self, process: subprocess.Popen[str], number: signal.Signals) -> Outcome:
+    def interrupt(self, process: Forked, number: signal.Signals) -> Outcome:
         process.send_signal(number)
         return self.end(process)
 
@@ -97,10 +95,10 @@ class Farm:
 class Lab:
     """Five devices on loopback, an inventory for them, and `farm` beside it."""
 
-    def __init__(self, folder: Path, servers: LoopbackFarm) -> None:
+    def __init__(self, folder: Path, servers: LoopbackFarm, forks: Forks) -> None:
         self.servers = servers
         self.folder = folder
-        self.farm = Farm(folder)
+        self.farm = Farm(folder, forks)
 
     def write(self, runtime: Mapping[str, object], **changes: Mapping[str, object]) -> None:
         """inventory/lab.yaml; `changes` are merged into the device of that name (`arm_1` for arm-1)."""
@@ -133,14 +131,14 @@ class Lab:
 
 
 @pytest.fixture
-def farm(tmp_path: Path) -> Farm:
-    return Farm(tmp_path)
+def farm(tmp_path: Path, forks: Forks) -> Farm:
+    return Farm(tmp_path, forks)
 
 
 @pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Lab]:
+def lab(tmp_path: Path, forks: Forks) -> Iterator[Lab]:
     with loopback_farm(tmp_path / "devices") as servers:
-        yield Lab(tmp_path, servers)
+        yield Lab(tmp_path, servers, forks)
 
 
 def until(condition: Callable[[], object], what: str) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from farm.store.journal import read_journal
 from tests.e2e.conftest import LOOKALIKE, Farm, Lab, Outcome, until
+from tests.forked import Forks
 from tests.servers import LoopbackFarm, known_hosts, sshd
 
 pytestmark = pytest.mark.sshd
@@ -24,10 +25,12 @@ HUSH = "hush-hush-4711"
 
 
 @pytest.fixture
-def one(tmp_path: Path) -> Iterator[Lab]:
+def one(tmp_path: Path, forks: Forks) -> Iterator[Lab]:
     """A lab of one device, `one`."""
     with sshd(tmp_path / "devices" / "one") as server:
-        yield Lab(tmp_path, LoopbackFarm({"one": server}, known_hosts(tmp_path / "known_hosts", server)))
+        yield Lab(
+            tmp_path, LoopbackFarm({"one": server}, known_hosts(tmp_path / "known_hosts", server)), forks
+        )
 
 
 def journalled(run: Path) -> int:

@@ -29,8 +29,8 @@ TINY = ("--model", "bundled:tiny", "--rounds", "2", "--iter", "10")
 class Local:
     """The device `local` with the look-alike as its program, whose rounds wait when `wait` was called."""
 
-    def __init__(self, folder: Path) -> None:
-        self.farm = Farm(folder)
+    def __init__(self, folder: Path, forks: Forks) -> None:
+        self.farm = Farm(folder, forks)
         self.folder = folder
         self.run = folder / "runs" / "cut"
         self.report = self.run / "report.html"
@@ -58,8 +58,8 @@ class Local:
 
 
 @pytest.fixture
-def local(tmp_path: Path) -> Local:
-    return Local(tmp_path)
+def local(tmp_path: Path, forks: Forks) -> Local:
+    return Local(tmp_path, forks)
 
 
 def cut(local: Local) -> None:
@@ -201,15 +201,9 @@ SILENT = {"devices trust": 2, "runtime install": 2}
 
 
 @pytest.fixture(scope="module")
-def forks() -> Iterator[Forks]:
-    with Forks() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Local:
+def place(tmp_path_factory: pytest.TempPathFactory, forks: Forks) -> Local:
     """A folder with a run in it."""
-    local = Local(tmp_path_factory.mktemp("place"))
+    local = Local(tmp_path_factory.mktemp("place"), forks)
     inventory = local.folder / "inventory" / "lab.yaml"
     far = local.folder / "far.yaml"
     far.write_text(inventory.read_text() + "  far: {address: 127.0.0.1, port: 1}\n")

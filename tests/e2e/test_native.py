@@ -13,6 +13,7 @@ import pytest
 
 from farm.logs.load_and_run import parse_log
 from tests.e2e.conftest import ROOT, Lab, Outcome
+from tests.forked import Forks
 from tests.servers import LoopbackFarm, known_hosts, sshd
 
 pytestmark = pytest.mark.sshd
@@ -30,10 +31,12 @@ def transcript(name: str) -> dict[str, Any]:
 
 
 @pytest.fixture
-def native(tmp_path: Path) -> Iterator[Native]:
+def native(tmp_path: Path, forks: Forks) -> Iterator[Native]:
     """A lab of one device, `one`, whose program replays the transcripts that it is given."""
     with sshd(tmp_path / "device") as server:
-        lab = Lab(tmp_path, LoopbackFarm({"one": server}, known_hosts(tmp_path / "known_hosts", server)))
+        lab = Lab(
+            tmp_path, LoopbackFarm({"one": server}, known_hosts(tmp_path / "known_hosts", server)), forks
+        )
 
         def make(*names: str, help_text: str | None = None, files: Path | None = SAMPLES) -> Lab:
             folder = tmp_path / "transcripts"

@@ -11,7 +11,6 @@ import pty
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -97,9 +96,8 @@ def _drain(terminal: int) -> None:
 
 
 @pytest.fixture(scope="module")
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    with Forks() as forks:
-        yield Sandbox(tmp_path_factory.mktemp("fuzz"), forks)
+def sandbox(tmp_path_factory: pytest.TempPathFactory, forks: Forks) -> Sandbox:
+    return Sandbox(tmp_path_factory.mktemp("fuzz"), forks)
 
 
 @pytest.mark.timeout(SECONDS + 600)

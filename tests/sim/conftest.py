@@ -12,6 +12,7 @@ import pytest
 from farm.sim.device import SimulatedDevice
 from farm.sim.fleet import Fleet
 from tests.e2e.conftest import Farm, Outcome
+from tests.forked import Forks
 
 SSH = (
     "ssh", "-F", "none", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
@@ -47,8 +48,8 @@ def needs(*programs: str) -> None:
 
 
 @pytest.fixture
-def farm(tmp_path: Path) -> Farm:
-    return Farm(tmp_path)
+def farm(tmp_path: Path, forks: Forks) -> Farm:
+    return Farm(tmp_path, forks)
 
 
 @pytest.fixture

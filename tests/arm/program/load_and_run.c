@@ -247,12 +247,13 @@ static void load(const char *path) {
         ;
     fclose(file);
     const char *mib = getenv("MEMORY_MIB"), *count = getenv("WORK");
-    size_t bytes = (size_t)(mib ? atol(mib) : 0) << 20;
-    char *memory = bytes ? malloc(bytes) : NULL;
-    if (bytes && memory == NULL)
-        failed("out of memory");
-    for (size_t at = 0; at < bytes; at += 4096)
-        ((volatile char *)memory)[at] = 1;
+    for (long left = mib ? atol(mib) : 0; left > 0; left--) { /* in pieces: none of them is refused */
+        volatile char *memory = malloc(1 << 20);
+        if (memory == NULL)
+            failed("out of memory");
+        for (size_t at = 0; at < 1 << 20; at += 4096)
+            memory[at] = 1;
+    }
     steps = count ? atol(count) : 20000;
     if (on("enable_nchw44"))
         steps = steps * 7 / 10;
