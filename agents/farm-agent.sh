@@ -918,7 +918,7 @@ do_gather() { # job max ; all that is left of an ended job, as far as it is not 
   is_number "$2" && [ ${#2} -le 7 ] || err usage "gather job max" || return
   job_state "$1" || err unknown "$1" || return
   [ "$is" = exited ] || err running "$1" || return
-  listing=$(cd "spool/$job/out" && list .)
+  ! has_any "spool/$job/out" || listing=$(cd "spool/$job/out" && list .)
   total=$((${#listing} + 1))
   for stream in "stdout $out_size" "stderr $err_size" "telemetry $telemetry_size"; do
     size=${stream#* } stream=${stream% *}
@@ -930,17 +930,37 @@ do_gather() { # job max ; all that is left of an ended job, as far as it is not 
   done
   # shellcheck disable=SC2086
   answer data "$total" $((${#listing} + 1)) $sizes
-  # What shrank since is filled up at the end, so that the line stays in step.
+  put "$listing"
   # shellcheck disable=SC2086
-  { put "$listing" && put_streams $shown && cat /dev/zero; } 2>/dev/null | head -c "$total"
+  put_streams $shown
 }
-put_streams() { # (stream size)...
+has_any() { # folder
+  set +f
+  set -- "$1"/* "$1"/.[!.]* "$1"/..?*
+  set -f
+  [ -e "$1" ] || [ -h "$1" ] || [ -e "$2" ] || [ -h "$2" ] || [ -e "$3" ] || [ -h "$3" ]
+}
+put_streams() { # (stream size)... ; what shrank since is filled up, so that the line stays in step
+  local text line
   while [ $# -gt 0 ]; do
-    head -c "$2" "spool/$job/$1"
+    close_file
+    text=
+    if [ ${#2} -le 3 ] && [ "$1" = telemetry ]; then # a few lines of our own: no program is needed for them
+      while IFS= read -r line; do text=$text$line$NL; done <"spool/$job/$1"
+    fi
+    if [ ${#text} = "$2" ]; then
+      put "${text%"$NL"}"
+    elif open_file "spool/$job/$1"; then
+      head -c "$2" <&4
+      offset_of $$ 4 && minus "$2" "$REPLY"
+      [ "$REPLY" = 0 ] || head -c "$REPLY" /dev/zero
+    else
+      head -c "$2" /dev/zero
+    fi
     shift 2
   done
-  return 0
-}
+  close_file
+} 2>/dev/null
 list() { # folder ; a line `<sha256> <size> <encoded path>` for each regular file below it
   # Names may hold anything, so they come from patterns and not from `find`.
   local batch='' count=0
