@@ -307,7 +307,7 @@ job_state() { # job -> is (running or exited) code why out_size err_size telemet
   is_name "$1" && [ -d "spool/$job" ] || return 1
   if [ ! -s "spool/$job/pid" ]; then sleep 1; fi # it is just being started by another session, or never was
   { read -r supervisor supervisor_born child child_born job_boot forks <"spool/$job/pid"; } 2>/dev/null
-  { read -r code why out_size err_size telemetry_size _ <"spool/$job/exit"; } 2>/dev/null && return
+  read_end && return
   is=running code=- why=-
   if is_supervised; then
     written 6 && out_size=$REPLY
@@ -320,8 +320,12 @@ job_state() { # job -> is (running or exited) code why out_size err_size telemet
   out_size=0 err_size=0 telemetry_size=0
   [ -s "spool/$job/exit" ] || { { [ -n "$supervisor" ] || take; } && finish && orphan && conclude 137 lost; } || return 0
   is=exited
-  read -r code why out_size err_size telemetry_size _ <"spool/$job/exit"
+  read_end || { code=137 why=lost out_size=0 err_size=0 telemetry_size=0; }
 }
+read_end() { # fails when there is none yet, or something else in its place
+  [ ! -h "spool/$job/exit" ] && read -r code why out_size err_size telemetry_size _ <"spool/$job/exit" &&
+    is_number "$code" && is_size "$telemetry_size"
+} 2>/dev/null
 
 is_starting() { # job -> as job_state: another session is about to start it, may be one whose connection is gone
   local starter starter_born starter_boot

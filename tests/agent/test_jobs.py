@@ -237,6 +237,10 @@ def test_an_end_whose_writer_died_before_its_first_byte_is_lost(phone: Phone, ag
 def test_what_a_program_put_in_the_place_of_its_end_is_replaced_and_not_followed(
     phone: Phone, agent: Talk, epoch: int
 ):
-    agent.start(epoch, "j", "sh", "-c", "echo mine >../tmp/file; ln -s tmp/file ../exit; exit 3")
+    waits = "while [ ! -e ../tmp/go ]; do sleep 0.1; done"
+    agent.start(epoch, "j", "sh", "-c", f"echo mine >../tmp/file; ln -s tmp/file ../exit; {waits}; exit 3")
+    until((phone.workdir / "spool/j/exit").exists)
+    assert agent("poll", "j")[0] == "running"
+    (phone.workdir / "spool/j/tmp/go").touch()
     assert agent.ended("j") == (3, "-")
     assert (phone.workdir / "spool/j/tmp/file").read_text() == "mine\n"
