@@ -3,7 +3,7 @@
 #
 #   sh farm-agent.sh serve WORKDIR                     answers requests on stdin until it ends
 #   sh farm-agent.sh receive WORKDIR DIGEST OFFSET     appends stdin to a partial upload
-#   sh farm-agent.sh supervise WORKDIR JOB FORKS       runs one job to its end (started by `start`)
+#   sh farm-agent.sh supervise WORKDIR JOB FORKS NUMBERS    runs one job to its end (started by `start`)
 #
 # POSIX sh plus `local`, for dash, bash, busybox ash and mksh; the tools are those that both busybox and toybox
 # have (no awk, no dd). What runs while something is measured (request loop, poll, beat, watchdog, telemetry) uses
@@ -13,10 +13,10 @@
 #                          +- the command (session of its own, so that all its descendants can be found)
 #                          +- watch (subshell: limits, lease and telemetry, once a second)
 #
-# shellcheck shell=sh disable=SC3003,SC3043,SC3013,SC3041,SC3045,SC2034,SC2013,SC2015,SC2045,SC2088,SC2100
-# SC30xx: every shell above has `local`, `-ef` and `ulimit -c`. SC2034: functions answer in variables, since `$(...)`
-# would fork. SC2015: `a && b || leave` is meant. SC2045: names that `is_name` checks. SC2088, SC2100: a `~` that
-# came as text, a word with a dash.
+# shellcheck shell=sh disable=SC3003,SC3034,SC3043,SC3013,SC3041,SC3045,SC2034,SC2013,SC2015,SC2045,SC2088,SC2100
+# SC30xx: every shell above has `local`, `-ef` and `ulimit -c`; `$(<file)` stands only where it is known. SC2034:
+# functions answer in variables, since `$(...)` would fork. SC2015: `a && b || leave` is meant. SC2045: names that
+# `is_name` checks. SC2088, SC2100: a `~` that came as text, a word with a dash.
 
 { set +x; } 2>/dev/null # where every shell tells what it does, replies would have it in their reasons
 LC_ALL=C # bytes, not characters: ${#text} and ${text#?} count what travels
@@ -27,7 +27,7 @@ set -f # nothing that comes from outside is a pattern; `set +f` stands where one
 [ -z "${KSH_VERSION-}" ] || set +U
 TAB='	' NL='
 ' CR=$'\r'
-[ ${#CR} -eq 1 ] || CR=$(printf '\r') # dash
+case ${#CR}:${1-} in 1:*) ;; *:supervise) CR=$TAB ;; *) CR=$(printf '\r') ;; esac # dash: a fork, left for later
 
 # ---- words of the protocol ------------------------------------------------------------------------------
 
@@ -36,10 +36,10 @@ if [ -n "${KSH_VERSION-}" ]; then # printf is no builtin in mksh
 else
   put() { printf '%s\n' "$1"; }
 fi
-if [ -n "${KSH_VERSION-}" ] && PATH=/nowhere command -v rename >/dev/null; then # but this is
-  move() { rename "$1" "$2"; }
+if [ -n "${KSH_VERSION-}" ]; then # one call of the kernel; `read` has one for each byte
+  fetch() { line=$(<"$1"); }
 else
-  move() { mv -f "$1" "$2"; }
+  fetch() { read -r line <"$1"; }
 fi
 
 encode() { # text -> REPLY
@@ -83,7 +83,7 @@ decode() { # field -> REPLY; fails on an unknown escape
       20*) REPLY="$REPLY " ;;
       09*) REPLY=$REPLY$TAB ;;
       0A*) REPLY=$REPLY$NL ;;
-      0D*) REPLY=$REPLY$CR ;;
+      0D*) [ "$CR" != "$TAB" ] || CR=$(printf '\r') && REPLY=$REPLY$CR ;;
       *) return 1 ;;
     esac
     rest=${rest#??}
@@ -147,18 +147,22 @@ open_workdir() { # as the controller wrote it -> workdir, absolute, and the curr
 }
 find_boot() { { read -r boot </proc/sys/kernel/random/boot_id; } 2>/dev/null || boot=-; }
 
-clock() { # -> now: seconds since the device started; a wall clock may jump, this one does not
-  { read -r now _ </proc/uptime; } 2>/dev/null
-  if [ -z "$now" ]; then # Android keeps it from apps: a new process was born just now, in 1/100 s
+clock() { # -> now: seconds since the device started, and uptime: to 1/100 s; a wall clock may jump, this one does not
+  { read -r uptime _ </proc/uptime; } 2>/dev/null
+  if [ -z "$uptime" ]; then # Android keeps it from apps: a new process was born just now, in 1/100 s
     now=$(look self && put "$born")
-    now=${now%??}
+    uptime=${now%??}.${now#"${now%??}"}
   fi
-  now=${now%%.*}
+  now=${uptime%%.*}
+}
+elapsed() { # earlier uptime -> REPLY: hundredths of a second since
+  clock
+  REPLY=$(((now - ${1%%.*}) * 100 + 1${uptime#*.} - 1${1#*.}))
 }
 
 look() { # pid -> state parent group session born core; fails when there is no such process. See proc(5), stat
   local line
-  { read -r line <"/proc/$1/stat"; } 2>/dev/null && take_apart "$line"
+  { fetch "/proc/$1/stat"; } 2>/dev/null && take_apart "$line"
 }
 take_apart() { # line of a process -> as look
   local rest="${1#*') '}" # the name, which may hold anything, is cut off; shells need ten times as long for one `##`
@@ -332,15 +336,18 @@ job_state() { # job -> is (running or exited) code why out_size err_size telemet
   # It may have ended since; otherwise restarted device, or no memory, or someone's kill -9: nobody else will tell.
   # A supervisor that is still to start would tell: it is forestalled, or about to write its pid.
   out_size=0 err_size=0 telemetry_size=0
-  [ -f "spool/$job/exit" ] || { { [ -n "$supervisor" ] || take; } && finish && orphan && conclude 137 lost; } || return 0
+  [ -s "spool/$job/exit" ] || { { [ -n "$supervisor" ] || take; } && finish && orphan && conclude 137 lost; } || return 0
   is=exited
-  read_end || code=137 why=lost out_size=0 err_size=0 telemetry_size=0 # a power cut left an empty file
+  read_end || { code=137 why=lost out_size=0 err_size=0 telemetry_size=0; } # so after a power cut
 }
-read_end() { { read -r code why out_size err_size telemetry_size _ <"spool/$job/exit"; } 2>/dev/null && [ -n "$code" ]; }
+read_end() { # fails when there is none yet, or something else in its place
+  [ ! -h "spool/$job/exit" ] && read -r code why out_size err_size telemetry_size _ <"spool/$job/exit" &&
+    is_number "$code" && is_size "$telemetry_size"
+} 2>/dev/null
 
 is_starting() { # job -> as job_state: another session is about to start it, may be one whose connection is gone
   local starter starter_born starter_boot
-  is_name "$1" && [ ! -s "spool/$1/pid" ] && [ ! -f "spool/$1/exit" ] || return 1
+  is_name "$1" && [ ! -s "spool/$1/pid" ] && [ ! -s "spool/$1/exit" ] || return 1
   { read -r starter starter_born starter_boot <"spool/$1/starter"; } 2>/dev/null || return 1
   [ "$starter" != $$ ] && [ "$starter_boot" = "$boot" ] && look "$starter" && [ "$born" = "$starter_born" ] || return 1
   case $state in [ZTt]) return 1 ;; esac # a stopped one never will
@@ -370,11 +377,38 @@ offset_of() { # pid descriptor -> REPLY: where it stands in its file; no fork. S
 members() { # of the round job, child, supervisor -> REPLY: pids of its living processes; grouped: one is in its group
   # All that did not leave the session, and all that carry the round's mark in their environment: a process can
   # hide only by doing both, a new session and an emptied environment.
-  local pid some='' count=0 marked='' inhabited=''
+  local pid marked='' inhabited='' elders=' ' oldest eldest="$child_born"
   REPLY='' grouped=''
   [ "${job_boot-}" = "$boot" ] || return 0
+  [ "$eldest" != - ] || eldest=$supervisor_born
   find_oldest
   find_own
+  { [ "$oldest" -gt 0 ] && consider_since "$oldest"; } || consider_all
+  [ -n "$inhabited" ] || own=none # nobody can come into a session from outside
+  # shellcheck disable=SC2086
+  [ -z "$marked" ] || for pid in $(cd /proc && exec grep -lszxF "FARM_JOB=$job:$supervisor" $marked); do
+    REPLY="$REPLY ${pid%/environ}"
+  done
+}
+# number of a process ; considers it and all later ones, until none comes any more; fails if they are many
+consider_since() {
+  local number="$1" latest
+  while find_latest; do
+    [ "$latest" -ge "$1" ] && [ $((latest - $1)) -lt 300 ] || return
+    [ "$number" -le "$latest" ] || return 0
+    while [ "$number" -le "$latest" ]; do
+      [ ! -e "/proc/$number" ] || consider_file "$number/stat"
+      number=$((number + 1))
+    done
+  done
+}
+find_latest() { # -> latest: the number that was given last
+  { read -r _ _ _ _ latest </proc/loadavg; } 2>/dev/null && is_number "$latest"
+}
+consider_all() {
+  local pid some='' count=0
+  REPLY='' grouped='' marked=''
+  [ "$oldest" = 0 ] || find_oldest # the numbers may have begun anew meanwhile
   set +f
   set -- /proc/[0-9]*
   set -f
@@ -384,37 +418,49 @@ members() { # of the round job, child, supervisor -> REPLY: pids of its living p
     [ $count -lt 2000 ] || { search "$some" && some='' count=0; } # a command line has its limit
   done
   search "$some"
-  [ -n "$inhabited" ] || own=none # nobody can come into a session from outside
-  # shellcheck disable=SC2086
-  [ -z "$marked" ] || for pid in $(cd /proc && exec grep -lszxF "FARM_JOB=$job:$supervisor" $marked); do
-    REPLY="$REPLY ${pid%/environ}"
-  done
 }
 search() { # files -> as consider, for each that may tell of a member
   local line blanks="$IFS"
   if [ $count -gt 8 ]; then # one look at all for those that are young enough
-    if [ "$child_born" = - ]; then at_least "$supervisor_born"; else at_least "$child_born"; fi
+    at_least "$eldest"
     IFS=$NL
     # shellcheck disable=SC2046,SC2086
     set -- $(IFS=$blanks && cd /proc && exec grep -hsE "\) [A-Z]( -?[0-9]+){18} $ages " $1)
     IFS=$blanks
     for line do consider "$line"; done
   else
-    for line in $1; do
-      { read -r line <"/proc/$line"; } 2>/dev/null && consider "$line"
-    done
+    for line in $1; do consider_file "$line"; done
   fi
+  return 0
+}
+consider_file() { # file below /proc
+  local line
+  { fetch "/proc/$1"; } 2>/dev/null && consider "$line"
   return 0
 }
 consider() { # line of a process -> REPLY, further: members; marked, further: what tells whether others are
   take_apart "$1"
-  [ "$state" != Z ] || return 0
+  [ "$state" != Z ] || has_threads "${1%% *}" || return 0
   if [ "$session" = "$own" ] || [ "${1%% *}" = "$own" ]; then # the child, even before it has made its session
     REPLY="$REPLY ${1%% *}" inhabited=yes
     [ "$group" != "$child" ] || grouped=yes
-  elif [ "$session" -ge "$oldest" ]; then # a member may have made it: a session has the number of who made it
-    marked="$marked ${1%% *}/environ"
+  elif [ "$session" -ge "$oldest" ] && ! is_elder "$session"; then
+    marked="$marked ${1%% *}/environ" # a member may have made it: a session has the number of who made it
   fi
+}
+has_threads() { # pid ; a program whose first thread has ended looks like a zombie while others go on
+  set +f
+  set -- "/proc/$1/task"/[0-9]*
+  set -f
+  [ $# -gt 1 ]
+}
+is_elder() { # session ; whether who made it lives and is older than the round: then no member has made it
+  local state parent group session born core
+  case $elders in *" $1 "*) return 0 ;; esac
+  look "$1" && is_before "$born" "$eldest" && elders="$elders$1 "
+}
+is_before() { # time of birth, another ; in seconds, since 32 bits are too few for more: those of one second are not
+  [ ${#1} -lt ${#2} ] || { [ ${#1} -eq ${#2} ] && [ ${#1} -gt 2 ] && [ "${1%??}" -lt "${2%??}" ]; }
 }
 at_least() { # time of birth -> ages: an expression for it and all later ones; it may be too long to compute with
   local head='' rest="$1" digit
@@ -430,10 +476,9 @@ at_least() { # time of birth -> ages: an expression for it and all later ones; i
 # The number of the child can be another's once it was waited for and its session is empty. So a session of that
 # number is the round's only if the child lives, or no number was given twice since the start, or who asks has seen
 # something of it when the child still lived (the supervisor: has just waited for it) and each time since.
-find_own() { # -> own: the round's session, or none
+find_own() { # -> own: the round's session, or none; oldest: none where the program's number is seen to be another's
   if look "$child"; then
-    own=none
-    [ "$born" != "$child_born" ] || own=$child
+    if [ "$born" = "$child_born" ]; then own=$child; else own=none oldest=0; fi
   elif [ "$oldest" -gt 0 ]; then
     own=$child
   else
@@ -445,42 +490,62 @@ find_own() { # -> own: the round's session, or none
 # meanwhile. They did not as long as the last one given is higher and far fewer processes were started than there are
 # numbers. Where that cannot be counted, any process may be one.
 find_oldest() { # -> oldest: the lowest number that a process of the round can have
-  local last started numbers
+  local latest started
   oldest=0
-  is_number "${forks-}" && count_forks && { read -r _ _ _ _ last </proc/loadavg; } 2>/dev/null || return 0
-  [ "$last" -lt "$child" ] || [ $((started - forks)) -ge $((numbers / 4)) ] || oldest=$child
+  is_number "${forks-}" && count_forks && find_latest || return 0
+  [ "$latest" -lt "$child" ] || [ $((started - forks)) -ge $((numbers / 4)) ] || oldest=$child
 }
 count_forks() { # -> started: the processes that were since the device was started; numbers: how many there can be
-  started=$(grep -hs -e '^processes ' -e '^[0-9]*$' /proc/stat /proc/sys/kernel/pid_max)
-  started=${started#processes } numbers=${started#*"$NL"}
-  started=${started%%"$NL"*}
-  is_number "$started" && is_number "$numbers"
-}
+  started=
+  : "${numbers:=$(cat /proc/sys/kernel/pid_max)}" # once: byte by byte, as shells read, it cannot be read
+  is_number "$numbers" && read_started && is_number "$started"
+} 2>/dev/null
+# A shell reads a script in blocks, and all else byte by byte. The file has a word and numbers on each line, and is
+# the kernel's; no program has such a name where none is found.
+if [ -n "${BASH_VERSION-}" ]; then # reads in blocks
+  read_started() {
+    local word
+    while read -r word started _ && [ "$word" != processes ]; do :; done </proc/stat
+  }
+else
+  read_started() {
+    local PATH=/dev/null
+    [ ! -r /proc/stat ] || . /proc/stat
+    return 0
+  }
+  processes() { started=$1; }
+fi
 
-finish() { # kills what is left of the round; fails when something does not die
-  local signal tries
-  for signal in TERM KILL; do
-    tries=10
-    while [ $tries -gt 0 ]; do
-      members
-      [ -n "$REPLY" ] || return 0
-      case $tries:$signal in
-        *:KILL | 10:*) # to each, since some may have left the group, and to the group, since it may be growing
-          [ -z "$grouped" ] || kill "-$signal" "-$child" 2>/dev/null
-          # shellcheck disable=SC2086
-          kill "-$signal" $REPLY 2>/dev/null
-          ;;
-      esac
-      doze
-      tries=$((tries - 1))
-    done
+finish() { # kills what is left of the round: TERM, after a second KILL; fails when something does not die
+  local began left looks=0
+  members
+  [ -n "$REPLY" ] || return 0
+  signal_members TERM
+  clock && began=$uptime # looks take their time on a slow board: they are no measure of it
+  while doze && members && [ -n "$REPLY" ]; do
+    left=$REPLY && elapsed "$began"
+    [ "$REPLY" -ge 100 ] || continue
+    REPLY=$left looks=$((looks + 1))
+    [ $looks -le 10 ] || return
+    signal_members KILL
   done
-  return 1
 }
+signal_members() { # signal, to those that `members` found
+  # To each, since some may have left the group, and to the group, since it may be growing.
+  [ -z "$grouped" ] || kill "-$1" "-$child"
+  # shellcheck disable=SC2086
+  kill "-$1" $REPLY
+  return 0
+} 2>/dev/null
 
-conclude() { # code why ; into the file that was made at the start, so that a full disk cannot hide the end
+conclude() { # code why
+  # A new file of one call of the kernel is there as a whole or not. On a full disk the room serves that was taken at
+  # the start, and where the program has put something in its place.
+  local file="spool/$job/exit"
   stream_sizes
-  put "$1 $2 $REPLY" 1<>"spool/$job/exit.new" && move "spool/$job/exit.new" "spool/$job/exit"
+  set -- "$1 $2 $REPLY"
+  [ ! -e "$file" ] && [ ! -h "$file" ] && put "$1" >"$file" && [ -s "$file" ] && return
+  put "$1" 1<>"$file.new" && mv -f "$file.new" "$file"
 } 2>/dev/null
 stream_sizes() { # of job -> REPLY: of its three streams; 0 for what is no file any more
   local name files='' out=0 err=0 telemetry=0
@@ -511,9 +576,9 @@ end_job() { # job why ; until nothing of it runs. Fails when something does not 
   finish || { REPLY="of job $job, processes $REPLY" && return 1; }
   until_unsupervised # it writes the end
   orphan && until_unsupervised # only then: it may have written it just before
-  [ -f "spool/$job/exit" ] || conclude 137 lost && return
+  [ -s "spool/$job/exit" ] || conclude 137 lost && return
   # Another was faster: it has written the end, or forgotten the job.
-  [ -f "spool/$job/exit" ] || [ ! -d "spool/$job" ] || { REPLY="the end of job $job cannot be written" && return 1; }
+  [ -s "spool/$job/exit" ] || [ ! -d "spool/$job" ] || { REPLY="the end of job $job cannot be written" && return 1; }
 }
 until_unsupervised() { # or 5 s
   local tries=50
@@ -527,7 +592,7 @@ orphan() { # ends what is left of the supervisor, unless its number is another's
   [ "$job_boot" = "$boot" ] || return 0
   if look "$supervisor"; then
     [ "$born" = "$supervisor_born" ] || return 0
-  else # its watch ends by itself within a second, too
+  else # its watch ends by itself at its next look, too
     find_oldest
     [ "$oldest" -gt 0 ] || return 0
   fi
@@ -544,8 +609,8 @@ end_all() { # why -> fails with what does not die in REPLY
 
 # ---- one job, from its start to its end -----------------------------------------------------------------
 
-supervise() { # workdir job forks
-  local line wall silence forks="$3" watch code
+supervise() { # workdir job forks numbers
+  local line wall silence forks="$3" numbers="$4" latest pipe watch code
   exec 2>/dev/null # bash tells how its children died
   workdir=$1 job=$2 supervisor=$$
   cd "$workdir" && take || return
@@ -557,8 +622,9 @@ supervise() { # workdir job forks
   cd "spool/$job" || return
   ulimit -c 0 # a core dump would count as a result
   look $$ && supervisor_born=$born
-  # This pipe has a writer as long as this process or the watch lives: so others see that they are gone.
-  mkfifo end && exec 5<>end
+  # Descriptor 5 is a pipe that has a writer as long as this process or the watch lives: who reads it, opened through
+  # /proc, sees that they are gone. It is opened for reading too, for `nap`.
+  { command exec 5<>"/proc/$$/fd/5" && pipe=yes || pipe=; } 2>/dev/null
   exec 6>>stdout 7>>stderr 8>>telemetry
   set -- "FARM_JOB=$job:$$"
   while read -r line; do decode "$line" && set -- "$@" "$REPLY"; done <./command
@@ -566,6 +632,8 @@ supervise() { # workdir job forks
   child=$!
   child_born=- # it may have ended already: then nothing is known of it
   look $child && child_born=$born
+  # What a container shows may be its host's.
+  find_latest && [ "$latest" -ge $child ] && [ $((latest - child)) -lt 1000 ] || forks=-
   put "$$ $supervisor_born $child $child_born $boot $forks" >pid # one call of the kernel: nobody sees a part of it
   put "$NL$child" # on a line of its own, whatever was said before it
   exec </dev/null >/dev/null
@@ -586,30 +654,39 @@ supervise() { # workdir job forks
   [ "$why" != lease-lost ] || { lease_state && [ -n "$holder" ] && [ -n "$expired" ] && claim free; }
 }
 
-nap() { sleep 1; }
-nap_in_a_builtin() { # where `read` knows -t (not in dash): one process less per second
+nap() { sleep "$1"; } # seconds
+nap_in_a_builtin() { # where `read` knows -t (not in dash): one process less for each
   read -r -t 0 _ </dev/null
-  [ $? -eq 2 ] || ! [ -p "spool/$job/end" ] || nap() { read -r -t 1 _ <&5; }
+  [ $? -eq 2 ] || [ -z "$pipe" ] || nap() { read -r -t "$1" _ <&5; }
 }
 
-watch() { # epoch wall_s silence_s ; once a second, until a limit is passed or the supervisor ends this process
-  local mine="$1" wall="$2" silence="$3" began grew size='' real_size='' why=''
+watch() { # epoch wall_s silence_s ; once a pause, until a limit is passed or the supervisor ends this process
+  local mine="$1" wall="$2" silence="$3" pause=1 began grew size='' real_size='' why=''
   nap_in_a_builtin
   clock && began=$now grew=$now
   find_sensors
-  while [ -z "$why" ]; do
+  [ -z "$only_core" ] || pause=$PAUSE_OF_ONE_CORE_S
+  until [ -n "$why" ]; do
     sample
+    nap_until_a_limit
     valid "$mine" || why=lease-lost
     [ "$wall" -eq 0 ] || [ $((now - began)) -lt "$wall" ] || why=wall-limit
     written 6 && line=$REPLY && written 7
     [ "$size" = "$line $REPLY" ] || { size="$line $REPLY" && grew=$now; }
     if [ "$silence" -gt 0 ] && [ $((now - grew)) -ge "$silence" ] && is_silent; then why=silence-limit; fi
-    is_supervised || why=lost
-    [ -n "$why" ] || nap
+    [ "/proc/$supervisor/fd/8" -ef /proc/self/fd/8 ] || why=lost # cheaper than `look`
   done
   blame_end "$why"
   finish
-  is_supervised || [ -f "spool/$job/exit" ] || conclude 137 lost
+  is_supervised || [ -s "spool/$job/exit" ] || conclude 137 lost
+}
+PAUSE_OF_ONE_CORE_S=5 # what a look costs is the program's time there
+nap_until_a_limit() {
+  local left="$pause"
+  [ "$wall" -eq 0 ] || [ $((began + wall - now)) -ge "$left" ] || left=$((began + wall - now))
+  [ "$silence" -eq 0 ] || [ $((grew + silence - now)) -ge "$left" ] || left=$((grew + silence - now))
+  [ "$left" -gt 0 ] || left=1
+  nap "$left"
 }
 
 is_silent() { # after a closer look, which forks: a program may have opened its streams anew, past our descriptors
@@ -621,9 +698,11 @@ is_silent() { # after a closer look, which forks: a program may have opened its 
   return 1
 }
 
-find_sensors() { # -> sensors (files), and the first line of the telemetry
+find_sensors() { # -> sensors (files), only_core (its number, where there is one), and the first line of the telemetry
   local file zone names='uptime_s load_1m cores'
-  sensors=
+  sensors='' only_core=''
+  { read -r only_core </sys/devices/system/cpu/online; } 2>/dev/null
+  is_number "$only_core" || only_core=
   set +f
   for file in /sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_cur_freq; do
     { read -r _ <"$file"; } 2>/dev/null || continue
@@ -642,18 +721,19 @@ find_sensors() { # -> sensors (files), and the first line of the telemetry
 }
 
 sample() { # one line of telemetry
-  local line='' value='' file
-  read -r line _ </proc/uptime
+  local line value='' file
   read -r value _ </proc/loadavg
-  line="${line:-$now} ${value:--} "
-  value=
-  set +f
-  for file in "/proc/$child/task"/[0-9]*; do # the core that each thread was on last
-    look "$child/task/${file##*/}" && value=$value,$core
-  done
-  set -f
-  line=$line${value#,}
-  [ -n "$value" ] || line=$line-
+  line="$uptime ${value:--} "
+  value=$only_core
+  if [ -z "$only_core" ]; then
+    set +f
+    for file in "/proc/$child/task"/[0-9]*; do # the core that each thread was on last
+      look "$child/task/${file##*/}" && value=$value,$core
+    done
+    set -f
+  fi
+  value=${value#,}
+  line=$line${value:--}
   for file in $sensors; do
     value=-
     { read -r value <"$file"; } 2>/dev/null
@@ -663,7 +743,7 @@ sample() { # one line of telemetry
 } 2>/dev/null
 
 # A supervisor knows all that it needs: what follows is not even read.
-case ${1-}:$# in supervise:4) shift && supervise "$@"; exit ;; esac
+case ${1-}:$# in supervise:5) shift && supervise "$@"; exit ;; esac
 
 # ---- which programs the kernel runs ---------------------------------------------------------------------
 # What the kernel does not know, `execvp` (so `env`, `setsid`) hands to a shell, which runs its bytes as commands:
@@ -828,11 +908,14 @@ prepare_copy() { # path=digest ; no link, since load_and_run writes its cache fi
 }
 
 launch() {
-  clock
-  [ $((now - ${counted:=-100})) -lt 10 ] || { count_forks && forks_then=$started counted=$now; } || forks_then=-
+  local said started
+  count_forks || started=-
   # The supervisor says the command's pid and closes its output: its death is an end of file, not a wait for ever.
-  local said
-  said=$(setsid sh "$self" supervise "$workdir" "$job" "$forks_then" 2>&1 </dev/null 4<&- &)
+  # Its descriptor 5 is a pipe that nobody writes to, see `await`: its reading end is closed at once, by the `:`.
+  said=$(
+    exec 3>&1 4<&- </dev/null
+    setsid sh "$self" supervise "$workdir" "$job" "$started" "$numbers" 5>&1 >&3 2>&3 3>&- | : &
+  )
   is_number "${said##*"$NL"}" && ok "${said##*"$NL"}" && return # each program may complain before it begins
   valid "${limit%% *}" || err stale "$REPLY" || return
   blame "the supervisor did not start: $said"
@@ -847,8 +930,8 @@ tell_state() { put "$id ok $is $code $why $out_size $err_size $telemetry_size"; 
 do_wait() { # job ; as `poll`, but once it has ended: what is asked meanwhile is answered before
   local pid left=''
   is_starting "$1" || job_state "$1" || err unknown "$1" || return
-  # A disk that knows no pipes (or an older agent's job): the asking goes on as with `poll`.
-  [ "$is" = running ] && [ -p "spool/$job/end" ] || { tell_state && return; }
+  # Where the system hides the supervisor's pipe the asking goes on as with `poll`.
+  [ "$is" = running ] && [ -p "/proc/$supervisor/fd/5" ] || { tell_state && return; }
   for pid in $waiters; do
     is_ours "$pid" && left="$left $pid"
   done
@@ -856,10 +939,12 @@ do_wait() { # job ; as `poll`, but once it has ended: what is asked meanwhile is
   waiters="$left $!"
 }
 await() { # the end of the supervisor, which holds this pipe: blocks in the kernel, costs nothing
-  # Opened for writing too at first: for reading alone, it would wait for a writer, who may be gone by now.
+  # Opened for writing too at first: the pipe of an older agent's job has a name, and waits for a writer, who may be
+  # gone by now.
   local looks=50
-  exec 5<>"spool/$job/end" && exec 6<"spool/$job/end" && exec 5>&-
-  read -r _ <&6
+  {
+    command exec 5<>"/proc/$supervisor/fd/5" && command exec 6</proc/self/fd/5 && exec 5>&- && read -r _ <&6
+  } 2>/dev/null
   # The files of one that was killed are closed before it is gone from the process table.
   while job_state "$job" && [ "$is" = running ] && [ $looks -gt 0 ]; do
     doze
@@ -954,7 +1039,7 @@ do_gather() { # job max ; all that is left of an ended job, as far as it is not 
   is_number "$2" && [ ${#2} -le 7 ] || err usage "gather job max" || return
   job_state "$1" || err unknown "$1" || return
   [ "$is" = exited ] || err running "$1" || return
-  listing=$(cd "spool/$job/out" && list .)
+  ! has_any "spool/$job/out" || listing=$(cd "spool/$job/out" && list .)
   total=$((${#listing} + 1))
   for stream in "stdout $out_size" "stderr $err_size" "telemetry $telemetry_size"; do
     size=${stream#* } stream=${stream% *}
@@ -966,17 +1051,37 @@ do_gather() { # job max ; all that is left of an ended job, as far as it is not 
   done
   # shellcheck disable=SC2086
   answer data "$total" $((${#listing} + 1)) $sizes
-  # What shrank since is filled up at the end, so that the line stays in step.
+  put "$listing"
   # shellcheck disable=SC2086
-  { put "$listing" && put_streams $shown && cat /dev/zero; } 2>/dev/null | head -c "$total"
+  put_streams $shown
 }
-put_streams() { # (stream size)...
+has_any() { # folder
+  set +f
+  set -- "$1"/* "$1"/.[!.]* "$1"/..?*
+  set -f
+  [ -e "$1" ] || [ -h "$1" ] || [ -e "$2" ] || [ -h "$2" ] || [ -e "$3" ] || [ -h "$3" ]
+}
+put_streams() { # (stream size)... ; what shrank since is filled up, so that the line stays in step
+  local text line
   while [ $# -gt 0 ]; do
-    head -c "$2" "spool/$job/$1"
+    close_file
+    text=
+    if [ ${#2} -le 3 ] && [ "$1" = telemetry ]; then # a few lines of our own: no program is needed for them
+      while IFS= read -r line; do text=$text$line$NL; done <"spool/$job/$1"
+    fi
+    if [ ${#text} = "$2" ]; then
+      put "${text%"$NL"}"
+    elif open_file "spool/$job/$1"; then
+      head -c "$2" <&4
+      offset_of $$ 4 && minus "$2" "$REPLY"
+      [ "$REPLY" = 0 ] || head -c "$REPLY" /dev/zero
+    else
+      head -c "$2" /dev/zero
+    fi
     shift 2
   done
-  return 0
-}
+  close_file
+} 2>/dev/null
 list() { # folder ; a line `<sha256> <size> <encoded path>` for each regular file below it
   # Names may hold anything, so they come from patterns and not from `find`.
   local batch='' count=0
@@ -1285,7 +1390,7 @@ print("good" if good else "bad", sys.executable, sys.implementation.name, "%d.%d
 do_bye() { end_waiters; ok && exit 0; }
 
 serve() { # workdir
-  id='farm-agent 1' waiters='' counted='' # so stands an error in the place of the greeting
+  id='farm-agent 1' waiters='' # so stands an error in the place of the greeting
   put "" # what a login shell said before may lack its newline
   open_workdir "$1" || return
   answer $$ "$workdir"

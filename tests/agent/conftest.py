@@ -9,6 +9,19 @@ import pytest
 
 from tests.agent.shells import SHELLS, Phone, Talk, end, make_box, make_path, until
 
+HERE = Path(__file__).parent
+EACH_TIME_UNDER_BASH = ("test_jobs.py", "test_numbers.py")
+"""bash differs least from dash: the rest runs under it with `-m long` only."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        callspec = getattr(item, "callspec", None)
+        if callspec is None or callspec.params.get("box") != "bash":
+            continue
+        if item.path.parent == HERE and item.path.name not in EACH_TIME_UNDER_BASH:
+            item.add_marker(pytest.mark.long)
+
 
 @pytest.fixture(scope="session", params=SHELLS)
 def box(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:

@@ -24,6 +24,10 @@ AGENT = Path(__file__).parents[2] / "agents" / "farm-agent.sh"
 EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 PATIENCE_S = 30.0
 
+GRANDCHILDREN = "sleep 300 & (sleep 300 & sleep 300) & trap '' TERM; echo ready; while :; do sleep 1; done"
+# A daemon: a session of its own, its parent gone.
+DAEMON = "(setsid sleep 300 </dev/null >/dev/null 2>&1 &); echo ready; sleep 300"
+
 # shell: the programs that are all there is on PATH (None: the machine's own), and the shell's program
 SHELLS: dict[str, tuple[tuple[str, ...] | None, str]] = {
     "dash": (None, "dash"),
@@ -287,3 +291,14 @@ def end(pids: dict[int, str]) -> None:
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+
+
+def shut(agent: Talk, *request: object) -> str:
+    """The code with which a request is refused."""
+    with pytest.raises(Refused) as refusal:
+        agent(*request)
+    return refusal.value.code
+
+
+def ready(agent: Talk, job: str) -> None:
+    until(lambda: b"ready" in agent.output(job))

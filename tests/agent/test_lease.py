@@ -273,7 +273,7 @@ def test_a_start_that_slept_while_the_device_was_taken_runs_nothing(phone: Phone
 
 
 def test_a_job_that_another_session_forgets_meanwhile_does_not_keep_the_device(phone: Phone):
-    phone.change_script("  stream_sizes\n  put", '  rm -rf "spool/$job"\n  stream_sizes\n  put')
+    phone.change_script("  stream_sizes\n  set", '  rm -rf "spool/$job"\n  stream_sizes\n  set')
     agent = phone.talk()
     epoch = int(agent("lease", "me", 60)[0])
     agent.start(epoch, "j", "sleep", "300")

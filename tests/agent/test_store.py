@@ -14,7 +14,7 @@ from farm.device.disk.stock import parse_stock
 from farm.device.spool import Gathered, Stream, parse_gathered
 from farm.device.wire import Status
 from farm.store.artifacts import artifact_of
-from tests.agent.shells import EMPTY_SHA256, Phone, Refused, Talk
+from tests.agent.shells import EMPTY_SHA256, Phone, Talk, shut
 
 CONTENT = random.Random(7).randbytes(300_001)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -22,13 +22,6 @@ ODD_NAMES = (
     "with space", "two\nlines", "tab\there", "quote'\"", "back\\slash", "$HOME `id` *", "-n", "é€漢",
     ".hidden", "..dots", "per%cent", "cr\rhere", "{a,b}", "[x]", "ends ",
 )  # fmt: skip
-
-
-def shut(agent: Talk, *request: object) -> str:
-    """The code with which a request is refused."""
-    with pytest.raises(Refused) as refusal:
-        agent(*request)
-    return refusal.value.code
 
 
 def names_in(folder: str | Path) -> list[str]:

@@ -17,18 +17,17 @@ from tests.agent.test_jobs import (  # noqa: F401
     test_a_job_starts_once,
     test_a_program_that_cannot_run_is_told_by_its_exit_code,
     test_a_signal_is_128_and_its_number,
-    test_an_end_is_told_unasked_and_what_is_asked_meanwhile_is_answered_before,
     test_dropping_waits_for_the_end_and_may_be_repeated,
     test_folders_are_made_before_the_program_starts,
-    test_many_may_wait_for_many_jobs,
-    test_release_leaves_no_process_and_frees_the_device,
-    test_telemetry_says_what_its_columns_are,
-    test_what_a_program_leaves_behind_ends_with_it,
 )
 from tests.agent.test_lease import (  # noqa: F401
     test_a_lease_is_resumed_in_another_session,
     test_epochs_rise_from_lease_to_lease,
     test_of_many_who_want_a_device_at_once_one_gets_it,
+)
+from tests.agent.test_leftovers import (  # noqa: F401
+    test_release_leaves_no_process_and_frees_the_device,
+    test_what_a_program_leaves_behind_ends_with_it,
 )
 from tests.agent.test_limits import (  # noqa: F401
     test_a_limit_of_0_is_none,
@@ -43,6 +42,13 @@ from tests.agent.test_store import (  # noqa: F401
     test_an_upload_from_0_begins_anew,
     test_an_upload_that_broke_off_goes_on_where_it_stopped,
     test_what_is_left_of_a_job_comes_at_once_as_far_as_it_is_not_long,
+)
+from tests.agent.test_telemetry import (  # noqa: F401
+    test_telemetry_says_what_its_columns_are,
+)
+from tests.agent.test_waits import (  # noqa: F401
+    test_an_end_is_told_unasked_and_what_is_asked_meanwhile_is_answered_before,
+    test_many_may_wait_for_many_jobs,
 )
 from tests.arm.board import Board
 from tests.arm.phones import BoardPhone, There
