@@ -510,6 +510,7 @@ if [ -n "${BASH_VERSION-}" ]; then # reads in blocks
 else
   read_started() {
     local PATH=/dev/null
+    # shellcheck source=/dev/null
     [ ! -r /proc/stat ] || . /proc/stat
     return 0
   }
