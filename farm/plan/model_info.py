@@ -56,7 +56,15 @@ def _ask(model: Artifact, files: Sequence[tuple[str, Artifact]]) -> tuple[Tensor
         for file, artifact in files:
             (folder / file).parent.mkdir(parents=True, exist_ok=True)
             (folder / file).symlink_to(artifact.path)
-        command = (sys.executable, "-B", "-E", str(folder / "load_and_run.py"), str(model.path), *OPTIONS)
+        command = (
+            sys.executable,
+            "-B",
+            "-I",
+            "-S",
+            str(folder / "load_and_run.py"),
+            str(model.path),
+            *OPTIONS,
+        )
         environment = {"PATH": os.defpath, "HOME": name, "TMPDIR": name, "LANG": "C"}
         try:
             ended = subprocess.run(  # noqa: S603

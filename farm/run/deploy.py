@@ -262,7 +262,7 @@ async def _deploy_wheel(pusher: Pusher, facts: Facts, wheel: WheelFiles) -> Prog
     tree = tree_of("wheel", (*runner, *libraries))
     folder = await session.call(lambda agent: agent.tree(tree))
     # -B: nothing is written beside the program; -E: the user's PYTHON* settings do not reach a round.
-    argv = (python.path, "-B", "-E", f"{folder}/load_and_run.py")
+    argv = (python.path, "-B", "-I", "-S", f"{folder}/load_and_run.py")
     return Program(argv, digest=content_digest(tree.files))
 
 
@@ -287,7 +287,7 @@ async def _unpack_once(pusher: Pusher, python: Python, pack: Pack) -> SmallOutco
     script, store = agents.unpack_script(), f"{pusher.session.workdir}/cas"
     await pusher.push([script, pack.artifact])
     paths = (_kept(store, script.sha256), _kept(store, pack.artifact.sha256), store)
-    argv = (python.path, "-B", "-E", *paths, "--remove-pack")
+    argv = (python.path, "-B", "-I", "-S", *paths, "--remove-pack")
     spec = JobSpec(f"unpack-{pack.artifact.sha256[:12]}", argv, UNPACK_WALL_S)
     return await run_small(pusher.session, spec)
 

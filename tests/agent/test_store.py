@@ -388,13 +388,14 @@ def test_a_file_that_is_dropped_leaves_the_disk(phone: Phone, agent: Talk, epoch
 
 
 def test_a_file_that_shrinks_while_it_is_read_does_not_put_the_line_out_of_step(phone: Phone):
-    gone = phone.folder / "gone"
+    now = phone.folder / "now"
     stdout = phone.workdir / "spool/j/stdout"
-    phone.replace_tool("head", f"[ -e '{gone}' ] || {{ : >'{gone}'; : >'{stdout}'; }}; exec REAL \"$@\"")
+    phone.replace_tool("head", f"[ ! -e '{now}' ] || {{ rm '{now}'; : >'{stdout}'; }}; exec REAL \"$@\"")
     agent = phone.talk()
     epoch = agent("lease", "me", 60)[0]
     agent.start(epoch, "j", "echo", "a line")
     agent.ended("j")
+    now.touch()
     assert agent.output("j") == b"\0" * 7
     assert agent("jobs") == ("j=exited",)
     stdout.write_bytes(b"a l")

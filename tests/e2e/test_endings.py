@@ -186,6 +186,7 @@ PRINTING = {
     "plan": ["plan", *TINY],
     "devices list": ["devices", "list"],
     "devices check": ["devices", "check"],
+    "devices clean": ["devices", "clean", "local"],
     "devices trust": ["devices", "trust", "far", "--yes", "-i", "far.yaml"],
     "runs list": ["runs", "list"],
     "runs show": ["runs", "show", "latest"],

@@ -102,7 +102,8 @@ def test_a_recipe_transforms_then_searches_and_gives_the_same_output(farm: Farm,
         ("layout-transform", "completed"),
         ("fast-run", "completed"),
     ]
-    assert cell["argv"][4].endswith("int8-transformed.mge")
+    model = next(word for word in cell["argv"] if word.endswith(".mge"))
+    assert model.endswith("int8-transformed.mge")
     found = output_of(cell, tmp_path / "runs" / outcome.results["run_id"])
     np.testing.assert_allclose(found.reshape(golden("int8").shape), golden("int8"), atol=5e-3)
 

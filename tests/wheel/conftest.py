@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import os
 import re
 import shutil
@@ -98,7 +99,7 @@ class Wheel:
         self.folder, self.scratch, self.python = folder, scratch, python
 
     def command(self, *arguments: str | Path) -> list[str]:
-        return [self.python, "-B", "-E", str(self.folder / "load_and_run.py"), *map(str, arguments)]
+        return [self.python, "-B", "-I", "-S", str(self.folder / "load_and_run.py"), *map(str, arguments)]
 
     def place(self) -> Path:
         return Path(tempfile.mkdtemp(dir=self.scratch))
@@ -134,6 +135,7 @@ def wheel_folder(wheel_runtime: InstalledRuntime, tmp_path_factory: pytest.TempP
     for name, path in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).symlink_to(path)
+    compileall.compile_dir(folder, quiet=1)  # once, and not by each of some hundred processes
     return folder
 
 

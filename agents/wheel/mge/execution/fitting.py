@@ -94,7 +94,7 @@ class Fitting:
 
     def _call(self, *words: str) -> Tuple[int, str]:
         """(exit code, standard error) of this program with the model, its input and these words."""
-        command = [sys.executable, "-B", "-E", self.program, self.model, *words]
+        command = [sys.executable, "-B", "-I", "-S", self.program, self.model, *words]
         if self.values.input:
             command.append(f"--input={self.values.input}")
         if self.values.batch_size > 0:
