@@ -127,9 +127,14 @@ def test_what_a_program_leaves_behind_is_found_when_the_numbers_of_processes_beg
 
 
 ANOTHER_GETS_THE_NUMBER = """
-  echo $((child - 2)) >/proc/sys/kernel/ns_last_pid
-  (setsid sh -c 'echo $$ >"STRANGER"; exec sleep 315' </dev/null >/dev/null 2>&1 &)
-  while [ ! -s "STRANGER" ]; do sleep 0.1; done
+  until [ -s "STRANGER" ] && read -r stranger <"STRANGER" && [ "$stranger" = $child ]; do
+    # Whoever forks meanwhile takes a number away.
+    [ ! -s "STRANGER" ] || kill -KILL "$stranger"
+    : >"STRANGER"
+    echo $((child - 2)) >/proc/sys/kernel/ns_last_pid
+    (setsid sh -c 'echo $$ >"STRANGER"; exec sleep 315' </dev/null >/dev/null 2>&1 &)
+    while [ ! -s "STRANGER" ]; do sleep 0.1; done
+  done
 """
 
 

@@ -102,14 +102,14 @@ def command(
         run_ends_at=time.monotonic() + deadlines.run_s if deadlines.run_s else None,
     )
     plan = prepared.plan
-    try:
-        with Display(plan) as display:
-            results = run(bench(plan, directory, _wheel(prepared), settings, display.on_event))
-    except KeyboardInterrupt:
-        signals.clean_up()
-        finish(directory, directory.results(), json=json)
-        raise
-    with signals.held():
+    with signals.held():  # no moment between the run and its report is cut
+        try:
+            with Display(plan) as display:
+                results = run(bench(plan, directory, _wheel(prepared), settings, display.on_event))
+        except KeyboardInterrupt:
+            signals.clean_up()
+            finish(directory, directory.results(), json=json)
+            raise
         is_reported = finish(directory, results, json=json)
     raise typer.Exit(exit_code(results) or (ExitCode.OK if is_reported else ExitCode.CELLS_FAILED))
 
