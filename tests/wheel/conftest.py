@@ -179,23 +179,17 @@ def module(monkeypatch: pytest.MonkeyPatch) -> Iterator[Load]:
 
 
 def interpreters() -> list[str]:
-    """Every CPython from 3.6 on that is found here: on the path, or in pyenv's folder."""
+    """Every CPython from 3.6 on that is found here, with ctypes: in pyenv's folder, or on the path. None is started:
+    every process of a test session asks.
+    """
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
     found: dict[str, str] = {}
     for minor in range(6, 15):
-        candidates = [
-            shutil.which(f"python3.{minor}"),
-            *sorted(map(str, pyenv.glob(f"3.{minor}.*/bin/python3"))),
-        ]
-        for candidate in candidates:
-            if (
-                candidate
-                and subprocess.run(
-                    [candidate, "-c", "import ctypes"], capture_output=True, check=False
-                ).returncode
-                == 0
-            ):
-                found.setdefault(f"3.{minor}", candidate)
+        on_path = shutil.which(f"python3.{minor}")
+        for candidate in (*sorted(pyenv.glob(f"3.{minor}.*/bin/python3")), *filter(None, [on_path])):
+            modules = Path(candidate).resolve().parents[1] / f"lib/python3.{minor}/lib-dynload"
+            if any(modules.glob("_ctypes.*")):
+                found.setdefault(f"3.{minor}", str(candidate))
     return list(found.values())
 
 
