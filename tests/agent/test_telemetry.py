@@ -65,6 +65,7 @@ def test_asking_a_running_job_needs_no_tool(phone: Phone):
     agent = phone.talk()
     epoch = int(agent("lease", "me", 60)[0])
     agent.start(epoch, "j", "sleep", "300")
+    until(lambda: any(command.startswith("sleep") for command in phone.processes().values()))
     agent("beat", epoch)
     tools.rename(phone.folder / "elsewhere")
     for _ in range(3):

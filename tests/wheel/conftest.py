@@ -185,11 +185,13 @@ def interpreters() -> list[str]:
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
     found: dict[str, str] = {}
     for minor in range(6, 15):
-        on_path = shutil.which(f"python3.{minor}")
-        for candidate in (*sorted(pyenv.glob(f"3.{minor}.*/bin/python3")), *filter(None, [on_path])):
+        candidates = [str(path) for path in sorted(pyenv.glob(f"3.{minor}.*/bin/python3"))]
+        if on_path := shutil.which(f"python3.{minor}"):
+            candidates.append(on_path)
+        for candidate in candidates:
             modules = Path(candidate).resolve().parents[1] / f"lib/python3.{minor}/lib-dynload"
             if any(modules.glob("_ctypes.*")):
-                found.setdefault(f"3.{minor}", str(candidate))
+                found.setdefault(f"3.{minor}", candidate)
     return list(found.values())
 
 
