@@ -15,6 +15,7 @@ from farm.transport.faults import Peer, failure, lost
 LINE_LIMIT_BYTES = 1 << 20
 STDERR_LIMIT_BYTES = 1 << 16
 _PIECE_BYTES = 1 << 16
+_END_S = 0.5
 
 AnyChannel = asyncssh.SSHClientChannel[bytes] | asyncssh.SSHServerChannel[bytes]
 
@@ -108,6 +109,20 @@ class ClientSession(Stream, asyncssh.SSHClientSession[bytes]):
     def connection_made(self, chan: asyncssh.SSHClientChannel[bytes]) -> None:
         self.attach(chan)
 
+    async def end(self) -> None:
+        """Close the channel, after a moment for the program to end with its input: dropbear may lose the
+        whole connection when a channel is closed under a program (2022.83: "Failed assertion").
+        """
+        try:
+            if not self.closed.is_set():
+                with contextlib.suppress(TimeoutError, OSError):
+                    self.channel.write_eof()
+                    async with asyncio.timeout(_END_S):
+                        await self.closed.wait()
+        finally:
+            # `abort`, because `close` would wait for a window that a dead program never opens.
+            self.channel.abort()
+
     def data_received(self, data: bytes, datatype: int | None) -> None:
         if datatype is None:
             self.reader.feed_data(data)
@@ -188,8 +203,7 @@ class SshChannel:
                 async with asyncio.timeout(self._close_s):
                     await session.drain()
         finally:
-            # `abort`, because `close` would wait for a window that a dead program never opens.
-            session.channel.abort()
+            await session.end()
 
     def _last(self, data: bytes) -> bytes:
         """`data` was the last of the stream: fine at its end, an error when the connection broke."""

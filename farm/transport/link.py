@@ -72,6 +72,7 @@ class Link:
         self._owner = owner
         self._peer = peer
         self._timeouts = timeouts
+        self._ending: set[asyncio.Task[None]] = set()
 
     @property
     def is_lost(self) -> bool:
@@ -85,7 +86,7 @@ class Link:
                 # Cancelled half-way, asyncssh would forget a channel that the server opens all the same.
                 session = await asyncio.shield(opening)
             except asyncio.CancelledError:
-                opening.add_done_callback(_abandon)
+                opening.add_done_callback(self._abandon)
                 raise
             except asyncssh.ChannelOpenError as error:
                 await asyncio.sleep(0)  # lets asyncssh tell the owner, if the connection is what failed
@@ -105,7 +106,16 @@ class Link:
         _, session = await self._connections[-1].create_session(ClientSession, line, encoding=None)
         return cast("ClientSession", session)
 
+    def _abandon(self, opening: asyncio.Task[ClientSession]) -> None:
+        """Ends a program that was started after the caller was cancelled."""
+        if not opening.cancelled() and opening.exception() is None:
+            ending = asyncio.create_task(opening.result().end())
+            self._ending.add(ending)
+            ending.add_done_callback(self._ending.discard)
+
     async def close(self) -> None:
+        for ending in tuple(self._ending):
+            ending.cancel()
         await _close(self._connections, self._timeouts.close_s)
 
 
@@ -271,9 +281,3 @@ async def _close(connections: tuple[asyncssh.SSHClientConnection, ...], limit_s:
     finally:
         for connection in reversed(connections):
             connection.abort()
-
-
-def _abandon(opening: asyncio.Task[ClientSession]) -> None:
-    """Closes a channel that opened after the caller was cancelled."""
-    if not opening.cancelled() and opening.exception() is None:
-        opening.result().channel.abort()
