@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from farm.model.device import Facts
 from farm.model.run import DeviceRecord
-from farm.report.numerals import MISSING, by_core, core_list, in_bytes, in_ghz, in_gib
+from farm.report.numerals import MISSING, by_core, core_list, in_bytes, in_ghz, in_memory
 from farm.report.view import Environment, EnvironmentGroup, EnvironmentRow
 
 Reader: TypeAlias = Callable[[DeviceRecord, Facts], str | None]
@@ -52,7 +52,7 @@ GROUPS: tuple[tuple[str, tuple[Row, ...]], ...] = (
             ("CPU features", True, lambda _, f: " ".join(f.cpu_features)),
             ("cores", True, lambda _, f: _cores(f.core_ids)),
             ("max. frequency", True, lambda _, f: by_core(f.max_frequency_khz, in_ghz)),
-            ("memory", True, lambda _, f: in_gib(f.memory_bytes)),
+            ("memory", True, lambda _, f: in_memory(f.memory_bytes)),
             ("GPU", True, lambda _, f: _gpus(f)),
         ),
     ),
@@ -61,7 +61,7 @@ GROUPS: tuple[tuple[str, tuple[Row, ...]], ...] = (
         (
             ("governor", True, lambda _, f: by_core(f.governors, str)),
             ("load, 1 minute", False, lambda _, f: _decimal(f.load_average_1m, "")),
-            ("memory free", False, lambda _, f: in_gib(f.memory_available_bytes)),
+            ("memory free", False, lambda _, f: in_memory(f.memory_available_bytes)),
             ("disk free", False, lambda _, f: in_bytes(f.disk_free_bytes)),
             ("temperatures", False, lambda _, f: _temperatures(f)),
         ),
@@ -139,7 +139,7 @@ def _gpus(facts: Facts) -> str | None:
             gpu.name,
             f"driver {gpu.driver}" if gpu.driver else None,
             f"compute {gpu.compute_capability}" if gpu.compute_capability else None,
-            in_gib(gpu.memory_bytes) if gpu.memory_bytes else None,
+            in_memory(gpu.memory_bytes) if gpu.memory_bytes else None,
         )
         for gpu in facts.gpus
     )

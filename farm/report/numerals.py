@@ -46,9 +46,11 @@ def in_bytes(size_bytes: int | None) -> str:
     return MISSING if size_bytes is None else naturalsize(size_bytes, format="%.3g")
 
 
-def in_gib(size_bytes: int | None) -> str:
-    """Memory in GiB."""
-    return MISSING if size_bytes is None else f"{size_bytes / 2**30:.1f} GiB"
+def in_memory(size_bytes: int | None) -> str:
+    """Memory in GiB, in MiB where it is less than one."""
+    if size_bytes is None:
+        return MISSING
+    return f"{size_bytes / 2**30:.1f} GiB" if size_bytes >= 1 << 30 else f"{size_bytes / 2**20:.0f} MiB"
 
 
 def in_ghz(frequency_khz: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -41,7 +42,8 @@ def test_every_wrong_program_is_refused_before_it_is_pushed(
 ) -> None:
     lab = boot(Spec(flavour=flavour, cores=2))
     (board,) = lab.boards
-    assert lab.facts()[0]["facts"]["runs_32_bit"] is True  # a Cortex-A72, and Debian's kernel
+    (checked,) = json.loads(lab.farm("devices", "check", "--json").stdout)
+    assert checked["facts"]["runs_32_bit"] is True  # a Cortex-A72, and Debian's kernel
     foreign = programs.native().static
     refused(
         lab,

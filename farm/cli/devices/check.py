@@ -15,7 +15,7 @@ from farm.errors import ExitCode
 from farm.inventory import read_devices
 from farm.model.device import Facts
 from farm.model.request import ALL_DEVICES
-from farm.report.numerals import MISSING, by_core, in_bytes, in_gib
+from farm.report.numerals import MISSING, by_core, in_bytes, in_memory
 from farm.run.devices.check import Checked, check_devices
 
 SETTINGS: dict[str, Any] = {"epilog": "Examples:\n\n  farm devices check\n\n  farm devices check 'arm-*'"}
@@ -59,8 +59,12 @@ def _state(device: str, facts: Facts) -> tuple[str, ...]:
     hottest = max(facts.temperatures_c, key=lambda zone: zone[1], default=None)
     return (
         device,
-        f"{in_gib(facts.memory_available_bytes)} of {in_gib(facts.memory_bytes)}",
-        f"{in_bytes(facts.disk_free_bytes)} of {in_bytes(facts.disk_bytes)}",
+        _part(in_memory(facts.memory_available_bytes), in_memory(facts.memory_bytes)),
+        _part(in_bytes(facts.disk_free_bytes), in_bytes(facts.disk_bytes)),
         by_core(facts.governors, str) or MISSING,
         f"{hottest[1]:.0f} °C ({hottest[0]})" if hottest else MISSING,
     )
+
+
+def _part(left: str, whole: str) -> str:
+    return f"{left} of {whole}" if whole != MISSING else left

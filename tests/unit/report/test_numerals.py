@@ -11,7 +11,7 @@ from farm.report.numerals import (
     core_list,
     decimals_for,
     in_bytes,
-    in_gib,
+    in_memory,
     in_ms,
     moment,
 )
@@ -39,7 +39,7 @@ def test_decimals_are_never_more_than_the_program_prints(values_ms):
 
 
 def test_what_is_not_known_is_a_dash_and_never_a_zero():
-    assert in_ms(None, 2) == in_gib(None) == in_bytes(None) == MISSING
+    assert in_ms(None, 2) == in_memory(None) == in_bytes(None) == MISSING
     assert in_ms(0.0, 2) == "0.00"
 
 
@@ -86,3 +86,11 @@ def test_a_time_without_an_offset_is_utc_and_no_time_is_none():
     assert moment("2026-11-23T11:30:27") == datetime(2026, 11, 23, 11, 30, 27, tzinfo=UTC)
     assert moment("yesterday") is None
     assert moment(None) is None
+
+
+@pytest.mark.parametrize(
+    ("size_bytes", "text"),
+    [(0, "0 MiB"), (192 << 20, "192 MiB"), (1 << 30, "1.0 GiB"), (25 << 30, "25.0 GiB")],
+)
+def test_the_memory_of_a_board_is_told_in_mib(size_bytes: int, text: str) -> None:
+    assert in_memory(size_bytes) == text
