@@ -12,7 +12,7 @@ from tests.arm import programs
 from tests.arm.board import Spec
 from tests.arm.programs import Programs
 from tests.e2e.conftest import Outcome
-from tests.elves import AARCH64, elf, program
+from tests.elves import AARCH64, ARM, elf, program
 
 pytestmark = [pytest.mark.arm, pytest.mark.long, pytest.mark.timeout(900)]
 
@@ -82,4 +82,19 @@ def test_every_wrong_program_is_refused_before_it_is_pushed(
     board.run("rm -f /tmp/real")
     cell = bench(lab, {"kind": "native", "program": str(wrapper)}, 3)
     assert cell["cause"] == "program-missing"
+    assert lab.left_over() == ""
+
+
+def test_a_program_of_32_bits_is_refused_where_the_processor_has_only_64(boot, tmp_path: Path) -> None:
+    """An A64FX has no 32-bit state at all."""
+    lab = boot(Spec(cpu="a64fx", cores=2))
+    (checked,) = json.loads(lab.farm("devices", "check", "--json").stdout)
+    assert checked["facts"]["runs_32_bit"] is False
+    refused(
+        lab,
+        program(tmp_path / "narrow", elf(ARM)),
+        "wrong-architecture",
+        "32-bit ARM",
+        "no programs of 32 bits",
+    )
     assert lab.left_over() == ""
