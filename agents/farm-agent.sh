@@ -752,9 +752,10 @@ case ${1-}:$# in supervise:5) shift && supervise "$@"; exit ;; esac
 
 find_machine() { # -> machine, as `uname` says; DEL, ONE, ...: bytes of ELF headers
   [ -z "${machine-}" ] || return 0
+  machine=$(uname -m) # may be any text
   # shellcheck disable=SC2046
-  set -- $(uname -m && printf '\177 \001 \002 \003 \267')
-  machine=${1:-unknown} DEL=${2-} ONE=${3-} TWO=${4-} THREE=${5-} ARM64=${6-} narrow=''
+  set -- $(printf '\177 \001 \002 \003 \267')
+  machine=${machine:-unknown} DEL=${1-} ONE=${2-} TWO=${3-} THREE=${4-} ARM64=${5-} narrow=''
   look_at "/proc/$$/exe" && own_kind=$kind
 }
 

@@ -136,3 +136,12 @@ def test_a_kernel_without_32_bits_says_so(phone: Phone, tmp_path: Path) -> None:
     assert code == "wrong-architecture"
     assert "== narrow\nno\n" in agent.data("probe").decode()
     agent("release", epoch)
+
+
+def test_a_device_that_tells_odd_things_of_its_machine_runs_its_programs(phone: Phone):
+    phone.replace_tool("uname", r"printf 'Li nux \377 m\n'")
+    agent = phone.talk()
+    epoch = agent("lease", "me", 60)[0]
+    agent.start(epoch, "j", "sh", "-c", "exit 7")
+    assert agent.ended("j") == (7, "-")
+    agent("release", epoch)
