@@ -1262,7 +1262,7 @@ do_tree() { # name (relative-path=digest)... ; whole or not at all
 }
 
 do_stock() { send "$(stock 2>/dev/null)"; }
-stock() { # sections for farm/device/stock.py: what there is, what was not used for longest before the rest
+stock() { # sections for farm/device/disk/stock.py: what there is, what was not used for longest before the rest
   part df && df -Pk .
   part sizes && du -ak cas incoming
   part files && (cd cas && set +f && ls -1drt ./*/*)

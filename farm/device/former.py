@@ -26,7 +26,11 @@ _guard = threading.Lock()
 
 def own_name(work: str) -> str:
     """The name under which this process holds devices for some work."""
-    return f"{getpass.getuser()}@{socket.gethostname()} pid {os.getpid()} {work}"
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # in a container a user may have a number and no name
+        user = f"uid-{os.getuid()}"
+    return f"{user}@{socket.gethostname()} pid {os.getpid()} {work}"
 
 
 def hold(holder: str) -> None:

@@ -214,7 +214,8 @@ async def _make_room(pusher: Pusher, files: Sequence[Artifact], more_bytes: int 
     pusher.room.need(file.sha256 for file in files)
     missing = {item.sha256: item.present_bytes for item in await pusher.missing(files)}
     sizes = {file.sha256: file.size_bytes for file in files}
-    await pusher.room.make(more_bytes + sum(sizes[sha256] - there for sha256, there in missing.items()))
+    lacking_bytes = sum(max(sizes[sha256] - there, 0) for sha256, there in missing.items())
+    await pusher.room.make(more_bytes + lacking_bytes)
 
 
 async def _make_room_for_wheel(

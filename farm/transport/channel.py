@@ -16,6 +16,7 @@ LINE_LIMIT_BYTES = 1 << 20
 STDERR_LIMIT_BYTES = 1 << 16
 _PIECE_BYTES = 1 << 16
 _END_S = 0.5
+"""How long a program may take to end with its input before its channel is closed."""
 
 AnyChannel = asyncssh.SSHClientChannel[bytes] | asyncssh.SSHServerChannel[bytes]
 

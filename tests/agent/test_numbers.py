@@ -94,6 +94,20 @@ def test_a_session_whose_number_may_have_been_given_twice_is_not_killed(
         os.kill(stranger, signal.SIGKILL)
 
 
+def talk_with_own_numbers(phone: Phone, script: str) -> Talk:
+    """The agent where processes have numbers of their own; `script` mounts /proc and starts its arguments."""
+    if os.geteuid() != 0 or not shutil.which("unshare") or not Path("/proc/sys/kernel/ns_last_pid").exists():
+        pytest.skip("needs root, and a kernel that lets it choose the next number of a process")
+    command = (
+        shutil.which("unshare"), "-p", "-m", "-f", "/bin/sh", "-c", script, "numbers",
+        phone.path.partition(":")[0] + "/sh", str(phone.script), "serve", str(phone.workdir),
+    )  # fmt: skip
+    process = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=phone.environment, cwd="/"
+    )
+    return phone.talk_to(process)
+
+
 NUMBERS_BEGIN_ANEW = """
 mount -t proc proc /proc && limit=$(cat /proc/sys/kernel/pid_max) && echo $((limit - 200)) >/proc/sys/kernel/ns_last_pid || exit 3
 exec "$@"
@@ -101,17 +115,7 @@ exec "$@"
 
 
 def test_what_a_program_leaves_behind_is_found_when_the_numbers_of_processes_began_anew(phone: Phone):
-    if os.geteuid() != 0 or not shutil.which("unshare") or not Path("/proc/sys/kernel/ns_last_pid").exists():
-        pytest.skip("needs root, and a kernel that lets it choose the next number of a process")
-    command = (
-        shutil.which("unshare"), "-p", "-m", "-f", "/bin/sh", "-c", NUMBERS_BEGIN_ANEW, "numbers",
-        phone.path.partition(":")[0] + "/sh", str(phone.script), "serve", str(phone.workdir),
-    )  # fmt: skip
-    agent = phone.talk_to(
-        subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=phone.environment, cwd="/"
-        )
-    )
+    agent = talk_with_own_numbers(phone, NUMBERS_BEGIN_ANEW)
     epoch = agent("lease", "me", 60)[0]
     child = agent.start(
         epoch,
@@ -139,21 +143,11 @@ ANOTHER_GETS_THE_NUMBER = """
 
 
 def test_a_process_that_got_the_programs_number_is_not_killed_with_what_the_program_left(phone: Phone):
-    if os.geteuid() != 0 or not shutil.which("unshare") or not Path("/proc/sys/kernel/ns_last_pid").exists():
-        pytest.skip("needs root, and a kernel that lets it choose the next number of a process")
     told = phone.folder / "stranger"
     phone.change_script(
         "  trap '' TERM\n", ANOTHER_GETS_THE_NUMBER.replace("STRANGER", str(told)) + "  trap '' TERM\n"
     )
-    command = (
-        shutil.which("unshare"), "-p", "-m", "-f", "/bin/sh", "-c", 'mount -t proc proc /proc && "$@"', "numbers",
-        phone.path.partition(":")[0] + "/sh", str(phone.script), "serve", str(phone.workdir),
-    )  # fmt: skip
-    agent = phone.talk_to(
-        subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=phone.environment, cwd="/"
-        )
-    )
+    agent = talk_with_own_numbers(phone, 'mount -t proc proc /proc && "$@"')
     epoch = agent("lease", "me", 60)[0]
     daemon = "(setsid sh -c 'echo >../tmp/left; exec sleep 316' </dev/null >/dev/null 2>&1 &)"
     script = f"{daemon}; while [ ! -e ../tmp/left ]; do sleep 0.1; done; exit 5"

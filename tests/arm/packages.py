@@ -6,7 +6,6 @@ keys, proxy and credentials are the machine's. Packages are checked by apt's own
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import subprocess
@@ -15,6 +14,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from farm.resources import cache_folder
 
@@ -35,6 +36,7 @@ DEBIAN = (
 )
 UPDATE_LIMIT_S = 180.0
 FETCH_LIMIT_S = 300.0
+LOCK_LIMIT_S = UPDATE_LIMIT_S + 2 * FETCH_LIMIT_S
 FAILURE_LASTS_S = 600.0
 """Without a network each worker of a session would wait again."""
 UNUSED_LASTS_S = 14 * 86400.0
@@ -65,10 +67,16 @@ def cache_root() -> Path:
 
 @contextmanager
 def locked(root: Path) -> Iterator[None]:
-    """One process at a time makes things in `root`. The system frees the lock of a process that ends."""
-    with (root / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    """One process at a time makes things in `root`. Raises UnavailableError when another takes too long."""
+    lock = FileLock(root / ".lock")
+    try:
+        lock.acquire(timeout=LOCK_LIMIT_S)
+    except Timeout as error:
+        raise UnavailableError(f"another process has made packages for {LOCK_LIMIT_S:.0f} s") from error
+    try:
         yield
+    finally:
+        lock.release()
 
 
 def need(*programs: str) -> None:

@@ -36,12 +36,14 @@ from tests.agent.test_limits import (  # noqa: F401
     test_a_round_that_speaks_is_not_silent,
     test_silence_counts_from_the_last_word,
 )
+from tests.agent.test_reading import (  # noqa: F401
+    test_what_is_left_of_a_job_comes_at_once_as_far_as_it_is_not_long,
+)
 from tests.agent.test_store import (  # noqa: F401
     test_a_damaged_upload_is_refused_and_removed,
     test_an_empty_file_is_a_file,
     test_an_upload_from_0_begins_anew,
     test_an_upload_that_broke_off_goes_on_where_it_stopped,
-    test_what_is_left_of_a_job_comes_at_once_as_far_as_it_is_not_long,
 )
 from tests.agent.test_telemetry import (  # noqa: F401
     test_telemetry_says_what_its_columns_are,
