@@ -31,6 +31,8 @@ class Runtime:
     or, with `on_device`, a path (or a name in PATH) that is already there.
     wheel: MegEngine's shared libraries of `version`, driven by agents/wheel/load_and_run.py under the
     device's `python` (None: the first python3 of CPython >= 3.6 that the probe finds).
+    Both: `overlay` are (name in the runtime's folder, local path) of files that are laid over what is there;
+    `preload` are local paths of libraries that are loaded before all others (LD_PRELOAD).
     """
 
     kind: RuntimeKind
@@ -39,6 +41,8 @@ class Runtime:
     on_device: bool = False
     version: str = "1.13.0"
     python: str | None = None
+    overlay: tuple[tuple[str, str], ...] = ()
+    preload: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

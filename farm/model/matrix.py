@@ -8,6 +8,7 @@ from typing import Literal
 
 from farm.model.artifact import Artifact
 from farm.model.build import INVENTORY_BUILD, Build
+from farm.model.comparison import Comparing, Duel, Phase
 from farm.model.device import Device
 from farm.model.options import OptionSet, Variant
 from farm.model.request import Rules
@@ -61,12 +62,15 @@ class Model:
 class Round:
     """One process invocation of a cell: its kind and the options it is started with.
 
-    `index` counts from 0 within the cell and kind.
+    `index` counts from 0 within the cell, kind and phase; `attempt` from 0 within these, where a round was
+    repeated for its quality. Rounds of a duel with the same phase, index and attempt are a pair.
     """
 
     kind: RoundKind
     index: int
     options: OptionSet
+    phase: Phase = Phase.SCREEN
+    attempt: int = 0
 
 
 @dataclass(frozen=True)
@@ -87,9 +91,10 @@ class Preparation:
 
 @dataclass(frozen=True)
 class Cell:
-    """device x model x variant, with its preparations and rounds.
+    """device x model x variant x build, with its preparations and rounds.
 
-    `files` are the local files that its options read, by option.
+    `files` are the local files that its options read, by option. `device` has the runtime that the build
+    means for it; `build` is the build's name.
     """
 
     device: Device
@@ -99,10 +104,11 @@ class Cell:
     preparations: tuple[Preparation, ...] = ()
     files: tuple[tuple[str, Artifact], ...] = ()
     notes: tuple[str, ...] = ()
+    build: str = INVENTORY_BUILD.name
 
     @property
     def id(self) -> str:
-        return cell_id(self.device, self.model, self.variant)
+        return cell_id(self.device.name, self.model.name, self.variant.name, self.build)
 
 
 @dataclass(frozen=True)
@@ -113,15 +119,33 @@ class Skip:
     model: Model
     variant: Variant
     reason: str
+    build: str = INVENTORY_BUILD.name
 
     @property
     def id(self) -> str:
-        return cell_id(self.device, self.model, self.variant)
+        return cell_id(self.device.name, self.model.name, self.variant.name, self.build)
 
 
-def cell_id(device: Device, model: Model, variant: Variant) -> str:
-    """The id of a cell in the journal and in messages, unique in a plan."""
-    return f"{device.name}/{model.name}/{variant.name}"
+def cell_id(device: str, model: str, variant: str, build: str = INVENTORY_BUILD.name) -> str:
+    """The id of a cell in the journal and in messages, unique in a plan. No name has a `/` or `@`."""
+    key = f"{device}/{model}/{variant}"
+    return key if build == INVENTORY_BUILD.name else f"{key}@{build}"
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How many timed rounds each cell gets.
+
+    `rounds` is the number of the screen. With `is_auto` that is the pilot: it fixes how many fresh rounds
+    follow, so that the 95 % interval of a comparison's ratio, or else of the cell's median, is within
+    `precision` (a fraction) to both sides; all of them together take at most `budget_s` on each device (None:
+    no limit).
+    """
+
+    rounds: int
+    is_auto: bool = False
+    precision: float = 0.02
+    budget_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -129,7 +153,8 @@ class Plan:
     """Everything `farm bench` will do; `farm plan` prints it.
 
     The order of a device's rounds is drawn from `seed`, so a plan is reproducible. `rules` are
-    evaluated again for each cell once its device was probed. `build` is what its cells run.
+    evaluated again for each cell once its device was probed. `builds` are what its cells run; `duels` are
+    the pairs of cells that are compared.
     """
 
     devices: tuple[Device, ...]
@@ -140,4 +165,11 @@ class Plan:
     rounds: int
     seed: int
     rules: Rules = Rules()
-    build: Build = INVENTORY_BUILD
+    builds: tuple[Build, ...] = (INVENTORY_BUILD,)
+    duels: tuple[Duel, ...] = ()
+    comparing: Comparing = Comparing()
+    sampling: Sampling | None = None
+
+    @property
+    def sampled(self) -> Sampling:
+        return self.sampling or Sampling(self.rounds)

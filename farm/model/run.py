@@ -7,13 +7,17 @@ from enum import StrEnum
 
 from farm.errors import Fault, Stage
 from farm.model.artifact import Produced
+from farm.model.build import INVENTORY_BUILD
+from farm.model.comparison import Comparing, Comparison, Duel, Phase
 from farm.model.device import Facts, RuntimeKind
-from farm.model.matrix import RoundKind
+from farm.model.matrix import RoundKind, cell_id
 from farm.model.measurement import TensorInfo
 from farm.model.options import Value
 
-SCHEMA_VERSION = 2
-"""Version 2 says `preparations` where version 1 said `stages`; farm.store.codec reads both."""
+SCHEMA_VERSION = 3
+"""Version 2 says `preparations` where version 1 said `stages`; version 3 adds builds, phases and comparisons.
+farm.store.codec reads all.
+"""
 
 
 class RoundStatus(StrEnum):
@@ -59,7 +63,7 @@ class CellStatus(StrEnum):
 class RoundResult:
     """The result of one round. Times in ms, per iteration in order; `value_ms` is the round's one value:
     the median of its steady iterations. `argv` is what ran on the device; `notes` say what of its files was
-    not kept.
+    not kept. `phase` and `attempt` are the Round's.
     """
 
     kind: RoundKind
@@ -84,6 +88,8 @@ class RoundResult:
     hint: str | None = None
     notes: tuple[str, ...] = ()
     artifacts: tuple[Produced, ...] = ()
+    phase: Phase = Phase.SCREEN
+    attempt: int = 0
 
 
 @dataclass(frozen=True)
@@ -145,10 +151,11 @@ class CellResult:
     rounds: tuple[RoundResult, ...] = ()
     summary: Summary | None = None
     artifacts: tuple[Produced, ...] = ()
+    build: str = INVENTORY_BUILD.name
 
     @property
     def id(self) -> str:
-        return f"{self.device}/{self.model}/{self.variant}"
+        return cell_id(self.device, self.model, self.variant, self.build)
 
 
 @dataclass(frozen=True)
@@ -203,7 +210,8 @@ class VariantRecord:
 class Results:
     """results.json: everything that scripts and the report read.
 
-    `losses` say what of the run could not be written or read again: empty when all is here.
+    `losses` say what of the run could not be written or read again: empty when all is here. `duels` were
+    planned; `comparisons` are what became of them, and of a comparison with another run.
     """
 
     schema_version: int
@@ -220,3 +228,6 @@ class Results:
     variants: tuple[VariantRecord, ...]
     cells: tuple[CellResult, ...]
     losses: tuple[str, ...] = ()
+    duels: tuple[Duel, ...] = ()
+    comparing: Comparing = Comparing()
+    comparisons: tuple[Comparison, ...] = ()

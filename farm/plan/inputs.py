@@ -18,8 +18,8 @@ from farm.model.artifact import Artifact
 from farm.model.matrix import InputFile, InputSpec, Model
 from farm.model.measurement import TensorInfo
 from farm.options.input_spec import DEFAULT_TENSOR, InputPart, numbers, parse_input
-from farm.plan import input_content as content
-from farm.plan.npy import NPY_TYPES, Array, Content, Prepared
+from farm.plan.content import input_content as content
+from farm.plan.content.npy import NPY_TYPES, Array, Content, Prepared
 from farm.store.artifacts import artifact_of
 from farm.suggest import nearest
 from farm.visible import visible

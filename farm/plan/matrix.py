@@ -41,7 +41,7 @@ class Sources:
     seed: int = 0
     rules: Rules = Rules()
     files: Files = field(default_factory=dict)
-    build: Build = INVENTORY_BUILD
+    builds: tuple[Build, ...] = (INVENTORY_BUILD,)
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def make_plan(sources: Sources, matrix: Matrix, fitted: Sequence[Model]) -> Plan
         sources.rounds,
         sources.seed,
         sources.rules,
-        sources.build,
+        sources.builds,
     )
 
 

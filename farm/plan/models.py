@@ -18,8 +18,8 @@ from farm.model.matrix import Model
 from farm.model.options import Variant
 from farm.model.request import ModelRequest
 from farm.options import input_files
+from farm.plan.content.model_file import HEAD_BYTES, sniff
 from farm.plan.inputs import read_input
-from farm.plan.model_file import HEAD_BYTES, sniff
 from farm.store.artifacts import artifact_of
 from farm.suggest import nearest
 

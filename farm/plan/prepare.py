@@ -10,9 +10,9 @@ from farm.inventory.files import require_files
 from farm.model.device import Device, Inventory, RuntimeKind
 from farm.model.matrix import Model, Plan
 from farm.model.request import Request
+from farm.plan.content.model_info import UnreadableError, model_tensors
 from farm.plan.inputs import fit_inputs, leave_unchecked
 from farm.plan.matrix import Matrix, Sources, choose, make_plan
-from farm.plan.model_info import UnreadableError, model_tensors
 from farm.plan.models import option_files, read_models
 from farm.plan.programs import refuse_wrong_programs
 from farm.runtime import install

@@ -17,6 +17,7 @@ from farm.errors import DeviceError, Fault
 from farm.logs.load_and_run import MAX_ITERATIONS
 from farm.logs.round_log import RoundLog, read_round_log, round_log
 from farm.model.artifact import Artifact
+from farm.model.comparison import Phase
 from farm.model.deadlines import Deadlines
 from farm.model.matrix import Cell, Round, RoundKind
 from farm.model.measurement import Cause
@@ -125,7 +126,7 @@ async def run_round(here: OnDevice, made: Ready, one: Round, *, adopt: bool = Fa
     """
     cell, directory = made.cell, here.context.directory
     executed = await execute(here, made, one)
-    folder = directory.round_folder(cell.device.name, cell.model.name, cell.variant.name, round_name(one))
+    folder = directory.round_folder(*cell.id.split("/"), round_name(one))
     hide = here.context.recorder.hider.log
     try:
         pulled = await collect(
@@ -208,6 +209,8 @@ def judge(one: Round, executed: Executed, pulled: Pulled, log: RoundLog) -> Roun
     return RoundResult(
         kind=one.kind,
         index=one.index,
+        phase=one.phase,
+        attempt=one.attempt,
         status=RoundStatus.FAILED if cause else RoundStatus.COMPLETED,
         quality=quality,
         started_at=executed.started_at,
@@ -292,4 +295,9 @@ def _why_incomplete(pulled: Pulled, log: RoundLog) -> Cause:
 
 
 def round_name(one: Round) -> str:
-    return f"{one.kind.value}-{one.index}"
+    """Unique in its cell: `timed-0`, `confirm-0`, `timed-0-again`."""
+    word = one.phase.value if one.phase is Phase.CONFIRM else one.kind.value
+    return f"{word}-{one.index}{AGAIN * one.attempt}"
+
+
+AGAIN = "-again"

@@ -14,7 +14,7 @@ from typing import Any, Self
 from farm.errors import DeviceError, Stage
 from farm.model.device import Device
 from farm.model.journal import CellEnded, DeviceChanged, Event, FarmFault, Prepared, RoundEnded, RunEnded
-from farm.model.matrix import Cell, Plan, Skip
+from farm.model.matrix import Cell, Plan, Skip, cell_id
 from farm.model.measurement import UNAVAILABLE, UNKNOWN_FLAG
 from farm.model.run import (
     SCHEMA_VERSION,
@@ -200,10 +200,11 @@ def planned_results(run_id: str, plan: Plan, origin: Origin) -> Results:
         one.id: one for one in (*skipped, *(_planned(c, CellStatus.CANCELLED, NOT_RUN) for c in plan.cells))
     }
     order = (
-        f"{device.name}/{model.name}/{variant.name}"
+        cell_id(device.name, model.name, variant.name, build.name)
         for device in plan.devices
         for model in plan.models
         for variant in plan.variants
+        for build in plan.builds
     )
     return Results(
         schema_version=SCHEMA_VERSION,
@@ -225,6 +226,8 @@ def planned_results(run_id: str, plan: Plan, origin: Origin) -> Results:
             for variant in plan.variants
         ),
         cells=tuple(cells[key] for key in order if key in cells),
+        duels=plan.duels,
+        comparing=plan.comparing,
     )
 
 
@@ -238,6 +241,7 @@ def _planned(one: Cell | Skip, status: CellStatus, reason: str) -> CellResult:
         status=status,
         reason=reason,
         notes=one.notes if isinstance(one, Cell) else (),
+        build=one.build,
     )
 
 

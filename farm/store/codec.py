@@ -65,7 +65,11 @@ def _preparations_for_stages(value: dict[str, Any]) -> None:
             cell["preparations"] = cell.pop("stages")
 
 
-UPGRADES: dict[int, Callable[[dict[str, Any]], None]] = {1: _preparations_for_stages}
+def _nothing(_value: dict[str, Any]) -> None:
+    """Version 3 only added what has defaults."""
+
+
+UPGRADES: dict[int, Callable[[dict[str, Any]], None]] = {1: _preparations_for_stages, 2: _nothing}
 """By version: the upgrade to the next one, in place. tests/data/results has a file of each version."""
 
 

@@ -5,7 +5,7 @@ import pytest
 from farm.logs.fitting import parse_fitted
 from farm.logs.help import parse_flags
 from farm.options import CATALOGUE, parse
-from farm.plan.model_file import HEAD_BYTES, ModelFormat, sniff
+from farm.plan.content.model_file import HEAD_BYTES, ModelFormat, sniff
 
 BUNDLED = Path(__file__).parents[3] / "farm" / "bundled"
 

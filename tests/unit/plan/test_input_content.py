@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from farm.errors import RequestError
 from farm.model.measurement import TensorInfo
 from farm.options.input_spec import numbers
-from farm.plan import npy as npy_files
-from farm.plan.input_content import fit, fit_json, inline, mismatches, prepare
-from farm.plan.npy import Content
+from farm.plan.content import npy as npy_files
+from farm.plan.content.input_content import fit, fit_json, inline, mismatches, prepare
+from farm.plan.content.npy import Content
 
 
 def npy(array, **options):

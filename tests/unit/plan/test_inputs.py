@@ -18,10 +18,10 @@ from farm.model.measurement import TensorInfo
 from farm.model.options import Variant
 from farm.options import parse
 from farm.plan import prepare
+from farm.plan.content.model_info import UnreadableError
 from farm.plan.inputs import fit_inputs, leave_unchecked, read_input
 from farm.plan.layout import input_names
 from farm.plan.matrix import Sources, choose, make_plan
-from farm.plan.model_info import UnreadableError
 from farm.run.deploy import Deployed, Program
 from farm.runtime.install import InstalledRuntime
 

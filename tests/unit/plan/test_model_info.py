@@ -8,8 +8,8 @@ import pytest
 
 from farm import agents
 from farm.model.measurement import TensorInfo
-from farm.plan import model_info
-from farm.plan.model_info import UnreadableError, model_tensors
+from farm.plan.content import model_info
+from farm.plan.content.model_info import UnreadableError, model_tensors
 from farm.runtime import compact
 from farm.runtime.install import InstalledRuntime
 from farm.store.artifacts import artifact_of

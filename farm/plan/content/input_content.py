@@ -15,8 +15,8 @@ from typing import Any
 
 from farm.errors import RequestError
 from farm.model.measurement import TensorInfo
-from farm.plan import npy
-from farm.plan.npy import MAX_HEADER_BYTES, NARROWER, NPY_TYPES, Content, Prepared
+from farm.plan.content import npy
+from farm.plan.content.npy import MAX_HEADER_BYTES, NARROWER, NPY_TYPES, Content, Prepared
 from farm.visible import has_controls, one_line, visible
 
 JSON_TYPES = {

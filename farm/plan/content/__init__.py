@@ -1,0 +1,1 @@
+"""What is in the files that a user names: models and inputs."""
