@@ -1,1 +1,1 @@
-"""Two sides of cells that were measured, to verdicts: what may be compared, what changed, in which words. Pure."""
+"""Measured cells to verdicts: what may be compared, what changed, in which words. Pure."""
