@@ -11,17 +11,18 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import Field, WithJsonSchema, model_validator
 
 from farm import options as catalogue
 from farm.errors import RequestError
 from farm.files import is_file
-from farm.inventory.conditions import parse
-from farm.inventory.entry import TEXTS_SCHEMA, Entry, Texts, listed
+from farm.inventory import builds
+from farm.inventory.entry import TEXTS_SCHEMA, Conditions, Entry, Texts, listed
 from farm.inventory.versions import upgrade
 from farm.inventory.yaml_source import Document, Place, Scalar, read
+from farm.model.condition import Condition, Relation
 from farm.model.options import OptionSet, Variant
-from farm.model.request import CellRule, Condition, ModelRequest, Relation, Suite, VariantRequest
+from farm.model.request import CellRule, ModelRequest, Suite, VariantRequest
 from farm.options.input_spec import parse_input
 from farm.options.parse import parse_bare
 from farm.suggest import nearest
@@ -39,21 +40,6 @@ def _file_or_bundled(value: object) -> object:
     if not isinstance(value, str):
         return value
     return {"bundled": value.removeprefix(BUNDLED)} if value.startswith(BUNDLED) else {"file": value}
-
-
-def _parsed(texts: object) -> object:
-    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-        raise ValueError("should be a condition or a list of conditions")
-    try:
-        return tuple(condition for text in texts for condition in parse(text))
-    except RequestError as error:
-        raise ValueError(error.message) from error
-
-
-Conditions = Annotated[
-    tuple[Condition, ...], BeforeValidator(_parsed), BeforeValidator(listed), WithJsonSchema(TEXTS_SCHEMA)
-]
-"""Conditions, from one text or a list of them; all must hold."""
 
 
 class WhenEntry(Entry):
@@ -109,6 +95,12 @@ def _mapping_of(values: dict[str, Any]) -> WithJsonSchema:
 
 _SWEPT = {"type": "array", "items": {"type": ["string", "number", "boolean"]}, "minItems": 1}
 _RULES = WithJsonSchema({"type": "array", "items": _text_or(RuleEntry)})
+_BUILDS = {
+    "anyOf": [
+        *TEXTS_SCHEMA["anyOf"],
+        {"type": "object", "additionalProperties": {"anyOf": [{"type": "null"}, builds.DEFINITION]}},
+    ]
+}
 
 
 class SuiteFile(Entry):
@@ -133,6 +125,9 @@ class SuiteFile(Entry):
         None, description="when there are any: only cells that one of these matches are run"
     )
     exclude: Annotated[Any, _RULES] = Field(None, description="cells that one of these matches are not run")
+    builds: Annotated[Any, WithJsonSchema(_BUILDS)] = Field(
+        None, description="which builds run every cell: names, or definitions by name; default: inventory"
+    )
 
 
 def schema() -> dict[str, Any]:
@@ -160,10 +155,22 @@ def load(path: Path) -> Suite:
         rounds=entry.rounds if entry else None,
         include=_rules(document, "include"),
         exclude=_rules(document, "exclude"),
+        builds=_builds(document),
+        defined=builds.defined(document),
     )
     _check_names_in_rules(document, suite)
     document.refuse()
     return suite
+
+
+def _builds(document: Document) -> tuple[str, ...]:
+    """The names below `builds:`; those without a definition are of a builds file, or `inventory`."""
+    raw = document.data.get(builds.BUILDS)
+    names = listed(raw) if not isinstance(raw, dict) else list(raw)
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        document.report((builds.BUILDS,), "should be names, or a mapping of names and their definitions")
+        return ()
+    return tuple(str(name) for name in names)
 
 
 def _models(document: Document) -> tuple[ModelRequest, ...]:

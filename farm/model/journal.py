@@ -30,6 +30,15 @@ class DeviceChanged:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Deployed:
+    """What runs these cells: the digest of their program, None where it is not known."""
+
+    event: Literal["deployed"] = "deployed"
+    cells: tuple[str, ...]
+    runtime_digest: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Prepared:
     """The preparations of a cell."""
 
@@ -82,4 +91,4 @@ class RunEnded:
     ended_at: str
 
 
-Event: TypeAlias = Begin | DeviceChanged | Prepared | RoundEnded | CellEnded | FarmFault | RunEnded
+Event: TypeAlias = Begin | DeviceChanged | Deployed | Prepared | RoundEnded | CellEnded | FarmFault | RunEnded

@@ -3,38 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 
+from farm.model.build import Build
+from farm.model.condition import Condition
 from farm.model.options import OptionSet, Variant
-
-
-class Relation(StrEnum):
-    """How a condition compares. `MATCHES` takes globs and holds when one of them matches."""
-
-    MATCHES = "matches"
-    EQUAL = "=="
-    UNEQUAL = "!="
-    LESS = "<"
-    AT_MOST = "<="
-    MORE = ">"
-    AT_LEAST = ">="
-
-
-@dataclass(frozen=True)
-class Condition:
-    """One test of a device, model or variant, e.g. `cores >= 4`; `text` is as it was written.
-
-    `subject` is `device`, `tag`, `group`, `attribute`, `model`, `variant`, or the name of a fact that
-    only the probe knows (farm.inventory.conditions lists them). `key` names the attribute.
-    """
-
-    text: str
-    subject: str
-    relation: Relation
-    values: tuple[str, ...]
-    key: str | None = None
-    negated: bool = False
 
 
 @dataclass(frozen=True)
@@ -91,7 +64,9 @@ class Rules:
 
 @dataclass(frozen=True)
 class Suite:
-    """A suite file. `devices` is a selector; `options` are the base of every variant."""
+    """A suite file. `devices` is a selector; `options` are the base of every variant; `builds` are names,
+    some of which it has `defined`.
+    """
 
     path: Path
     models: tuple[ModelRequest, ...]
@@ -101,6 +76,8 @@ class Suite:
     rounds: int | None = None
     include: tuple[CellRule, ...] = ()
     exclude: tuple[CellRule, ...] = ()
+    builds: tuple[str, ...] = ()
+    defined: tuple[Build, ...] = ()
 
     @property
     def rules(self) -> Rules:
@@ -114,7 +91,8 @@ ALL_DEVICES = "*"
 @dataclass(frozen=True)
 class Request:
     """What `farm bench` and `farm plan` are asked to do. `inventory` None: the default one;
-    `variants` are complete, base options included.
+    `variants` are complete, base options included. `builds` are names (none: each device's own runtime),
+    which the suite has `defined` or the `builds_file` has (None: the one beside the inventory).
     """
 
     inventory: Path | None = None
@@ -124,3 +102,6 @@ class Request:
     rounds: int = DEFAULT_ROUNDS
     seed: int = 0
     rules: Rules = Rules()
+    builds: tuple[str, ...] = ()
+    builds_file: Path | None = None
+    defined: tuple[Build, ...] = ()

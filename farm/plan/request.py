@@ -32,6 +32,8 @@ class Arguments:
     rounds: int | None = None
     seed: int | None = None
     options: OptionSet = OptionSet()
+    builds: tuple[str, ...] = ()
+    builds_file: Path | None = None
 
 
 def read_request(arguments: Arguments) -> Request:
@@ -58,7 +60,17 @@ def read_request(arguments: Arguments) -> Request:
         rounds=arguments.rounds or (suite and suite.rounds) or DEFAULT_ROUNDS,
         seed=secrets.randbelow(2**31) if arguments.seed is None else arguments.seed,
         rules=suite.rules if suite else Rules(),
+        builds=_names(arguments.builds or (suite.builds if suite else ())),
+        builds_file=arguments.builds_file,
+        defined=suite.defined if suite else (),
     )
+
+
+def _names(builds: tuple[str, ...]) -> tuple[str, ...]:
+    twice = next((name for name in builds if builds.count(name) > 1), None)
+    if twice is not None:
+        raise RequestError(f"build {twice!r} is named twice", hint="remove one")
+    return builds
 
 
 def _suite(arguments: Arguments) -> Suite | None:

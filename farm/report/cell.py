@@ -75,7 +75,7 @@ def compose_cell(index: int, cell: CellResult, decimals: int) -> CellDetail:
         anchor=anchor(index),
         device=cell.device,
         model=cell.model,
-        variant=cell.variant,
+        variant=cell.column,
         status=STATUSES[cell.status],
         value=f"{in_ms(cell.summary.median_ms, decimals)} ms" if cell.summary else MISSING,
         options=tuple(Fact(f"--{name}", _option(value)) for name, value in cell.options.items()),

@@ -18,6 +18,7 @@ from farm.model.matrix import Plan
 from farm.model.run import CellStatus, Results, RunStatus
 from farm.run.context import RunContext, Settings
 from farm.run.events import Event, Listener
+from farm.run.keeping import Keeper
 from farm.run.lane import Lane
 from farm.run.record import Origin, Recorder
 from farm.run.secrets import Hider
@@ -38,7 +39,14 @@ async def bench(
     origin = Origin(farm.__version__, settings.command, _now())
     recorder = await Recorder.open(directory, plan, origin)
     context = RunContext(
-        plan, directory, recorder, settings, wheel, _guarded(listener, recorder.hider), time.monotonic
+        plan,
+        directory,
+        recorder,
+        settings,
+        wheel,
+        _guarded(listener, recorder.hider),
+        time.monotonic,
+        Keeper(settings.kept, directory, wheel.libraries if wheel else ()) if settings.kept else None,
     )
     try:
         await _run_lanes(context)

@@ -9,7 +9,7 @@ from collections import defaultdict
 from dataclasses import replace
 
 from farm.analysis.summary import summarise
-from farm.model.journal import CellEnded, DeviceChanged, Event, Prepared, RoundEnded, RunEnded
+from farm.model.journal import CellEnded, Deployed, DeviceChanged, Event, Prepared, RoundEnded, RunEnded
 from farm.model.matrix import RoundKind
 from farm.model.run import (
     CellResult,
@@ -32,6 +32,7 @@ class Progress:
         self._cells = {cell.id: cell for cell in plan.cells}
         self._devices = {device.name: device for device in plan.devices}
         self._rounds: defaultdict[str, list[RoundResult]] = defaultdict(list)
+        self._digests: dict[str, str | None] = {}
         self._preparations: dict[str, tuple[PreparationResult, ...]] = {}
         self._ends = {
             cell.id: CellEnded(cell=cell.id, status=cell.status, reason=cell.reason, notes=cell.notes)
@@ -44,6 +45,9 @@ class Progress:
         match event:
             case DeviceChanged(device=device):
                 self._devices[self._devices[device.name].name] = device
+            case Deployed(cells=cells, runtime_digest=digest):
+                for one in cells:
+                    self._digests[self._cells[one].id] = digest
             case Prepared(cell=cell, preparations=preparations):
                 self._preparations[self._cells[cell].id] = preparations
             case RoundEnded(cell=cell, round=result):
@@ -66,6 +70,10 @@ class Progress:
     def rounds(self, cell: str) -> tuple[RoundResult, ...]:
         return tuple(self._rounds[cell])
 
+    def digest(self, cell: str) -> str | None:
+        """Of what runs a cell, as far as it is known."""
+        return self._digests.get(cell)
+
     def is_closed(self, cell: str) -> bool:
         return cell in self._ends
 
@@ -86,6 +94,7 @@ class Progress:
         )
 
     def _cell(self, planned: CellResult) -> CellResult:
+        planned = replace(planned, runtime_digest=self.digest(planned.id))
         rounds, preparations = self.rounds(planned.id), self._preparations.get(planned.id, ())
         end = self._ends.get(planned.id)
         if end is None and not rounds and not preparations:

@@ -28,10 +28,10 @@ from farm.cli.terminal.results import results_table
 from farm.device.former import own_name
 from farm.errors import ExitCode, RunError
 from farm.model.deadlines import Deadlines
-from farm.model.device import Device, Inventory, RuntimeKind
-from farm.model.matrix import Plan
+from farm.model.device import Device, Inventory
 from farm.model.request import Request
 from farm.model.run import CellStatus, Results
+from farm.plan.builds import may_run_wheel
 from farm.plan.prepare import Prepared, prepare
 from farm.report.compose import compose
 from farm.report.environment import restarts_of
@@ -41,6 +41,7 @@ from farm.run.context import Settings
 from farm.run.devices.check import is_wheel_of_use
 from farm.runtime.files import WheelFiles, wheel_files
 from farm.store.codec import results_to_dict
+from farm.store.kept import kept_store
 from farm.store.products import ProductStore
 from farm.store.programs import program_store
 from farm.store.runs import RunDirectory
@@ -51,6 +52,7 @@ SETTINGS: dict[str, Any] = {
     "  farm bench\n\n"
     "  farm bench --devices 'arm-*,gpu-*' --model resnet18.mge --iter 50\n\n"
     "  farm bench --model a.mge --input 'data:x.npy' --variant 'plain=' --variant 'mt2=--multithread 2'\n\n"
+    "  farm bench --build inventory --build release --model resnet18.mge\n\n"
     "  farm bench --suite inventory/nightly.yaml --run-id nightly-2026-11-23 --json",
 }
 
@@ -91,6 +93,7 @@ def command(
     deadlines = with_deadlines(given, deadline or ())
     with Bar() as bar:
         prepared = prepare(request, bar.update, fetch=True, of_use=_is_wheel_of_use)
+    kept = kept_store()
     directory = RunDirectory.create(runs_dir, run_id or new_run_id())
     settings = Settings(
         holder=own_name(f"run {directory.run_id}"),
@@ -98,6 +101,7 @@ def command(
         command=("farm", *sys.argv[1:]),
         products=ProductStore(resources.cache_folder() / "products"),
         programs=program_store(),
+        kept=None if kept.is_off else kept,
         deadlines=deadlines,
         run_ends_at=time.monotonic() + deadlines.run_s if deadlines.run_s else None,
     )
@@ -120,13 +124,9 @@ def _is_wheel_of_use(inventory: Inventory, devices: Sequence[Device]) -> bool:
 
 def _wheel(prepared: Prepared) -> WheelFiles | None:
     """The wheel runtime's files where a device needs them."""
-    if prepared.runtime is None or not _needs_wheel(prepared.plan):
+    if prepared.runtime is None or not may_run_wheel(prepared.plan):
         return None
     return wheel_files(prepared.runtime, Lines().update)
-
-
-def _needs_wheel(plan: Plan) -> bool:
-    return any(cell.device.runtime.kind is RuntimeKind.WHEEL for cell in plan.cells)
 
 
 def finish(directory: RunDirectory, results: Results, *, json: bool) -> bool:
@@ -147,7 +147,7 @@ def finish(directory: RunDirectory, results: Results, *, json: bool) -> bool:
         if restarts := restarts_of(device):
             say(f"{device.name}: restarts, and what was done again: {restarts}", "yellow")
     skipped = (
-        (cell.device, cell.model, cell.variant, cell.reason or "no reason was kept")
+        (cell.device, cell.model, cell.column, cell.reason or "no reason was kept")
         for cell in results.cells
         if cell.status is CellStatus.SKIPPED
     )

@@ -48,6 +48,8 @@ def _arguments(
     sweep: args.Sweeps = None,
     recipe: args.Recipe = None,
     suite: args.Suite = None,
+    build: args.Builds = None,
+    builds: args.BuildsFile = None,
     rounds: args.Rounds = None,
     seed: args.Seed = None,
 ) -> Arguments:
@@ -64,6 +66,8 @@ def _arguments(
         rounds=rounds,
         seed=seed,
         options=options,
+        builds=tuple(build or ()),
+        builds_file=builds,
     )
 
 
