@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,7 +36,7 @@ ARM = Device(
 GPU = Device("gpu-1", Address("h"), WHEEL, tags=("cuda",), source="lab.yaml:4")
 
 
-def native(path: Path | str, **changes: object) -> Runtime:
+def native(path: Path | str, **changes: Any) -> Runtime:
     return replace(Runtime(RuntimeKind.NATIVE, str(path)), **changes)
 
 
@@ -132,6 +133,7 @@ def test_what_facts_decide_is_open_until_the_device_was_probed(tmp_path: Path) -
     assert len(files_to_push(plan)["gpu-1"]) == 3  # both programs, and the model
     for cores, wanted in ((8, a), (2, b)):
         made = resolved(plan, cell, Facts(core_ids=tuple(range(cores))))
+        assert not isinstance(made, str)
         assert made.device == replace(GPU, runtime=wanted)
         assert made.id == "gpu-1/tiny/v@new"
     assert "none of its conditions holds" in str(resolved(plan, cell, Facts(core_ids=(0, 1, 2, 3))))
@@ -184,13 +186,13 @@ def test_the_inventorys_program_is_not_asked_for_where_no_build_means_it(tmp_pat
     ],
 )  # fmt: skip
 def test_files_that_the_wheel_cannot_load_are_refused(
-    tmp_path: Path, runtime: dict[str, object], says: str
+    tmp_path: Path, runtime: dict[str, Any], says: str
 ) -> None:
     program(tmp_path / "arm.so", elf(AARCH64, kind=3))
     program(tmp_path / "x86.so", elf(X86_64, kind=3))
     program(tmp_path / "text.so", b"some text")
 
-    def placed(value: object) -> object:
+    def placed(value: Any) -> Any:
         if isinstance(value, str):
             return (str(tmp_path / value),)
         return tuple((name, str(tmp_path / path)) for name, path in value)

@@ -7,9 +7,9 @@ import hashlib
 import os
 import shutil
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -138,7 +138,7 @@ def test_nothing_is_kept_that_leaves_results_no_room(
     store: KeptStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     disk = SimpleNamespace(total=100 * KB, free=8 * KB)  # 5 % are for results
-    monkeypatch.setattr(kept.shutil, "disk_usage", lambda _: disk)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: disk)
     with pytest.raises(FullError, match=r"8\.0 kB free"):
         store.keep(file(tmp_path, "a"))
     store.keep(file(tmp_path, "b", 3 * KB))
@@ -147,11 +147,11 @@ def test_nothing_is_kept_that_leaves_results_no_room(
 def test_a_full_disk_leaves_no_half_of_a_file(
     store: KeptStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(_source: object, target: Sequence[object], *_: object) -> None:
+    def full(_source: object, target: Any, *_: object) -> None:
         target.write(b"half")
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(kept.shutil, "copyfileobj", full)
+    monkeypatch.setattr(shutil, "copyfileobj", full)
     monkeypatch.setattr(kept, "_FICLONE", 0)
     with pytest.raises(OSError, match="No space left"):
         store.keep(file(tmp_path, "a"))
