@@ -60,6 +60,8 @@ class Lane:
         self._pushed = Pushed()
         self._pythons: tuple[str, ...] = ()
         """The interpreters that the probe asked for."""
+        self._engine_of = ""
+        """The build whose engine the record of the device has: builds may have different ones."""
         self._order: tuple[tuple[Cell, Round], ...] = ()
         self._recorded: set[tuple[str, str]] = set()
         """What needs not be done again: ids of cells with their rounds, or PREPARED."""
@@ -334,7 +336,8 @@ class Lane:
             self._now = round_name(one), cell
             self._emit(Kind.ROUND, f"{name} {one.kind.value}", number, len(self._order))
             result = self._told_of_restarts(await run_round(here, by_id[cell.id], one))
-            if result.engine:
+            self._engine_of = self._engine_of or (cell.build if result.engine else "")
+            if result.engine and cell.build == self._engine_of:
                 self._recorder.device(self._device.name, engine=result.engine)
             await self._recorder.round(cell, result, reproduce=by_hand(by_id[cell.id], here.deployed))
             self._recorded.add((cell.id, round_name(one)))
