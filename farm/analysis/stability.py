@@ -66,8 +66,7 @@ class Stability:
     def smallest_effect(self, pairs: int) -> float | None:
         """The smallest slowdown, as a fraction, that is called `slower` by so many pairs 19 times of 20.
 
-        The minimum effect is taken to be the smallest with which an A/A comparison is called `unchanged` as often
-        (`smallest_minimum`).
+        The minimum effect is taken to be `smallest_minimum`, with which A/A is called `unchanged` as often.
         """
         if self.pair is None or pairs <= 0:
             return None

@@ -60,8 +60,6 @@ def decide(effect: Effect, q: float, minimum_effect: float) -> Verdict:
 
 def false_discovery_rates(p_values: Sequence[float]) -> tuple[float, ...]:
     """The q value of each p value, by Benjamini and Hochberg, over all comparisons that were confirmed."""
-    if not p_values:
-        return ()
     from scipy import stats
 
     known = [1.0 if math.isnan(p) else min(1.0, max(0.0, p)) for p in p_values]

@@ -11,7 +11,7 @@ from scipy import stats
 
 from farm.analysis import effects
 from farm.analysis.effects import half_width_90
-from farm.analysis.ranks import EXACT_PAIRS
+from farm.analysis.ranks import EXACT_PAIRS, rank_sum_depth, signed_rank_depth
 from farm.model.comparison import Effect
 
 SIZES = [1, 4, 5, 6, 7, 10, 11, 20, 30, 60, EXACT_PAIRS, EXACT_PAIRS + 1, 300]
@@ -67,6 +67,34 @@ def test_it_does_so_between_two_samples_that_nothing_joins(sizes, decimals):
             for centre, size in zip((0, shift), sizes, strict=True)
         )
         assert_agrees_with_itself(unpaired(before, after))
+
+
+@pytest.mark.parametrize("pairs", [10, 30, EXACT_PAIRS, EXACT_PAIRS + 1, 400])
+def test_the_bounds_lie_at_the_last_sum_of_ranks_that_the_test_rejects(pairs):
+    before_ms = noisy_ms(pairs, pairs)
+    for level in (0.05, 0.10):
+        depth = signed_rank_depth(pairs, level)
+        for wanted, is_rejected in ((depth - 1, True), (depth, False)):
+            ranks, left = np.arange(1.0, pairs + 1), wanted
+            for rank in range(pairs, 0, -1):
+                if rank <= left:
+                    ranks[rank - 1], left = -rank, left - rank
+            found = paired(before_ms, before_ms * np.exp(ranks / 1000))
+            assert (found.p <= level) == is_rejected
+            assert_agrees_with_itself(found)
+
+
+@pytest.mark.parametrize("sizes", [(5, 9), (40, 40), (100, 100), (100, 101), (8, 1300)])
+def test_between_two_samples_they_lie_at_the_last_one_too(sizes):
+    before = np.arange(sizes[0])
+    for level in (0.05, 0.10):
+        depth = rank_sum_depth(sizes[0], sizes[1], level)
+        for wanted, is_rejected in ((depth - 1, True), (depth, False)):
+            exceeded = np.full(sizes[1], wanted // sizes[1])
+            exceeded[: wanted % sizes[1]] += 1
+            found = unpaired(np.exp(before / 1000), np.exp((exceeded - 0.5) / 1000))
+            assert (found.p <= level) == is_rejected
+            assert_agrees_with_itself(found)
 
 
 @pytest.mark.parametrize("pairs", SIZES)

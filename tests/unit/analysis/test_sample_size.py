@@ -124,6 +124,11 @@ def test_what_lies_at_the_minimum_is_not_decided_by_any_number():
     assert pairs_wanted(undecided(0, 2, 30), 0.0) is None
 
 
+def test_what_only_its_rank_among_others_leaves_undecided_wants_one_pair_more_as_long_as_there_are_any():
+    assert pairs_wanted(undecided(5, 0.4, 100), MINIMUM) == 101
+    assert pairs_wanted(undecided(5, 0.1, MOST_PAIRS), MINIMUM) is None
+
+
 def test_where_there_is_no_interval_nobody_can_tell():
     assert pairs_wanted(paired([20.0] * 3, [21.0] * 3), MINIMUM) is None
     assert pairs_wanted(paired([], []), MINIMUM) is None

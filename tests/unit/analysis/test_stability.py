@@ -10,9 +10,9 @@ from farm.analysis.verdicts import decide
 from farm.model.comparison import Verdict
 
 
-def session(rng, pairs=40, noise=0.02, level=0.0, slope=0.0, order=0.0) -> list[Pair]:
+def session(rng, pairs=40, noise=0.02, level=0.0, slope=0.0, order=0.0, warmer=0.0) -> list[Pair]:
     """`noise` of each round; it gets warmer from 40 to 60 degrees."""
-    degrees = np.linspace(40, 60, 2 * pairs)
+    degrees = np.linspace(40, 60, 2 * pairs) + warmer
     times_ms: Any = 20 * np.exp(level + rng.normal(0, noise, 2 * pairs) + slope * degrees)
     times_ms[1::2] *= 1 + order
     return [Pair(times_ms[k], times_ms[k + 1], degrees[k], degrees[k + 1]) for k in range(0, 2 * pairs, 2)]
@@ -37,7 +37,7 @@ def test_what_differs_between_sessions_is_told_apart_from_rounds():
 
 def test_the_temperatures_part_is_its_slope_and_not_the_sessions_levels():
     rng = np.random.default_rng(1)
-    found = stability([session(rng, noise=0.005, slope=0.002, level=level) for level in (0.0, 0.5)])
+    found = stability([session(rng, noise=0.005, slope=0.002, level=k / 2, warmer=k * 3) for k in (0, 1)])
     assert found.per_degree == pytest.approx(0.002, rel=0.1)
     assert found.temperature == pytest.approx(0.002 * 16, rel=0.15)
 
@@ -100,4 +100,4 @@ def test_few_pairs_and_odd_questions_do_not_raise():
     known = stability([session(np.random.default_rng(1))])
     assert known.smallest_effect(0) is None
     assert known.pairs_for(0.0) is None
-    assert math.isfinite(stability([session(np.random.default_rng(1), noise=100)]).smallest_effect(1))
+    assert math.isfinite(stability([session(np.random.default_rng(1), noise=150)]).smallest_effect(1))
