@@ -8,9 +8,9 @@ from enum import StrEnum
 from farm.errors import Fault, Stage
 from farm.model.artifact import Produced
 from farm.model.build import INVENTORY_BUILD
-from farm.model.comparison import Comparing, Comparison, Duel, Phase
+from farm.model.comparison import Comparing, Comparison, Duel, Phase, PhasePlan
 from farm.model.device import Facts, RuntimeKind
-from farm.model.matrix import RoundKind, cell_id
+from farm.model.matrix import RoundKind, Sampling, cell_id
 from farm.model.measurement import TensorInfo
 from farm.model.options import Value
 
@@ -211,7 +211,8 @@ class Results:
     """results.json: everything that scripts and the report read.
 
     `losses` say what of the run could not be written or read again: empty when all is here. `duels` were
-    planned; `comparisons` are what became of them, and of a comparison with another run.
+    planned; `comparisons` are what became of them, and of a comparison with another run. `phases` say how many
+    rounds followed the first ones, and why, as it was decided before they began.
     """
 
     schema_version: int
@@ -231,3 +232,5 @@ class Results:
     duels: tuple[Duel, ...] = ()
     comparing: Comparing = Comparing()
     comparisons: tuple[Comparison, ...] = ()
+    sampling: Sampling | None = None
+    phases: tuple[PhasePlan, ...] = ()
