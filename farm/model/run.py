@@ -13,6 +13,7 @@ from farm.model.device import Facts, RuntimeKind
 from farm.model.matrix import RoundKind, cell_id
 from farm.model.measurement import TensorInfo
 from farm.model.options import Value
+from farm.model.outputs import Checking, CheckInput, OutputCheck
 
 SCHEMA_VERSION = 3
 """Version 2 says `preparations` where version 1 said `stages`; version 3 adds builds, phases and comparisons.
@@ -193,10 +194,16 @@ class DeviceRecord:
 
 @dataclass(frozen=True)
 class ModelRecord:
+    """A model of a run. `check_inputs` are what its check rounds got, `golden` is the name of the file that
+    they are compared with.
+    """
+
     name: str
     sha256: str
     size_bytes: int
     input: str
+    check_inputs: tuple[CheckInput, ...] = ()
+    golden: str | None = None
 
 
 @dataclass(frozen=True)
@@ -211,7 +218,8 @@ class Results:
     """results.json: everything that scripts and the report read.
 
     `losses` say what of the run could not be written or read again: empty when all is here. `duels` were
-    planned; `comparisons` are what became of them, and of a comparison with another run.
+    planned; `comparisons` are what became of them, and of a comparison with another run. `outputs` are what
+    became of the check rounds.
     """
 
     schema_version: int
@@ -231,3 +239,5 @@ class Results:
     duels: tuple[Duel, ...] = ()
     comparing: Comparing = Comparing()
     comparisons: tuple[Comparison, ...] = ()
+    checking: Checking = Checking()
+    outputs: tuple[OutputCheck, ...] = ()

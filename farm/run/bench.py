@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 import farm
 from farm.errors import ExitCode, Fault, Stage
 from farm.model.matrix import Plan
+from farm.model.outputs import OutputVerdict
 from farm.model.run import CellStatus, Results, RunStatus
 from farm.run.context import RunContext, Settings
 from farm.run.events import Event, Listener
@@ -87,8 +88,11 @@ ON_THE_DEVICE = frozenset({Stage.DEPLOY, Stage.EXECUTE, Stage.COLLECT})
 
 def exit_code(results: Results) -> ExitCode:
     """The exit code of DESIGN, section 9. What only a device could show to be wrong with the request is a
-    failure (3), also where nothing ran: who asked has to change something, as for a part of a run.
+    failure (3), also where nothing ran: who asked has to change something, as for a part of a run. Wrong
+    outputs count before failures: that something ran is what they show.
     """
+    if any(check.verdict is OutputVerdict.WRONG for check in results.outputs):
+        return ExitCode.REGRESSION
     statuses = {cell.status for cell in results.cells}
     if CellStatus.FAILED in statuses:
         told = _ran(results) or any(
