@@ -14,6 +14,7 @@ from farm.compare.fingerprint import Differences, Side, differences
 from farm.compare.rounds import Pairs, failed_round, pairs
 from farm.compare.words import percent, sentence, sides
 from farm.model.comparison import Comparing, Comparison, Duel, Effect, Phase, Verdict
+from farm.model.outputs import OutputVerdict
 from farm.model.run import CellResult, CellStatus, Results
 
 NOT_CONFIRMED = "no fresh pairs were measured to confirm it"
@@ -64,22 +65,22 @@ def _bout(results: Results, cells: Mapping[str, CellResult], duel: Duel) -> Bout
         screened=_effect(screen),
         confirmed=_effect(confirm),
     )
-    return replace(bout, refusal=_refusal(bout, (baseline, candidate)))
+    return replace(bout, refusal=_refusal(results, bout, (baseline, candidate)))
 
 
 def _effect(measured: Pairs) -> Effect | None:
     return paired(measured.baseline_ms, measured.candidate_ms) if measured.refusal is None else None
 
 
-def _refusal(bout: Bout, cells: Sequence[CellResult]) -> str | None:
+def _refusal(results: Results, bout: Bout, cells: Sequence[CellResult]) -> str | None:
     for cell in cells:
-        if why := trouble(cell):
+        if why := trouble(cell) or wrong_outputs(results, cell):
             return why
     if bout.differences.blocking:
         return f"they differ in {'; '.join(bout.differences.blocking)}"
-    if bout.confirmed is None and bout.confirm.lost > bout.confirm.count:
-        return bout.confirm.refusal
-    return bout.screen.refusal if bout.confirmed is None else None
+    if bout.confirmed is not None:
+        return None
+    return bout.confirm.refusal if bout.confirm.is_spoilt else bout.screen.refusal
 
 
 def trouble(cell: CellResult) -> str | None:
@@ -95,6 +96,12 @@ def trouble(cell: CellResult) -> str | None:
     return f"{cell.id} {'was ' if cell.status is not CellStatus.FAILED else ''}{cell.status}" + (
         f": {why}" if why else ""
     )
+
+
+def wrong_outputs(results: Results, cell: CellResult) -> str | None:
+    """A wrong result has no speed."""
+    wrong = (one for one in results.outputs if one.verdict is OutputVerdict.WRONG and one.cell == cell.id)
+    return next((f"the outputs of {cell.id} are wrong: {one.sentence}" for one in wrong), None)
 
 
 def _judged(bout: Bout, comparing: Comparing, q: float | None) -> Comparison:

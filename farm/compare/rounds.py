@@ -54,7 +54,12 @@ class Pairs:
         if self.count < FEWEST_PAIRS:
             few = f"{self.count} pair{'' if self.count == 1 else 's'} of rounds, {FEWEST_PAIRS} are needed"
             return f"{few} ({self.told})" if self.dropped else few
-        return self.told if self.lost > MOST_DROPPED * self.total else None
+        return self.told if self.is_spoilt else None
+
+    @property
+    def is_spoilt(self) -> bool:
+        """Whether too many were dropped for those that are left to be a fair choice."""
+        return self.lost > MOST_DROPPED * self.total
 
 
 def pairs(baseline: CellResult, candidate: CellResult, phase: Phase) -> Pairs:

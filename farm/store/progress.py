@@ -9,6 +9,7 @@ from collections import defaultdict
 from dataclasses import replace
 
 from farm.analysis.summary import summarise
+from farm.compare.duels import comparisons
 from farm.model.journal import CellEnded, DeviceChanged, Event, Prepared, RoundEnded, RunEnded
 from farm.model.matrix import RoundKind
 from farm.model.run import (
@@ -75,15 +76,18 @@ class Progress:
         return self.results()
 
     def results(self) -> Results:
-        """Cells in the order of the plan; of a run that goes on, without those that do too."""
+        """Cells in the order of the plan; of a run that goes on, without those that do too and without
+        comparisons.
+        """
         is_over = self.status is not RunStatus.RUNNING
-        return replace(
+        results = replace(
             self._frame,
             devices=tuple(self._devices.values()),
             cells=tuple(
                 self._cell(cell) for cell in self._cells.values() if is_over or self.is_closed(cell.id)
             ),
         )
+        return replace(results, comparisons=comparisons(results)) if is_over else results
 
     def _cell(self, planned: CellResult) -> CellResult:
         rounds, preparations = self.rounds(planned.id), self._preparations.get(planned.id, ())
