@@ -123,7 +123,8 @@ class Comparison:
     of one run. `screen` and `confirm` are the effects by phase; the verdict is of `confirm` where there is
     one. `sentence` says it in plain words; `differences` name what else of the fingerprint differs;
     `pairs_wanted` is about how many pairs would decide an inconclusive one. `q` is the false discovery rate
-    at which it counts.
+    at which it counts. `baseline_ms` and `candidate_ms` are the medians of the rounds that `effect` is of;
+    `notes` say what else the reader should know (rounds that did not count, a device that drifted).
     """
 
     device: str
@@ -140,6 +141,9 @@ class Comparison:
     pairs_dropped: int = 0
     differences: tuple[str, ...] = ()
     is_canary: bool = False
+    baseline_ms: float | None = None
+    candidate_ms: float | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def effect(self) -> Effect | None:

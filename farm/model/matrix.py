@@ -18,6 +18,8 @@ class RoundKind(StrEnum):
     """Timed rounds give times; all other kinds are separate because they would disturb the times."""
 
     TIMED = "timed"
+    CHECK = "check"
+    """Outputs, to be compared before there are times; one that fails does not fail its cell."""
     PROFILE = "profile"
     DUMP = "dump"
     INFO = "info"

@@ -8,12 +8,14 @@ from enum import StrEnum
 from farm.errors import Fault, Stage
 from farm.model.artifact import Produced
 from farm.model.build import INVENTORY_BUILD
-from farm.model.comparison import Comparing, Comparison, Duel, Phase, PhasePlan
+from farm.model.comparison import Comparing, Comparison, Duel, Earlier, Phase, PhasePlan
 from farm.model.device import Facts, RuntimeKind
 from farm.model.matrix import RoundKind, Sampling, cell_id
 from farm.model.measurement import TensorInfo
 from farm.model.options import Value
-from farm.model.telemetry import Telemetry
+from farm.model.telemetry import Telemetry `earlier` has the
+    values of another run's rounds where a duel is with that: its cell is here only where it was measured again.
+    `outputs` are what became of the check rounds.
 
 SCHEMA_VERSION = 3
 """Version 2 says `preparations` where version 1 said `stages`; version 3 adds builds, phases and comparisons.
@@ -208,10 +210,16 @@ class DeviceRecord:
 
 @dataclass(frozen=True)
 class ModelRecord:
+    """A model of a run. `check_inputs` are what its check rounds got, `golden` is the name of the file that
+    they are compared with.
+    """
+
     name: str
     sha256: str
     size_bytes: int
     input: str
+    check_inputs: tuple[CheckInput, ...] = ()
+    golden: str | None = None
 
 
 @dataclass(frozen=True)
@@ -227,7 +235,9 @@ class Results:
 
     `losses` say what of the run could not be written or read again: empty when all is here. `duels` were
     planned; `comparisons` are what became of them, and of a comparison with another run. `phases` say how many
-    rounds followed the first ones, and why, as it was decided before they began.
+    rounds followed the first ones, and why, as it was decided before they began. `earlier` has the
+    values of another run's rounds where a duel is with that: its cell is here only where it was measured again.
+    `outputs` are what became of the check rounds.
     """
 
     schema_version: int
@@ -249,3 +259,6 @@ class Results:
     comparisons: tuple[Comparison, ...] = ()
     sampling: Sampling | None = None
     phases: tuple[PhasePlan, ...] = ()
+    earlier: tuple[Earlier, ...] = ()
+    checking: Checking = Checking()
+    outputs: tuple[OutputCheck, ...] = ()

@@ -11,6 +11,7 @@ from datetime import datetime
 
 from farm.model.matrix import Cell, Plan, RoundKind
 from farm.model.options import Value
+from farm.model.request import DEFAULT_PAIRS
 from farm.model.run import CellResult, Results, RoundResult
 
 LEAST_SPREAD = 0.05
@@ -126,14 +127,9 @@ def _most(plan: Plan, device: str, known: Times, screen: Span) -> Span | None:
     }
     if sampling.is_auto or not dueling:
         return None
-    more = span(known, dict.fromkeys(dueling, max(FEWEST_CONFIRMED, sampling.rounds)))
+    more = span(known, dict.fromkeys(dueling, max(DEFAULT_PAIRS, sampling.rounds)))
     return Span(screen.high_s, screen.high_s + more.high_s) if more else None
 
-
-FEWEST_CONFIRMED = 10
-"""Pairs of a confirmation whose number nothing else decides: the smallest exact p of ten is 0.002, which stays
-below 5 % after many others are accounted for.
-"""
 
 Key = tuple[str, str, tuple[tuple[str, Value], ...]]
 

@@ -13,7 +13,17 @@ from typing import Any, Self
 
 from farm.errors import DeviceError, Stage
 from farm.model.device import Device
-from farm.model.journal import CellEnded, DeviceChanged, Event, FarmFault, Prepared, RoundEnded, RunEnded
+from farm.model.comparison import PhasePlan
+from farm.model.journal import (
+    CellEnded,
+    DeviceChanged,
+    Event,
+    FarmFault,
+    PhasePlanned,
+    Prepared,
+    RoundEnded,
+    RunEnded,
+)
 from farm.model.matrix import Cell, Plan, Skip, cell_id
 from farm.model.measurement import UNAVAILABLE, UNKNOWN_FLAG
 from farm.model.run import (
@@ -86,14 +96,25 @@ class Recorder:
     def skip(self, skip: Skip) -> None:
         self._keep(CellEnded(cell=skip.id, status=CellStatus.SKIPPED, reason=skip.reason))
 
-    async def round(self, cell: Cell, result: RoundResult, *, reproduce: str) -> None:
+    async def round(self, cell: Cell, result: RoundResult, *, reproduce: str, is_last: bool) -> None:
         """Keep a round; the cell is closed with its last one, or with its first failure."""
         kept = self._keep(RoundEnded(cell=cell.id, round=result))
-        rounds = self._progress.rounds(cell.id)
-        failed = next((one for one in rounds if one.status is RoundStatus.FAILED), None)
-        if failed is not None or len(rounds) == len(cell.rounds):
+        failed = result if result.status is RoundStatus.FAILED else None
+        if failed is not None or is_last:
             kept = self._end(cell, failed, reproduce=reproduce)
         await _on_disk(kept)
+
+    async def phase(self, plan: PhasePlan) -> None:
+        """Keep what was decided for a phase, before its first round."""
+        await _on_disk(self._keep(PhasePlanned(plan=plan)))
+
+    async def complete(self, cell: Cell, *, reproduce: str) -> None:
+        """Close a cell that gets no more rounds."""
+        await _on_disk(self._end(cell, None, reproduce=reproduce))
+
+    def cell(self, cell: Cell) -> CellResult:
+        """A cell with the rounds that it has so far."""
+        return self._progress.cell(cell.id)
 
     async def preparations(self, cell: Cell, results: tuple[PreparationResult, ...]) -> None:
         """Keep the results of a cell's preparations; a failed one closes the cell."""
@@ -206,6 +227,7 @@ def planned_results(run_id: str, plan: Plan, origin: Origin) -> Results:
         for variant in plan.variants
         for build in plan.builds
     )
+    names = dict.fromkeys((*order, *cells))
     return Results(
         schema_version=SCHEMA_VERSION,
         run_id=run_id,
@@ -225,9 +247,11 @@ def planned_results(run_id: str, plan: Plan, origin: Origin) -> Results:
             VariantRecord(variant.name, variant.options.as_dict(), variant.options.digest)
             for variant in plan.variants
         ),
-        cells=tuple(cells[key] for key in order if key in cells),
+        cells=tuple(cells[key] for key in names if key in cells),
         duels=plan.duels,
         comparing=plan.comparing,
+        sampling=plan.sampled,
+        earlier=plan.earlier,
     )
 
 

@@ -9,7 +9,9 @@ from collections import defaultdict
 from dataclasses import replace
 
 from farm.analysis.summary import summarise
-from farm.model.journal import CellEnded, DeviceChanged, Event, Prepared, RoundEnded, RunEnded
+from farm.compare.duels import comparisons
+from farm.model.comparison import Phase, PhasePlan
+from farm.model.journal import CellEnded, DeviceChanged, Event, PhasePlanned, Prepared, RoundEnded, RunEnded
 from farm.model.matrix import RoundKind
 from farm.model.run import (
     CellResult,
@@ -33,6 +35,8 @@ class Progress:
         self._devices = {device.name: device for device in plan.devices}
         self._rounds: defaultdict[str, list[RoundResult]] = defaultdict(list)
         self._preparations: dict[str, tuple[PreparationResult, ...]] = {}
+        self._phases: dict[tuple[str, Phase], PhasePlan] = {}
+        self._earlier = frozenset(one.cell for one in plan.earlier)
         self._ends = {
             cell.id: CellEnded(cell=cell.id, status=cell.status, reason=cell.reason, notes=cell.notes)
             for cell in plan.cells
@@ -48,6 +52,8 @@ class Progress:
                 self._preparations[self._cells[cell].id] = preparations
             case RoundEnded(cell=cell, round=result):
                 self._rounds[self._cells[cell].id].append(result)
+            case PhasePlanned(plan=plan):
+                self._phases[self._devices[plan.device].name, plan.phase] = plan
             case CellEnded(cell=cell):
                 self._ends[self._cells[cell].id] = event
             case RunEnded(status=status, ended_at=ended_at):
@@ -75,15 +81,31 @@ class Progress:
         return self.results()
 
     def results(self) -> Results:
-        """Cells in the order of the plan; of a run that goes on, without those that do too."""
+        """Cells in the order of the plan; of a run that goes on, without those that do too and without
+        comparisons.
+        """
         is_over = self.status is not RunStatus.RUNNING
-        return replace(
+        results = replace(
             self._frame,
             devices=tuple(self._devices.values()),
             cells=tuple(
-                self._cell(cell) for cell in self._cells.values() if is_over or self.is_closed(cell.id)
+                self._cell(cell)
+                for cell in self._cells.values()
+                if (is_over or self.is_closed(cell.id)) and not self._was_not_needed(cell.id)
             ),
+            phases=tuple(self._phases.values()),
         )
+        return replace(results, comparisons=comparisons(results)) if is_over else results
+
+    def cell(self, cell: str) -> CellResult:
+        """A cell as it is so far. Raises KeyError."""
+        return self._cell(self._cells[cell])
+
+    def _was_not_needed(self, cell: str) -> bool:
+        """A cell of an earlier run that nothing was to be measured of."""
+        end = self._ends.get(cell)
+        is_skipped = end is not None and end.status is CellStatus.SKIPPED
+        return cell in self._earlier and not (is_skipped or self.rounds(cell) or cell in self._preparations)
 
     def _cell(self, planned: CellResult) -> CellResult:
         rounds, preparations = self.rounds(planned.id), self._preparations.get(planned.id, ())

@@ -25,6 +25,7 @@ from farm.cli.terminal.live import Display
 from farm.cli.terminal.loop import run
 from farm.cli.terminal.progress import Bar, Lines
 from farm.cli.terminal.results import results_table
+from farm.compare.outcome import exit_code
 from farm.device.former import own_name
 from farm.errors import ExitCode, RunError
 from farm.model.deadlines import Deadlines
@@ -36,7 +37,7 @@ from farm.plan.prepare import Prepared, prepare
 from farm.report.compose import compose
 from farm.report.environment import restarts_of
 from farm.report.render import render
-from farm.run.bench import bench, exit_code
+from farm.run.bench import bench
 from farm.run.context import Settings
 from farm.run.devices.check import is_wheel_of_use
 from farm.runtime.files import WheelFiles, wheel_files

@@ -16,13 +16,12 @@ from farm.analysis.verdicts import screen_settles
 from farm.compare.rounds import FEWEST_PAIRS, pairs, values_ms
 from farm.model.comparison import Allotment, Comparing, Duel, Earlier, Effect, Phase, PhasePlan
 from farm.model.matrix import Sampling
+from farm.model.request import DEFAULT_PAIRS
 from farm.model.run import CellResult, CellStatus
 from farm.visible import visible
 
-FEWEST_CONFIRMED = 10
-"""Pairs of a confirmation whose number nothing else decides: the smallest exact p of ten is 0.002, which stays
-below 5 % after many others are accounted for.
-"""
+
+NO_MORE = frozenset({CellStatus.FAILED, CellStatus.SKIPPED})
 
 
 @dataclass(frozen=True)
@@ -57,8 +56,8 @@ def _for_duel(screen: Screened, duel: Duel) -> Allotment | None:
     if None in found:
         return None
     baseline, candidate = (one for one in found if one is not None)
-    if over := next((one for one in (baseline, candidate) if one.status is CellStatus.FAILED), None):
-        return Allotment(sides, 0, 0, f"{over.id} failed")
+    if over := next((one for one in (baseline, candidate) if one.status in NO_MORE), None):
+        return Allotment(sides, 0, 0, f"{over.id} {'failed' if over.status is CellStatus.FAILED else 'was skipped'}")
     if duel.baseline in screen.earlier:
         return _against_earlier(screen, screen.earlier[duel.baseline], candidate, sides)
     found_pairs = pairs(baseline, candidate, Phase.SCREEN)
@@ -79,7 +78,7 @@ def _pairs_wanted(
     """How many fresh pairs decide, and why so many."""
     sampling, floor = screen.sampling, screen.comparing.minimum_effect
     if not sampling.is_auto:
-        number = max(FEWEST_CONFIRMED, sampling.rounds)
+        number = max(DEFAULT_PAIRS, sampling.rounds)
         return number, f"its screen does not settle it: {number} fresh pairs decide"
     to_decide = pairs_to_decide(baseline_ms, candidate_ms, floor)
     ratios = [after / before for before, after in zip(baseline_ms, candidate_ms, strict=True)]
@@ -107,7 +106,7 @@ def _against_earlier(
     if not looks_changed(change, screen.comparing.minimum_effect):
         return Allotment(sides, 0, 0, f"it looks as in {earlier.run}: {change - 1:+.1%}")
     number = min(len(now_ms), len(earlier.values_ms))
-    wanted, why = max(FEWEST_CONFIRMED, screen.sampling.rounds), ""
+    wanted, why = max(DEFAULT_PAIRS, screen.sampling.rounds), ""
     if screen.sampling.is_auto and number >= FEWEST_PAIRS:
         wanted, why = _pairs_wanted(screen, earlier.values_ms[:number], now_ms[:number])
     look = f"it looks {change - 1:+.1%} changed since {earlier.run}"
@@ -122,7 +121,7 @@ def looks_changed(ratio: float, minimum_effect: float) -> bool:
 
 
 def _for_cell(screen: Screened, cell: CellResult) -> Allotment | None:
-    if cell.status is CellStatus.FAILED:
+    if cell.status in NO_MORE or cell.id in screen.earlier:
         return None
     known_ms, _ = values_ms(cell)
     if not known_ms:

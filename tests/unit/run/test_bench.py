@@ -8,7 +8,8 @@ import pytest
 
 from farm.errors import ExitCode, Fault, Stage
 from farm.model.run import CellStatus, RunStatus
-from farm.run.bench import _status, exit_code
+from farm.compare.outcome import exit_code
+from farm.run.bench import _status
 from tests.data.results import make
 
 

@@ -1,0 +1,158 @@
+"""The comparisons of a run: what became of its duels. A pure function of the results."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from farm.analysis.effects import paired
+from farm.analysis.sample_size import pairs_wanted
+from farm.analysis.verdicts import decide, false_discovery_rates, screen_settles
+from farm.compare.drift import drift
+from farm.compare.fingerprint import Differences, Side, differences
+from farm.compare.rounds import Pairs, failed_round, pairs
+from farm.compare.words import percent, sentence, sides
+from farm.model.comparison import Comparing, Comparison, Duel, Effect, Phase, Verdict
+from farm.model.outputs import OutputVerdict
+from farm.model.run import CellResult, CellStatus, Results
+
+NOT_CONFIRMED = "no fresh pairs were measured to confirm it"
+CUT_SHORT = "the fresh pairs that were to confirm it were cut short"
+
+
+@dataclass(frozen=True)
+class Bout:
+    """What was measured of a duel. `refusal` says why it has no answer."""
+
+    duel: Duel
+    names: tuple[str, str]
+    differences: Differences = Differences()
+    refusal: str | None = None
+    screen: Pairs = Pairs()
+    confirm: Pairs = Pairs()
+    screened: Effect | None = None
+    confirmed: Effect | None = None
+
+
+def comparisons(results: Results) -> tuple[Comparison, ...]:
+    """One for each duel, in their order. Never raises for what a file may hold.
+
+    Only fresh pairs decide `faster` and `slower`, at the false discovery rate over all that were confirmed;
+    canaries are judged by themselves, each at its own p, so that their false changes can be counted.
+    """
+    cells = {cell.id: cell for cell in results.cells}
+    bouts = [_bout(results, cells, duel) for duel in results.duels]
+    tested = [i for i, one in enumerate(bouts) if one.confirmed and not one.refusal and not one.duel.is_canary]
+    rates = false_discovery_rates([one.p for i in tested if (one := bouts[i].confirmed)])
+    q_of = dict(zip(tested, rates, strict=True))
+    return tuple(_judged(one, results.comparing, q_of.get(i)) for i, one in enumerate(bouts))
+
+
+def _bout(results: Results, cells: Mapping[str, CellResult], duel: Duel) -> Bout:
+    baseline, candidate = cells.get(duel.baseline), cells.get(duel.candidate)
+    if baseline is None or candidate is None:
+        gone = duel.baseline if baseline is None else duel.candidate
+        return Bout(duel, (duel.baseline, duel.candidate), refusal=f"this run has no cell {gone}")
+    apart = differences(Side(results, baseline), Side(results, candidate), duel.change)
+    screen, confirm = (pairs(baseline, candidate, phase) for phase in (Phase.SCREEN, Phase.CONFIRM))
+    bout = Bout(
+        duel,
+        sides(duel, baseline, candidate),
+        apart,
+        screen=screen,
+        confirm=confirm,
+        screened=_effect(screen),
+        confirmed=_effect(confirm),
+    )
+    return replace(bout, refusal=_refusal(results, bout, (baseline, candidate)))
+
+
+def _effect(measured: Pairs) -> Effect | None:
+    return paired(measured.baseline_ms, measured.candidate_ms) if measured.refusal is None else None
+
+
+def _refusal(results: Results, bout: Bout, cells: Sequence[CellResult]) -> str | None:
+    for cell in cells:
+        if why := trouble(cell) or wrong_outputs(results, cell):
+            return why
+    if bout.differences.blocking:
+        return f"they differ in {'; '.join(bout.differences.blocking)}"
+    if bout.confirmed is not None:
+        return None
+    return bout.confirm.refusal if bout.confirm.is_spoilt else bout.screen.refusal
+
+
+def trouble(cell: CellResult) -> str | None:
+    """Why a cell has nothing to compare; None where it has rounds and none of them failed."""
+    failed = failed_round(cell)
+    if failed is not None:
+        return f"{cell.id} failed: {failed.error or failed.cause or 'a round failed'}"
+    if any(one.value_ms is not None for one in cell.rounds):
+        return None
+    why = cell.error or cell.reason
+    if cell.status is CellStatus.COMPLETED:
+        return f"{cell.id} has no times"
+    return f"{cell.id} {'was ' if cell.status is not CellStatus.FAILED else ''}{cell.status}" + (
+        f": {why}" if why else ""
+    )
+
+
+def wrong_outputs(results: Results, cell: CellResult) -> str | None:
+    """A wrong result has no speed."""
+    wrong = (one for one in results.outputs if one.verdict is OutputVerdict.WRONG and one.cell == cell.id)
+    return next((f"the outputs of {cell.id} are wrong: {one.sentence}" for one in wrong), None)
+
+
+def _judged(bout: Bout, comparing: Comparing, q: float | None) -> Comparison:
+    effect = bout.confirmed or bout.screened
+    verdict, reason = _verdict(bout, comparing, q)
+    is_open = verdict is Verdict.INCONCLUSIVE and effect is not None
+    measured = bout.confirm if bout.confirmed else bout.screen
+    made = Comparison(
+        device=bout.duel.candidate.partition("/")[0],
+        baseline=bout.duel.baseline,
+        candidate=bout.duel.candidate,
+        change=bout.duel.change,
+        verdict=verdict,
+        sentence="",
+        baseline_run=bout.duel.since,
+        screen=bout.screened,
+        confirm=bout.confirmed,
+        q=q,
+        pairs_wanted=pairs_wanted(effect, comparing.minimum_effect) if is_open and effect else None,
+        pairs_dropped=bout.screen.lost + bout.confirm.lost,
+        differences=bout.differences.all,
+        is_canary=bout.duel.is_canary,
+        baseline_ms=statistics.median(measured.baseline_ms) if measured.count else None,
+        candidate_ms=statistics.median(measured.candidate_ms) if measured.count else None,
+        notes=_notes(bout, measured, comparing),
+    )
+    return replace(made, sentence=sentence(made, bout.names, comparing, reason))
+
+
+def _verdict(bout: Bout, comparing: Comparing, q: float | None) -> tuple[Verdict, str]:
+    """And why there is none, or no final one."""
+    if bout.refusal is not None:
+        return Verdict.INVALID, bout.refusal
+    least = comparing.minimum_effect
+    if bout.confirmed is not None:
+        return decide(bout.confirmed, bout.confirmed.p if q is None else q, least), ""
+    assert bout.screened is not None  # else there is a refusal
+    if bout.duel.is_canary:
+        return decide(bout.screened, bout.screened.p, least), ""
+    if screen_settles(bout.screened, least) and not bout.confirm.total:
+        return Verdict.UNCHANGED, ""
+    return Verdict.INCONCLUSIVE, CUT_SHORT if bout.confirm.total else NOT_CONFIRMED
+
+
+def _notes(bout: Bout, measured: Pairs, comparing: Comparing) -> tuple[str, ...]:
+    told = [one.told for one in (bout.screen, bout.confirm) if one.dropped]
+    moved = drift(measured.baseline_ms, comparing.minimum_effect)
+    if moved is not None:
+        told.append(
+            f"the device drifted: {percent(moved)} over the {measured.count} pairs, which does not count"
+        )
+    return tuple(told)
+
+

@@ -1,0 +1,126 @@
+"""Which rounds are compared: completed ones whose quality is ok, pair by pair."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass
+
+from farm.model.comparison import Phase
+from farm.model.matrix import RoundKind
+from farm.model.run import CellResult, Quality, RoundResult, RoundStatus
+
+FEWEST_PAIRS = 6
+"""With fewer, no pairs whatever reject at 5 %: the smallest exact p of 5 pairs is 0.0625."""
+
+MOST_DROPPED = 1 / 3
+"""The part of the pairs of a phase that may be dropped."""
+
+ITERATIONS = "iter"
+"""The option that says how many iterations a round has: who sets it decides on few."""
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Times in ms of one phase, pair by pair in the order of their index; `dropped` says how many pairs do
+    not count for which reason.
+    """
+
+    baseline_ms: tuple[float, ...] = ()
+    candidate_ms: tuple[float, ...] = ()
+    dropped: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def count(self) -> int:
+        return len(self.baseline_ms)
+
+    @property
+    def lost(self) -> int:
+        return sum(number for _, number in self.dropped)
+
+    @property
+    def total(self) -> int:
+        return self.count + self.lost
+
+    @property
+    def told(self) -> str:
+        """`3 of 12 pairs do not count: 2 throttled, 1 busy`."""
+        reasons = ", ".join(f"{number} {why}" for why, number in self.dropped)
+        return f"{self.lost} of {self.total} pairs do{'es' if self.lost == 1 else ''} not count: {reasons}"
+
+    @property
+    def refusal(self) -> str | None:
+        """Why these pairs give no answer; None where they do."""
+        if self.count < FEWEST_PAIRS:
+            few = f"{self.count} pair{'' if self.count == 1 else 's'} of rounds, {FEWEST_PAIRS} are needed"
+            return f"{few} ({self.told})" if self.dropped else few
+        return self.told if self.is_spoilt else None
+
+    @property
+    def is_spoilt(self) -> bool:
+        """Whether too many were dropped for those that are left to be a fair choice."""
+        return self.lost > MOST_DROPPED * self.total
+
+
+def pairs(baseline: CellResult, candidate: CellResult, phase: Phase) -> Pairs:
+    """The pairs of a phase. Of a pair that was repeated, the last attempt that both sides have counts."""
+    before, after = _attempts(baseline, phase), _attempts(candidate, phase)
+    good: list[tuple[float, float]] = []
+    dropped: Counter[str] = Counter()
+    for index in sorted(before.keys() | after.keys()):
+        ones, others = before.get(index, {}), after.get(index, {})
+        common = ones.keys() & others.keys()
+        if not common:
+            dropped["with one side only"] += 1
+            continue
+        one, other = ones[max(common)], others[max(common)]
+        why = fault(baseline, one) or fault(candidate, other)
+        if why is not None:
+            dropped[why] += 1
+        elif one.value_ms is not None and other.value_ms is not None:
+            good.append((one.value_ms, other.value_ms))
+    return Pairs(tuple(a for a, _ in good), tuple(b for _, b in good), tuple(sorted(dropped.items())))
+
+
+def values_ms(cell: CellResult) -> tuple[tuple[float, ...], tuple[tuple[str, int], ...]]:
+    """A cell's values that may be compared, in ms and in the order in which they ran, and how many do not
+    count for which reason.
+    """
+    last: dict[tuple[Phase, int], RoundResult] = {}
+    for one in _timed(cell):
+        key = (one.phase, one.index)
+        if key not in last or one.attempt >= last[key].attempt:
+            last[key] = one
+    dropped = Counter(why for one in last.values() if (why := fault(cell, one)) is not None)
+    good = (one.value_ms for one in last.values() if fault(cell, one) is None and one.value_ms is not None)
+    return tuple(good), tuple(sorted(dropped.items()))
+
+
+def fault(cell: CellResult, one: RoundResult) -> str | None:
+    """Why a round is not compared; None where it is."""
+    if one.status is not RoundStatus.COMPLETED:
+        return "failed"
+    few_on_purpose = one.quality is Quality.FEW_ITERATIONS and ITERATIONS in cell.options
+    if one.quality is not Quality.OK and not few_on_purpose:
+        return str(one.quality)
+    if one.value_ms is None or not math.isfinite(one.value_ms) or one.value_ms <= 0:
+        return "without a time above 0"
+    return None
+
+
+def failed_round(cell: CellResult) -> RoundResult | None:
+    """The first timed round that failed."""
+    return next((one for one in _timed(cell) if one.status is RoundStatus.FAILED), None)
+
+
+def _timed(cell: CellResult) -> tuple[RoundResult, ...]:
+    return tuple(one for one in cell.rounds if one.kind is RoundKind.TIMED)
+
+
+def _attempts(cell: CellResult, phase: Phase) -> dict[int, dict[int, RoundResult]]:
+    """By index and attempt."""
+    found: dict[int, dict[int, RoundResult]] = {}
+    for one in _timed(cell):
+        if one.phase is phase:
+            found.setdefault(one.index, {})[one.attempt] = one
+    return found

@@ -1,0 +1,139 @@
+"""Two runs: cell by cell, the rounds of two nights.
+
+They are not pairs, and what differs between two nights (heat, other jobs, updates) is in the difference: so
+they are never `slower` or `faster` by themselves. Only fresh pairs of one lease say that.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from farm.analysis.effects import unpaired
+from farm.analysis.sample_size import pairs_wanted
+from farm.analysis.verdicts import screen_settles
+from farm.compare.duels import trouble, wrong_outputs
+from farm.compare.fingerprint import Differences, Side, differences
+from farm.compare.match import found_change, match
+from farm.compare.rounds import FEWEST_PAIRS, MOST_DROPPED, values_ms
+from farm.compare.words import sentence
+from farm.errors import RequestError
+from farm.model.comparison import Change, Comparing, Comparison, Effect, Verdict
+from farm.model.run import CellResult, Results
+
+TWO_NIGHTS = "rounds of two runs, not pairs of one"
+
+
+@dataclass(frozen=True)
+class TwoRuns:
+    """`comparisons` of the cells that both have; the ids of those that only one of them has."""
+
+    baseline_run: str
+    run: str
+    change: Change
+    comparing: Comparing
+    comparisons: tuple[Comparison, ...]
+    without_baseline: tuple[str, ...] = ()
+    not_in_run: tuple[str, ...] = ()
+
+
+def compare_runs(
+    baseline: Results, run: Results, comparing: Comparing, change: Change | None = None
+) -> TwoRuns:
+    """`change` None: found from what differs. What `run` confirmed against this baseline counts as confirmed.
+
+    Raises RequestError where there is no common cell.
+    """
+    declared = change or found_change(baseline, run)
+    matched = match(baseline, run, declared)
+    if not matched.pairs:
+        raise RequestError(
+            f"no common cell: {run.run_id} and {baseline.run_id} share no device with the same "
+            "model, variant and build",
+            hint=f"farm runs show {baseline.run_id}   (--change build, model or variant pairs cells whose "
+            "names differ in that)",
+        )
+    confirmed = _confirmed(baseline, run)
+    return TwoRuns(
+        baseline.run_id,
+        run.run_id,
+        declared,
+        comparing,
+        tuple(
+            confirmed.get(after.id) or _compared(Side(baseline, before), Side(run, after), declared, comparing)
+            for before, after in matched.pairs
+        ),
+        matched.without_baseline,
+        matched.not_in_run,
+    )
+
+
+def _confirmed(baseline: Results, run: Results) -> Mapping[str, Comparison]:
+    """By the candidate's id: what the run measured of this baseline in one lease."""
+    return {
+        one.candidate: one
+        for one in run.comparisons
+        if one.baseline_run == baseline.run_id and not one.is_canary and one.confirm is not None
+    }
+
+
+def _compared(before: Side, after: Side, change: Change, comparing: Comparing) -> Comparison:
+    apart = differences(before, after, change)
+    ones, ones_dropped = values_ms(before.cell)
+    others, others_dropped = values_ms(after.cell)
+    dropped = (*ones_dropped, *others_dropped)
+    lost = sum(number for _, number in dropped)
+    refusal = _refusal(before, after, apart)
+    if refusal is None and not (ones and others):
+        refusal = "no round counts" + _told(dropped)
+    if refusal is None and lost > MOST_DROPPED * (lost + len(ones) + len(others)):
+        refusal = f"{lost} of {lost + len(ones) + len(others)} rounds do not count{_told(dropped)}"
+    effect = None if refusal else unpaired(ones, others)
+    verdict, reason = (Verdict.INVALID, refusal or "") if effect is None else _verdict(effect, comparing, after)
+    is_open = verdict is Verdict.INCONCLUSIVE
+    made = Comparison(
+        device=after.cell.device,
+        baseline=before.cell.id,
+        candidate=after.cell.id,
+        change=change,
+        verdict=verdict,
+        sentence="",
+        baseline_run=before.results.run_id,
+        screen=effect,
+        pairs_wanted=pairs_wanted(effect, comparing.minimum_effect) if is_open and effect else None,
+        pairs_dropped=lost,
+        differences=apart.all,
+        baseline_ms=statistics.median(ones) if ones else None,
+        candidate_ms=statistics.median(others) if others else None,
+        notes=(TWO_NIGHTS, *((f"{lost} rounds do not count{_told(dropped)}",) if lost else ())),
+    )
+    names = (f"run {before.results.run_id}", f"run {after.results.run_id}")
+    return replace(made, sentence=sentence(made, names, comparing, reason))
+
+
+def _verdict(effect: Effect, comparing: Comparing, after: Side) -> tuple[Verdict, str]:
+    if effect.low_90 is None or effect.n < FEWEST_PAIRS:
+        return Verdict.INCONCLUSIVE, f"{FEWEST_PAIRS} rounds a side are needed"
+    if screen_settles(effect, comparing.minimum_effect):
+        return Verdict.UNCHANGED, ""
+    return Verdict.INCONCLUSIVE, "confirm it with fresh pairs: farm compare --confirm"
+
+
+def _refusal(before: Side, after: Side, apart: Differences) -> str | None:
+    for side in (before, after):
+        if why := trouble(side.cell) or wrong_outputs(side.results, side.cell):
+            return f"{why} (run {side.results.run_id})"
+    if apart.blocking:
+        return f"they differ in {'; '.join(apart.blocking)}"
+    return None
+
+
+def _told(dropped: tuple[tuple[str, int], ...]) -> str:
+    found: dict[str, int] = {}
+    for why, number in dropped:
+        found[why] = found.get(why, 0) + number
+    return f" ({', '.join(f'{number} {why}' for why, number in sorted(found.items()))})" if found else ""
+
+
+__all__ = ["CellResult", "TwoRuns", "compare_runs"]
