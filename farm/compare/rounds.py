@@ -63,11 +63,14 @@ class Pairs:
 
 
 def pairs(baseline: CellResult, candidate: CellResult, phase: Phase) -> Pairs:
-    """The pairs of a phase. Of a pair that was repeated, the last attempt that both sides have counts."""
+    """The pairs of a phase. Of a pair that was repeated, the last attempt that both sides have counts. Rounds
+    that one side has after the other's last one are of another duel, or of a run that broke off.
+    """
     before, after = _attempts(baseline, phase), _attempts(candidate, phase)
+    last = min(max(before, default=-1), max(after, default=-1))
     good: list[tuple[float, float]] = []
     dropped: Counter[str] = Counter()
-    for index in sorted(before.keys() | after.keys()):
+    for index in sorted(one for one in before.keys() | after.keys() if one <= last):
         ones, others = before.get(index, {}), after.get(index, {})
         common = ones.keys() & others.keys()
         if not common:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -179,31 +178,6 @@ def impossible(options: OptionSet, runtime: RuntimeKind) -> str | None:
         if support.works is Works.NO:
             return f"--{name} is not available on the {runtime} runtime: {support.why}"
     return None
-
-
-def schedule(cells: Sequence[Cell], seed: int) -> tuple[tuple[Cell, Round], ...]:
-    """The order of one device's rounds.
-
-    Setup rounds come first, then the timed rounds in blocks of one per cell, each block shuffled from
-    `seed`, so that drift of the device affects all variants alike; separate rounds come last, where
-    they cannot disturb a time.
-    """
-    order = random.Random(f"{seed}/{cells[0].device.name}" if cells else seed)  # noqa: S311 - a schedule, no secret
-    lanes: dict[int, list[tuple[Cell, Round]]] = {}
-    last: list[tuple[Cell, Round]] = []
-    first: list[tuple[Cell, Round]] = []
-    for cell in cells:
-        for one in cell.rounds:
-            if one.kind is RoundKind.TIMED:
-                lanes.setdefault(one.index, []).append((cell, one))
-            else:
-                (first if one.kind is RoundKind.SETUP else last).append((cell, one))
-    timed: list[tuple[Cell, Round]] = []
-    for index in sorted(lanes):
-        block = lanes[index]
-        order.shuffle(block)
-        timed += block
-    return (*first, *timed, *last)
 
 
 def needed_artifacts(cells: Sequence[Cell]) -> tuple[Artifact, ...]:

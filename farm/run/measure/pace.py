@@ -1,16 +1,16 @@
-"""How long the rounds of a device take, all around them included, and when it will be done."""
+"""How long the rounds of a device take, all around them included, and how long others will take."""
 
 from __future__ import annotations
 
 import statistics
-from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Mapping
 
 from farm.plan.estimate import Span, span
 
 
 class Pace:
-    """Times in seconds, by id of a cell. `known` are times by earlier runs, until the first round is over."""
+    """Times in seconds, by id of a cell."""
 
     def __init__(self) -> None:
         self._times: defaultdict[str, list[float]] = defaultdict(list)
@@ -24,6 +24,6 @@ class Pace:
         found = self._times.get(cell) or [one for times in self._times.values() for one in times]
         return statistics.fmean(found) if found else 0.0
 
-    def left(self, cells: Iterable[str]) -> Span | None:
-        """How long rounds of these cells (each as often as it is named) take."""
-        return span(self._times, Counter(cells))
+    def left(self, counts: Mapping[str, int]) -> Span | None:
+        """How long so many rounds of these cells take; None where nothing was measured yet."""
+        return span(self._times, counts) if counts else Span(0.0, 0.0)

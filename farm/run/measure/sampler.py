@@ -21,6 +21,9 @@ from farm.model.run import CellResult, CellStatus
 from farm.visible import visible
 
 
+MARGIN = 0.95
+"""The part of the time that is given away: rounds do not take as long as those before, to the second."""
+
 NO_MORE = frozenset({CellStatus.FAILED, CellStatus.SKIPPED})
 
 
@@ -137,7 +140,7 @@ def _within(screen: Screened, asked: Sequence[Allotment]) -> tuple[Allotment, ..
         return tuple(asked)
     each_s = [sum(screen.seconds_of(cell) for cell in one.cells) for one in asked]
     given: dict[int, Allotment] = {}
-    left_s = screen.left_s
+    left_s = MARGIN * screen.left_s
     for number in sorted(range(len(asked)), key=lambda n: asked[n].wanted * each_s[n]):
         one = asked[number]
         fitting = one.wanted if each_s[number] <= 0 else int(max(left_s, 0.0) / each_s[number])
@@ -153,7 +156,22 @@ def _short(screen: Screened, one: Allotment, rounds: int) -> Allotment:
     return replace(one, rounds=rounds, reason=f"{one.reason}, but {budget} has time for {rounds} {what}")
 
 
-def told(one: Allotment) -> str:
-    """For a person who watches: `tiny b against tiny a: ...`."""
-    names = [visible(" ".join(cell.split("/")[1:])) for cell in reversed(one.cells)]
-    return f"{' against '.join(names)}: {one.reason}"
+NOTES_SHOWN = 3
+
+
+def notes_of(plan: PhasePlan) -> list[str]:
+    """For a person who watches: how much is confirmed, and what the budget has no time for."""
+    confirmed = [one for one in plan.allotments if one.rounds]
+    short = [one for one in plan.allotments if one.rounds < one.wanted]
+    total = sum(one.rounds * len(one.cells) for one in confirmed)
+    told = []
+    if confirmed:
+        told.append(f"{len(confirmed)} of {len(plan.allotments)} get fresh rounds, {total} in all")
+    told += [f"{_name(one)}: {one.reason}" for one in short[:NOTES_SHOWN]]
+    more = len(short) - NOTES_SHOWN
+    return [*told, f"and {more} more for which the budget has no time"] if more > 0 else told
+
+
+def _name(one: Allotment) -> str:
+    """`tiny b against tiny a`."""
+    return " against ".join(visible(" ".join(cell.split("/")[1:])) for cell in reversed(one.cells))
