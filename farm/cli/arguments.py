@@ -69,7 +69,39 @@ Suite = Annotated[
     Path | None, typer.Option(help="A suite file: models, inputs, variants and rules.", metavar="FILE")
 ]
 Rounds = Annotated[
-    int | None, typer.Option(help="Timed processes per cell. Default: 3.", metavar="N", min=1, max=1000)
+    str | None,
+    typer.Option(
+        help="Timed processes per cell, or auto: as many as --precision asks for. "
+        "Default: 3; 10 where something is compared.",
+        metavar="N",
+    ),
+]
+Budget = Annotated[
+    str | None,
+    typer.Option(help="The most time for the rounds of one device: 10m, 90s, 1.5h.", metavar="TIME"),
+]
+Precision = Annotated[
+    str | None,
+    typer.Option(
+        help="With --rounds auto: how narrow the 95 % interval of a comparison's ratio, or else of a "
+        "cell's median, is to be. Default: 2%.",
+        metavar="P%",
+    ),
+]
+Ab = Annotated[
+    str | None,
+    typer.Option(
+        "--ab",
+        help="Compare builds, variants or models in pairs, the first with each other one: 'old,new'.",
+        metavar="A,B",
+    ),
+]
+Canary = Annotated[
+    bool | None,
+    typer.Option(
+        "--canary/--no-canary",
+        help="Measure one cheap cell of each device twice and compare it with itself. Default: in suites.",
+    ),
 ]
 Seed = Annotated[int | None, typer.Option(help="Seed of the order of rounds. Default: random.", metavar="N")]
 RunsDir = Annotated[Path, typer.Option(help="Folder of the runs.", metavar="DIR")]

@@ -13,9 +13,8 @@ from farm.model.device import Facts, RuntimeKind
 from farm.model.matrix import RoundKind, Sampling, cell_id
 from farm.model.measurement import TensorInfo
 from farm.model.options import Value
-from farm.model.telemetry import Telemetry `earlier` has the
-    values of another run's rounds where a duel is with that: its cell is here only where it was measured again.
-    `outputs` are what became of the check rounds.
+from farm.model.outputs import CheckInput, Checking, OutputCheck
+from farm.model.telemetry import Telemetry
 
 SCHEMA_VERSION = 3
 """Version 2 says `preparations` where version 1 said `stages`; version 3 adds builds, phases and comparisons.

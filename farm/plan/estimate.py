@@ -87,7 +87,9 @@ class Expected:
     def text(self) -> str:
         runs = f"{self.runs} earlier run{'' if self.runs == 1 else 's'}"
         new = f"; {self.unknown} of {self.cells} cells were not in them" if self.unknown else ""
-        more = f", at most {self.most.text.removeprefix('about ')} with what is confirmed" if self.most else ""
+        more = (
+            f", at most {self.most.text.removeprefix('about ')} with what is confirmed" if self.most else ""
+        )
         return f"{self.screen.text}{more} (by {runs}{new})"
 
 
@@ -183,7 +185,11 @@ def _around(past: Iterable[Results]) -> dict[str, tuple[float, float]]:
 def _moment(one: RoundResult) -> tuple[float, float] | None:
     """When a round began and how long it took, in seconds; None where it does not say so."""
     start_s = _seconds(one.started_at)
-    return (start_s, one.wall_s) if start_s is not None and one.wall_s is not None and _is_time(one.wall_s) else None
+    return (
+        (start_s, one.wall_s)
+        if start_s is not None and one.wall_s is not None and _is_time(one.wall_s)
+        else None
+    )
 
 
 def _seconds(text: str | None) -> float | None:

@@ -9,7 +9,7 @@ from farm.errors import RequestError
 from farm.model.artifact import Artifact
 from farm.model.build import INVENTORY_BUILD, Build
 from farm.model.device import Device, RuntimeKind
-from farm.model.matrix import Cell, Model, Plan, Preparation, Round, RoundKind, Skip
+from farm.model.matrix import Cell, Model, Plan, Preparation, Round, RoundKind, Sampling, Skip
 from farm.model.options import OptionSet, Variant
 from farm.model.request import DEFAULT_ROUNDS, Rules
 from farm.options import (
@@ -41,6 +41,7 @@ class Sources:
     rules: Rules = Rules()
     files: Files = field(default_factory=dict)
     builds: tuple[Build, ...] = (INVENTORY_BUILD,)
+    sampling: Sampling | None = None
 
 
 @dataclass(frozen=True)
@@ -124,6 +125,7 @@ def make_plan(sources: Sources, matrix: Matrix, fitted: Sequence[Model]) -> Plan
         sources.seed,
         sources.rules,
         sources.builds,
+        sampling=sources.sampling,
     )
 
 

@@ -6,11 +6,22 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from farm.errors import RequestError
 from farm.files import user_path
+from farm.inventory.sampling import Rounds, budget_s_of, names_in, precision_of, rounds_of
 from farm.model.options import OptionSet, Variant
-from farm.model.request import ALL_DEVICES, DEFAULT_ROUNDS, ModelRequest, Request, Rules, Suite
+from farm.model.request import (
+    ALL_DEVICES,
+    DEFAULT_PAIRS,
+    DEFAULT_PRECISION,
+    DEFAULT_ROUNDS,
+    ModelRequest,
+    Request,
+    Rules,
+    Suite,
+)
 from farm.options import merge, product, recipe, sweep, unique, variant
 from farm.plan.models import bundled_models
 
@@ -29,8 +40,12 @@ class Arguments:
     sweeps: tuple[str, ...] = ()
     recipe: str | None = None
     suite: Path | None = None
-    rounds: int | None = None
+    rounds: str | None = None
     seed: int | None = None
+    budget: str | None = None
+    precision: str | None = None
+    ab: str | None = None
+    canary: bool | None = None
     options: OptionSet = OptionSet()
 
 
@@ -45,6 +60,7 @@ def read_request(arguments: Arguments) -> Request:
     if arguments.recipe is not None:
         base = merge(recipe(arguments.recipe), base)
     suite = _suite(arguments)
+    ab = names_in(arguments.ab) if arguments.ab is not None else suite.ab if suite else ()
     if suite is not None:
         base = merge(suite.options, base)
         columns = tuple(Variant(entry.name, entry.options) for entry in suite.variants)
@@ -55,10 +71,36 @@ def read_request(arguments: Arguments) -> Request:
         devices=arguments.devices or (suite and suite.devices) or ALL_DEVICES,
         models=suite.models if suite else _models(arguments.models, arguments.inputs),
         variants=with_base(base, columns),
-        rounds=arguments.rounds or (suite and suite.rounds) or DEFAULT_ROUNDS,
+        **_sampling(arguments, suite, compares=bool(ab)),
+        ab=ab,
+        canary=(suite is not None and suite.canary) if arguments.canary is None else arguments.canary,
         seed=secrets.randbelow(2**31) if arguments.seed is None else arguments.seed,
         rules=suite.rules if suite else Rules(),
     )
+
+
+def _sampling(arguments: Arguments, suite: Suite | None, *, compares: bool) -> dict[str, Any]:
+    """Fields of a Request. The command line takes precedence over the suite; where something is compared the
+    default is more rounds.
+    """
+    rounds = rounds_of(arguments.rounds) if arguments.rounds is not None else None
+    if rounds is None and suite is not None and (suite.rounds or suite.is_auto):
+        rounds = Rounds(None if suite.is_auto else suite.rounds)
+    is_auto = rounds is not None and rounds.is_auto
+    precision = precision_of(arguments.precision) if arguments.precision is not None else None
+    if precision is not None and not is_auto:
+        raise RequestError(
+            "--precision says how many rounds --rounds auto may take; with a number it has no effect",
+            hint="--rounds auto --precision 2%",
+        )
+    budget_s = budget_s_of(arguments.budget) if arguments.budget is not None else None
+    number = DEFAULT_PAIRS if compares or is_auto else DEFAULT_ROUNDS
+    return {
+        "rounds": (rounds and rounds.number) or number,
+        "is_auto": is_auto,
+        "precision": precision or (suite and suite.precision) or DEFAULT_PRECISION,
+        "budget_s": budget_s or (suite.budget_s if suite else None),
+    }
 
 
 def _suite(arguments: Arguments) -> Suite | None:

@@ -50,9 +50,7 @@ def schedule(
         tuple(step for kind in FIRST for step in rounds if step[1].kind.value == kind),
         blocks(cells, counts, duels, Phase.SCREEN, seed),
         tuple(
-            step
-            for step in rounds
-            if step[1].kind is not RoundKind.TIMED and step[1].kind.value not in FIRST
+            step for step in rounds if step[1].kind is not RoundKind.TIMED and step[1].kind.value not in FIRST
         ),
     )
 

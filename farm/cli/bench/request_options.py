@@ -49,6 +49,10 @@ def _arguments(
     recipe: args.Recipe = None,
     suite: args.Suite = None,
     rounds: args.Rounds = None,
+    budget: args.Budget = None,
+    precision: args.Precision = None,
+    ab: args.Ab = None,
+    canary: args.Canary = None,
     seed: args.Seed = None,
 ) -> Arguments:
     """The options in the order in which --help shows them."""
@@ -62,6 +66,10 @@ def _arguments(
         recipe=recipe,
         suite=suite,
         rounds=rounds,
+        budget=budget,
+        precision=precision,
+        ab=ab,
+        canary=canary,
         seed=seed,
         options=options,
     )

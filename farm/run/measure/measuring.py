@@ -5,6 +5,7 @@ It knows what was done: after a restart of the device it is gone through again, 
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -125,18 +126,17 @@ class Measuring:
     async def _decide(self) -> None:
         """Once, when the screen is over: how many fresh rounds follow. It is on disk before the first one."""
         plan, cells = self._plan, tuple(self._cells.values())
-        made = decide(
-            Screened(
-                cells[0].device.name,
-                {key: self._recorder.cell(cell) for key, cell in self._cells.items()},
-                self._duels,
-                self._earlier,
-                plan.sampled,
-                plan.comparing,
-                self._pace.seconds_of,
-                self._left_s(),
-            )
+        screen = Screened(
+            cells[0].device.name,
+            {key: self._recorder.cell(cell) for key, cell in self._cells.items()},
+            self._duels,
+            self._earlier,
+            plan.sampled,
+            plan.comparing,
+            self._pace.seconds_of,
+            self._left_s(),
         )
+        made = await asyncio.to_thread(decide, screen)
         if made.allotments:
             await self._recorder.phase(made)
             for note in notes_of(made):

@@ -60,7 +60,9 @@ def _for_duel(screen: Screened, duel: Duel) -> Allotment | None:
         return None
     baseline, candidate = (one for one in found if one is not None)
     if over := next((one for one in (baseline, candidate) if one.status in NO_MORE), None):
-        return Allotment(sides, 0, 0, f"{over.id} {'failed' if over.status is CellStatus.FAILED else 'was skipped'}")
+        return Allotment(
+            sides, 0, 0, f"{over.id} {'failed' if over.status is CellStatus.FAILED else 'was skipped'}"
+        )
     if duel.baseline in screen.earlier:
         return _against_earlier(screen, screen.earlier[duel.baseline], candidate, sides)
     found_pairs = pairs(baseline, candidate, Phase.SCREEN)
@@ -87,7 +89,10 @@ def _pairs_wanted(
     ratios = [after / before for before, after in zip(baseline_ms, candidate_ms, strict=True)]
     to_resolve = rounds_to_resolve(ratios, sampling.precision)
     if to_resolve > to_decide:
-        return to_resolve, f"by its noise {to_resolve} fresh pairs tell the ratio within {sampling.precision:.1%}"
+        return (
+            to_resolve,
+            f"by its noise {to_resolve} fresh pairs tell the ratio within {sampling.precision:.1%}",
+        )
     return to_decide, f"by its noise {to_decide} fresh pairs tell a change of {floor:.1%}"
 
 
