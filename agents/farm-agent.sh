@@ -25,6 +25,7 @@ umask 022
 unset CDPATH
 set -f # nothing that comes from outside is a pattern; `set +f` stands where one is meant
 [ -z "${KSH_VERSION-}" ] || set +U
+sys=${FARM_SYS:-/sys} # tests have devices with heat of their own there
 TAB='	' NL='
 ' CR=$'\r'
 case ${#CR}:${1-} in 1:*) ;; *:supervise) CR=$TAB ;; *) CR=$(printf '\r') ;; esac # dash: a fork, left for later
@@ -702,16 +703,16 @@ is_silent() { # after a closer look, which forks: a program may have opened its 
 find_sensors() { # -> sensors (files), only_core (its number, where there is one), and the first line of the telemetry
   local file zone names='uptime_s load_1m cores'
   sensors='' only_core=''
-  { read -r only_core </sys/devices/system/cpu/online; } 2>/dev/null
+  { read -r only_core <"$sys"/devices/system/cpu/online; } 2>/dev/null
   is_number "$only_core" || only_core=
   set +f
-  for file in /sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_cur_freq; do
+  for file in "$sys"/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_cur_freq; do
     { read -r _ <"$file"; } 2>/dev/null || continue
     sensors="$sensors $file"
-    file=${file#/sys/devices/system/cpu/}
+    file=${file#"$sys"/devices/system/cpu/}
     names="$names ${file%%/*}_khz"
   done
-  for zone in /sys/class/thermal/thermal_zone[0-9]*; do
+  for zone in "$sys"/class/thermal/thermal_zone[0-9]*; do
     { read -r file <"$zone/type" && read -r _ <"$zone/temp"; } 2>/dev/null || continue
     sensors="$sensors $zone/temp"
     encode "$file"

@@ -14,6 +14,7 @@ from farm.model.matrix import RoundKind, cell_id
 from farm.model.measurement import TensorInfo
 from farm.model.options import Value
 from farm.model.outputs import Checking, CheckInput, OutputCheck
+from farm.model.telemetry import Telemetry
 
 SCHEMA_VERSION = 3
 """Version 2 says `preparations` where version 1 said `stages`; version 3 adds builds, phases and comparisons.
@@ -44,11 +45,20 @@ class DeviceStatus(StrEnum):
 
 
 class Quality(StrEnum):
-    """How reliable a round's value is. Only `ok` and `not-steady` are the result of a check."""
+    """How reliable a round's value is. Only `ok` rounds are compared; farm.analysis.quality decides."""
 
     OK = "ok"
+    THROTTLED = "throttled"
+    """The device was slowed down for its heat or power."""
+    FREQUENCY_DRIFT = "frequency-drift"
+    """The cores' frequency changed, and nothing says that heat was why."""
+    BUSY = "busy"
+    """Other processes, or other virtual machines, took processor time."""
+    MIGRATED = "migrated"
+    """Threads moved between cores of different kinds, or were on others than asked for."""
     NOT_STEADY = "not-steady"
     FEW_ITERATIONS = "few-iterations"
+    """Too few to tell whether they were steady, and nobody asked for so few."""
     NO_TIMES = "no-times"
     BAD_TIMES = "bad-times"
 
@@ -64,7 +74,9 @@ class CellStatus(StrEnum):
 class RoundResult:
     """The result of one round. Times in ms, per iteration in order; `value_ms` is the round's one value:
     the median of its steady iterations. `argv` is what ran on the device; `notes` say what of its files was
-    not kept. `phase` and `attempt` are the Round's.
+    not kept. `phase` and `attempt` are the Round's. `quality_evidence` says in words why the quality is not
+    `ok`; `telemetry` is what the device said of itself meanwhile. `waited_s`: for how long the round was held
+    back until the device was cool and idle.
     """
 
     kind: RoundKind
@@ -91,6 +103,9 @@ class RoundResult:
     artifacts: tuple[Produced, ...] = ()
     phase: Phase = Phase.SCREEN
     attempt: int = 0
+    quality_evidence: str | None = None
+    telemetry: Telemetry | None = None
+    waited_s: float | None = None
 
 
 @dataclass(frozen=True)
