@@ -23,12 +23,15 @@ CUT_SHORT = "the fresh pairs that were to confirm it were cut short"
 
 @dataclass(frozen=True)
 class Bout:
-    """What was measured of a duel. `refusal` says why it has no answer."""
+    """What was measured of a duel. `refusal` says why it has no answer; `is_gone`: because the bytes of its
+    baseline, of another run, are not there any more.
+    """
 
     duel: Duel
     names: tuple[str, str]
     differences: Differences = Differences()
     refusal: str | None = None
+    is_gone: bool = False
     screen: Pairs = Pairs()
     confirm: Pairs = Pairs()
     screened: Effect | None = None
@@ -43,9 +46,12 @@ def comparisons(results: Results) -> tuple[Comparison, ...]:
     """
     cells = {cell.id: cell for cell in results.cells}
     bouts = [_bout(results, cells, duel) for duel in results.duels]
-    tested = [i for i, one in enumerate(bouts) if one.confirmed and not one.refusal and not one.duel.is_canary]
-    rates = false_discovery_rates([one.p for i in tested if (one := bouts[i].confirmed)])
-    q_of = dict(zip(tested, rates, strict=True))
+    p_of = {
+        i: one.confirmed.p
+        for i, one in enumerate(bouts)
+        if one.confirmed is not None and one.refusal is None and not one.duel.is_canary
+    }
+    q_of = dict(zip(p_of, false_discovery_rates(tuple(p_of.values())), strict=True)) if p_of else {}
     return tuple(_judged(one, results.comparing, q_of.get(i)) for i, one in enumerate(bouts))
 
 
@@ -65,7 +71,8 @@ def _bout(results: Results, cells: Mapping[str, CellResult], duel: Duel) -> Bout
         screened=_effect(screen),
         confirmed=_effect(confirm),
     )
-    return replace(bout, refusal=_refusal(results, bout, (baseline, candidate)))
+    is_gone = duel.since is not None and baseline.status is CellStatus.SKIPPED
+    return replace(bout, refusal=_refusal(results, bout, (baseline, candidate)), is_gone=is_gone)
 
 
 def _effect(measured: Pairs) -> Effect | None:
@@ -134,7 +141,7 @@ def _judged(bout: Bout, comparing: Comparing, q: float | None) -> Comparison:
 def _verdict(bout: Bout, comparing: Comparing, q: float | None) -> tuple[Verdict, str]:
     """And why there is none, or no final one."""
     if bout.refusal is not None:
-        return Verdict.INVALID, bout.refusal
+        return Verdict.INCONCLUSIVE if bout.is_gone else Verdict.INVALID, bout.refusal
     least = comparing.minimum_effect
     if bout.confirmed is not None:
         return decide(bout.confirmed, bout.confirmed.p if q is None else q, least), ""
@@ -154,5 +161,3 @@ def _notes(bout: Bout, measured: Pairs, comparing: Comparing) -> tuple[str, ...]
             f"the device drifted: {percent(moved)} over the {measured.count} pairs, which does not count"
         )
     return tuple(told)
-
-

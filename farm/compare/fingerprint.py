@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -119,10 +119,12 @@ def _cores(facts: Facts) -> str:
     return ",".join(map(str, sorted(facts.core_ids)))
 
 
-def _by_core(pairs: tuple[tuple[int, object], ...]) -> str:
+def _by_core(pairs: Sequence[tuple[int, object]]) -> str:
     """One value where all cores agree, else each core with its own."""
     values = {str(value) for _, value in pairs}
-    return values.pop() if len(values) == 1 else ", ".join(f"{core}: {value}" for core, value in sorted(pairs, key=lambda p: p[0]))
+    if len(values) == 1:
+        return values.pop()
+    return ", ".join(f"{core}: {value}" for core, value in sorted(pairs, key=lambda pair: pair[0]))
 
 
 def _features(facts: Facts) -> str:
