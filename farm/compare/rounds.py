@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from farm.analysis.quality import last_attempts
 from farm.model.comparison import Phase
@@ -85,8 +86,7 @@ def pairs(baseline: CellResult, candidate: CellResult, phase: Phase) -> Pairs:
     return Pairs(tuple(a for a, _ in good), tuple(b for _, b in good), tuple(sorted(dropped.items())))
 
 
-@dataclass(frozen=True)
-class Values:
+class Values(NamedTuple):
     """A cell's values that may be compared, in ms and in the order in which they ran, and why the others of
     its rounds do not count.
     """

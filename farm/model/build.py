@@ -30,3 +30,6 @@ class Build:
 
 INVENTORY_BUILD = Build("inventory")
 """What every run uses unless builds are named."""
+
+CANARY = "canary"
+"""The build's name of a cell that is measured twice: the same bytes under another name."""

@@ -84,6 +84,42 @@ class Duel:
 
 
 @dataclass(frozen=True)
+class Allotment:
+    """How many fresh rounds of a phase a duel (ids of its two cells, baseline first) or one cell alone gets.
+
+    `wanted` is what the noise of the phase before asks for, `rounds` what it gets; `reason` says why, in
+    plain words.
+    """
+
+    cells: tuple[str, ...]
+    rounds: int
+    wanted: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class PhasePlan:
+    """What was decided for a phase of one device before it began: nobody looks at its rounds before its end.
+
+    `cut` says why rounds of it were left out after all (the budget), else it is None.
+    """
+
+    device: str
+    phase: Phase
+    allotments: tuple[Allotment, ...] = ()
+    cut: str | None = None
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """What an earlier run has of a cell: the values of its rounds that count, in ms, in order."""
+
+    cell: str
+    run: str
+    values_ms: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class Comparison:
     """One compared cell. `baseline` and `candidate` are ids of cells; `baseline_run` is None where both are
     of one run. `screen` and `confirm` are the effects by phase; the verdict is of `confirm` where there is

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from farm.errors import Fault, Stage
+from farm.model.comparison import PhasePlan
 from farm.model.run import CellStatus, DeviceRecord, PreparationResult, RoundResult, RunStatus
 
 JOURNAL_VERSION = 1
@@ -48,6 +49,14 @@ class RoundEnded:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PhasePlanned:
+    """How many rounds a phase of a device has, before its first one; the last one of a phase counts."""
+
+    event: Literal["phase"] = "phase"
+    plan: PhasePlan
+
+
+@dataclass(frozen=True, kw_only=True)
 class CellEnded:
     """A cell gets no more rounds, and why. The fields are those of CellResult."""
 
@@ -82,4 +91,6 @@ class RunEnded:
     ended_at: str
 
 
-Event: TypeAlias = Begin | DeviceChanged | Prepared | RoundEnded | CellEnded | FarmFault | RunEnded
+Event: TypeAlias = (
+    Begin | DeviceChanged | Prepared | RoundEnded | PhasePlanned | CellEnded | FarmFault | RunEnded
+)

@@ -8,7 +8,7 @@ from typing import Literal
 
 from farm.model.artifact import Artifact
 from farm.model.build import INVENTORY_BUILD, Build
-from farm.model.comparison import Comparing, Duel, Phase
+from farm.model.comparison import Comparing, Duel, Earlier, Phase
 from farm.model.device import Device
 from farm.model.options import OptionSet, Variant
 from farm.model.request import Rules
@@ -156,7 +156,8 @@ class Plan:
 
     The order of a device's rounds is drawn from `seed`, so a plan is reproducible. `rules` are
     evaluated again for each cell once its device was probed. `builds` are what its cells run; `duels` are
-    the pairs of cells that are compared.
+    the pairs of cells that are compared. Cells in `earlier` have rounds of an earlier run: they are measured
+    where their duel has to be confirmed, and not before.
     """
 
     devices: tuple[Device, ...]
@@ -171,6 +172,7 @@ class Plan:
     duels: tuple[Duel, ...] = ()
     comparing: Comparing = Comparing()
     sampling: Sampling | None = None
+    earlier: tuple[Earlier, ...] = ()
 
     @property
     def sampled(self) -> Sampling:

@@ -99,6 +99,11 @@ class Suite:
     options: OptionSet = field(default_factory=OptionSet)
     devices: str | None = None
     rounds: int | None = None
+    is_auto: bool = False
+    precision: float | None = None
+    budget_s: float | None = None
+    ab: tuple[str, ...] = ()
+    canary: bool = True
     include: tuple[CellRule, ...] = ()
     exclude: tuple[CellRule, ...] = ()
 
@@ -108,13 +113,18 @@ class Suite:
 
 
 DEFAULT_ROUNDS = 3
+DEFAULT_PAIRS = 10
+"""Rounds where something is compared: the fewest that can settle it."""
+MOST_ROUNDS = 1000
+DEFAULT_PRECISION = 0.02
 ALL_DEVICES = "*"
 
 
 @dataclass(frozen=True)
 class Request:
     """What `farm bench` and `farm plan` are asked to do. `inventory` None: the default one;
-    `variants` are complete, base options included.
+    `variants` are complete, base options included. `ab` are the names of builds, variants or models of which
+    the first is compared with each other one; `is_auto`, `precision` and `budget_s` as in Sampling.
     """
 
     inventory: Path | None = None
@@ -124,3 +134,8 @@ class Request:
     rounds: int = DEFAULT_ROUNDS
     seed: int = 0
     rules: Rules = Rules()
+    is_auto: bool = False
+    precision: float = DEFAULT_PRECISION
+    budget_s: float | None = None
+    ab: tuple[str, ...] = ()
+    canary: bool = False

@@ -8,9 +8,9 @@ from enum import StrEnum
 from farm.errors import Fault, Stage
 from farm.model.artifact import Produced
 from farm.model.build import INVENTORY_BUILD
-from farm.model.comparison import Comparing, Comparison, Duel, Phase
+from farm.model.comparison import Comparing, Comparison, Duel, Earlier, Phase, PhasePlan
 from farm.model.device import Facts, RuntimeKind
-from farm.model.matrix import RoundKind, cell_id
+from farm.model.matrix import RoundKind, Sampling, cell_id
 from farm.model.measurement import TensorInfo
 from farm.model.options import Value
 from farm.model.outputs import Checking, CheckInput, OutputCheck
@@ -234,7 +234,9 @@ class Results:
 
     `losses` say what of the run could not be written or read again: empty when all is here. `duels` were
     planned; `comparisons` are what became of them, and of a comparison with another run. `outputs` are what
-    became of the check rounds.
+    became of the check rounds. `phases` say how many rounds followed the first ones, and why, as it was
+    decided before they began; `earlier` is what an earlier run has of cells that are measured again only
+    where it has to be confirmed.
     """
 
     schema_version: int
@@ -256,3 +258,6 @@ class Results:
     comparisons: tuple[Comparison, ...] = ()
     checking: Checking = Checking()
     outputs: tuple[OutputCheck, ...] = ()
+    sampling: Sampling | None = None
+    phases: tuple[PhasePlan, ...] = ()
+    earlier: tuple[Earlier, ...] = ()
