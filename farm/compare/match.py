@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
-from farm.compare.fingerprint import Side, changes
+from farm.compare.fingerprint import Side, changes, fingerprint
 from farm.model.comparison import Change
 from farm.model.run import CellResult, CellStatus, Results
 
@@ -85,7 +85,7 @@ def found_change(baseline: Results, run: Results) -> Change:
         seen = Counter(
             change
             for before, after in same_names
-            for change in changes(Side(baseline, before), Side(run, after))
+            for change in changes(fingerprint(Side(baseline, before)), fingerprint(Side(run, after)))
         )
         return max(REST, key=lambda change: seen[change]) if seen else Change.NOTHING
     return max(REST, key=lambda change: len(match(baseline, run, change).pairs))

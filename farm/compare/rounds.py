@@ -95,9 +95,10 @@ class Values(NamedTuple):
     dropped: tuple[str, ...]
 
 
-def values_ms(cell: CellResult) -> Values:
-    """Of all phases; of a round that was repeated, the last attempt."""
-    last = [(one, fault(cell, one)) for one in last_attempts(_timed(cell))]
+def values_ms(cell: CellResult, phase: Phase | None = None) -> Values:
+    """Of one phase or of all; of a round that was repeated, the last attempt."""
+    chosen = (one for one in _timed(cell) if phase in (None, one.phase))
+    last = [(one, fault(cell, one)) for one in last_attempts(chosen)]
     good = (one.value_ms for one, why in last if why is None and one.value_ms is not None)
     return Values(tuple(good), tuple(why for _, why in last if why is not None))
 

@@ -15,13 +15,13 @@ from farm.analysis.effects import unpaired
 from farm.analysis.sample_size import pairs_wanted
 from farm.analysis.verdicts import screen_settles
 from farm.compare.duels import trouble, wrong_outputs
-from farm.compare.fingerprint import Differences, Side, differences
+from farm.compare.fingerprint import Differences, Side, differences, fingerprint
 from farm.compare.match import found_change, match
 from farm.compare.rounds import FEWEST_PAIRS, MOST_DROPPED, values_ms
 from farm.compare.words import sentence
 from farm.errors import RequestError
-from farm.model.comparison import Change, Comparing, Comparison, Effect, Verdict
-from farm.model.run import Results
+from farm.model.comparison import Change, Comparing, Comparison, Earlier, Effect, Verdict
+from farm.model.run import CellResult, Results
 
 TWO_NIGHTS = "rounds of two runs, not pairs of one"
 
@@ -71,6 +71,12 @@ def compare_runs(
     )
 
 
+def earlier(baseline: Results, cell: CellResult, name: str) -> Earlier:
+    """What `baseline` has of one of its cells, for a run that has it under the id `name`."""
+    known = fingerprint(Side(baseline, cell))
+    return Earlier(name, baseline.run_id, values_ms(cell).values, tuple(known.items()))
+
+
 def _confirmed(baseline: Results, run: Results) -> Mapping[str, Comparison]:
     """By the candidate's id: what the run measured of this baseline in one lease."""
     return {
@@ -81,7 +87,7 @@ def _confirmed(baseline: Results, run: Results) -> Mapping[str, Comparison]:
 
 
 def _compared(before: Side, after: Side, change: Change, comparing: Comparing) -> Comparison:
-    apart = differences(before, after, change)
+    apart = differences(fingerprint(before), fingerprint(after), change)
     ones, others = values_ms(before.cell), values_ms(after.cell)
     dropped = Counter(ones.dropped) + Counter(others.dropped)
     refusal = _refusal(before, after, apart) or _too_few(ones.values, others.values, dropped)

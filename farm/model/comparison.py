@@ -112,11 +112,14 @@ class PhasePlan:
 
 @dataclass(frozen=True)
 class Earlier:
-    """What an earlier run has of a cell: the values of its rounds that count, in ms, in order."""
+    """What an earlier run has of a cell: the values of its rounds that count, in ms, in order, and what they
+    belong to (label and value; farm.compare.fingerprint).
+    """
 
     cell: str
     run: str
     values_ms: tuple[float, ...]
+    fingerprint: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
