@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from farm.analysis.effects import paired
+from farm.analysis.effects import paired, unpaired
 from farm.analysis.sample_size import pairs_wanted
 from farm.analysis.verdicts import decide, false_discovery_rates, screen_settles
 from farm.compare.drift import drift
-from farm.compare.fingerprint import Differences, Side, differences
-from farm.compare.rounds import Pairs, failed_round, pairs
+from farm.compare.fingerprint import Differences, Side, differences, fingerprint
+from farm.compare.rounds import FEWEST_PAIRS, Pairs, failed_round, pairs, values_ms
 from farm.compare.words import percent, sentence, sides
-from farm.model.comparison import Comparing, Comparison, Duel, Effect, Phase, Verdict
+from farm.model.comparison import Comparing, Comparison, Duel, Earlier, Effect, Phase, Verdict
 from farm.model.outputs import OutputVerdict
 from farm.model.run import CellResult, CellStatus, Results
 
@@ -23,16 +24,22 @@ CUT_SHORT = "the fresh pairs that were to confirm it were cut short"
 
 @dataclass(frozen=True)
 class Bout:
-    """What was measured of a duel. `refusal` says why it has no answer."""
+    """What was measured of a duel. `refusal` says why it has no answer; `is_gone`: because the bytes of its
+    baseline, of another run, are not there any more. `short` says why it was not confirmed.
+
+    The screen of a duel with a baseline of another run is that run's values against this one's: no pairs.
+    """
 
     duel: Duel
     names: tuple[str, str]
     differences: Differences = Differences()
     refusal: str | None = None
+    is_gone: bool = False
     screen: Pairs = Pairs()
     confirm: Pairs = Pairs()
     screened: Effect | None = None
     confirmed: Effect | None = None
+    short: str = NOT_CONFIRMED
 
 
 def comparisons(results: Results) -> tuple[Comparison, ...]:
@@ -43,9 +50,12 @@ def comparisons(results: Results) -> tuple[Comparison, ...]:
     """
     cells = {cell.id: cell for cell in results.cells}
     bouts = [_bout(results, cells, duel) for duel in results.duels]
-    tested = [i for i, one in enumerate(bouts) if one.confirmed and not one.refusal and not one.duel.is_canary]
-    rates = false_discovery_rates([one.p for i in tested if (one := bouts[i].confirmed)])
-    q_of = dict(zip(tested, rates, strict=True))
+    p_of = {
+        i: one.confirmed.p
+        for i, one in enumerate(bouts)
+        if one.confirmed is not None and one.refusal is None and not one.duel.is_canary
+    }
+    q_of = dict(zip(p_of, false_discovery_rates(tuple(p_of.values())), strict=True)) if p_of else {}
     return tuple(_judged(one, results.comparing, q_of.get(i)) for i, one in enumerate(bouts))
 
 
@@ -54,16 +64,21 @@ def _bout(results: Results, cells: Mapping[str, CellResult], duel: Duel) -> Bout
     if baseline is None or candidate is None:
         gone = duel.baseline if baseline is None else duel.candidate
         return Bout(duel, (duel.baseline, duel.candidate), refusal=f"this run has no cell {gone}")
-    apart = differences(Side(results, baseline), Side(results, candidate), duel.change)
+    before = next((one for one in results.earlier if one.cell == duel.baseline), None)
     screen, confirm = (pairs(baseline, candidate, phase) for phase in (Phase.SCREEN, Phase.CONFIRM))
+    known = fingerprint(Side(results, baseline))
+    if before is not None and not confirm.count:  # nothing of it was measured in this lease
+        known |= dict(before.fingerprint)
     bout = Bout(
         duel,
         sides(duel, baseline, candidate),
-        apart,
+        differences(known, fingerprint(Side(results, candidate)), duel.change),
         screen=screen,
         confirm=confirm,
-        screened=_effect(screen),
+        screened=_two_nights(before, candidate) if before else _effect(screen),
         confirmed=_effect(confirm),
+        is_gone=duel.since is not None and baseline.status is CellStatus.SKIPPED,
+        short=_short(results, duel),
     )
     return replace(bout, refusal=_refusal(results, bout, (baseline, candidate)))
 
@@ -72,15 +87,37 @@ def _effect(measured: Pairs) -> Effect | None:
     return paired(measured.baseline_ms, measured.candidate_ms) if measured.refusal is None else None
 
 
+def _two_nights(before: Earlier, candidate: CellResult) -> Effect | None:
+    now = values_ms(candidate, Phase.SCREEN).values
+    then = tuple(value for value in before.values_ms if math.isfinite(value) and value > 0)
+    return unpaired(then, now) if min(len(then), len(now)) >= FEWEST_PAIRS else None
+
+
+def _short(results: Results, duel: Duel) -> str:
+    """Why a duel was not confirmed, as the run decided it."""
+    for phase in results.phases:
+        for one in phase.allotments:
+            if one.cells == (duel.baseline, duel.candidate) and one.rounds < one.wanted:
+                return one.reason
+        if phase.cut and phase.device == duel.candidate.partition("/")[0]:
+            return phase.cut
+    return NOT_CONFIRMED
+
+
 def _refusal(results: Results, bout: Bout, cells: Sequence[CellResult]) -> str | None:
-    for cell in cells:
-        if why := trouble(cell) or wrong_outputs(results, cell):
-            return why
+    baseline, candidate = cells
+    is_known = bout.screened is not None and not bout.screened.is_paired and not baseline.rounds
+    if why := trouble(candidate) or (None if is_known else trouble(baseline)):
+        return why
+    if why := wrong_outputs(results, candidate) or wrong_outputs(results, baseline):
+        return why
     if bout.differences.blocking:
         return f"they differ in {'; '.join(bout.differences.blocking)}"
     if bout.confirmed is not None:
         return None
-    return bout.confirm.refusal if bout.confirm.is_spoilt else bout.screen.refusal
+    if bout.confirm.is_spoilt:
+        return bout.confirm.refusal
+    return bout.screen.refusal if bout.screened is None else None
 
 
 def trouble(cell: CellResult) -> str | None:
@@ -134,7 +171,7 @@ def _judged(bout: Bout, comparing: Comparing, q: float | None) -> Comparison:
 def _verdict(bout: Bout, comparing: Comparing, q: float | None) -> tuple[Verdict, str]:
     """And why there is none, or no final one."""
     if bout.refusal is not None:
-        return Verdict.INVALID, bout.refusal
+        return Verdict.INCONCLUSIVE if bout.is_gone else Verdict.INVALID, bout.refusal
     least = comparing.minimum_effect
     if bout.confirmed is not None:
         return decide(bout.confirmed, bout.confirmed.p if q is None else q, least), ""
@@ -143,7 +180,7 @@ def _verdict(bout: Bout, comparing: Comparing, q: float | None) -> tuple[Verdict
         return decide(bout.screened, bout.screened.p, least), ""
     if screen_settles(bout.screened, least) and not bout.confirm.total:
         return Verdict.UNCHANGED, ""
-    return Verdict.INCONCLUSIVE, CUT_SHORT if bout.confirm.total else NOT_CONFIRMED
+    return Verdict.INCONCLUSIVE, CUT_SHORT if bout.confirm.total else bout.short
 
 
 def _notes(bout: Bout, measured: Pairs, comparing: Comparing) -> tuple[str, ...]:
@@ -154,5 +191,3 @@ def _notes(bout: Bout, measured: Pairs, comparing: Comparing) -> tuple[str, ...]
             f"the device drifted: {percent(moved)} over the {measured.count} pairs, which does not count"
         )
     return tuple(told)
-
-

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -87,27 +87,33 @@ class Differences:
         return self.blocking + self.harmless
 
 
-def differences(baseline: Side, candidate: Side, change: Change) -> Differences:
+Fingerprint: TypeAlias = Mapping[str, str]
+"""What a number belongs to: value by label. What is not known is left out."""
+
+
+def fingerprint(side: Side) -> Fingerprint:
+    return {trait.label: value for trait in TRAITS if (value := trait.read(side))}
+
+
+def differences(baseline: Fingerprint, candidate: Fingerprint, change: Change) -> Differences:
     """In words, `kernel: 6.1.43 and 6.1.75`. What one side does not know is no difference."""
     blocking: list[str] = []
     harmless: list[str] = []
-    for trait, before, after in _unequal(baseline, candidate):
+    for trait in _unequal(baseline, candidate):
         if trait.part_of is None or trait.part_of is not change:
-            texts = (one_line(value, LONGEST_VALUE) for value in (before, after))
+            texts = (one_line(side[trait.label], LONGEST_VALUE) for side in (baseline, candidate))
             (harmless if trait.is_harmless else blocking).append(f"{trait.label}: {' and '.join(texts)}")
     return Differences(tuple(blocking), tuple(harmless))
 
 
-def changes(baseline: Side, candidate: Side) -> frozenset[Change]:
+def changes(baseline: Fingerprint, candidate: Fingerprint) -> frozenset[Change]:
     """What really changed of that which a comparison can be about."""
-    return frozenset(trait.part_of for trait, *_ in _unequal(baseline, candidate) if trait.part_of)
+    return frozenset(trait.part_of for trait in _unequal(baseline, candidate) if trait.part_of)
 
 
-def _unequal(baseline: Side, candidate: Side) -> Iterable[tuple[Trait, str, str]]:
-    for trait in TRAITS:
-        before, after = trait.read(baseline), trait.read(candidate)
-        if before and after and before != after:
-            yield trait, before, after
+def _unequal(baseline: Fingerprint, candidate: Fingerprint) -> Iterator[Trait]:
+    common = baseline.keys() & candidate.keys()
+    return (one for one in TRAITS if one.label in common and baseline[one.label] != candidate[one.label])
 
 
 def _options(cell: CellResult) -> str:
@@ -119,10 +125,12 @@ def _cores(facts: Facts) -> str:
     return ",".join(map(str, sorted(facts.core_ids)))
 
 
-def _by_core(pairs: tuple[tuple[int, object], ...]) -> str:
+def _by_core(pairs: Sequence[tuple[int, object]]) -> str:
     """One value where all cores agree, else each core with its own."""
     values = {str(value) for _, value in pairs}
-    return values.pop() if len(values) == 1 else ", ".join(f"{core}: {value}" for core, value in sorted(pairs, key=lambda p: p[0]))
+    if len(values) == 1:
+        return values.pop()
+    return ", ".join(f"{core}: {value}" for core, value in sorted(pairs, key=lambda pair: pair[0]))
 
 
 def _features(facts: Facts) -> str:

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
-from farm.compare.fingerprint import Side, changes
+from farm.compare.fingerprint import Side, changes, fingerprint
 from farm.model.comparison import Change
 from farm.model.run import CellResult, CellStatus, Results
 
@@ -33,26 +33,35 @@ def match(baseline: Results, run: Results, change: Change) -> Match:
     """Cells of the same name; then, of what is left, the only one on each side that shares all but what
     changes. Cells that neither run was to measure (skipped on both sides) are left out.
     """
-    before = {cell.id: cell for cell in baseline.cells}
-    after = {cell.id: cell for cell in run.cells}
+    before, after = _own(baseline), _own(run)
     pairs = [(before[name], cell) for name, cell in after.items() if name in before]
     if change in REST:
         left = [cell for name, cell in before.items() if name not in after]
         right = [cell for name, cell in after.items() if name not in before]
         pairs += _single(left, right, REST[change])
-    found = {one.id for pair in pairs for one in pair}
     return Match(
         tuple(pair for pair in pairs if any(map(_was_meant, pair))),
         _alone(after.values(), {one.id for _, one in pairs}),
         _alone(before.values(), {one.id for one, _ in pairs}),
-    ) if found else Match((), _alone(after.values(), set()), _alone(before.values(), set()))
+    )
 
 
-def _single(left: Sequence[CellResult], right: Sequence[CellResult], key: Key) -> list[tuple[CellResult, CellResult]]:
+def _own(results: Results) -> dict[str, CellResult]:
+    """Cells by id, without those that have another run's bytes and those that are a cell's second name."""
+    borrowed = {duel.baseline for duel in results.duels if duel.since is not None}
+    doubles = {duel.candidate for duel in results.duels if duel.is_canary} - {
+        duel.baseline for duel in results.duels if duel.is_canary
+    }
+    return {cell.id: cell for cell in results.cells if cell.id not in borrowed | doubles}
+
+
+def _single(
+    left: Sequence[CellResult], right: Sequence[CellResult], key: Key
+) -> list[tuple[CellResult, CellResult]]:
     groups: defaultdict[Hashable, tuple[list[CellResult], list[CellResult]]] = defaultdict(lambda: ([], []))
-    for cells, place in ((left, 0), (right, 1)):
+    for side, cells in enumerate((left, right)):
         for cell in cells:
-            groups[key(cell)][place].append(cell)
+            groups[key(cell)][side].append(cell)
     return [(ones[0], others[0]) for ones, others in groups.values() if len(ones) == len(others) == 1]
 
 
@@ -76,7 +85,7 @@ def found_change(baseline: Results, run: Results) -> Change:
         seen = Counter(
             change
             for before, after in same_names
-            for change in changes(Side(baseline, before), Side(run, after))
+            for change in changes(fingerprint(Side(baseline, before)), fingerprint(Side(run, after)))
         )
         return max(REST, key=lambda change: seen[change]) if seen else Change.NOTHING
     return max(REST, key=lambda change: len(match(baseline, run, change).pairs))

@@ -67,7 +67,7 @@ def counts(comparisons: Iterable[Comparison]) -> Mapping[Verdict, int]:
 
 
 def ranked(comparisons: Iterable[Comparison]) -> tuple[Comparison, ...]:
-    """What changed first; within a verdict by significance times size, the largest first. Without canaries."""
+    """What changed first, within a verdict by significance times size; without the canaries."""
     order = list(SYMBOLS)
     return tuple(sorted(asked(comparisons), key=lambda one: (order.index(one.verdict), -_weight(one))))
 

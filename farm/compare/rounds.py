@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass
+from typing import NamedTuple
 
+from farm.analysis.quality import last_attempts
 from farm.model.comparison import Phase
 from farm.model.matrix import RoundKind
 from farm.model.run import CellResult, Quality, RoundResult, RoundStatus
@@ -17,7 +19,9 @@ MOST_DROPPED = 1 / 3
 """The part of the pairs of a phase that may be dropped."""
 
 ITERATIONS = "iter"
-"""The option that says how many iterations a round has: who sets it decides on few."""
+"""The option for the iterations of a round. Runs of former versions have `few-iterations` also where the user
+asked for so few.
+"""
 
 
 @dataclass(frozen=True)
@@ -85,18 +89,21 @@ def pairs(baseline: CellResult, candidate: CellResult, phase: Phase) -> Pairs:
     return Pairs(tuple(a for a, _ in good), tuple(b for _, b in good), tuple(sorted(dropped.items())))
 
 
-def values_ms(cell: CellResult) -> tuple[tuple[float, ...], tuple[tuple[str, int], ...]]:
-    """A cell's values that may be compared, in ms and in the order in which they ran, and how many do not
-    count for which reason.
+class Values(NamedTuple):
+    """A cell's values that may be compared, in ms and in the order in which they ran, and why the others of
+    its rounds do not count.
     """
-    last: dict[tuple[Phase, int], RoundResult] = {}
-    for one in _timed(cell):
-        key = (one.phase, one.index)
-        if key not in last or one.attempt >= last[key].attempt:
-            last[key] = one
-    dropped = Counter(why for one in last.values() if (why := fault(cell, one)) is not None)
-    good = (one.value_ms for one in last.values() if fault(cell, one) is None and one.value_ms is not None)
-    return tuple(good), tuple(sorted(dropped.items()))
+
+    values: tuple[float, ...]
+    dropped: tuple[str, ...]
+
+
+def values_ms(cell: CellResult, phase: Phase | None = None) -> Values:
+    """Of one phase or of all; of a round that was repeated, the last attempt."""
+    chosen = (one for one in _timed(cell) if phase in (None, one.phase))
+    last = [(one, fault(cell, one)) for one in last_attempts(chosen)]
+    good = (one.value_ms for one, why in last if why is None and one.value_ms is not None)
+    return Values(tuple(good), tuple(why for _, why in last if why is not None))
 
 
 def fault(cell: CellResult, one: RoundResult) -> str | None:

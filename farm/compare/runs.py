@@ -7,19 +7,20 @@ they are never `slower` or `faster` by themselves. Only fresh pairs of one lease
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from farm.analysis.effects import unpaired
 from farm.analysis.sample_size import pairs_wanted
 from farm.analysis.verdicts import screen_settles
 from farm.compare.duels import trouble, wrong_outputs
-from farm.compare.fingerprint import Differences, Side, differences
+from farm.compare.fingerprint import Differences, Side, differences, fingerprint
 from farm.compare.match import found_change, match
 from farm.compare.rounds import FEWEST_PAIRS, MOST_DROPPED, values_ms
 from farm.compare.words import sentence
 from farm.errors import RequestError
-from farm.model.comparison import Change, Comparing, Comparison, Effect, Verdict
+from farm.model.comparison import Change, Comparing, Comparison, Earlier, Effect, Verdict
 from farm.model.run import CellResult, Results
 
 TWO_NIGHTS = "rounds of two runs, not pairs of one"
@@ -55,18 +56,25 @@ def compare_runs(
             "names differ in that)",
         )
     confirmed = _confirmed(baseline, run)
+    compared = (
+        confirmed.get(after.id) or _compared(Side(baseline, before), Side(run, after), declared, comparing)
+        for before, after in matched.pairs
+    )
     return TwoRuns(
         baseline.run_id,
         run.run_id,
         declared,
         comparing,
-        tuple(
-            confirmed.get(after.id) or _compared(Side(baseline, before), Side(run, after), declared, comparing)
-            for before, after in matched.pairs
-        ),
+        tuple(compared),
         matched.without_baseline,
         matched.not_in_run,
     )
+
+
+def earlier(baseline: Results, cell: CellResult, name: str) -> Earlier:
+    """What `baseline` has of one of its cells, for a run that has it under the id `name`."""
+    known = fingerprint(Side(baseline, cell))
+    return Earlier(name, baseline.run_id, values_ms(cell).values, tuple(known.items()))
 
 
 def _confirmed(baseline: Results, run: Results) -> Mapping[str, Comparison]:
@@ -79,19 +87,13 @@ def _confirmed(baseline: Results, run: Results) -> Mapping[str, Comparison]:
 
 
 def _compared(before: Side, after: Side, change: Change, comparing: Comparing) -> Comparison:
-    apart = differences(before, after, change)
-    ones, ones_dropped = values_ms(before.cell)
-    others, others_dropped = values_ms(after.cell)
-    dropped = (*ones_dropped, *others_dropped)
-    lost = sum(number for _, number in dropped)
-    refusal = _refusal(before, after, apart)
-    if refusal is None and not (ones and others):
-        refusal = "no round counts" + _told(dropped)
-    if refusal is None and lost > MOST_DROPPED * (lost + len(ones) + len(others)):
-        refusal = f"{lost} of {lost + len(ones) + len(others)} rounds do not count{_told(dropped)}"
-    effect = None if refusal else unpaired(ones, others)
-    verdict, reason = (Verdict.INVALID, refusal or "") if effect is None else _verdict(effect, comparing, after)
-    is_open = verdict is Verdict.INCONCLUSIVE
+    apart = differences(fingerprint(before), fingerprint(after), change)
+    ones, others = values_ms(before.cell), values_ms(after.cell)
+    dropped = Counter(ones.dropped) + Counter(others.dropped)
+    refusal = _refusal(before, after, apart) or _too_few(ones.values, others.values, dropped)
+    effect = None if refusal else unpaired(ones.values, others.values)
+    verdict, reason = _verdict(effect, comparing) if effect else (Verdict.INVALID, refusal or "")
+    is_open = effect is not None and verdict is Verdict.INCONCLUSIVE
     made = Comparison(
         device=after.cell.device,
         baseline=before.cell.id,
@@ -102,17 +104,24 @@ def _compared(before: Side, after: Side, change: Change, comparing: Comparing) -
         baseline_run=before.results.run_id,
         screen=effect,
         pairs_wanted=pairs_wanted(effect, comparing.minimum_effect) if is_open and effect else None,
-        pairs_dropped=lost,
+        pairs_dropped=dropped.total(),
         differences=apart.all,
-        baseline_ms=statistics.median(ones) if ones else None,
-        candidate_ms=statistics.median(others) if others else None,
-        notes=(TWO_NIGHTS, *((f"{lost} rounds do not count{_told(dropped)}",) if lost else ())),
+        baseline_ms=statistics.median(ones.values) if ones.values else None,
+        candidate_ms=statistics.median(others.values) if others.values else None,
+        notes=(TWO_NIGHTS, *((_told(dropped),) if dropped else ())),
     )
     names = (f"run {before.results.run_id}", f"run {after.results.run_id}")
     return replace(made, sentence=sentence(made, names, comparing, reason))
 
 
-def _verdict(effect: Effect, comparing: Comparing, after: Side) -> tuple[Verdict, str]:
+def _too_few(ones: Sequence[float], others: Sequence[float], dropped: Counter[str]) -> str | None:
+    total = len(ones) + len(others) + dropped.total()
+    if not ones or not others or dropped.total() > MOST_DROPPED * total:
+        return _told(dropped) if dropped else "no round counts"
+    return None
+
+
+def _verdict(effect: Effect, comparing: Comparing) -> tuple[Verdict, str]:
     if effect.low_90 is None or effect.n < FEWEST_PAIRS:
         return Verdict.INCONCLUSIVE, f"{FEWEST_PAIRS} rounds a side are needed"
     if screen_settles(effect, comparing.minimum_effect):
@@ -124,16 +133,9 @@ def _refusal(before: Side, after: Side, apart: Differences) -> str | None:
     for side in (before, after):
         if why := trouble(side.cell) or wrong_outputs(side.results, side.cell):
             return f"{why} (run {side.results.run_id})"
-    if apart.blocking:
-        return f"they differ in {'; '.join(apart.blocking)}"
-    return None
+    return f"they differ in {'; '.join(apart.blocking)}" if apart.blocking else None
 
 
-def _told(dropped: tuple[tuple[str, int], ...]) -> str:
-    found: dict[str, int] = {}
-    for why, number in dropped:
-        found[why] = found.get(why, 0) + number
-    return f" ({', '.join(f'{number} {why}' for why, number in sorted(found.items()))})" if found else ""
-
-
-__all__ = ["CellResult", "TwoRuns", "compare_runs"]
+def _told(dropped: Counter[str]) -> str:
+    reasons = ", ".join(f"{number} {why}" for why, number in sorted(dropped.items()))
+    return f"rounds that do not count: {reasons}"

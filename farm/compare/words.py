@@ -63,6 +63,8 @@ def sentence(comparison: Comparison, names: tuple[str, str], comparing: Comparin
     """
     effect, verdict = comparison.effect, comparison.verdict
     before, after = names
+    if effect is None and verdict is Verdict.INCONCLUSIVE:
+        return f"not decided: {reason}"
     if verdict is Verdict.INVALID or effect is None:
         return f"{after} and {before} cannot be compared: {reason or 'nothing was measured'}"
     counted = pairs_of(effect, fresh=comparison.confirm is not None)

@@ -1,4 +1,4 @@
-"""How much is measured, as people write it: `auto`, `10m`, `2%`, `old,new`; the same in a suite and in options."""
+"""How much is measured, as people write it in suites and options: `auto`, `10m`, `2%`, `old,new`."""
 
 from __future__ import annotations
 

@@ -21,9 +21,11 @@ class Verdict(StrEnum):
     SLOWER = "slower"
     UNCHANGED = "unchanged"
     INCONCLUSIVE = "inconclusive"
-    """The rounds do not decide it: neither a change nor its absence is shown."""
+    """The rounds do not decide it: neither a change nor its absence is shown. Or the baseline's bytes are
+    gone, so that it cannot be measured again.
+    """
     INVALID = "invalid"
-    """There is nothing to compare: rounds that do not count, other conditions, bytes that are gone."""
+    """There is nothing to compare: rounds that do not count, other conditions, no times."""
 
 
 class Phase(StrEnum):
@@ -110,11 +112,14 @@ class PhasePlan:
 
 @dataclass(frozen=True)
 class Earlier:
-    """What an earlier run has of a cell: the values of its rounds that count, in ms, in order."""
+    """What an earlier run has of a cell: the values of its rounds that count, in ms, in order, and what they
+    belong to (label and value; farm.compare.fingerprint).
+    """
 
     cell: str
     run: str
     values_ms: tuple[float, ...]
+    fingerprint: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)

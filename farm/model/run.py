@@ -13,7 +13,7 @@ from farm.model.device import Facts, RuntimeKind
 from farm.model.matrix import RoundKind, Sampling, cell_id
 from farm.model.measurement import TensorInfo
 from farm.model.options import Value
-from farm.model.outputs import CheckInput, Checking, OutputCheck
+from farm.model.outputs import Checking, CheckInput, OutputCheck
 from farm.model.telemetry import Telemetry
 
 SCHEMA_VERSION = 3
@@ -233,10 +233,10 @@ class Results:
     """results.json: everything that scripts and the report read.
 
     `losses` say what of the run could not be written or read again: empty when all is here. `duels` were
-    planned; `comparisons` are what became of them, and of a comparison with another run. `phases` say how many
-    rounds followed the first ones, and why, as it was decided before they began. `earlier` has the
-    values of another run's rounds where a duel is with that: its cell is here only where it was measured again.
-    `outputs` are what became of the check rounds.
+    planned; `comparisons` are what became of them, and of a comparison with another run. `outputs` are what
+    became of the check rounds. `phases` say how many rounds followed the first ones, and why, as it was
+    decided before they began; `earlier` is what an earlier run has of cells that are measured again only
+    where it has to be confirmed.
     """
 
     schema_version: int

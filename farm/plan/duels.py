@@ -1,4 +1,4 @@
-"""Which cells of a plan are compared with each other: two builds, models or variants, and the canary. Pure."""
+"""Which cells of a plan are compared with each other: builds, models or variants, and canaries. Pure."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def _change(plan: Plan, ab: Sequence[str]) -> Change:
         if name not in everything:
             raise RequestError(
                 f"--ab: no build, variant or model is named {name!r}{nearest(name, everything)}",
-                hint="a variant comes with --variant NAME=OPTIONS, a model with --model, a build with --build",
+                hint="variants come with --variant NAME=OPTIONS, models with --model, builds with --build",
             )
     raise RequestError(
         f"--ab {','.join(ab)}: not all of one kind",
@@ -82,7 +82,7 @@ def _change(plan: Plan, ab: Sequence[str]) -> Change:
 def with_canaries(plan: Plan) -> Plan:
     """The plan with one cell of each device twice, under two names: what differs between them is nothing.
 
-    It is the one with the smallest model, without preparations where there is such a one; of several the first.
+    It is the first one with the smallest model, without preparations where there is such a one.
     Raises RequestError where a build has the name that the twin gets.
     """
     originals = [cell for device in plan.devices if (cell := _cheapest(plan, device.name)) is not None]

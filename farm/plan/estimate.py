@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 
 from farm.model.matrix import Cell, Plan, RoundKind
 from farm.model.options import Value
@@ -117,7 +118,7 @@ def expected(plan: Plan, past: Sequence[Results]) -> Expected | None:
 
 
 def _most(plan: Plan, device: str, known: Times, screen: Span) -> Span | None:
-    """With a budget that is the limit; without `auto` every duel may be confirmed with as many pairs again."""
+    """With a budget that is the limit; without `auto` every duel may be confirmed with as many pairs."""
     sampling = plan.sampled
     if sampling.budget_s is not None:
         return Span(screen.low_s, max(screen.low_s, sampling.budget_s))
@@ -149,14 +150,9 @@ def _times(past: Iterable[Results]) -> dict[Key, list[float]]:
     found: defaultdict[Key, list[float]] = defaultdict(list)
     for results in past:
         for cell in results.cells:
-            found[_key_of_result(cell)] += [
-                one.wall_s for one in cell.rounds if one.kind is RoundKind.TIMED and _is_time(one.wall_s)
-            ]
+            moments = (_moment(one) for one in cell.rounds if one.kind is RoundKind.TIMED)
+            found[_key_of_result(cell)] += [moment[1] for moment in moments if moment is not None]
     return found
-
-
-def _is_time(value_s: float | None) -> bool:
-    return value_s is not None and math.isfinite(value_s) and value_s >= 0
 
 
 def _around(past: Iterable[Results]) -> dict[str, tuple[float, float]]:
@@ -173,8 +169,7 @@ def _around(past: Iterable[Results]) -> dict[str, tuple[float, float]]:
             if began_s is not None and moments:
                 before[device].append(max(moments[0][0] - began_s, 0.0))
             between[device] += [
-                max(after[0] - start_s - wall_s, 0.0)
-                for (start_s, wall_s), after in zip(moments, moments[1:], strict=False)
+                max(after[0] - start_s - wall_s, 0.0) for (start_s, wall_s), after in pairwise(moments)
             ]
     return {
         device: (statistics.median(found), statistics.median(between[device] or [0.0]))
@@ -184,12 +179,10 @@ def _around(past: Iterable[Results]) -> dict[str, tuple[float, float]]:
 
 def _moment(one: RoundResult) -> tuple[float, float] | None:
     """When a round began and how long it took, in seconds; None where it does not say so."""
-    start_s = _seconds(one.started_at)
-    return (
-        (start_s, one.wall_s)
-        if start_s is not None and one.wall_s is not None and _is_time(one.wall_s)
-        else None
-    )
+    start_s, wall_s = _seconds(one.started_at), one.wall_s
+    if start_s is None or wall_s is None or not math.isfinite(wall_s) or wall_s < 0:
+        return None
+    return start_s, wall_s
 
 
 def _seconds(text: str | None) -> float | None:

@@ -1,8 +1,8 @@
 """The order of one device's rounds. Pure: the same cells, duels and seed give the same order.
 
-Setup rounds come first, then those that check outputs; the timed ones follow in blocks, and separate ones come
-last, where they cannot disturb a time. Block k has round k of every cell, so that drift of the device falls on
-all alike; cells of a duel are neighbours in it.
+Setup rounds come first, then those that check outputs; the timed ones follow in blocks, and separate ones
+come last, where they cannot disturb a time. Block k has round k of every cell, so that drift of the device
+falls on all alike; cells of a duel are neighbours in it.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Schedule:
 def schedule(
     cells: Sequence[Cell], seed: int, duels: Sequence[Duel] = (), *, later: Iterable[str] = ()
 ) -> Schedule:
-    """The order of the rounds that a device's cells have; timed ones of cells in `later` (ids) are left out."""
+    """The order of the rounds of a device's cells, without the timed ones of cells in `later` (ids)."""
     rounds = [(cell, one) for cell in cells for one in cell.rounds]
     not_now = frozenset(later)
     counts = {

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from farm.errors import DeviceError, Stage
-from farm.model.device import Device
 from farm.model.comparison import PhasePlan
+from farm.model.device import Device
 from farm.model.journal import (
     CellEnded,
     DeviceChanged,

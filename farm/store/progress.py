@@ -82,20 +82,20 @@ class Progress:
 
     def results(self) -> Results:
         """Cells in the order of the plan; of a run that goes on, without those that do too and without
-        comparisons.
+        comparisons. Cells of an earlier run are left out where nothing of them was to be measured again.
         """
         is_over = self.status is not RunStatus.RUNNING
         results = replace(
             self._frame,
             devices=tuple(self._devices.values()),
             cells=tuple(
-                self._cell(cell)
-                for cell in self._cells.values()
-                if (is_over or self.is_closed(cell.id)) and not self._was_not_needed(cell.id)
+                self._cell(cell) for cell in self._cells.values() if is_over or self.is_closed(cell.id)
             ),
             phases=tuple(self._phases.values()),
         )
-        return replace(results, comparisons=comparisons(results)) if is_over else results
+        needed = tuple(cell for cell in results.cells if not self._was_not_needed(cell.id))
+        compared = comparisons(results) if is_over else ()
+        return replace(results, cells=needed, comparisons=compared)
 
     def cell(self, cell: str) -> CellResult:
         """A cell as it is so far. Raises KeyError."""

@@ -43,7 +43,7 @@ class Watch:
 
 
 class Measuring:
-    """All rounds of `cells` (at least one), prepared on their device. `go` is called again after a restart."""
+    """Rounds of `cells` (at least one), prepared on their device; `go` is called again after a restart."""
 
     def __init__(self, plan: Plan, cells: Sequence[Cell], recorder: Recorder, watch: Watch) -> None:
         self._plan = plan
@@ -212,7 +212,7 @@ class Measuring:
 
     @property
     def left(self) -> Span | None:
-        """How long it will take from now; None before the first timed round, and where a pilot will tell it."""
+        """How long it takes from now; None before the first timed round, and where a pilot will tell it."""
         found = self._pace.left(self._still())
         budget_left_s = self._left_s()
         if found is None or self._decided is not None:

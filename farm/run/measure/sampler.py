@@ -12,14 +12,13 @@ from dataclasses import dataclass, replace
 
 from farm.analysis.effects import paired
 from farm.analysis.sample_size import pairs_to_decide, rounds_to_resolve
-from farm.analysis.verdicts import screen_settles
-from farm.compare.rounds import FEWEST_PAIRS, pairs, values_ms
+from farm.analysis.verdicts import FEWEST_PAIRS, screen_settles
+from farm.compare.rounds import pairs, values_ms
 from farm.model.comparison import Allotment, Comparing, Duel, Earlier, Effect, Phase, PhasePlan
 from farm.model.matrix import Sampling
 from farm.model.request import DEFAULT_PAIRS
 from farm.model.run import CellResult, CellStatus
 from farm.visible import visible
-
 
 MARGIN = 0.95
 """The part of the time that is given away: rounds do not take as long as those before, to the second."""
@@ -30,7 +29,8 @@ NO_MORE = frozenset({CellStatus.FAILED, CellStatus.SKIPPED})
 @dataclass(frozen=True)
 class Screened:
     """A device whose screen is over: its cells with their rounds, by id, and its duels; `seconds_of` says how
-    long a round of a cell takes, all around it included; `left_s` is what is left of the budget (None: no limit).
+    long a round of a cell takes, all around it included; `left_s` is what is left of the budget (None: no
+    limit).
     """
 
     device: str
@@ -60,9 +60,7 @@ def _for_duel(screen: Screened, duel: Duel) -> Allotment | None:
         return None
     baseline, candidate = (one for one in found if one is not None)
     if over := next((one for one in (baseline, candidate) if one.status in NO_MORE), None):
-        return Allotment(
-            sides, 0, 0, f"{over.id} {'failed' if over.status is CellStatus.FAILED else 'was skipped'}"
-        )
+        return Allotment(sides, 0, 0, f"{over.id}: {over.status.value}")
     if duel.baseline in screen.earlier:
         return _against_earlier(screen, screen.earlier[duel.baseline], candidate, sides)
     found_pairs = pairs(baseline, candidate, Phase.SCREEN)
@@ -86,7 +84,7 @@ def _pairs_wanted(
         number = max(DEFAULT_PAIRS, sampling.rounds)
         return number, f"its screen does not settle it: {number} fresh pairs decide"
     to_decide = pairs_to_decide(baseline_ms, candidate_ms, floor)
-    ratios = [after / before for before, after in zip(baseline_ms, candidate_ms, strict=True)]
+    ratios = [after / before for before, after in zip(baseline_ms, candidate_ms, strict=True) if before]
     to_resolve = rounds_to_resolve(ratios, sampling.precision)
     if to_resolve > to_decide:
         return (
@@ -107,10 +105,10 @@ def _against_earlier(
     screen: Screened, earlier: Earlier, candidate: CellResult, sides: tuple[str, str]
 ) -> Allotment:
     """Rounds of two nights are no pairs: they say what looks changed, and no more."""
-    now_ms, _ = values_ms(candidate)
-    if not now_ms or not earlier.values_ms:
+    now_ms = values_ms(candidate, Phase.SCREEN).values
+    if not (any(now_ms) and any(earlier.values_ms)):
         return Allotment(sides, 0, 0, "one of the runs has no round of it that counts")
-    change = statistics.median(now_ms) / statistics.median(earlier.values_ms)
+    change = statistics.median(now_ms) / (statistics.median(earlier.values_ms) or math.inf)
     if not looks_changed(change, screen.comparing.minimum_effect):
         return Allotment(sides, 0, 0, f"it looks as in {earlier.run}: {change - 1:+.1%}")
     number = min(len(now_ms), len(earlier.values_ms))
@@ -125,13 +123,13 @@ def looks_changed(ratio: float, minimum_effect: float) -> bool:
     """Whether a ratio of two nights' medians is worth a confirmation: half of what counts as a change, since
     the other half may be the night.
     """
-    return abs(math.log(ratio)) >= math.log1p(minimum_effect) / 2
+    return ratio <= 0 or abs(math.log(ratio)) >= math.log1p(minimum_effect) / 2
 
 
 def _for_cell(screen: Screened, cell: CellResult) -> Allotment | None:
     if cell.status in NO_MORE or cell.id in screen.earlier:
         return None
-    known_ms, _ = values_ms(cell)
+    known_ms = values_ms(cell, Phase.SCREEN).values
     if not known_ms:
         return Allotment((cell.id,), 0, 0, "no round of its pilot counts")
     wanted = rounds_to_resolve(known_ms, screen.sampling.precision)
