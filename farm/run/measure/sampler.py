@@ -6,11 +6,10 @@ Pure, and called once for each device, when its screen is over: nobody looks whi
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from farm.analysis.effects import paired
+from farm.analysis.effects import paired, unpaired
 from farm.analysis.sample_size import pairs_to_decide, rounds_to_resolve
 from farm.analysis.verdicts import FEWEST_PAIRS, screen_settles
 from farm.compare.rounds import pairs, values_ms
@@ -104,26 +103,24 @@ def spread_of(effect: Effect) -> float:
 def _against_earlier(
     screen: Screened, earlier: Earlier, candidate: CellResult, sides: tuple[str, str]
 ) -> Allotment:
-    """Rounds of two nights are no pairs: they say what looks changed, and no more."""
-    now_ms = values_ms(candidate, Phase.SCREEN).values
-    if not (any(now_ms) and any(earlier.values_ms)):
-        return Allotment(sides, 0, 0, "one of the runs has no round of it that counts")
-    change = statistics.median(now_ms) / (statistics.median(earlier.values_ms) or math.inf)
-    if not looks_changed(change, screen.comparing.minimum_effect):
-        return Allotment(sides, 0, 0, f"it looks as in {earlier.run}: {change - 1:+.1%}")
-    number = min(len(now_ms), len(earlier.values_ms))
-    wanted, why = max(DEFAULT_PAIRS, screen.sampling.rounds), ""
+    """Rounds of two nights are no pairs: they may show that nothing changed, and no more."""
+    now_ms, then_ms = values_ms(candidate, Phase.SCREEN).values, earlier.values_ms
+    if not now_ms:
+        return Allotment(sides, 0, 0, "no round of its screen counts")
+    effect = unpaired(then_ms, now_ms)
+    if screen_settles(effect, screen.comparing.minimum_effect):
+        return Allotment(sides, 0, 0, f"it is as in {earlier.run}: {effect.ratio - 1:+.1%}")
+    number = min(len(now_ms), len(then_ms))
+    wanted = max(DEFAULT_PAIRS, screen.sampling.rounds)
+    why = f"{wanted} fresh pairs decide"
     if screen.sampling.is_auto and number >= FEWEST_PAIRS:
-        wanted, why = _pairs_wanted(screen, earlier.values_ms[:number], now_ms[:number])
-    look = f"it looks {change - 1:+.1%} changed since {earlier.run}"
-    return Allotment(sides, wanted, wanted, f"{look}: {why or f'{wanted} fresh pairs decide'}")
-
-
-def looks_changed(ratio: float, minimum_effect: float) -> bool:
-    """Whether a ratio of two nights' medians is worth a confirmation: half of what counts as a change, since
-    the other half may be the night.
-    """
-    return ratio <= 0 or abs(math.log(ratio)) >= math.log1p(minimum_effect) / 2
+        wanted, why = _pairs_wanted(screen, then_ms[:number], now_ms[:number])
+    look = (
+        f"it looks {effect.ratio - 1:+.1%} changed since {earlier.run}"
+        if then_ms
+        else "it has no earlier times"
+    )
+    return Allotment(sides, wanted, wanted, f"{look}: {why}")
 
 
 def _for_cell(screen: Screened, cell: CellResult) -> Allotment | None:
