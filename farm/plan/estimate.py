@@ -37,9 +37,14 @@ class Span:
     @property
     def text(self) -> str:
         """`about 12 to 15 min`."""
+        return f"about {self.bare}"
+
+    @property
+    def bare(self) -> str:
+        """`12 to 15 min`."""
         unit_s, unit = next((u for u in UNITS if self.high_s >= 2 * u[0]), UNITS[-1])
         low, high = (max(1, math.ceil(value_s / unit_s)) for value_s in (self.low_s, self.high_s))
-        return f"about {low} {unit}" if low == high else f"about {low} to {high} {unit}"
+        return f"{low} {unit}" if low == high else f"{low} to {high} {unit}"
 
 
 UNITS = ((3600.0, "h"), (60.0, "min"), (1.0, "s"))
@@ -88,9 +93,7 @@ class Expected:
     def text(self) -> str:
         runs = f"{self.runs} earlier run{'' if self.runs == 1 else 's'}"
         new = f"; {self.unknown} of {self.cells} cells were not in them" if self.unknown else ""
-        more = (
-            f", at most {self.most.text.removeprefix('about ')} with what is confirmed" if self.most else ""
-        )
+        more = f", at most {self.most.bare} with what is confirmed" if self.most else ""
         return f"{self.screen.text}{more} (by {runs}{new})"
 
 

@@ -96,7 +96,7 @@ class Recorder:
     def skip(self, skip: Skip) -> None:
         self._keep(CellEnded(cell=skip.id, status=CellStatus.SKIPPED, reason=skip.reason))
 
-    async def round(self, cell: Cell, result: RoundResult, *, reproduce: str, is_last: bool) -> None:
+    async def round(self, cell: Cell, result: RoundResult, *, reproduce: str, is_last: bool = True) -> None:
         """Keep a round; the cell is closed with its last one, or with its first failure."""
         kept = self._keep(RoundEnded(cell=cell.id, round=result))
         failed = result if result.status is RoundStatus.FAILED else None
