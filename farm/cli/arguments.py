@@ -96,6 +96,14 @@ Ab = Annotated[
         metavar="A,B",
     ),
 ]
+Baseline = Annotated[
+    str | None,
+    typer.Option(
+        help="Compare with an earlier run, `latest` or its id: what may have changed is confirmed, old and "
+        "new in pairs.",
+        metavar="RUN",
+    ),
+]
 Canary = Annotated[
     bool | None,
     typer.Option(

@@ -36,8 +36,8 @@ def rounds_of(text: str) -> Rounds:
         return Rounds(None)
     if not (word.isascii() and word.isdigit() and len(word) < 5 and 1 <= int(word) <= MOST_ROUNDS):
         raise RequestError(
-            f"rounds: {text[:80]!r} is not a number from 1 to {MOST_ROUNDS}, nor {AUTO}",
-            hint=f"--rounds 10, or --rounds {AUTO}",
+            f"{text[:80]!r} is not a number from 1 to {MOST_ROUNDS}, nor {AUTO}",
+            hint=f"10, or {AUTO}",
         )
     return Rounds(int(word))
 
@@ -48,8 +48,8 @@ def budget_s_of(text: str) -> float:
     seconds = float(found["number"]) * _SECONDS[found["unit"]] if found else 0.0
     if not 0 < seconds <= LONGEST_BUDGET_S:
         raise RequestError(
-            f"budget: {text[:80]!r} is not a time from a second to seven days",
-            hint="--budget 10m, 90s or 1.5h",
+            f"{text[:80]!r} is not a time from a second to seven days",
+            hint="10m, 90s or 1.5h",
         )
     return seconds
 
@@ -60,8 +60,8 @@ def precision_of(text: str) -> float:
     share = float(found["number"]) / (100 if found["percent"] else 1) if found else math.nan
     if not FINEST <= share <= COARSEST:
         raise RequestError(
-            f"precision: {text[:80]!r} is not a fraction from {FINEST:.1%} to {COARSEST:.0%}",
-            hint="--precision 2%",
+            f"{text[:80]!r} is not a fraction from {FINEST:.1%} to {COARSEST:.0%}",
+            hint="2%",
         )
     return share
 
@@ -73,5 +73,5 @@ def names_in(text: str) -> tuple[str, ...]:
     """
     names = tuple(name.strip() for name in text.split(","))
     if len(names) < 2 or not all(names) or len(set(names)) < len(names):
-        raise RequestError(f"ab: {text[:80]!r}: name two or more, each once", hint="--ab OLD,NEW")
+        raise RequestError(f"{text[:80]!r}: name two or more, each once", hint="OLD,NEW")
     return names

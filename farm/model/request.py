@@ -126,7 +126,8 @@ ALL_DEVICES = "*"
 class Request:
     """What `farm bench` and `farm plan` are asked to do. `inventory` None: the default one;
     `variants` are complete, base options included. `ab` are the names of builds, variants or models of which
-    the first is compared with each other one; `is_auto`, `precision` and `budget_s` as in Sampling.
+    the first is compared with each other one; `is_auto`, `precision` and `budget_s` as in Sampling;
+    `baseline` is a run to compare with.
     """
 
     inventory: Path | None = None
@@ -141,3 +142,4 @@ class Request:
     budget_s: float | None = None
     ab: tuple[str, ...] = ()
     canary: bool = False
+    baseline: str | None = None

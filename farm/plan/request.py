@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from farm.errors import RequestError
 from farm.files import user_path
@@ -46,6 +46,7 @@ class Arguments:
     precision: str | None = None
     ab: str | None = None
     canary: bool | None = None
+    baseline: str | None = None
     options: OptionSet = OptionSet()
 
 
@@ -60,7 +61,7 @@ def read_request(arguments: Arguments) -> Request:
     if arguments.recipe is not None:
         base = merge(recipe(arguments.recipe), base)
     suite = _suite(arguments)
-    ab = names_in(arguments.ab) if arguments.ab is not None else suite.ab if suite else ()
+    ab = _read("ab", names_in, arguments.ab) if arguments.ab is not None else suite.ab if suite else ()
     if suite is not None:
         base = merge(suite.options, base)
         columns = tuple(Variant(entry.name, entry.options) for entry in suite.variants)
@@ -71,29 +72,44 @@ def read_request(arguments: Arguments) -> Request:
         devices=arguments.devices or (suite and suite.devices) or ALL_DEVICES,
         models=suite.models if suite else _models(arguments.models, arguments.inputs),
         variants=with_base(base, columns),
-        **_sampling(arguments, suite, compares=bool(ab)),
+        **_sampling(arguments, suite, compares=bool(ab or arguments.baseline)),
         ab=ab,
+        baseline=arguments.baseline,
         canary=(suite is not None and suite.canary) if arguments.canary is None else arguments.canary,
         seed=secrets.randbelow(2**31) if arguments.seed is None else arguments.seed,
         rules=suite.rules if suite else Rules(),
     )
 
 
+_T = TypeVar("_T")
+
+
+def _read(option: str, reader: Callable[[str], _T], text: str) -> _T:
+    """The value of an option, or a RequestError that names it."""
+    try:
+        return reader(text)
+    except RequestError as error:
+        hint = f"--{option} {error.hint}" if error.hint else None
+        raise RequestError(f"--{option} {error.message}", hint=hint) from None
+
+
 def _sampling(arguments: Arguments, suite: Suite | None, *, compares: bool) -> dict[str, Any]:
     """Fields of a Request. The command line takes precedence over the suite; where something is compared the
     default is more rounds.
     """
-    rounds = rounds_of(arguments.rounds) if arguments.rounds is not None else None
+    rounds = _read("rounds", rounds_of, arguments.rounds) if arguments.rounds is not None else None
     if rounds is None and suite is not None and (suite.rounds or suite.is_auto):
         rounds = Rounds(None if suite.is_auto else suite.rounds)
     is_auto = rounds is not None and rounds.is_auto
-    precision = precision_of(arguments.precision) if arguments.precision is not None else None
+    precision = (
+        _read("precision", precision_of, arguments.precision) if arguments.precision is not None else None
+    )
     if precision is not None and not is_auto:
         raise RequestError(
             "--precision says how many rounds --rounds auto may take; with a number it has no effect",
             hint="--rounds auto --precision 2%",
         )
-    budget_s = budget_s_of(arguments.budget) if arguments.budget is not None else None
+    budget_s = _read("budget", budget_s_of, arguments.budget) if arguments.budget is not None else None
     number = DEFAULT_PAIRS if compares or is_auto else DEFAULT_ROUNDS
     return {
         "rounds": (rounds and rounds.number) or number,

@@ -14,10 +14,12 @@ import typer
 
 from farm import resources
 from farm.cli import arguments as args
+from farm.cli.bench.against import against
 from farm.cli.bench.catalogue_options import normalise
 from farm.cli.bench.deadline_options import names_help, with_deadlines
 from farm.cli.bench.failures import failures_of
 from farm.cli.bench.request_options import takes_request
+from farm.cli.bench.sampling import comparisons_of
 from farm.cli.bench.skips import skips_of
 from farm.cli.terminal import signals
 from farm.cli.terminal.console import out, say, show_error, show_json
@@ -33,6 +35,7 @@ from farm.model.device import Device, Inventory, RuntimeKind
 from farm.model.matrix import Plan
 from farm.model.request import Request
 from farm.model.run import CellStatus, Results
+from farm.plan.estimate import expected
 from farm.plan.prepare import Prepared, prepare
 from farm.report.compose import compose
 from farm.report.environment import restarts_of
@@ -44,6 +47,7 @@ from farm.runtime.files import WheelFiles, wheel_files
 from farm.store.codec import results_to_dict
 from farm.store.products import ProductStore
 from farm.store.programs import program_store
+from farm.store.recent import recent_results
 from farm.store.runs import RunDirectory
 
 SETTINGS: dict[str, Any] = {
@@ -92,6 +96,11 @@ def command(
     deadlines = with_deadlines(given, deadline or ())
     with Bar() as bar:
         prepared = prepare(request, bar.update, fetch=True, of_use=_is_wheel_of_use)
+    plan = against(prepared.plan, request, runs_dir)
+    for line in comparisons_of(plan):
+        say(line)
+    if (time_needed := expected(plan, recent_results(runs_dir))) is not None:
+        say(f"takes {time_needed.text}")
     directory = RunDirectory.create(runs_dir, run_id or new_run_id())
     settings = Settings(
         holder=own_name(f"run {directory.run_id}"),
@@ -102,11 +111,10 @@ def command(
         deadlines=deadlines,
         run_ends_at=time.monotonic() + deadlines.run_s if deadlines.run_s else None,
     )
-    plan = prepared.plan
     with signals.held():  # no moment between the run and its report is cut
         try:
             with Display(plan) as display:
-                results = run(bench(plan, directory, _wheel(prepared), settings, display.on_event))
+                results = run(bench(plan, directory, _wheel(prepared, plan), settings, display.on_event))
         except KeyboardInterrupt:
             signals.clean_up()
             finish(directory, directory.results(), json=json)
@@ -119,9 +127,9 @@ def _is_wheel_of_use(inventory: Inventory, devices: Sequence[Device]) -> bool:
     return run(is_wheel_of_use(devices, inventory.known_hosts))
 
 
-def _wheel(prepared: Prepared) -> WheelFiles | None:
+def _wheel(prepared: Prepared, plan: Plan) -> WheelFiles | None:
     """The wheel runtime's files where a device needs them."""
-    if prepared.runtime is None or not _needs_wheel(prepared.plan):
+    if prepared.runtime is None or not _needs_wheel(plan):
         return None
     return wheel_files(prepared.runtime, Lines().update)
 

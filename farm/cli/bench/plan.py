@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from farm.cli import arguments as args
+from farm.cli.bench.against import against
 from farm.cli.bench.catalogue_options import normalise
 from farm.cli.bench.request_options import takes_request
 from farm.cli.bench.sampling import comparisons_of, duel_json, expected_json
@@ -36,14 +37,14 @@ SETTINGS: dict[str, Any] = {
 
 @takes_request
 def command(*, request: Request, runs_dir: args.RunsDir = Path("runs"), json: args.Json = False) -> None:
-    """Show the matrix, the skipped cells with the reason, what is compared, what would be pushed, and how long
-    it takes by earlier runs. Touches no device.
+    """Show the matrix, skipped cells with the reason, what is compared, what would be pushed, and how long it
+    takes by earlier runs. Touches no device.
 
     Takes the same options as `farm bench`. Facts of a device (its cores, its GPU) are checked by the
     bench after its probe.
     """
     with Bar() as bar:
-        plan = prepare(request, bar.update, fetch=False).plan
+        plan = against(prepare(request, bar.update, fetch=False).plan, request, runs_dir)
     time_needed = expected(plan, recent_results(runs_dir))
     if json:
         show_json(as_json(plan) | {"expected": expected_json(time_needed)})

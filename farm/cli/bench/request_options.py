@@ -53,6 +53,7 @@ def _arguments(
     precision: args.Precision = None,
     ab: args.Ab = None,
     canary: args.Canary = None,
+    baseline: args.Baseline = None,
     seed: args.Seed = None,
 ) -> Arguments:
     """The options in the order in which --help shows them."""
@@ -70,6 +71,7 @@ def _arguments(
         precision=precision,
         ab=ab,
         canary=canary,
+        baseline=baseline,
         seed=seed,
         options=options,
     )

@@ -104,7 +104,9 @@ def _against_earlier(
     screen: Screened, earlier: Earlier, candidate: CellResult, sides: tuple[str, str]
 ) -> Allotment:
     """Rounds of two nights are no pairs: they may show that nothing changed, and no more."""
-    now_ms, then_ms = values_ms(candidate, Phase.SCREEN).values, earlier.values_ms
+    now = screen.earlier.get(candidate.id)
+    now_ms = now.values_ms if now else values_ms(candidate, Phase.SCREEN).values
+    then_ms = earlier.values_ms
     if not now_ms:
         return Allotment(sides, 0, 0, "no round of its screen counts")
     effect = unpaired(then_ms, now_ms)
