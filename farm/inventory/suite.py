@@ -16,6 +16,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 from farm import options as catalogue
 from farm.errors import RequestError
 from farm.files import is_file
+from farm.inventory.checks import parse_check, parse_tolerances
 from farm.inventory.conditions import parse
 from farm.inventory.entry import TEXTS_SCHEMA, Entry, Texts, listed
 from farm.inventory.versions import upgrade
@@ -68,6 +69,9 @@ class ModelEntry(WhenEntry):
     file: str | None = Field(None, description="a path relative to this file")
     bundled: str | None = Field(None, description="the name of a model that comes with farm")
     input: str | None = Field(None, description="as for --input; paths are relative to this file")
+    golden: str | None = Field(
+        None, description="what its outputs should be: a .npy, a .npz or a folder of .npy files by output"
+    )
 
     @model_validator(mode="after")
     def _has_one_origin(self) -> ModelEntry:
@@ -117,6 +121,10 @@ class SuiteFile(Entry):
     version: Literal[1] = Field(1, description="of the form of this file")
     devices: Texts = Field((), description="selector, as for --devices; default: all")
     rounds: int | None = Field(None, ge=1, le=1000, description="timed rounds of each cell")
+    check: Annotated[str | None, WithJsonSchema({"enum": ["outputs", "off"]})] = Field(
+        None, description="compare outputs before times; default: where there is something to compare"
+    )
+    tolerance: Texts = Field((), description="as for --tolerance: how far outputs may differ")
     options: Annotated[Any, WithJsonSchema(_options_schema(with_when=False))] = Field(
         None, description="load_and_run options of all variants; those of a variant take precedence"
     )
@@ -160,6 +168,9 @@ def load(path: Path) -> Suite:
         rounds=entry.rounds if entry else None,
         include=_rules(document, "include"),
         exclude=_rules(document, "exclude"),
+        check=_try_read(document, ("check",), parse_check, entry.check) if entry else None,
+        tolerances=(_try_read(document, ("tolerance",), parse_tolerances, entry.tolerance) if entry else None)
+        or (),
     )
     _check_names_in_rules(document, suite)
     document.refuse()
@@ -177,9 +188,12 @@ def _models(document: Document) -> tuple[ModelRequest, ...]:
         file = document.beside(entry.file) if entry.file else None
         if file and not is_file(file):
             document.report((*place, "file"), f"no such file: {file}")
+        golden = document.beside(entry.golden) if entry.golden else None
+        if golden and not golden.exists():
+            document.report((*place, "golden"), f"no such file: {golden}")
         source = document.source(place)
         given = None if entry.input is None else _input(document, (*place, "input"), entry.input)
-        models.append(ModelRequest(file, entry.bundled, given, name, source, entry.when))
+        models.append(ModelRequest(file, entry.bundled, given, name, source, entry.when, golden))
     if "models" in document.data and not document.data["models"]:
         document.report(("models",), "is empty: define at least one model")
     return tuple(models)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from farm.errors import Fault, Stage
+from farm.model.outputs import OutputCheck
 from farm.model.run import CellStatus, DeviceRecord, PreparationResult, RoundResult, RunStatus
 
 JOURNAL_VERSION = 1
@@ -65,6 +66,14 @@ class CellEnded:
 
 
 @dataclass(frozen=True, kw_only=True)
+class OutputsCompared:
+    """What became of check rounds. Of a cell against one thing the last one counts."""
+
+    event: Literal["outputs"] = "outputs"
+    checks: tuple[OutputCheck, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class FarmFault:
     """A mistake of farm itself, met while it worked on a device."""
 
@@ -82,4 +91,6 @@ class RunEnded:
     ended_at: str
 
 
-Event: TypeAlias = Begin | DeviceChanged | Prepared | RoundEnded | CellEnded | FarmFault | RunEnded
+Event: TypeAlias = (
+    Begin | DeviceChanged | Prepared | RoundEnded | CellEnded | OutputsCompared | FarmFault | RunEnded
+)

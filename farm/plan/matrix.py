@@ -10,7 +10,7 @@ from farm.errors import RequestError
 from farm.model.artifact import Artifact
 from farm.model.build import INVENTORY_BUILD, Build
 from farm.model.device import Device, RuntimeKind
-from farm.model.matrix import Cell, Model, Plan, Preparation, Round, RoundKind, Skip
+from farm.model.matrix import BEFORE_TIMES, Cell, Model, Plan, Preparation, Round, RoundKind, Skip
 from farm.model.options import OptionSet, Variant
 from farm.model.request import DEFAULT_ROUNDS, Rules
 from farm.options import (
@@ -184,8 +184,8 @@ def impossible(options: OptionSet, runtime: RuntimeKind) -> str | None:
 def schedule(cells: Sequence[Cell], seed: int) -> tuple[tuple[Cell, Round], ...]:
     """The order of one device's rounds.
 
-    Setup rounds come first, then the timed rounds in blocks of one per cell, each block shuffled from
-    `seed`, so that drift of the device affects all variants alike; separate rounds come last, where
+    Setup and check rounds come first, then the timed rounds in blocks of one per cell, each block shuffled
+    from `seed`, so that drift of the device affects all variants alike; separate rounds come last, where
     they cannot disturb a time.
     """
     order = random.Random(f"{seed}/{cells[0].device.name}" if cells else seed)  # noqa: S311 - a schedule, no secret
@@ -197,7 +197,7 @@ def schedule(cells: Sequence[Cell], seed: int) -> tuple[tuple[Cell, Round], ...]
             if one.kind is RoundKind.TIMED:
                 lanes.setdefault(one.index, []).append((cell, one))
             else:
-                (first if one.kind is RoundKind.SETUP else last).append((cell, one))
+                (first if one.kind in BEFORE_TIMES else last).append((cell, one))
     timed: list[tuple[Cell, Round]] = []
     for index in sorted(lanes):
         block = lanes[index]
@@ -210,7 +210,9 @@ def needed_artifacts(cells: Sequence[Cell]) -> tuple[Artifact, ...]:
     """The models and inputs that these cells need on their device, each once, in order."""
     found: dict[str, Artifact] = {}
     for cell in cells:
-        inputs = (file.artifact for file in cell.model.inputs.files)
+        check = cell.model.check.inputs if cell.model.check else None
+        files = (*cell.model.inputs.files, *(check.files if check else ()))
+        inputs = (file.artifact for file in files)
         for artifact in (cell.model.artifact, *inputs, *(file for _, file in cell.files)):
             found.setdefault(artifact.sha256, artifact)
     return tuple(found.values())

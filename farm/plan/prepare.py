@@ -10,6 +10,7 @@ from farm.inventory.files import require_files
 from farm.model.device import Device, Inventory, RuntimeKind
 from farm.model.matrix import Model, Plan
 from farm.model.request import Request
+from farm.plan.checks.apply import with_checks
 from farm.plan.content.model_info import UnreadableError, model_tensors
 from farm.plan.inputs import fit_inputs, leave_unchecked
 from farm.plan.matrix import Matrix, Sources, choose, make_plan
@@ -60,7 +61,9 @@ def prepare(
     if runtime is None and fetch and wheel_devices and of_use(inventory, wheel_devices):
         runtime = install.ensure(progress)
     fitted = fit_models(matrix.models, runtime, progress)
-    return Prepared(make_plan(sources, matrix, fitted), inventory, runtime)
+    plan = make_plan(sources, matrix, fitted)
+    plan = with_checks(plan, request, runtime, progress, is_compared=bool(plan.duels))
+    return Prepared(plan, inventory, runtime)
 
 
 def needs_wheel(matrix: Matrix, device: Device) -> bool:

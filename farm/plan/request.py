@@ -9,6 +9,7 @@ from pathlib import Path
 
 from farm.errors import RequestError
 from farm.files import user_path
+from farm.inventory.checks import parse_check, parse_tolerances
 from farm.model.options import OptionSet, Variant
 from farm.model.request import ALL_DEVICES, DEFAULT_ROUNDS, ModelRequest, Request, Rules, Suite
 from farm.options import merge, product, recipe, sweep, unique, variant
@@ -32,6 +33,9 @@ class Arguments:
     rounds: int | None = None
     seed: int | None = None
     options: OptionSet = OptionSet()
+    check: str | None = None
+    goldens: tuple[str, ...] = ()
+    tolerances: tuple[str, ...] = ()
 
 
 def read_request(arguments: Arguments) -> Request:
@@ -58,6 +62,9 @@ def read_request(arguments: Arguments) -> Request:
         rounds=arguments.rounds or (suite and suite.rounds) or DEFAULT_ROUNDS,
         seed=secrets.randbelow(2**31) if arguments.seed is None else arguments.seed,
         rules=suite.rules if suite else Rules(),
+        check=parse_check(arguments.check) or (suite.check if suite else None),
+        goldens=arguments.goldens,
+        tolerances=parse_tolerances(arguments.tolerances) or (suite.tolerances if suite else ()),
     )
 
 

@@ -20,7 +20,7 @@ from farm.device.restarts import RestartedError, too_often
 from farm.device.session import Session
 from farm.errors import DeviceError, Fault, Stage
 from farm.model.device import Device, Facts, RuntimeKind
-from farm.model.matrix import Cell, Round, Skip
+from farm.model.matrix import BEFORE_TIMES, Cell, Round, Skip
 from farm.model.run import DeviceStatus, Restart, RoundResult, RoundStatus
 from farm.options import advice, applicable
 from farm.plan.flags import unknown_flags, why_skipped
@@ -31,6 +31,7 @@ from farm.run.deploy import Deployed, Program, Pushed, Pusher, deploy
 from farm.run.disk import disk_error, is_of_disk
 from farm.run.events import Event, Kind
 from farm.run.execute import Ready, ready, round_name, run_round
+from farm.run.outputs.checker import check_device, is_worth_telling
 from farm.run.preparations import prepare
 from farm.run.program import UNKNOWN_HELP, check_program, flags_of
 from farm.run.reproduce import by_hand
@@ -58,6 +59,7 @@ class Lane:
         self._now: tuple[str, Cell | None] = "", None
         self._broken: Counter[Restart] = Counter()
         self._restarts: tuple[Restart, ...] = ()
+        self._is_checked = False
 
     async def go(self, places: asyncio.Semaphore) -> None:
         """Never raises except when cancelled: errors become failed cells of the device."""
@@ -248,7 +250,9 @@ class Lane:
         by_id = {made.cell.id: made for made in prepared}
         self._order = self._order or schedule([made.cell for made in prepared], self._context.plan.seed)
         for number, (cell, one) in enumerate(self._order):
-            # Closed: an earlier round of this cell failed.
+            if one.kind not in BEFORE_TIMES:
+                await self._check_outputs()
+            # Closed: an earlier round of this cell failed, or its outputs are wrong.
             if self._recorder.is_closed(cell) or (cell.id, round_name(one)) in self._recorded:
                 continue
             name = f"{cell.model.name} {cell.variant.name}"
@@ -262,6 +266,15 @@ class Lane:
             here.session.progress()
             if result.status is RoundStatus.FAILED:
                 self._emit(Kind.NOTE, f"{name}: {result.error}")
+
+    async def _check_outputs(self) -> None:
+        """Once, when all check rounds were run and none of the times."""
+        if self._is_checked:
+            return
+        self._is_checked = True
+        for check in await check_device(self._context, self._device):
+            if is_worth_telling(check):
+                self._emit(Kind.NOTE, f"outputs of {check.cell}: {check.sentence}")
 
     def _told_of_restarts(self, result: RoundResult) -> RoundResult:
         """With a note, if it is a repetition."""

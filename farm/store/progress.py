@@ -9,8 +9,17 @@ from collections import defaultdict
 from dataclasses import replace
 
 from farm.analysis.summary import summarise
-from farm.model.journal import CellEnded, DeviceChanged, Event, Prepared, RoundEnded, RunEnded
+from farm.model.journal import (
+    CellEnded,
+    DeviceChanged,
+    Event,
+    OutputsCompared,
+    Prepared,
+    RoundEnded,
+    RunEnded,
+)
 from farm.model.matrix import RoundKind
+from farm.model.outputs import Against, OutputCheck
 from farm.model.run import (
     CellResult,
     CellStatus,
@@ -33,6 +42,7 @@ class Progress:
         self._devices = {device.name: device for device in plan.devices}
         self._rounds: defaultdict[str, list[RoundResult]] = defaultdict(list)
         self._preparations: dict[str, tuple[PreparationResult, ...]] = {}
+        self._outputs: dict[tuple[str, Against, str], OutputCheck] = {}
         self._ends = {
             cell.id: CellEnded(cell=cell.id, status=cell.status, reason=cell.reason, notes=cell.notes)
             for cell in plan.cells
@@ -50,6 +60,9 @@ class Progress:
                 self._rounds[self._cells[cell].id].append(result)
             case CellEnded(cell=cell):
                 self._ends[self._cells[cell].id] = event
+            case OutputsCompared(checks=checks):
+                for check in checks:
+                    self._outputs[self._cells[check.cell].id, check.against, check.reference] = check
             case RunEnded(status=status, ended_at=ended_at):
                 self._frame = replace(self._frame, status=status, ended_at=ended_at)
             case _:
@@ -65,6 +78,13 @@ class Progress:
 
     def rounds(self, cell: str) -> tuple[RoundResult, ...]:
         return tuple(self._rounds[cell])
+
+    def end(self, cell: str) -> CellEnded | None:
+        """How a cell ended, None of one that is open."""
+        return self._ends.get(cell)
+
+    def checks(self) -> tuple[OutputCheck, ...]:
+        return tuple(self._outputs.values())
 
     def is_closed(self, cell: str) -> bool:
         return cell in self._ends
@@ -83,6 +103,7 @@ class Progress:
             cells=tuple(
                 self._cell(cell) for cell in self._cells.values() if is_over or self.is_closed(cell.id)
             ),
+            outputs=self.checks(),
         )
 
     def _cell(self, planned: CellResult) -> CellResult:

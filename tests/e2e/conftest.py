@@ -83,8 +83,10 @@ class Farm:
             process.kill()
             process.communicate()
             raise
-        # 1 means a confirmed regression, which no test has yet, or wrong outputs.
-        assert process.returncode not in {None, ExitCode.REGRESSION}, stderr
+        assert process.returncode is not None, stderr
+        # 1 means wrong outputs, which are told, or a confirmed regression, which no test has yet.
+        if process.returncode == ExitCode.REGRESSION:
+            assert "wrong outputs" in stdout + stderr, stderr
         return Outcome(process.returncode, stdout, stderr)
 
     def interrupt(self, process: Forked, number: signal.Signals) -> Outcome:

@@ -50,6 +50,9 @@ def _arguments(
     suite: args.Suite = None,
     rounds: args.Rounds = None,
     seed: args.Seed = None,
+    check: args.Check = None,
+    golden: args.Goldens = None,
+    tolerance: args.Tolerances = None,
 ) -> Arguments:
     """The options in the order in which --help shows them."""
     return Arguments(
@@ -64,6 +67,9 @@ def _arguments(
         rounds=rounds,
         seed=seed,
         options=options,
+        check=check,
+        goldens=tuple(golden or ()),
+        tolerances=tuple(tolerance or ()),
     )
 
 

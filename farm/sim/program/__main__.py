@@ -49,7 +49,7 @@ def _run(program: Program, home: Path, model: str, options: dict[str, str], numb
         log.abort("a simulated failure")
         return ABORTED
     times = Times(program, number, Path(model).stem, options)
-    write_all(program, options, times.iterations + times.warmups)
+    write_all(program, Path(model).stem, options, times.iterations + times.warmups)
     log.prepared(times)
     for index, (e2e_ms, host_ms) in enumerate(times.measured):
         for one in program.strikes:
