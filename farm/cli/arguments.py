@@ -112,6 +112,31 @@ Canary = Annotated[
     ),
 ]
 Seed = Annotated[int | None, typer.Option(help="Seed of the order of rounds. Default: random.", metavar="N")]
+Check = Annotated[
+    str | None,
+    typer.Option(
+        help="Compare outputs before times: outputs, or off. Default: outputs where a golden file or a "
+        "comparison is given, else off.",
+        metavar="WHAT",
+    ),
+]
+Goldens = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--golden",
+        help="What the outputs of a model should be: a .npy, a .npz or a folder of .npy files by output; "
+        "repeatable.",
+        metavar="MODEL:FILE",
+    ),
+]
+Tolerances = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--tolerance",
+        help="How far outputs may differ, of all types or of one: 1e-2, float32=1e-3,1e-5; repeatable.",
+        metavar="\\[DTYPE=]RTOL\\[,ATOL]",
+    ),
+]
 RunsDir = Annotated[Path, typer.Option(help="Folder of the runs.", metavar="DIR")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on stdout.")]
 Selector = Annotated[

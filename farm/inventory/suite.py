@@ -17,6 +17,7 @@ from farm import options as catalogue
 from farm.errors import RequestError
 from farm.files import is_file
 from farm.inventory import sampling
+from farm.inventory.checks import parse_check, parse_tolerances
 from farm.inventory.conditions import parse
 from farm.inventory.entry import TEXTS_SCHEMA, Entry, Texts, listed
 from farm.inventory.versions import upgrade
@@ -69,6 +70,9 @@ class ModelEntry(WhenEntry):
     file: str | None = Field(None, description="a path relative to this file")
     bundled: str | None = Field(None, description="the name of a model that comes with farm")
     input: str | None = Field(None, description="as for --input; paths are relative to this file")
+    golden: str | None = Field(
+        None, description="what its outputs should be: a .npy, a .npz or a folder of .npy files by output"
+    )
 
     @model_validator(mode="after")
     def _has_one_origin(self) -> ModelEntry:
@@ -130,6 +134,10 @@ class SuiteFile(Entry):
     )
     ab: Texts = Field((), description="builds, variants or models: the first is compared with each other one")
     canary: bool = Field(True, description="one cheap cell of each device is measured twice and compared")
+    check: Annotated[str | None, WithJsonSchema({"enum": ["outputs", "off"]})] = Field(
+        None, description="compare outputs before times; default: where there is something to compare"
+    )
+    tolerance: Texts = Field((), description="as for --tolerance: how far outputs may differ")
     options: Annotated[Any, WithJsonSchema(_options_schema(with_when=False))] = Field(
         None, description="load_and_run options of all variants; those of a variant take precedence"
     )
@@ -173,6 +181,9 @@ def load(path: Path) -> Suite:
         **_sampling(document, entry),
         include=_rules(document, "include"),
         exclude=_rules(document, "exclude"),
+        check=_try_read(document, ("check",), parse_check, entry.check) if entry else None,
+        tolerances=(_try_read(document, ("tolerance",), parse_tolerances, entry.tolerance) if entry else None)
+        or (),
     )
     _check_names_in_rules(document, suite)
     document.refuse()
@@ -215,9 +226,12 @@ def _models(document: Document) -> tuple[ModelRequest, ...]:
         file = document.beside(entry.file) if entry.file else None
         if file and not is_file(file):
             document.report((*place, "file"), f"no such file: {file}")
+        golden = document.beside(entry.golden) if entry.golden else None
+        if golden and not golden.exists():
+            document.report((*place, "golden"), f"no such file: {golden}")
         source = document.source(place)
         given = None if entry.input is None else _input(document, (*place, "input"), entry.input)
-        models.append(ModelRequest(file, entry.bundled, given, name, source, entry.when))
+        models.append(ModelRequest(file, entry.bundled, given, name, source, entry.when, golden))
     if "models" in document.data and not document.data["models"]:
         document.report(("models",), "is empty: define at least one model")
     return tuple(models)

@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 
 from farm.errors import Fault, Stage
 from farm.model.comparison import PhasePlan
+from farm.model.outputs import OutputCheck
 from farm.model.run import CellStatus, DeviceRecord, PreparationResult, RoundResult, RunStatus
 
 JOURNAL_VERSION = 1
@@ -74,6 +75,14 @@ class CellEnded:
 
 
 @dataclass(frozen=True, kw_only=True)
+class OutputsCompared:
+    """What became of check rounds. Of a cell against one thing the last one counts."""
+
+    event: Literal["outputs"] = "outputs"
+    checks: tuple[OutputCheck, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class FarmFault:
     """A mistake of farm itself, met while it worked on a device."""
 
@@ -92,5 +101,13 @@ class RunEnded:
 
 
 Event: TypeAlias = (
-    Begin | DeviceChanged | Prepared | RoundEnded | PhasePlanned | CellEnded | FarmFault | RunEnded
+    Begin
+    | DeviceChanged
+    | Prepared
+    | RoundEnded
+    | PhasePlanned
+    | CellEnded
+    | OutputsCompared
+    | FarmFault
+    | RunEnded
 )

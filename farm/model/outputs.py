@@ -98,7 +98,19 @@ class TensorDifference:
     reference_infs: int = 0
     top1: float | None = None
     top5: float | None = None
+    is_zero: bool = False
     problem: str | None = None
+
+
+@dataclass(frozen=True)
+class Compared:
+    """The outcome of comparing the outputs of two sides; `sentence` has no names of these, `tensors` are the
+    worst ones, worst first.
+    """
+
+    verdict: OutputVerdict
+    sentence: str
+    tensors: tuple[TensorDifference, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from farm.model.options import OptionSet, Variant
+from farm.model.outputs import Check, Tolerance
 
 
 class Relation(StrEnum):
@@ -48,7 +49,8 @@ class CellRule:
 
 @dataclass(frozen=True)
 class ModelRequest:
-    """A model by path or by the name of a bundled one; `input` as for --input, None: the default.
+    """A model by path or by the name of a bundled one; `input` as for --input, None: the default; `golden`
+    has what its outputs should be.
 
     `name` None: after its file. `source` is `file:line` where a suite names it. `when` selects the devices.
     """
@@ -59,6 +61,7 @@ class ModelRequest:
     name: str | None = None
     source: str | None = None
     when: tuple[Condition, ...] = ()
+    golden: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -106,6 +109,8 @@ class Suite:
     canary: bool = True
     include: tuple[CellRule, ...] = ()
     exclude: tuple[CellRule, ...] = ()
+    check: Check | None = None
+    tolerances: tuple[Tolerance, ...] = ()
 
     @property
     def rules(self) -> Rules:
@@ -127,7 +132,8 @@ class Request:
     """What `farm bench` and `farm plan` are asked to do. `inventory` None: the default one;
     `variants` are complete, base options included. `ab` are the names of builds, variants or models of which
     the first is compared with each other one; `is_auto`, `precision` and `budget_s` as in Sampling;
-    `baseline` is a run to compare with.
+    `baseline` is a run to compare with. `check` None: outputs, if there is something to compare
+    them with; `goldens` are `MODEL:FILE`.
     """
 
     inventory: Path | None = None
@@ -143,3 +149,6 @@ class Request:
     ab: tuple[str, ...] = ()
     canary: bool = False
     baseline: str | None = None
+    check: Check | None = None
+    goldens: tuple[str, ...] = ()
+    tolerances: tuple[Tolerance, ...] = ()

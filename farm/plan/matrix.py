@@ -186,7 +186,9 @@ def needed_artifacts(cells: Sequence[Cell]) -> tuple[Artifact, ...]:
     """The models and inputs that these cells need on their device, each once, in order."""
     found: dict[str, Artifact] = {}
     for cell in cells:
-        inputs = (file.artifact for file in cell.model.inputs.files)
+        check = cell.model.check.inputs if cell.model.check else None
+        files = (*cell.model.inputs.files, *(check.files if check else ()))
+        inputs = (file.artifact for file in files)
         for artifact in (cell.model.artifact, *inputs, *(file for _, file in cell.files)):
             found.setdefault(artifact.sha256, artifact)
     return tuple(found.values())

@@ -10,6 +10,7 @@ from farm.inventory.files import require_files
 from farm.model.device import Device, Inventory, RuntimeKind
 from farm.model.matrix import Model, Plan, Sampling
 from farm.model.request import Request
+from farm.plan.checks.apply import with_checks
 from farm.plan.content.model_info import UnreadableError, model_tensors
 from farm.plan.duels import with_canaries, with_duels
 from farm.plan.inputs import fit_inputs, leave_unchecked
@@ -63,6 +64,7 @@ def prepare(
         runtime = install.ensure(progress)
     fitted = fit_models(matrix.models, runtime, progress)
     plan = with_duels(make_plan(sources, matrix, fitted), request.ab)
+    plan = with_checks(plan, request, runtime, progress, is_compared=bool(plan.duels or request.baseline))
     return Prepared(with_canaries(plan) if request.canary else plan, inventory, runtime)
 
 

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from farm.errors import RequestError
 from farm.files import user_path
+from farm.inventory.checks import parse_check, parse_tolerances
 from farm.inventory.sampling import Rounds, budget_s_of, names_in, precision_of, rounds_of
 from farm.model.options import OptionSet, Variant
 from farm.model.request import (
@@ -48,6 +49,9 @@ class Arguments:
     canary: bool | None = None
     baseline: str | None = None
     options: OptionSet = OptionSet()
+    check: str | None = None
+    goldens: tuple[str, ...] = ()
+    tolerances: tuple[str, ...] = ()
 
 
 def read_request(arguments: Arguments) -> Request:
@@ -78,6 +82,9 @@ def read_request(arguments: Arguments) -> Request:
         canary=(suite is not None and suite.canary) if arguments.canary is None else arguments.canary,
         seed=secrets.randbelow(2**31) if arguments.seed is None else arguments.seed,
         rules=suite.rules if suite else Rules(),
+        check=parse_check(arguments.check) or (suite.check if suite else None),
+        goldens=arguments.goldens,
+        tolerances=parse_tolerances(arguments.tolerances) or (suite.tolerances if suite else ()),
     )
 
 

@@ -12,13 +12,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from farm.model.comparison import Duel, Phase
-from farm.model.matrix import Cell, Round, RoundKind
+from farm.model.matrix import BEFORE_TIMES, Cell, Round, RoundKind
 
 Step = tuple[Cell, Round]
 Block = tuple[Step, ...]
-
-FIRST = ("setup", "check")
-"""Kinds of rounds before the timed ones, in this order."""
 
 
 @dataclass(frozen=True)
@@ -46,12 +43,12 @@ def schedule(
         for cell in cells
         if cell.id not in not_now
     }
+    first = [step for step in rounds if step[1].kind in BEFORE_TIMES]
+    last = (step for step in rounds if step[1].kind not in (*BEFORE_TIMES, RoundKind.TIMED))
     return Schedule(
-        tuple(step for kind in FIRST for step in rounds if step[1].kind.value == kind),
+        tuple(sorted(first, key=lambda step: step[1].kind is not RoundKind.SETUP)),
         blocks(cells, counts, duels, Phase.SCREEN, seed),
-        tuple(
-            step for step in rounds if step[1].kind is not RoundKind.TIMED and step[1].kind.value not in FIRST
-        ),
+        tuple(last),
     )
 
 

@@ -35,6 +35,7 @@ from farm.run.disk import disk_error, is_of_disk
 from farm.run.events import Event, Kind
 from farm.run.execute import Ready, ready, round_name, run_round
 from farm.run.measure.measuring import Measuring, Watch
+from farm.run.outputs.checker import check_device, is_worth_telling
 from farm.run.preparations import prepare
 from farm.run.program import UNKNOWN_HELP, check_program, flags_of
 from farm.run.reproduce import by_hand
@@ -61,6 +62,7 @@ class Lane:
         self._now: tuple[str, Cell | None] = "", None
         self._broken: Counter[Restart] = Counter()
         self._restarts: tuple[Restart, ...] = ()
+        self._is_checked = False
 
     async def go(self, places: asyncio.Semaphore) -> None:
         """Never raises except when cancelled: errors become failed cells of the device."""
@@ -262,7 +264,7 @@ class Lane:
         async def end(cell: Cell) -> None:
             await self._recorder.complete(cell, reproduce=by_hand(by_id[cell.id], here.deployed))
 
-        await measuring.go(run, end)
+        await measuring.go(run, end, self._check_outputs)
 
     async def _round(self, here: OnDevice, measuring: Measuring, made: Ready, step: Step) -> None:
         cell, one = step
@@ -278,6 +280,15 @@ class Lane:
         here.session.progress()
         if result.status is RoundStatus.FAILED:
             self._emit(Kind.NOTE, f"{name}: {result.error}")
+
+    async def _check_outputs(self) -> None:
+        """Once, when all check rounds were run and none of the times."""
+        if self._is_checked:
+            return
+        self._is_checked = True
+        for check in await check_device(self._context, self._device):
+            if is_worth_telling(check):
+                self._emit(Kind.NOTE, f"outputs of {check.cell}: {check.sentence}")
 
     def _told_of_restarts(self, result: RoundResult) -> RoundResult:
         """With a note, if it is a repetition."""

@@ -11,8 +11,18 @@ from dataclasses import replace
 from farm.analysis.summary import summarise
 from farm.compare.duels import comparisons
 from farm.model.comparison import Phase, PhasePlan
-from farm.model.journal import CellEnded, DeviceChanged, Event, PhasePlanned, Prepared, RoundEnded, RunEnded
+from farm.model.journal import (
+    CellEnded,
+    DeviceChanged,
+    Event,
+    OutputsCompared,
+    PhasePlanned,
+    Prepared,
+    RoundEnded,
+    RunEnded,
+)
 from farm.model.matrix import RoundKind
+from farm.model.outputs import Against, OutputCheck
 from farm.model.run import (
     CellResult,
     CellStatus,
@@ -37,6 +47,7 @@ class Progress:
         self._preparations: dict[str, tuple[PreparationResult, ...]] = {}
         self._phases: dict[tuple[str, Phase], PhasePlan] = {}
         self._earlier = frozenset(one.cell for one in plan.earlier)
+        self._outputs: dict[tuple[str, Against, str], OutputCheck] = {}
         self._ends = {
             cell.id: CellEnded(cell=cell.id, status=cell.status, reason=cell.reason, notes=cell.notes)
             for cell in plan.cells
@@ -56,6 +67,9 @@ class Progress:
                 self._phases[self._devices[plan.device].name, plan.phase] = plan
             case CellEnded(cell=cell):
                 self._ends[self._cells[cell].id] = event
+            case OutputsCompared(checks=checks):
+                for check in checks:
+                    self._outputs[self._cells[check.cell].id, check.against, check.reference] = check
             case RunEnded(status=status, ended_at=ended_at):
                 self._frame = replace(self._frame, status=status, ended_at=ended_at)
             case _:
@@ -71,6 +85,13 @@ class Progress:
 
     def rounds(self, cell: str) -> tuple[RoundResult, ...]:
         return tuple(self._rounds[cell])
+
+    def end(self, cell: str) -> CellEnded | None:
+        """How a cell ended, None of one that is open."""
+        return self._ends.get(cell)
+
+    def checks(self) -> tuple[OutputCheck, ...]:
+        return tuple(self._outputs.values())
 
     def is_closed(self, cell: str) -> bool:
         return cell in self._ends
@@ -92,6 +113,7 @@ class Progress:
                 self._cell(cell) for cell in self._cells.values() if is_over or self.is_closed(cell.id)
             ),
             phases=tuple(self._phases.values()),
+            outputs=self.checks(),
         )
         needed = tuple(cell for cell in results.cells if not self._was_not_needed(cell.id))
         compared = comparisons(results) if is_over else ()

@@ -84,9 +84,10 @@ class Farm:
             process.kill()
             process.communicate()
             raise
-        # 1 means a confirmed regression or wrong outputs, and nothing else.
-        assert process.returncode is not None
-        assert self.may_be_slower or process.returncode != ExitCode.REGRESSION, stderr
+        # 1 means wrong outputs, which are told, or a confirmed regression, and nothing else.
+        assert process.returncode is not None, stderr
+        if process.returncode == ExitCode.REGRESSION and not self.may_be_slower:
+            assert "wrong outputs" in stdout + stderr, stderr
         return Outcome(process.returncode, stdout, stderr)
 
     def interrupt(self, process: Forked, number: signal.Signals) -> Outcome:

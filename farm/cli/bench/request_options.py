@@ -55,6 +55,9 @@ def _arguments(
     canary: args.Canary = None,
     baseline: args.Baseline = None,
     seed: args.Seed = None,
+    check: args.Check = None,
+    golden: args.Goldens = None,
+    tolerance: args.Tolerances = None,
 ) -> Arguments:
     """The options in the order in which --help shows them."""
     return Arguments(
@@ -74,6 +77,9 @@ def _arguments(
         baseline=baseline,
         seed=seed,
         options=options,
+        check=check,
+        goldens=tuple(golden or ()),
+        tolerances=tuple(tolerance or ()),
     )
 
 

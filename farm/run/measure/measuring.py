@@ -30,6 +30,8 @@ Run = Callable[[Step], Awaitable[None]]
 """Runs a step and has it recorded; `Measuring.done` is told what it came to."""
 End = Callable[[Cell], Awaitable[None]]
 """Closes a cell that gets no more rounds."""
+BeforeTimes = Callable[[], Awaitable[None]]
+"""What is done when the check rounds are over and no timed one was run."""
 Key = tuple[str, str]
 """Id of a cell and name of a round."""
 
@@ -64,9 +66,10 @@ class Measuring:
 
     # ------------------------------------------------------------------------- the way through
 
-    async def go(self, run: Run, end: End) -> None:
+    async def go(self, run: Run, end: End, before_times: BeforeTimes) -> None:
         """Run all that was not run yet."""
         await self._steps(self._order.first, run)
+        await before_times()
         await self._phase(Phase.SCREEN, run)
         if self._decided is None:
             await self._decide()

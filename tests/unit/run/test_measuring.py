@@ -56,6 +56,7 @@ class Bench:
     notes: list[str] = field(default_factory=list)
     cuts: set[int] = field(default_factory=set)
     closed_early: list[str] = field(default_factory=list)
+    compared_after: int = -1
 
     async def run(self) -> Results:
         recorder = await Recorder.open(RunDirectory.create(self.folder, "r"), self.plan, Origin("1", (), ""))
@@ -65,7 +66,7 @@ class Bench:
         )
         while True:
             try:
-                await self.measuring.go(self._round, self._end)
+                await self.measuring.go(self._round, self._end, self._before_times)
                 break
             except PowerCutError:
                 continue
@@ -92,6 +93,9 @@ class Bench:
         await self.recorder.round(cell, result, reproduce="", is_last=is_last)
         if self.recorder.is_closed(cell):
             self.closed_early.append(cell.id)
+
+    async def _before_times(self) -> None:
+        self.compared_after = len(self.order)
 
     async def _end(self, cell: Cell) -> None:
         await self.recorder.complete(cell, reproduce="")
@@ -316,3 +320,14 @@ async def test_other_kinds_of_rounds_stand_around_the_timed_ones(tmp_path: Path)
     results = await bench.run()
     kinds = [one.kind for one in results.cells[0].rounds]
     assert kinds == [RoundKind.TIMED] * 20 + [RoundKind.PROFILE]
+    assert bench.compared_after == 0
+
+
+async def test_outputs_are_compared_when_all_were_checked_and_nothing_was_timed(tmp_path: Path) -> None:
+    made = plan("ab")
+    check = Round(RoundKind.CHECK, 0, parse([]))
+    cells = tuple(replace(cell, rounds=(*cell.rounds, check)) for cell in made.cells)
+    bench = Bench(replace(made, cells=cells), tmp_path)
+    results = await bench.run()
+    assert bench.compared_after == 2
+    assert [one.kind for one in results.cells[0].rounds] == [RoundKind.CHECK] + [RoundKind.TIMED] * 10
