@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterable, Sequence
 
+from farm.analysis.quality import last_attempts
 from farm.analysis.steady import steady
 from farm.model.matrix import RoundKind
 from farm.model.run import RoundResult, RoundStatus, Summary
@@ -36,12 +37,13 @@ def is_counted(result: RoundResult) -> bool:
 
 
 def summarise(rounds: Sequence[RoundResult]) -> Summary | None:
-    """The summary of a cell over its completed timed rounds, all times in ms; None when there is none.
+    """The summary of a cell over its completed timed rounds, all times in ms; None when there is none. Of a
+    round that was repeated the last attempt counts.
 
     Median, low and high are over the rounds' values (one each); p90 and min are over the steady
     iterations of all these rounds; load and first inference are medians over those that have them.
     """
-    counted = [result for result in rounds if is_counted(result)]
+    counted = [result for result in last_attempts(rounds) if is_counted(result)]
     if not counted:
         return None
     values = [result.value_ms for result in counted if result.value_ms is not None]
