@@ -111,7 +111,9 @@ class Matrix:
 
 @dataclass(frozen=True)
 class RoundRow:
-    """One round: `figures` are load, first inference, median, p90 and min, in ms."""
+    """One round: `figures` are load, first inference, median, p90 and min, in ms; `device` is what the device
+    was like; `error` why it failed or does not count.
+    """
 
     name: str
     status: Status
@@ -121,6 +123,7 @@ class RoundRow:
     quality: str
     is_ok: bool
     error: str | None
+    device: str
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,7 @@ from farm.run.disk import disk_error, is_of_disk
 from farm.run.events import Event, Kind
 from farm.run.execute import Ready, ready, round_name, run_round
 from farm.run.measure.measuring import Measuring, Watch
+from farm.run.measure.surroundings import Surroundings
 from farm.run.outputs.checker import check_device, is_worth_telling
 from farm.run.preparations import prepare
 from farm.run.program import UNKNOWN_HELP, check_program, flags_of
@@ -112,7 +113,8 @@ class Lane:
             cells = self._noted(cells, checked.note)
             deployed = await self._deploy(room, session, facts, cells, checked.program)
             cells = await self._fit_program(session, deployed, cells)
-            here = OnDevice(self._context, session, facts, deployed, room)
+            around = await self._surroundings(session, facts)
+            here = OnDevice(self._context, session, facts, deployed, room, around)
             await self._rounds(here, await self._prepare(here, cells))
         ran = self._measuring.count[0] if self._measuring else 0
         self._emit(Kind.FINISHED, "done", ran, ran)
@@ -155,6 +157,14 @@ class Lane:
         if self._measuring is None:  # those of the start of the run
             self._recorder.device(self._device.name, facts=facts)
         return facts
+
+    async def _surroundings(self, session: Session, facts: Facts) -> Surroundings:
+        """As they are now, before anything was run under this lease."""
+        cooldown = self._context.settings.cooldown or self._device.cooldown
+        tell = lambda text: self._emit(Kind.STEP, text)  # noqa: E731
+        around = Surroundings(session, cooldown, len(facts.core_ids) or None, tell, self._context.clock)
+        await around.begin()
+        return around
 
     def _fit(self, facts: Facts) -> tuple[Cell, ...]:
         """The open cells that this device can run, with advice; the others are skipped with the reason."""

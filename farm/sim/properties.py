@@ -118,13 +118,15 @@ class Login:
     """What a login meets before it reaches the agent.
 
     `shell` runs the commands, with `rc` as its rc file (.bashrc or .cshrc). `forced` is run in the place of
-    every command (POSIX sh). `environment` is set for all.
+    every command (POSIX sh). `environment` is set for all. With `neighbours` the other processes of this
+    machine are seen on the device, and it is as busy as this machine; else it does not tell how busy it is.
     """
 
     shell: str = "sh"
     rc: str = ""
     forced: str | None = None
     environment: tuple[tuple[str, str], ...] = ()
+    neighbours: bool = False
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,8 @@ from farm.cli.terminal.progress import Bar, Lines
 from farm.cli.terminal.results import results_table
 from farm.compare.outcome import exit_code
 from farm.device.former import own_name
-from farm.errors import ExitCode, RunError
+from farm.errors import ExitCode, RequestError, RunError
+from farm.model.cooling import Cooldown, cooldown
 from farm.model.deadlines import Deadlines
 from farm.model.device import Device, Inventory, RuntimeKind
 from farm.model.matrix import Plan
@@ -85,6 +86,15 @@ def command(
         list[str] | None,
         typer.Option(help=f"Another limit on a wait; repeatable. {names_help()}", metavar="NAME=S"),
     ] = None,
+    cool_down: Annotated[
+        str | None,
+        typer.Option(
+            help="Before a timed round wait until the device is as cool as this: a temperature, a time "
+            "limit, both, as 45C,60s, or off. Default: as the inventory says, else what it was when it was "
+            "taken and 5 C more, 30 s at most.",
+            metavar="45C,60s",
+        ),
+    ] = None,
     json: args.Json = False,
 ) -> None:
     """Run models on devices and write a report.
@@ -94,6 +104,7 @@ def command(
     """
     given = Deadlines(round_s=round_limit, silence_s=silence_limit, lease_wait_s=wait, reconnect_s=reconnect)
     deadlines = with_deadlines(given, deadline or ())
+    cooling = _cooldown(cool_down) if cool_down is not None else None
     with Bar() as bar:
         prepared = prepare(request, bar.update, fetch=True, of_use=_is_wheel_of_use)
     plan = against(prepared.plan, request, runs_dir)
@@ -110,6 +121,7 @@ def command(
         programs=program_store(),
         deadlines=deadlines,
         run_ends_at=time.monotonic() + deadlines.run_s if deadlines.run_s else None,
+        cooldown=cooling,
     )
     with signals.held():  # no moment between the run and its report is cut
         try:
@@ -121,6 +133,14 @@ def command(
             raise
         is_reported = finish(directory, results, json=json)
     raise typer.Exit(exit_code(results) or (ExitCode.OK if is_reported else ExitCode.CELLS_FAILED))
+
+
+def _cooldown(text: str) -> Cooldown:
+    """Of --cool-down. Raises RequestError."""
+    try:
+        return cooldown(text)
+    except ValueError as error:
+        raise RequestError(f"--cool-down: {error}", hint="--cool-down 45C,60s") from error
 
 
 def _is_wheel_of_use(inventory: Inventory, devices: Sequence[Device]) -> bool:
