@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from farm.analysis.sample_size import MOST_PAIRS
 from farm.model.comparison import Change, Comparing, Comparison, Duel, Effect, Verdict
 from farm.model.run import CellResult
 
@@ -69,7 +70,7 @@ def sentence(comparison: Comparison, names: tuple[str, str], comparing: Comparin
         return f"{after} and {before} cannot be compared: {reason or 'nothing was measured'}"
     counted = pairs_of(effect, fresh=comparison.confirm is not None)
     if verdict is Verdict.UNCHANGED:
-        least = percent(comparing.minimum_effect, signed=False)
+        least = f"{100 * comparing.minimum_effect:g} %"
         bounds = _range(effect.low_90, effect.high_90)
         shown = f"{change_of(effect)} (90 %: {bounds})" if bounds else change_of(effect)
         return f"no change of {least} or more between {before} and {after}: {shown}, {counted}"
@@ -84,6 +85,8 @@ def _undecided(
     wanted = comparison.pairs_wanted
     unit = "pairs" if effect.is_paired else "rounds a side"
     more = f"about {wanted} {unit} would decide it" if wanted else None
+    if not wanted and effect.low is not None:
+        more = f"more than {MOST_PAIRS} {unit} would be needed"
     return "; ".join(filter(None, (f"not decided: {_told(effect, names, 'looks')}, {counted}", reason, more)))
 
 
