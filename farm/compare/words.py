@@ -20,9 +20,15 @@ SYMBOLS: Mapping[Verdict, str] = {
 """A sign beside each word, so that colour is never the only one; in the order in which verdicts are shown."""
 
 
+MOST_PERCENT = 1e6
+"""From here on with an exponent."""
+
+
 def percent(fraction: float, *, signed: bool = True) -> str:
     """`+4.8 %` of 0.048; two significant digits below 1 %, none after the point from 100 %."""
     value = 100 * fraction
+    if abs(value) >= MOST_PERCENT:
+        return f"{value:{'+' if signed else ''}.1e} %"
     digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 0.1 or not value else 2
     return f"{value:{'+' if signed else ''}.{digits}f} %"
 

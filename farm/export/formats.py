@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from farm.export.github import annotations
+from farm.export.github import github
 from farm.export.junit import junit
 from farm.export.markdown import markdown
 from farm.model.run import Results
@@ -24,6 +24,6 @@ class Format:
 
 FORMATS = (
     Format("junit", junit),
-    Format("github", annotations, summary_in="GITHUB_STEP_SUMMARY"),
+    Format("github", github, summary_in="GITHUB_STEP_SUMMARY"),
     Format("markdown", markdown),
 )

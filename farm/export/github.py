@@ -10,7 +10,7 @@ from farm.visible import cleaned
 COMMANDS = {Weight.BAD: "error", Weight.BROKEN: "error", Weight.OPEN: "warning"}
 
 
-def annotations(results: Results) -> str:
+def github(results: Results) -> str:
     """Errors, warnings and notices. GitHub shows ten of each kind for a step: the worst come first."""
     found: dict[str, list[str]] = {"error": [], "warning": [], "notice": []}
     for item in items(cleaned(results)):

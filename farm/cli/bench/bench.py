@@ -142,8 +142,8 @@ def finish(directory: RunDirectory, results: Results, *, json: bool) -> bool:
         show_json(results_to_dict(results))
         return report is not None
     out.print(results_table(results))
-    for line in summary(results):
-        out.print(line)
+    for told in summary(results):
+        out.print(told)
     for device in results.devices:
         if device.pushed_files or device.reused_files:
             say(f"{device.name}: pushed {device.pushed_bytes:,} bytes in {device.pushed_files} files, "

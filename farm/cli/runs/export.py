@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,11 +11,12 @@ import typer
 from farm.cli import arguments as args
 from farm.cli.runs.output import write_output
 from farm.cli.terminal.console import out, plain
-from farm.errors import RunError
+from farm.errors import RequestError, RunError
 from farm.export.formats import FORMATS
 from farm.export.markdown import markdown
 from farm.model.run import Results
 from farm.store.runs import find_run
+from farm.suggest import nearest
 
 SETTINGS: dict[str, Any] = {
     "epilog": "Examples:\n\n"
@@ -25,12 +25,14 @@ SETTINGS: dict[str, Any] = {
     "  farm export nightly-2026-11-23 --format markdown"
 }
 
-Name = StrEnum("Name", [one.name for one in FORMATS])
+NAMES = tuple(one.name for one in FORMATS)
 
 
 def command(
     run: args.Run,
-    format: Annotated[Name, typer.Option("--format", "-f", help="What to write.")],  # noqa: A002 - the option's name
+    format: Annotated[  # noqa: A002 - the option's name
+        str, typer.Option("--format", "-f", help=f"One of {', '.join(NAMES)}.", metavar="FORMAT")
+    ],
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="File to write. Default: stdout.", metavar="FILE")
     ] = None,
@@ -41,8 +43,11 @@ def command(
     The exit code is 0 whatever the run came to. In a step of GitHub Actions, `github` also appends the
     Markdown to the step's summary.
     """
+    chosen = next((one for one in FORMATS if one.name == format), None)
+    if chosen is None:
+        hint = f"--format {' or '.join(NAMES)}{nearest(format, NAMES)}"
+        raise RequestError(f"there is no format {format!r}", hint=hint)
     results = find_run(runs_dir, run).results()
-    chosen = next(one for one in FORMATS if one.name == format)
     text = chosen.text(results)
     if output is None:
         print(text, end="")  # noqa: T201 - rich would wrap it
