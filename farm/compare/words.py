@@ -89,10 +89,9 @@ def _undecided(
     comparison: Comparison, effect: Effect, names: tuple[str, str], counted: str, reason: str
 ) -> str:
     wanted = comparison.pairs_wanted
-    unit = "pairs" if effect.is_paired else "rounds a side"
-    more = f"about {wanted} {unit} would decide it" if wanted else None
+    more = f"about {wanted} fresh pairs would decide it" if wanted else None
     if not wanted and effect.low is not None:
-        more = f"more than {MOST_PAIRS} {unit} would be needed"
+        more = f"more than {MOST_PAIRS} fresh pairs would be needed"
     return "; ".join(filter(None, (f"not decided: {_told(effect, names, 'looks')}, {counted}", reason, more)))
 
 

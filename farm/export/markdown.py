@@ -19,6 +19,7 @@ MOST_ROWS = 200
 LONGEST = 600
 
 _SPECIAL = re.compile(r"([\\`*_\[\]|~#])")
+_MARKUP = re.compile(r"[^\w ]")
 _COLUMNS = ("", "verdict", "cell", "baseline, ms", "now, ms", "change", "95 % interval", "measured")
 
 
@@ -99,8 +100,10 @@ def _escaped(text: str) -> str:
 
 
 def _code(text: str) -> str:
-    """A span of code, also in a table: a bar is escaped there even within code, and ends it otherwise."""
-    plain = one_line(text, LONGEST).replace("|", "\\|")
-    fence = "`" * (max((len(run) for run in re.findall("`+", plain)), default=0) + 1)
-    pad = " " if plain.startswith("`") or plain.endswith("`") else ""
-    return f"{fence}{pad}{plain}{pad}{fence}"
+    """As code. A bar ends a cell of a table even within code, and a backtick the code: such a text, and an
+    empty one, is HTML with all that could be markup as entities.
+    """
+    plain = one_line(text, LONGEST)
+    if plain and not set(plain) & set("|`"):
+        return f"`{plain}`"
+    return f"<code>{_MARKUP.sub(lambda found: f'&#{ord(found[0])};', plain)}</code>"
