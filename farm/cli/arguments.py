@@ -137,6 +137,17 @@ Tolerances = Annotated[
         metavar="\\[DTYPE=]RTOL\\[,ATOL]",
     ),
 ]
+MinimumEffect = Annotated[
+    str, typer.Option(help="The smallest change that counts, 3% or 0.03.", metavar="FRACTION")
+]
+MaxUndecided = Annotated[
+    int,
+    typer.Option(
+        help="How many cells may be inconclusive, invalid or without a baseline before the exit code is 5.",
+        metavar="N",
+        min=0,
+    ),
+]
 RunsDir = Annotated[Path, typer.Option(help="Folder of the runs.", metavar="DIR")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on stdout.")]
 Selector = Annotated[

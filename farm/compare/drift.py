@@ -20,10 +20,10 @@ def drift(values_ms: Sequence[float], minimum_effect: float) -> float | None:
     """The change over all values, in the order in which they were measured, as a fraction (0.1: 10 % slower
     at the end); None where Kendall's tau shows none or it is smaller than `minimum_effect`.
 
-    The slope is Theil and Sen's: the median of the slopes between all pairs. Values are above 0.
+    The slope is Theil and Sen's: the median of the slopes between all pairs.
     """
     every = max(1, math.ceil(len(values_ms) / MOST))
-    logs = [math.log(value) for value in values_ms[::every]]
+    logs = [math.log(value) for value in values_ms[::every] if value > 0]
     if len(logs) < FEWEST or min(logs) == max(logs):
         return None
     from scipy import stats  # takes a second to import

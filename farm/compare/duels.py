@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from farm.analysis.effects import paired, unpaired
 from farm.analysis.sample_size import pairs_wanted
-from farm.analysis.verdicts import decide, false_discovery_rates, screen_settles
+from farm.analysis.verdicts import FEWEST_PAIRS, decide, false_discovery_rates, screen_settles
 from farm.compare.drift import drift
 from farm.compare.fingerprint import Differences, Side, differences, fingerprint
-from farm.compare.rounds import FEWEST_PAIRS, Pairs, failed_round, pairs, values_ms
+from farm.compare.rounds import Pairs, failed_round, pairs, values_ms
 from farm.compare.words import percent, sentence, sides
 from farm.model.comparison import Comparing, Comparison, Duel, Earlier, Effect, Phase, Verdict
 from farm.model.outputs import OutputVerdict
@@ -66,7 +65,7 @@ def _bout(results: Results, cells: Mapping[str, CellResult], duel: Duel) -> Bout
         return Bout(duel, (duel.baseline, duel.candidate), refusal=f"this run has no cell {gone}")
     before = next((one for one in results.earlier if one.cell == duel.baseline), None)
     screen, confirm = (pairs(baseline, candidate, phase) for phase in (Phase.SCREEN, Phase.CONFIRM))
-    known = fingerprint(Side(results, baseline))
+    known = {**fingerprint(Side(results, baseline))}
     if before is not None and not confirm.count:  # nothing of it was measured in this lease
         known |= dict(before.fingerprint)
     bout = Bout(
@@ -89,8 +88,8 @@ def _effect(measured: Pairs) -> Effect | None:
 
 def _two_nights(before: Earlier, candidate: CellResult) -> Effect | None:
     now = values_ms(candidate, Phase.SCREEN).values
-    then = tuple(value for value in before.values_ms if math.isfinite(value) and value > 0)
-    return unpaired(then, now) if min(len(then), len(now)) >= FEWEST_PAIRS else None
+    effect = unpaired(before.values_ms, now)
+    return effect if effect.n >= FEWEST_PAIRS else None
 
 
 def _short(results: Results, duel: Duel) -> str:
@@ -184,7 +183,8 @@ def _verdict(bout: Bout, comparing: Comparing, q: float | None) -> tuple[Verdict
 
 
 def _notes(bout: Bout, measured: Pairs, comparing: Comparing) -> tuple[str, ...]:
-    told = [one.told for one in (bout.screen, bout.confirm) if one.dropped]
+    dropped = (one.told for one in (bout.screen, bout.confirm) if one.dropped)
+    told = [one for one in dropped if one not in (bout.refusal or "")]
     moved = drift(measured.baseline_ms, comparing.minimum_effect)
     if moved is not None:
         told.append(

@@ -103,9 +103,13 @@ def code_of(comparisons: Sequence[Comparison], max_undecided: int, missing: int 
     """Of comparisons alone: 1, 5 or 0. `missing` cells have nothing to be compared with."""
     if any(one.verdict is Verdict.SLOWER for one in asked(comparisons)):
         return ExitCode.REGRESSION
+    return ExitCode.UNDECIDED if is_open(comparisons, max_undecided, missing) else ExitCode.OK
+
+
+def is_open(comparisons: Sequence[Comparison], max_undecided: int, missing: int = 0) -> bool:
+    """Whether more is undecided than may be, or the canaries say that nothing can be decided."""
     undecided = sum(one.verdict in UNDECIDED for one in asked(comparisons)) + missing
-    is_open = undecided > max_undecided or canaries(comparisons).is_out_of_bounds
-    return ExitCode.UNDECIDED if is_open else ExitCode.OK
+    return undecided > max_undecided or canaries(comparisons).is_out_of_bounds
 
 
 def wrong_outputs(results: Results) -> int:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from farm.analysis.effects import is_time
 from farm.analysis.quality import last_attempts
+from farm.analysis.verdicts import FEWEST_PAIRS
 from farm.model.comparison import Phase
 from farm.model.matrix import RoundKind
 from farm.model.run import CellResult, Quality, RoundResult, RoundStatus
-
-FEWEST_PAIRS = 6
-"""With fewer, no pairs whatever reject at 5 %: the smallest exact p of 5 pairs is 0.0625."""
 
 MOST_DROPPED = 1 / 3
 """The part of the pairs of a phase that may be dropped."""
@@ -67,20 +65,19 @@ class Pairs:
 
 
 def pairs(baseline: CellResult, candidate: CellResult, phase: Phase) -> Pairs:
-    """The pairs of a phase. Of a pair that was repeated, the last attempt that both sides have counts. Rounds
-    that one side has after the other's last one are of another duel, or of a run that broke off.
+    """The pairs of a phase. Of a pair that was repeated, the last attempt that both sides have counts.
+
+    A round without its other half is no pair that was dropped: one side may be in several duels, of which
+    another one got more rounds.
     """
     before, after = _attempts(baseline, phase), _attempts(candidate, phase)
-    last = min(max(before, default=-1), max(after, default=-1))
     good: list[tuple[float, float]] = []
     dropped: Counter[str] = Counter()
-    for index in sorted(one for one in before.keys() | after.keys() if one <= last):
-        ones, others = before.get(index, {}), after.get(index, {})
-        common = ones.keys() & others.keys()
+    for index in sorted(before.keys() & after.keys()):
+        common = before[index].keys() & after[index].keys()
         if not common:
-            dropped["with one side only"] += 1
             continue
-        one, other = ones[max(common)], others[max(common)]
+        one, other = before[index][max(common)], after[index][max(common)]
         why = fault(baseline, one) or fault(candidate, other)
         if why is not None:
             dropped[why] += 1
@@ -113,8 +110,8 @@ def fault(cell: CellResult, one: RoundResult) -> str | None:
     few_on_purpose = one.quality is Quality.FEW_ITERATIONS and ITERATIONS in cell.options
     if one.quality is not Quality.OK and not few_on_purpose:
         return str(one.quality)
-    if one.value_ms is None or not math.isfinite(one.value_ms) or one.value_ms <= 0:
-        return "without a time above 0"
+    if one.value_ms is None or not is_time(one.value_ms):
+        return "without a time"
     return None
 
 

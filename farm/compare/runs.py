@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 
 from farm.analysis.effects import unpaired
 from farm.analysis.sample_size import pairs_wanted
-from farm.analysis.verdicts import screen_settles
-from farm.compare.duels import trouble, wrong_outputs
+from farm.analysis.verdicts import FEWEST_PAIRS, screen_settles
+from farm.compare.duels import comparisons, trouble, wrong_outputs
 from farm.compare.fingerprint import Differences, Side, differences, fingerprint
 from farm.compare.match import found_change, match
-from farm.compare.rounds import FEWEST_PAIRS, MOST_DROPPED, values_ms
+from farm.compare.rounds import MOST_DROPPED, values_ms
 from farm.compare.words import sentence
 from farm.errors import RequestError
 from farm.model.comparison import Change, Comparing, Comparison, Earlier, Effect, Verdict
@@ -55,7 +55,7 @@ def compare_runs(
             hint=f"farm runs show {baseline.run_id}   (--change build, model or variant pairs cells whose "
             "names differ in that)",
         )
-    confirmed = _confirmed(baseline, run)
+    confirmed = _confirmed(baseline, run, comparing)
     compared = (
         confirmed.get(after.id) or _compared(Side(baseline, before), Side(run, after), declared, comparing)
         for before, after in matched.pairs
@@ -77,11 +77,13 @@ def earlier(baseline: Results, cell: CellResult, name: str) -> Earlier:
     return Earlier(name, baseline.run_id, values_ms(cell).values, tuple(known.items()))
 
 
-def _confirmed(baseline: Results, run: Results) -> Mapping[str, Comparison]:
+def _confirmed(baseline: Results, run: Results, comparing: Comparing) -> Mapping[str, Comparison]:
     """By the candidate's id: what the run measured of this baseline in one lease."""
+    if all(duel.since != baseline.run_id for duel in run.duels):
+        return {}
     return {
         one.candidate: one
-        for one in run.comparisons
+        for one in comparisons(replace(run, comparing=comparing))
         if one.baseline_run == baseline.run_id and not one.is_canary and one.confirm is not None
     }
 
@@ -122,7 +124,7 @@ def _too_few(ones: Sequence[float], others: Sequence[float], dropped: Counter[st
 
 
 def _verdict(effect: Effect, comparing: Comparing) -> tuple[Verdict, str]:
-    if effect.low_90 is None or effect.n < FEWEST_PAIRS:
+    if effect.n < FEWEST_PAIRS:
         return Verdict.INCONCLUSIVE, f"{FEWEST_PAIRS} rounds a side are needed"
     if screen_settles(effect, comparing.minimum_effect):
         return Verdict.UNCHANGED, ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from farm.analysis.sample_size import MOST_PAIRS
 from farm.model.comparison import Change, Comparing, Comparison, Duel, Effect, Verdict
 from farm.model.run import CellResult
 
@@ -19,9 +20,15 @@ SYMBOLS: Mapping[Verdict, str] = {
 """A sign beside each word, so that colour is never the only one; in the order in which verdicts are shown."""
 
 
+MOST_PERCENT = 1e6
+"""From here on with an exponent."""
+
+
 def percent(fraction: float, *, signed: bool = True) -> str:
     """`+4.8 %` of 0.048; two significant digits below 1 %, none after the point from 100 %."""
     value = 100 * fraction
+    if abs(value) >= MOST_PERCENT:
+        return f"{value:{'+' if signed else ''}.1e} %"
     digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 0.1 or not value else 2
     return f"{value:{'+' if signed else ''}.{digits}f} %"
 
@@ -69,7 +76,7 @@ def sentence(comparison: Comparison, names: tuple[str, str], comparing: Comparin
         return f"{after} and {before} cannot be compared: {reason or 'nothing was measured'}"
     counted = pairs_of(effect, fresh=comparison.confirm is not None)
     if verdict is Verdict.UNCHANGED:
-        least = percent(comparing.minimum_effect, signed=False)
+        least = f"{100 * comparing.minimum_effect:g} %"
         bounds = _range(effect.low_90, effect.high_90)
         shown = f"{change_of(effect)} (90 %: {bounds})" if bounds else change_of(effect)
         return f"no change of {least} or more between {before} and {after}: {shown}, {counted}"
@@ -82,8 +89,9 @@ def _undecided(
     comparison: Comparison, effect: Effect, names: tuple[str, str], counted: str, reason: str
 ) -> str:
     wanted = comparison.pairs_wanted
-    unit = "pairs" if effect.is_paired else "rounds a side"
-    more = f"about {wanted} {unit} would decide it" if wanted else None
+    more = f"about {wanted} fresh pairs would decide it" if wanted else None
+    if not wanted and effect.low is not None:
+        more = f"more than {MOST_PAIRS} fresh pairs would be needed"
     return "; ".join(filter(None, (f"not decided: {_told(effect, names, 'looks')}, {counted}", reason, more)))
 
 

@@ -160,10 +160,14 @@ class Skip:
         return cell_id(self.device.name, self.model.name, self.variant.name, self.build)
 
 
+def column_name(variant: str, build: str = INVENTORY_BUILD.name) -> str:
+    """What a cell is called among those of its device and model."""
+    return variant if build == INVENTORY_BUILD.name else f"{variant}@{build}"
+
+
 def cell_id(device: str, model: str, variant: str, build: str = INVENTORY_BUILD.name) -> str:
     """The id of a cell in the journal and in messages, unique in a plan. No name has a `/` or `@`."""
-    key = f"{device}/{model}/{variant}"
-    return key if build == INVENTORY_BUILD.name else f"{key}@{build}"
+    return f"{device}/{model}/{column_name(variant, build)}"
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from farm.model.artifact import Produced
 from farm.model.build import INVENTORY_BUILD
 from farm.model.comparison import Comparing, Comparison, Duel, Earlier, Phase, PhasePlan
 from farm.model.device import Facts, RuntimeKind
-from farm.model.matrix import RoundKind, Sampling, cell_id
+from farm.model.matrix import RoundKind, Sampling, cell_id, column_name
 from farm.model.measurement import TensorInfo
 from farm.model.options import Value
 from farm.model.outputs import Checking, CheckInput, OutputCheck
@@ -172,6 +172,11 @@ class CellResult:
     @property
     def id(self) -> str:
         return cell_id(self.device, self.model, self.variant, self.build)
+
+    @property
+    def column(self) -> str:
+        """Its column in tables that have a row for each device and model."""
+        return column_name(self.variant, self.build)
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from farm.cli.bench.request_options import takes_request
 from farm.cli.bench.sampling import comparisons_of
 from farm.cli.bench.skips import skips_of
 from farm.cli.terminal import signals
+from farm.cli.terminal.comparisons import summary
 from farm.cli.terminal.console import out, say, show_error, show_json
 from farm.cli.terminal.live import Display
 from farm.cli.terminal.loop import run
@@ -169,6 +170,8 @@ def finish(directory: RunDirectory, results: Results, *, json: bool) -> bool:
         show_json(results_to_dict(results))
         return report is not None
     out.print(results_table(results))
+    for told in summary(results):
+        out.print(told)
     for device in results.devices:
         if device.pushed_files or device.reused_files:
             say(f"{device.name}: pushed {device.pushed_bytes:,} bytes in {device.pushed_files} files, "
