@@ -38,7 +38,7 @@ def is_counted(result: RoundResult) -> bool:
 
 
 FEWEST_FRESH = 6
-"""With fewer values there is no 95 % interval of their median: a phase that broke off early decides nothing."""
+"""With fewer there is no 95 % interval of their median: a phase that broke off early decides nothing."""
 
 
 def of_deciding_phase(rounds: Sequence[RoundResult]) -> list[RoundResult]:

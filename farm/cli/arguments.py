@@ -88,6 +88,23 @@ Precision = Annotated[
         metavar="P%",
     ),
 ]
+LeastEffect = Annotated[
+    str | None,
+    typer.Option(
+        "--minimum-effect",
+        help="The smallest change that counts where something is compared. Default: 3%.",
+        metavar="P%",
+    ),
+]
+MostUndecided = Annotated[
+    int | None,
+    typer.Option(
+        "--max-undecided",
+        help="How many comparisons may stay undecided before the exit code is 5. Default: 0.",
+        metavar="N",
+        min=0,
+    ),
+]
 Ab = Annotated[
     str | None,
     typer.Option(
@@ -147,6 +164,10 @@ MaxUndecided = Annotated[
         metavar="N",
         min=0,
     ),
+]
+EarlierRuns = Annotated[
+    Path | None,
+    typer.Option("--runs-dir", help="Folder of the runs, to learn from. Default: runs.", metavar="DIR"),
 ]
 RunsDir = Annotated[Path, typer.Option(help="Folder of the runs.", metavar="DIR")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on stdout.")]

@@ -39,7 +39,7 @@ COMMANDS = (
     Command(
         "plan",
         "farm.cli.bench.plan",
-        "Show the matrix, the skipped cells with the reason, and what would be pushed. Touches no device.",
+        "Show what a bench would run, compare and push, and how long it takes. Touches no device.",
     ),
     Command("devices list", "farm.cli.devices.list", "List the devices of the inventory. Touches no device."),
     Command(

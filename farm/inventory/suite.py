@@ -132,6 +132,12 @@ class SuiteFile(Entry):
     precision: Annotated[Any, WithJsonSchema(_TEXT_OR_NUMBER)] = Field(
         None, description="with rounds: auto, how narrow the 95 % interval is to be: 2%"
     )
+    minimum_effect: Annotated[Any, WithJsonSchema(_TEXT_OR_NUMBER)] = Field(
+        None, alias="minimum-effect", description="the smallest change that counts: 3%"
+    )
+    max_undecided: Annotated[Any, WithJsonSchema({"type": "integer", "minimum": 0})] = Field(
+        None, alias="max-undecided", description="how many comparisons may stay undecided"
+    )
     ab: Texts = Field((), description="builds, variants or models: the first is compared with each other one")
     canary: bool = Field(True, description="one cheap cell of each device is measured twice and compared")
     check: Annotated[str | None, WithJsonSchema({"enum": ["outputs", "off"]})] = Field(
@@ -209,6 +215,8 @@ def _sampling(document: Document, entry: SuiteFile | None) -> dict[str, Any]:
         "rounds": rounds.number if rounds else None,
         "is_auto": is_auto,
         "precision": precision,
+        "minimum_effect": read_text("minimum-effect", sampling.minimum_effect_of),
+        "max_undecided": read_text("max-undecided", sampling.undecided_of),
         "budget_s": read_text("budget", sampling.budget_s_of),
         "ab": (_try_read(document, ("ab",), sampling.names_in, names) or ()) if names else (),
         "canary": entry.canary if entry else True,

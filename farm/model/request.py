@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from farm.model.comparison import Comparing
 from farm.model.options import OptionSet, Variant
 from farm.model.outputs import Check, Tolerance
 
@@ -105,6 +106,8 @@ class Suite:
     is_auto: bool = False
     precision: float | None = None
     budget_s: float | None = None
+    minimum_effect: float | None = None
+    max_undecided: int | None = None
     ab: tuple[str, ...] = ()
     canary: bool = True
     include: tuple[CellRule, ...] = ()
@@ -146,6 +149,7 @@ class Request:
     is_auto: bool = False
     precision: float = DEFAULT_PRECISION
     budget_s: float | None = None
+    comparing: Comparing = Comparing()
     ab: tuple[str, ...] = ()
     canary: bool = False
     baseline: str | None = None

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from farm.errors import RequestError
 from farm.model.artifact import Artifact
 from farm.model.build import INVENTORY_BUILD, Build
+from farm.model.comparison import Comparing
 from farm.model.device import Device, RuntimeKind
 from farm.model.matrix import Cell, Model, Plan, Preparation, Round, RoundKind, Sampling, Skip
 from farm.model.options import OptionSet, Variant
@@ -42,6 +43,7 @@ class Sources:
     files: Files = field(default_factory=dict)
     builds: tuple[Build, ...] = (INVENTORY_BUILD,)
     sampling: Sampling | None = None
+    comparing: Comparing = Comparing()
 
 
 @dataclass(frozen=True)
@@ -126,6 +128,7 @@ def make_plan(sources: Sources, matrix: Matrix, fitted: Sequence[Model]) -> Plan
         sources.rules,
         sources.builds,
         sampling=sources.sampling,
+        comparing=sources.comparing,
     )
 
 

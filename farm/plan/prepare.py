@@ -56,6 +56,7 @@ def prepare(
         rules=request.rules,
         files=option_files(request.variants),
         sampling=Sampling(request.rounds, request.is_auto, request.precision, request.budget_s),
+        comparing=request.comparing,
     )
     matrix = choose(sources)
     runtime = install.installed()

@@ -6,9 +6,6 @@ from pathlib import Path
 
 from farm.model.matrix import Plan
 from farm.model.request import Request
-from farm.run.measure.baseline import Former, with_baseline
-from farm.store.kept import kept_store
-from farm.store.runs import find_run
 
 
 def against(plan: Plan, request: Request, runs_dir: Path) -> Plan:
@@ -17,5 +14,9 @@ def against(plan: Plan, request: Request, runs_dir: Path) -> Plan:
     """
     if request.baseline is None:
         return plan
+    from farm.run.measure.baseline import Former, with_baseline  # what a plan alone does not need
+    from farm.store.kept import kept_store
+    from farm.store.runs import find_run
+
     run = find_run(runs_dir, request.baseline)
     return with_baseline(plan, Former(run, run.results()), kept_store())

@@ -36,16 +36,17 @@ SETTINGS: dict[str, Any] = {
 
 
 @takes_request
-def command(*, request: Request, runs_dir: args.RunsDir = Path("runs"), json: args.Json = False) -> None:
-    """Show the matrix, skipped cells with the reason, what is compared, what would be pushed, and how long it
-    takes by earlier runs. Touches no device.
+def command(*, request: Request, runs_dir: args.EarlierRuns = None, json: args.Json = False) -> None:
+    """Show what a bench would run, compare and push, and how long it takes. Touches no device.
 
+    The time is by earlier runs in --runs-dir, where there are any. What is skipped has its reason.
     Takes the same options as `farm bench`. Facts of a device (its cores, its GPU) are checked by the
     bench after its probe.
     """
+    earlier = runs_dir or Path("runs")
     with Bar() as bar:
-        plan = against(prepare(request, bar.update, fetch=False).plan, request, runs_dir)
-    time_needed = expected(plan, recent_results(runs_dir))
+        plan = against(prepare(request, bar.update, fetch=False).plan, request, earlier)
+    time_needed = expected(plan, recent_results(earlier))
     if json:
         show_json(as_json(plan) | {"expected": expected_json(time_needed)})
         return
