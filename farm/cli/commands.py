@@ -64,6 +64,12 @@ COMMANDS = (
         "farm.cli.runs.report",
         "Render a run's report from its results.json, and print its path.",
     ),
+    Command("compare", "farm.cli.runs.compare", "Compare a run with a baseline, cell by cell."),
+    Command(
+        "export",
+        "farm.cli.runs.export",
+        "Write what a run came to for other tools: JUnit, GitHub, Markdown.",
+    ),
     Command(
         "runtime install",
         "farm.cli.runtime.install",

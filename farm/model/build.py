@@ -30,3 +30,9 @@ class Build:
 
 INVENTORY_BUILD = Build("inventory")
 """What every run uses unless builds are named."""
+
+BASELINE = "baseline"
+"""The build of cells that have the bytes of another run; farm.plan.baseline makes them."""
+
+CANARY = "canary"
+"""The build's name of a cell that is measured twice: the same bytes under another name."""

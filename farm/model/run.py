@@ -8,11 +8,12 @@ from enum import StrEnum
 from farm.errors import Fault, Stage
 from farm.model.artifact import Produced
 from farm.model.build import INVENTORY_BUILD
-from farm.model.comparison import Comparing, Comparison, Duel, Phase
+from farm.model.comparison import Comparing, Comparison, Duel, Earlier, Phase, PhasePlan
 from farm.model.device import Facts, RuntimeKind
-from farm.model.matrix import RoundKind, cell_id
+from farm.model.matrix import RoundKind, Sampling, cell_id, column_name
 from farm.model.measurement import TensorInfo
 from farm.model.options import Value
+from farm.model.outputs import Checking, CheckInput, OutputCheck
 from farm.model.telemetry import Telemetry
 
 SCHEMA_VERSION = 3
@@ -172,6 +173,11 @@ class CellResult:
     def id(self) -> str:
         return cell_id(self.device, self.model, self.variant, self.build)
 
+    @property
+    def column(self) -> str:
+        """Its column in tables that have a row for each device and model."""
+        return column_name(self.variant, self.build)
+
 
 @dataclass(frozen=True)
 class Restart:
@@ -208,10 +214,16 @@ class DeviceRecord:
 
 @dataclass(frozen=True)
 class ModelRecord:
+    """A model of a run. `check_inputs` are what its check rounds got, `golden` is the name of the file that
+    they are compared with.
+    """
+
     name: str
     sha256: str
     size_bytes: int
     input: str
+    check_inputs: tuple[CheckInput, ...] = ()
+    golden: str | None = None
 
 
 @dataclass(frozen=True)
@@ -226,7 +238,10 @@ class Results:
     """results.json: everything that scripts and the report read.
 
     `losses` say what of the run could not be written or read again: empty when all is here. `duels` were
-    planned; `comparisons` are what became of them, and of a comparison with another run.
+    planned; `comparisons` are what became of them, and of a comparison with another run. `outputs` are what
+    became of the check rounds. `phases` say how many rounds followed the first ones, and why, as it was
+    decided before they began; `earlier` is what an earlier run has of cells that are measured again only
+    where it has to be confirmed.
     """
 
     schema_version: int
@@ -246,3 +261,8 @@ class Results:
     duels: tuple[Duel, ...] = ()
     comparing: Comparing = Comparing()
     comparisons: tuple[Comparison, ...] = ()
+    sampling: Sampling | None = None
+    phases: tuple[PhasePlan, ...] = ()
+    earlier: tuple[Earlier, ...] = ()
+    checking: Checking = Checking()
+    outputs: tuple[OutputCheck, ...] = ()

@@ -62,8 +62,12 @@ def quality_warning(cell: CellResult) -> str | None:
     doubtful = [r for r in counted if r.quality != Quality.OK]
     if not doubtful:
         return None
-    words = sorted({QUALITY_WORDS[r.quality] for r in doubtful})
+    words = sorted({_word(r.quality) for r in doubtful})
     return f"{', '.join(words)}: {len(doubtful)} of {count(len(counted), 'round')}"
+
+
+def _word(quality: Quality) -> str:
+    return QUALITY_WORDS.get(quality, quality.replace("-", " "))
 
 
 def failure_of(cell: CellResult) -> Failure | None:
@@ -83,7 +87,7 @@ def compose_cell(index: int, cell: CellResult, decimals: int) -> CellDetail:
         anchor=anchor(index),
         device=cell.device,
         model=cell.model,
-        variant=cell.variant,
+        variant=cell.column,
         status=STATUSES[cell.status],
         value=f"{in_ms(cell.summary.median_ms, decimals)} ms" if cell.summary else MISSING,
         options=tuple(Fact(f"--{name}", _option(value)) for name, value in cell.options.items()),
@@ -147,7 +151,7 @@ def _round(result: RoundResult, decimals: int) -> RoundRow:
         started=f"{started:%H:%M:%S}" if started else MISSING,
         figures=tuple(in_ms(time, decimals) for time in times),
         iterations=_iterations(result, len(kept)),
-        quality=QUALITY_WORDS[result.quality] if is_counted(result) else MISSING,
+        quality=_word(result.quality) if is_counted(result) else MISSING,
         is_ok=result.quality == Quality.OK or not is_counted(result),
         error=result.error or result.quality_evidence,
         device=_device(result),

@@ -50,10 +50,10 @@ LOGS = frozenset({"stdout", "stderr"})
 class Ready:
     """A cell on its device, ready to be run.
 
-    `program` and `environment` start it; `model_path` and `input_text` hold the device's paths;
-    `reads` are the paths of files that options read; `copies` are (name, digest) of files that each
-    round gets a copy of in its output folder, because it may rewrite them. `names` has what the user calls
-    the files at these paths.
+    `program` and `environment` start it; `model_path`, `input_text` and `check_text` (of check rounds) hold
+    the device's paths; `reads` are the paths of files that options read; `copies` are (name, digest) of files
+    that each round gets a copy of in its output folder, because it may rewrite them. `names` has what the
+    user calls the files at these paths.
     """
 
     cell: Cell
@@ -64,6 +64,7 @@ class Ready:
     reads: Mapping[str, str] = field(default_factory=dict)
     copies: tuple[tuple[str, str], ...] = ()
     names: Mapping[str, str] = field(default_factory=dict)
+    check_text: str | None = None
 
 
 def ready(cell: Cell, deployed: Deployed) -> Ready:
@@ -77,6 +78,7 @@ def ready(cell: Cell, deployed: Deployed) -> Ready:
         deployed.reads(cell),
         deployed.copies(cell),
         _names(cell, deployed),
+        deployed.check_text(cell.model),
     )
 
 
@@ -104,7 +106,7 @@ def command_of(made: Ready, one: Round) -> tuple[str, ...]:
         one.options,
         program=made.program,
         model=made.model_path,
-        input_text=made.input_text,
+        input_text=made.check_text if one.kind is RoundKind.CHECK else made.input_text,
         out_dir=OUT_DIR,
         inputs=made.reads,
     )

@@ -19,26 +19,30 @@ from farm.device.probe import pythons_to_ask
 from farm.device.restarts import RestartedError, too_often
 from farm.device.session import Session
 from farm.errors import DeviceError, Fault, Stage
+from farm.model.comparison import Phase
 from farm.model.device import Device, Facts, RuntimeKind
 from farm.model.matrix import Cell, Round, Skip
 from farm.model.run import DeviceStatus, Restart, RoundResult, RoundStatus
 from farm.options import advice, applicable
+from farm.plan.estimate import Span
 from farm.plan.flags import unknown_flags, why_skipped
-from farm.plan.matrix import cells_of, schedule
+from farm.plan.matrix import cells_of
 from farm.plan.rules import unwanted
+from farm.plan.schedule import Step
 from farm.run.context import OnDevice, RunContext
 from farm.run.deploy import Deployed, Program, Pushed, Pusher, deploy
 from farm.run.disk import disk_error, is_of_disk
 from farm.run.events import Event, Kind
 from farm.run.execute import Ready, ready, round_name, run_round
+from farm.run.measure.measuring import Measuring, Watch
 from farm.run.measure.surroundings import Surroundings
+from farm.run.outputs.checker import check_device, is_worth_telling
 from farm.run.preparations import prepare
 from farm.run.program import UNKNOWN_HELP, check_program, flags_of
 from farm.run.reproduce import by_hand
 from farm.store.journal import JOURNAL
 from farm.transport.base import Transport
 
-PREPARED = "prepared"
 MOST_TRIES = 3
 """How often a round is begun that its device does not survive: it may be what restarts the device."""
 
@@ -53,12 +57,13 @@ class Lane:
         self._cells = cells_of(context.plan, device)
         self._recorder = context.recorder
         self._pushed = Pushed()
-        self._order: tuple[tuple[Cell, Round], ...] = ()
-        self._recorded: set[tuple[str, str]] = set()
-        """What needs not be done again: ids of cells with their rounds, or PREPARED."""
+        self._measuring: Measuring | None = None
+        self._prepared: set[str] = set()
+        """Ids of cells of which the preparations are recorded."""
         self._now: tuple[str, Cell | None] = "", None
         self._broken: Counter[Restart] = Counter()
         self._restarts: tuple[Restart, ...] = ()
+        self._is_checked = False
 
     async def go(self, places: asyncio.Semaphore) -> None:
         """Never raises except when cancelled: errors become failed cells of the device."""
@@ -100,7 +105,7 @@ class Lane:
         """All that is left to do."""
         facts = await self._probe(session)
         cells = self._fit(facts)
-        if not cells and not self._order:
+        if not cells and self._measuring is None:
             self._emit(Kind.FINISHED, "no cell can run on this device")
             return
         if cells:
@@ -111,7 +116,8 @@ class Lane:
             around = await self._surroundings(session, facts)
             here = OnDevice(self._context, session, facts, deployed, room, around)
             await self._rounds(here, await self._prepare(here, cells))
-        self._emit(Kind.FINISHED, "done", len(self._order), len(self._order))
+        ran = self._measuring.count[0] if self._measuring else 0
+        self._emit(Kind.FINISHED, "done", ran, ran)
 
     @property
     def _doing(self) -> Restart:
@@ -126,7 +132,7 @@ class Lane:
         self._recorder.device(self._device.name, restarts=self._restarts)
         self._broken[key] += 1
         self._now = "taking it again", None
-        what = f"{cell.model.name} {cell.variant.name} {during}" if cell else during
+        what = f"{called(cell)} {during}" if cell else during
         if cell and self._broken[key] >= MOST_TRIES:
             error = too_often(self._device.name, f"{MOST_TRIES} times during {during} of this cell")
             self._recorder.fail([cell], error)
@@ -148,7 +154,7 @@ class Lane:
     async def _probe(self, session: Session) -> Facts:
         self._step("probing")
         facts = await session.call(lambda agent: agent.probe(pythons_to_ask(self._device.runtime)))
-        if not self._order:  # those of the start of the run
+        if self._measuring is None:  # those of the start of the run
             self._recorder.device(self._device.name, facts=facts)
         return facts
 
@@ -171,7 +177,7 @@ class Lane:
                 notes = (*cell.notes, *advice(cell.variant.options, facts=facts))
                 fitting.append(replace(cell, notes=notes))
             else:
-                self._recorder.skip(Skip(cell.device, cell.model, cell.variant, reason))
+                self._recorder.skip(Skip(cell.device, cell.model, cell.variant, reason, cell.build))
         self._cells = tuple(fitting)
         return self._cells
 
@@ -222,8 +228,8 @@ class Lane:
             missing = unknown_flags(cell, flags)
             if missing:
                 reason = why_skipped(missing)
-                self._recorder.skip(Skip(cell.device, cell.model, cell.variant, reason))
-                self._emit(Kind.NOTE, f"{cell.model.name} {cell.variant.name} skipped: {reason}")
+                self._recorder.skip(Skip(cell.device, cell.model, cell.variant, reason, cell.build))
+                self._emit(Kind.NOTE, f"{called(cell)} skipped: {reason}")
             else:
                 able.append(cell)
         return tuple(able)
@@ -242,36 +248,57 @@ class Lane:
             if cell.preparations:
                 self._step(cell.preparations[0].kind, cell)
             made, results = await prepare(here, ready(cell, here.deployed))
-            if (cell.id, PREPARED) not in self._recorded:
+            if cell.id not in self._prepared:
                 results = tuple(
                     replace(one, round=self._told_of_restarts(one.round)) if one.round else one
                     for one in results
                 )
                 await self._recorder.preparations(cell, results)
-                self._recorded.add((cell.id, PREPARED))
+                self._prepared.add(cell.id)
                 here.session.progress()
             prepared.append(made)
         return prepared
 
     async def _rounds(self, here: OnDevice, prepared: Sequence[Ready]) -> None:
-        """All rounds in the order of the schedule, each collected and on disk before the next one."""
+        """All rounds that were not run yet, each collected and on disk before the next one."""
         by_id = {made.cell.id: made for made in prepared}
-        self._order = self._order or schedule([made.cell for made in prepared], self._context.plan.seed)
-        for number, (cell, one) in enumerate(self._order):
-            # Closed: an earlier round of this cell failed.
-            if self._recorder.is_closed(cell) or (cell.id, round_name(one)) in self._recorded:
-                continue
-            name = f"{cell.model.name} {cell.variant.name}"
-            self._now = round_name(one), cell
-            self._emit(Kind.ROUND, f"{name} {one.kind.value}", number, len(self._order))
-            result = self._told_of_restarts(await run_round(here, by_id[cell.id], one))
-            if result.engine:
-                self._recorder.device(self._device.name, engine=result.engine)
-            await self._recorder.round(cell, result, reproduce=by_hand(by_id[cell.id], here.deployed))
-            self._recorded.add((cell.id, round_name(one)))
-            here.session.progress()
-            if result.status is RoundStatus.FAILED:
-                self._emit(Kind.NOTE, f"{name}: {result.error}")
+        if self._measuring is None:
+            watch = Watch(self._context.clock, lambda text: self._emit(Kind.NOTE, text))
+            cells = [made.cell for made in prepared]
+            self._measuring = Measuring(self._context.plan, cells, self._recorder, watch)
+        measuring = self._measuring
+
+        async def run(step: Step) -> None:
+            await self._round(here, measuring, by_id[step[0].id], step)
+
+        async def end(cell: Cell) -> None:
+            await self._recorder.complete(cell, reproduce=by_hand(by_id[cell.id], here.deployed))
+
+        await measuring.go(run, end, self._check_outputs)
+
+    async def _round(self, here: OnDevice, measuring: Measuring, made: Ready, step: Step) -> None:
+        cell, one = step
+        name = called(cell)
+        self._now = round_name(one), cell
+        self._emit(Kind.ROUND, f"{name} {_what(one)}", *measuring.count, left=measuring.left)
+        result = self._told_of_restarts(await run_round(here, made, one))
+        if result.engine:
+            self._recorder.device(self._device.name, engine=result.engine)
+        is_last = measuring.done(step, result)
+        reproduce = by_hand(made, here.deployed)
+        await self._recorder.round(made.cell, result, reproduce=reproduce, is_last=is_last)
+        here.session.progress()
+        if result.status is RoundStatus.FAILED:
+            self._emit(Kind.NOTE, f"{name}: {result.error}")
+
+    async def _check_outputs(self) -> None:
+        """Once, when all check rounds were run and none of the times."""
+        if self._is_checked:
+            return
+        self._is_checked = True
+        for check in await check_device(self._context, self._device):
+            if is_worth_telling(check):
+                self._emit(Kind.NOTE, f"outputs of {check.cell}: {check.sentence}")
 
     def _told_of_restarts(self, result: RoundResult) -> RoundResult:
         """With a note, if it is a repetition."""
@@ -300,10 +327,23 @@ class Lane:
 
     def _step(self, text: str, cell: Cell | None = None) -> None:
         self._now = text, cell
-        self._emit(Kind.STEP, f"{cell.model.name} {cell.variant.name}: {text}" if cell else text)
+        self._emit(Kind.STEP, f"{called(cell)}: {text}" if cell else text)
 
-    def _emit(self, kind: Kind, text: str, done: int = 0, total: int | None = None) -> None:
-        self._context.listener(Event(self._device.name, kind, text, done, total))
+    def _emit(
+        self, kind: Kind, text: str, done: int = 0, total: int | None = None, *, left: Span | None = None
+    ) -> None:
+        self._context.listener(Event(self._device.name, kind, text, done, total, left))
+
+
+def called(cell: Cell) -> str:
+    """A cell of a device in what people read: `tiny nchw44@new`."""
+    return " ".join(cell.id.split("/")[1:])
+
+
+def _what(one: Round) -> str:
+    """`timed`, `confirm`, `timed again`."""
+    word = one.phase.value if one.phase is Phase.CONFIRM else one.kind.value
+    return f"{word} again" if one.attempt else word
 
 
 def _now() -> str:

@@ -14,17 +14,21 @@ import typer
 
 from farm import resources
 from farm.cli import arguments as args
+from farm.cli.bench.against import against
 from farm.cli.bench.catalogue_options import normalise
 from farm.cli.bench.deadline_options import names_help, with_deadlines
 from farm.cli.bench.failures import failures_of
 from farm.cli.bench.request_options import takes_request
+from farm.cli.bench.sampling import comparisons_of
 from farm.cli.bench.skips import skips_of
 from farm.cli.terminal import signals
+from farm.cli.terminal.comparisons import summary
 from farm.cli.terminal.console import out, say, show_error, show_json
 from farm.cli.terminal.live import Display
 from farm.cli.terminal.loop import run
 from farm.cli.terminal.progress import Bar, Lines
 from farm.cli.terminal.results import results_table
+from farm.compare.outcome import exit_code
 from farm.device.former import own_name
 from farm.errors import ExitCode, RequestError, RunError
 from farm.model.cooling import Cooldown, cooldown
@@ -33,17 +37,19 @@ from farm.model.device import Device, Inventory, RuntimeKind
 from farm.model.matrix import Plan
 from farm.model.request import Request
 from farm.model.run import CellStatus, Results
+from farm.plan.estimate import expected
 from farm.plan.prepare import Prepared, prepare
 from farm.report.compose import compose
 from farm.report.environment import restarts_of
 from farm.report.render import render
-from farm.run.bench import bench, exit_code
+from farm.run.bench import bench
 from farm.run.context import Settings
 from farm.run.devices.check import is_wheel_of_use
 from farm.runtime.files import WheelFiles, wheel_files
 from farm.store.codec import results_to_dict
 from farm.store.products import ProductStore
 from farm.store.programs import program_store
+from farm.store.recent import recent_results
 from farm.store.runs import RunDirectory
 
 SETTINGS: dict[str, Any] = {
@@ -102,6 +108,11 @@ def command(
     cooling = _cooldown(cool_down) if cool_down is not None else None
     with Bar() as bar:
         prepared = prepare(request, bar.update, fetch=True, of_use=_is_wheel_of_use)
+    plan = against(prepared.plan, request, runs_dir)
+    for line in comparisons_of(plan):
+        say(line)
+    if (time_needed := expected(plan, recent_results(runs_dir))) is not None:
+        say(f"takes {time_needed.text}")
     directory = RunDirectory.create(runs_dir, run_id or new_run_id())
     settings = Settings(
         holder=own_name(f"run {directory.run_id}"),
@@ -113,11 +124,10 @@ def command(
         run_ends_at=time.monotonic() + deadlines.run_s if deadlines.run_s else None,
         cooldown=cooling,
     )
-    plan = prepared.plan
     with signals.held():  # no moment between the run and its report is cut
         try:
             with Display(plan) as display:
-                results = run(bench(plan, directory, _wheel(prepared), settings, display.on_event))
+                results = run(bench(plan, directory, _wheel(prepared, plan), settings, display.on_event))
         except KeyboardInterrupt:
             signals.clean_up()
             finish(directory, directory.results(), json=json)
@@ -138,9 +148,9 @@ def _is_wheel_of_use(inventory: Inventory, devices: Sequence[Device]) -> bool:
     return run(is_wheel_of_use(devices, inventory.known_hosts))
 
 
-def _wheel(prepared: Prepared) -> WheelFiles | None:
+def _wheel(prepared: Prepared, plan: Plan) -> WheelFiles | None:
     """The wheel runtime's files where a device needs them."""
-    if prepared.runtime is None or not _needs_wheel(prepared.plan):
+    if prepared.runtime is None or not _needs_wheel(plan):
         return None
     return wheel_files(prepared.runtime, Lines().update)
 
@@ -160,6 +170,8 @@ def finish(directory: RunDirectory, results: Results, *, json: bool) -> bool:
         show_json(results_to_dict(results))
         return report is not None
     out.print(results_table(results))
+    for told in summary(results):
+        out.print(told)
     for device in results.devices:
         if device.pushed_files or device.reused_files:
             say(f"{device.name}: pushed {device.pushed_bytes:,} bytes in {device.pushed_files} files, "

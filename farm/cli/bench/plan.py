@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from farm.cli import arguments as args
+from farm.cli.bench.against import against
 from farm.cli.bench.catalogue_options import normalise
 from farm.cli.bench.request_options import takes_request
+from farm.cli.bench.sampling import comparisons_of, duel_json, expected_json
 from farm.cli.bench.skips import skips_of
 from farm.cli.terminal.console import out, plain, show_json
 from farm.cli.terminal.progress import Bar
@@ -18,8 +22,10 @@ from farm.model.device import Device, RuntimeKind
 from farm.model.matrix import Plan
 from farm.model.request import Request
 from farm.options import words
+from farm.plan.estimate import expected
 from farm.plan.layout import files_to_push
 from farm.plan.prepare import prepare
+from farm.store.recent import recent_results
 
 SETTINGS: dict[str, Any] = {
     "context_settings": {"token_normalize_func": normalise},
@@ -30,18 +36,22 @@ SETTINGS: dict[str, Any] = {
 
 
 @takes_request
-def command(*, request: Request, json: args.Json = False) -> None:
-    """Show the matrix, the skipped cells with the reason, and what would be pushed. Touches no device.
+def command(*, request: Request, runs_dir: args.RunsDir = Path("runs"), json: args.Json = False) -> None:
+    """Show the matrix, skipped cells with the reason, what is compared, what would be pushed, and how long it
+    takes by earlier runs. Touches no device.
 
     Takes the same options as `farm bench`. Facts of a device (its cores, its GPU) are checked by the
     bench after its probe.
     """
     with Bar() as bar:
-        plan = prepare(request, bar.update, fetch=False).plan
+        plan = against(prepare(request, bar.update, fetch=False).plan, request, runs_dir)
+    time_needed = expected(plan, recent_results(runs_dir))
     if json:
-        show_json(as_json(plan))
+        show_json(as_json(plan) | {"expected": expected_json(time_needed)})
         return
     out.print(plan_table(plan))
+    for line in comparisons_of(plan):
+        out.print(plain(line))
     skipped = ((one.device.name, one.model.name, one.variant.name, one.reason) for one in plan.skips)
     for line in skips_of(skipped, "--json shows them"):
         out.print(plain(line))
@@ -53,6 +63,8 @@ def command(*, request: Request, json: args.Json = False) -> None:
     files = files_to_push(plan)
     for device in plan.devices:
         out.print(plain(_pushed(device, files[device.name])))
+    if time_needed is not None:
+        out.print(plain(f"takes {time_needed.text}"))
 
 
 def _pushed(device: Device, files: Sequence[Artifact]) -> str:
@@ -76,6 +88,8 @@ def as_json(plan: Plan) -> dict[str, Any]:
     return {
         "rounds": plan.rounds,
         "seed": plan.seed,
+        "sampling": asdict(plan.sampled),
+        "duels": [duel_json(duel) for duel in plan.duels],
         "cells": [
             {
                 "device": cell.device.name,

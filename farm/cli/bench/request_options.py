@@ -49,7 +49,15 @@ def _arguments(
     recipe: args.Recipe = None,
     suite: args.Suite = None,
     rounds: args.Rounds = None,
+    budget: args.Budget = None,
+    precision: args.Precision = None,
+    ab: args.Ab = None,
+    canary: args.Canary = None,
+    baseline: args.Baseline = None,
     seed: args.Seed = None,
+    check: args.Check = None,
+    golden: args.Goldens = None,
+    tolerance: args.Tolerances = None,
 ) -> Arguments:
     """The options in the order in which --help shows them."""
     return Arguments(
@@ -62,8 +70,16 @@ def _arguments(
         recipe=recipe,
         suite=suite,
         rounds=rounds,
+        budget=budget,
+        precision=precision,
+        ab=ab,
+        canary=canary,
+        baseline=baseline,
         seed=seed,
         options=options,
+        check=check,
+        goldens=tuple(golden or ()),
+        tolerances=tuple(tolerance or ()),
     )
 
 

@@ -7,6 +7,7 @@ from rich.text import Text
 
 from farm.cli.terminal.tables import Row, matrix
 from farm.model.run import CellResult, CellStatus, Results
+from farm.report.columns import columns
 from farm.report.numerals import decimals_for, in_ms
 
 _STYLES = {
@@ -19,8 +20,8 @@ _STYLES = {
 
 def results_table(results: Results) -> RenderableType:
     """Device x model rows, variants as columns: median of rounds in ms and half their range."""
-    variants = [variant.name for variant in results.variants]
-    cells = {(cell.device, cell.model, cell.variant): cell for cell in results.cells}
+    variants = columns(results)
+    cells = {(cell.device, cell.model, cell.column): cell for cell in results.cells}
     rows: list[Row] = []
     for model in results.models:
         times = [c.summary.median_ms for c in results.cells if c.model == model.name and c.summary]

@@ -13,7 +13,8 @@ from farm.dumps.io_text import parse_io_text
 from farm.dumps.malformed import MalformedError
 from farm.dumps.profile import parse_profile
 from farm.dumps.static_mem import parse_static_memory
-from farm.dumps.tensor import io_file_key, out_file_key, parse_tensor
+from farm.dumps.tensor import parse_tensor
+from farm.dumps.tensor_names import io_file_key, out_file_key
 
 
 def tensor_file(values, dtype, shape=None, name=b"var={id:7, layout:{}, owner:o{T}, name:n, slot:0}"):
