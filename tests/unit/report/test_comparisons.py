@@ -54,7 +54,13 @@ def test_a_decision_may_be_go_or_not_decided(results):
 
 
 def test_what_to_look_at_first_is_what_changed_most_with_its_interval_and_sentence(shown):
-    assert [row.status.word for row in shown.worst] == ["slower", "faster", "inconclusive", "invalid", "invalid"]
+    assert [row.status.word for row in shown.worst] == [
+        "slower",
+        "faster",
+        "inconclusive",
+        "invalid",
+        "invalid",
+    ]
     worst = shown.worst[0]
     assert worst.candidate == "arm-1/tiny/fp32@new"
     assert worst.change.startswith("+5.")
