@@ -81,11 +81,13 @@ def _weight(one: Comparison) -> float:
 
 
 def decision(results: Results) -> Decision | None:
-    """Whether to release, as far as the comparisons of a run say; None where none was asked for."""
+    """Whether to release, as far as the comparisons of a run say; None where none was asked for, and the
+    canaries have nothing against it.
+    """
     if wrong_outputs(results):
         return Decision.NO_GO
     if not asked(results.comparisons):
-        return None
+        return Decision.UNDECIDED if canaries(results.comparisons).is_out_of_bounds else None
     return DECISIONS[code_of(results.comparisons, results.comparing.max_undecided)]
 
 

@@ -490,7 +490,20 @@ def compared() -> Results:
         status=RunStatus.PARTIAL,
         command=("farm", "bench", "--build", "old", "--build", "new", "--rounds", "auto"),
     )
-    return replace(whole, comparisons=comparisons(whole))
+    return replace(whole, comparisons=tuple(map(rounded, comparisons(whole))))
+
+
+def rounded(one: Comparison) -> Comparison:
+    """So that no processor's logarithm is another in the last digit."""
+
+    def nine(effect: Effect | None) -> Effect | None:
+        if effect is None:
+            return None
+        values = dataclasses.asdict(effect)
+        return Effect(**{name: round(v, 9) if isinstance(v, float) else v for name, v in values.items()})
+
+    q = None if one.q is None else round(one.q, 9)
+    return replace(one, screen=nine(one.screen), confirm=nine(one.confirm), q=q)
 
 
 FOLDER = Path(__file__).parent

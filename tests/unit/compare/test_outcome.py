@@ -46,7 +46,7 @@ INCONCLUSIVE, INVALID = Verdict.INCONCLUSIVE, Verdict.INVALID
         (ended(UNCHANGED, INVALID), ExitCode.UNDECIDED, Decision.UNDECIDED),
         (ended(INVALID, INCONCLUSIVE, max_undecided=2), ExitCode.OK, Decision.GO),
         (ended(INVALID, INCONCLUSIVE, max_undecided=1), ExitCode.UNDECIDED, Decision.UNDECIDED),
-        (ended(canary=(SLOWER,) * 5), ExitCode.UNDECIDED, None),
+        (ended(canary=(SLOWER,) * 5), ExitCode.UNDECIDED, Decision.UNDECIDED),
         (ended(canary=(UNCHANGED,) * 20 + (SLOWER, INVALID)), ExitCode.OK, None),
         (ended(UNCHANGED, canary=(FASTER,) * 5, max_undecided=9), ExitCode.UNDECIDED, Decision.UNDECIDED),
         (ended(outputs=(WRONG,)), ExitCode.REGRESSION, Decision.NO_GO),
