@@ -499,7 +499,7 @@ def rounded(one: Comparison) -> Comparison:
     def nine(effect: Effect | None) -> Effect | None:
         if effect is None:
             return None
-        values = dataclasses.asdict(effect)
+        values: dict[str, Any] = dataclasses.asdict(effect)
         return Effect(**{name: round(v, 9) if isinstance(v, float) else v for name, v in values.items()})
 
     q = None if one.q is None else round(one.q, 9)
