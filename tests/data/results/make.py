@@ -499,8 +499,11 @@ def rounded(one: Comparison) -> Comparison:
     def nine(effect: Effect | None) -> Effect | None:
         if effect is None:
             return None
-        values: dict[str, Any] = dataclasses.asdict(effect)
-        return Effect(**{name: round(v, 9) if isinstance(v, float) else v for name, v in values.items()})
+        values: dict[str, Any] = {
+            name: round(value, 9) if isinstance(value, float) else value
+            for name, value in dataclasses.asdict(effect).items()
+        }
+        return Effect(**values)
 
     q = None if one.q is None else round(one.q, 9)
     return replace(one, screen=nine(one.screen), confirm=nine(one.confirm), q=q)
