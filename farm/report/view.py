@@ -94,15 +94,14 @@ class ComparisonRow:
 
 @dataclass(frozen=True)
 class Comparisons:
-    """What a run's comparisons came to. `decision` is GO, NO-GO or NOT DECIDED, with its CSS class as `key`.
+    """What a run's comparisons came to. `decision` has GO, NO-GO or NOT DECIDED as its symbol; None where
+    only canaries were compared.
 
     `worst` are the first of `rows` that are not unchanged; `canaries` says what the cells that were compared
     with themselves showed, `is_doubtful`: that this is too much.
     """
 
-    key: str
-    decision: str
-    meaning: str
+    decision: Status | None
     counts: tuple[Count, ...]
     worst: tuple[ComparisonRow, ...]
     rows: tuple[ComparisonRow, ...]

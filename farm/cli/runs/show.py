@@ -38,11 +38,7 @@ def command(run: args.Run, runs_dir: args.RunsDir = Path("runs"), json: args.Jso
             out.print(plain(f"{device.name}: restarts, and what was done again: {restarts}"))
     for cell in results.cells:
         if cell.error or cell.reason:
-            out.print(
-                plain(
-                    f"{cell.device}/{cell.model}/{cell.variant}: {cell.status}: {cell.error or cell.reason}"
-                )
-            )
+            out.print(plain(f"{cell.id}: {cell.status}: {cell.error or cell.reason}"))
             if cell.hint:
                 out.print(plain(f"  try: {cell.hint}"))
     out.print(plain(f"files: {directory.path}"))
