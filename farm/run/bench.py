@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 import farm
 from farm.errors import DeviceError, ExitCode, Fault, Stage
 from farm.model.matrix import Plan
-from farm.model.outputs import OutputVerdict
+from farm.model.outputs import Against, OutputVerdict
 from farm.model.run import CellStatus, Results, RunStatus
 from farm.run.context import RunContext, Settings
 from farm.run.events import Event, Kind, Listener
@@ -105,7 +105,8 @@ ON_THE_DEVICE = frozenset({Stage.DEPLOY, Stage.EXECUTE, Stage.COLLECT})
 def exit_code(results: Results) -> ExitCode:
     """The exit code of DESIGN, section 9. What only a device could show to be wrong with the request is a
     failure (3), also where nothing ran: who asked has to change something, as for a part of a run. Wrong
-    outputs count before failures: that something ran is what they show.
+    outputs count before failures: that something ran is what they show. Outputs that should have been
+    compared and could not be are undecided (5).
     """
     if any(check.verdict is OutputVerdict.WRONG for check in results.outputs):
         return ExitCode.REGRESSION
@@ -119,7 +120,15 @@ def exit_code(results: Results) -> ExitCode:
         return ExitCode.CELLS_FAILED if told else ExitCode.NOTHING_RAN
     if results.losses and CellStatus.COMPLETED in statuses:
         return ExitCode.CELLS_FAILED  # who reads the run from disk does not find what was measured
-    return ExitCode.OK if CellStatus.COMPLETED in statuses else ExitCode.NOTHING_RAN
+    if CellStatus.COMPLETED not in statuses:
+        return ExitCode.NOTHING_RAN
+    unknown = OutputVerdict.NOT_COMPARABLE
+    undecided = sum(one.against in PROMISES and one.verdict is unknown for one in results.outputs)
+    return ExitCode.UNDECIDED if undecided > results.comparing.max_undecided else ExitCode.OK
+
+
+PROMISES = frozenset({Against.GOLDEN, Against.BASELINE})
+"""What outputs are compared with because somebody asked for it."""
 
 
 def _ran(results: Results) -> bool:
@@ -127,7 +136,7 @@ def _ran(results: Results) -> bool:
 
 
 def _status(results: Results) -> RunStatus:
-    if exit_code(results) is ExitCode.OK:
+    if exit_code(results) in {ExitCode.OK, ExitCode.UNDECIDED}:
         return RunStatus.COMPLETED
     return RunStatus.PARTIAL if _ran(results) else RunStatus.FAILED
 
