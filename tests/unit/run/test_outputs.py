@@ -13,20 +13,25 @@ import numpy as np
 import pytest
 
 from farm.errors import ExitCode, Fault
+from farm.files import sha256_of
 from farm.model.artifact import Artifact, Produced
+from farm.model.build import Build
 from farm.model.comparison import Change, Comparing, Duel
+from farm.model.deadlines import Deadlines
 from farm.model.device import Address, Device, Runtime, RuntimeKind
 from farm.model.matrix import Cell, CheckData, Golden, Model, Plan, Round, RoundKind
 from farm.model.options import OptionSet, Variant
-from farm.model.outputs import Against, Check, Checking, OutputVerdict, Tolerance
+from farm.model.outputs import Against, Check, Checking, CheckInput, OutputVerdict, Tolerance
 from farm.model.run import CellResult, CellStatus, Results, RoundResult, RoundStatus, RunStatus
 from farm.run.bench import exit_code
 from farm.run.context import RunContext, Settings
 from farm.run.outputs.between import compare_with_run
 from farm.run.outputs.checker import check_device, check_devices
-from farm.run.outputs.compare import compare_files
+from farm.run.outputs.compare import _dumped, compare_files
 from farm.run.outputs.files import OutputFile
+from farm.run.outputs.work import compare_runs
 from farm.run.record import Origin, Recorder
+from farm.store.artifacts import artifact_of
 from farm.store.products import ProductStore
 from farm.store.programs import ProgramStore
 from farm.store.runs import RunDirectory
@@ -67,8 +72,6 @@ class Lab:
     def with_golden(self, values: Sequence[float]) -> Path:
         path = self.folder / "golden.npy"
         np.save(path, np.array(values, np.float32))
-        from farm.store.artifacts import artifact_of
-
         golden = Golden("golden.npy", (("", artifact_of(path)),))
         check = CheckData(golden=golden)
         cells = (replace(cell, model=replace(cell.model, check=check)) for cell in self.plan.cells)
@@ -76,8 +79,6 @@ class Lab:
         return path
 
     async def open(self) -> None:
-        from farm.model.build import Build
-
         builds = tuple(Build(name) for name in dict.fromkeys(cell.build for cell in self.plan.cells))
         self.plan = replace(self.plan, builds=builds)
         self.directory = RunDirectory.create(self.folder / "runs", "r")
@@ -300,11 +301,8 @@ def file(path: Path, **more: object) -> OutputFile:
     return OutputFile(path, path.name, path.stat().st_size, **more)  # type: ignore[arg-type]
 
 
-def test_a_dump_of_gigabytes_is_a_memory_map(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dump_of_gigabytes_is_a_memory_map(tmp_path: Path) -> None:
     """Sparse here: what is read of it is its head, and chunks of the rest."""
-    sizes = []
-    real = Path.read_bytes
-    monkeypatch.setattr(Path, "read_bytes", lambda path: sizes.append(path) or real(path))
     count = 6 << 20  # 24 MiB
     for name in ("a", "b"):
         with (tmp_path / name).open("wb") as stream:
@@ -316,12 +314,10 @@ def test_a_dump_of_gigabytes_is_a_memory_map(tmp_path: Path, monkeypatch: pytest
     found = compare_files([file(tmp_path / "a")], [file(tmp_path / "b")], Against.BASELINE, True, ())
     assert (found.verdict, found.tensors[0].elements, found.tensors[0].mismatches) == ("wrong", count, 1)
     assert found.tensors[0].nans == 1
-    assert not sizes
+    assert isinstance(_dumped(tmp_path / "a").flat, np.memmap)
 
 
 def test_a_golden_file_of_many_megabytes_is_a_memory_map_too(tmp_path: Path) -> None:
-    from farm.files import sha256_of
-
     values = np.zeros(3 << 20, np.float32)  # 12 MiB
     np.save(tmp_path / "g.npy", values)
     (tmp_path / "a").write_bytes(
@@ -330,6 +326,22 @@ def test_a_golden_file_of_many_megabytes_is_a_memory_map_too(tmp_path: Path) -> 
     golden = file(tmp_path / "g.npy", name="", sha256=sha256_of(tmp_path / "g.npy"))
     found = compare_files([file(tmp_path / "a")], [golden], Against.GOLDEN, True, ())
     assert (found.verdict, found.tensors[0].is_zero) == ("equal", True)
+
+
+async def test_large_outputs_are_compared_in_a_process_of_their_own_with_a_deadline(tmp_path: Path) -> None:
+    with (tmp_path / "a").open("wb") as stream:
+        stream.write(struct.pack("<10I", len(NAME), 0, 7, 3 << 20, *(0,) * 6) + NAME)
+        stream.truncate(40 + len(NAME) + (12 << 20))
+    run = (file(tmp_path / "a"),)
+    found = {}
+    for limit_s in (60.0, 1e-9):
+        deadlines = Deadlines(compare_outputs_s=limit_s)
+        found[limit_s] = await compare_runs(
+            run, run, Against.BASELINE, is_strict=True, stated=(), deadlines=deadlines
+        )
+    assert found[60.0].verdict is OutputVerdict.EQUAL
+    assert found[1e-9].verdict is OutputVerdict.NOT_COMPARABLE
+    assert "deadline compare-outputs" in found[1e-9].sentence
 
 
 async def test_two_nights_are_compared_where_their_inputs_were_the_same(folder: Path) -> None:
@@ -349,8 +361,6 @@ async def test_two_nights_are_compared_where_their_inputs_were_the_same(folder: 
         return found.verdict, found.baseline_run
 
     assert await checked(former[0]) == ("wrong", "r")
-    from farm.model.outputs import CheckInput
-
     models = (replace(former[0].models[0], check_inputs=(CheckInput("data", "1" * 64, 0),)),)
     assert await checked(replace(former[0], models=models)) == ("not-comparable", "r")
     without = (replace(former[0].cells[0], rounds=()),)
