@@ -22,7 +22,7 @@ class Status:
 
 @dataclass(frozen=True)
 class Count:
-    """A number of cells that ended in one way, or of comparisons with one verdict."""
+    """A number of cells (or of checks of outputs) that ended in one way, or of comparisons with one verdict."""
 
     status: Status
     cells: int
@@ -288,6 +288,44 @@ class Problem:
 
 
 @dataclass(frozen=True)
+class OutputTensor:
+    """One output of a check that is not as it should be."""
+
+    name: str
+    type: str
+    reference: str
+    snr: str
+    text: str
+
+
+@dataclass(frozen=True)
+class OutputRow:
+    """The outputs of a cell against something; numbers are of the worst output. `anchor` is that of the
+    cell's detail.
+    """
+
+    verdict: Status
+    cell: str
+    anchor: str | None
+    against: str
+    snr: str
+    largest: str
+    beyond: str
+    sentence: str
+    tensors: tuple[OutputTensor, ...]
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Outputs before times: `left_out` rows are in results.json only. `tolerances` are those stated."""
+
+    counts: tuple[Count, ...]
+    rows: tuple[OutputRow, ...]
+    left_out: int
+    tolerances: str
+
+
+@dataclass(frozen=True)
 class Method:
     """The values in the text on how the numbers were made."""
 
@@ -304,6 +342,7 @@ class ReportView:
     head: Head
     matrices: tuple[Matrix, ...]
     problems: tuple[Problem, ...]
+    outputs: Outputs | None
     cells: tuple[CellDetail, ...]
     environment: Environment
     method: Method
