@@ -22,6 +22,7 @@ from farm.inventory.mistakes import Mistake, refuse
 from farm.inventory.runtime import RuntimeEntry, runtime_of
 from farm.inventory.versions import upgrade
 from farm.inventory.yaml_source import Document, read
+from farm.model.cooling import HOTTEST_C, Cooldown
 from farm.model.device import KNOWN_HOSTS, LOCAL, Address, Device, Inventory
 from farm.model.disk import Portion, StoreLimits, portion
 from farm.suggest import nearest
@@ -97,6 +98,15 @@ class StoreEntry(Entry):
     reserve: OfDisk = Field(None, description="no push leaves less free; default 5%, at most 64 MiB")
 
 
+class CooldownEntry(Entry):
+    """How a device is let cool down before a timed round; at_most_s: 0 is off."""
+
+    to_c: float | None = Field(
+        None, ge=-50, le=HOTTEST_C, description="no sensor shows more; default: what they did, and 5 C more"
+    )
+    at_most_s: float | None = Field(None, ge=0, le=3600, description="it begins then in any case; default 30")
+
+
 class Settings(Entry):
     """Settings of defaults, groups and devices."""
 
@@ -106,6 +116,7 @@ class Settings(Entry):
     proxy_jump: str | None = Field(None, description="jump hosts, as in ssh -J")
     workdir: str | None = Field(None, description="farm's folder on the device; default ~/.cache/farm")
     store: StoreEntry | None = Field(None, description="how much of the device's disk farm may take")
+    cooldown: CooldownEntry | None = Field(None, description="how it is let cool down before a timed round")
     runtime: RuntimeEntry | None = Field(
         None, description="how models are run; replaces the runtime of groups and defaults as a whole"
     )
@@ -321,6 +332,7 @@ def _device(
         attributes=union("all_attributes"),
         environment=union("env"),
         store=_store([layer.store for layer in layers if layer.store]),
+        cooldown=_cooldown([layer.cooldown for layer in layers if layer.cooldown]),
         source=document.source(("devices", name)),
     )
     workdir = last("workdir")
@@ -330,6 +342,11 @@ def _device(
 def _store(layers: list[StoreEntry]) -> StoreLimits:
     given = {name: value for layer in layers for name, value in layer if value is not None}
     return replace(StoreLimits(), **given)
+
+
+def _cooldown(layers: list[CooldownEntry]) -> Cooldown:
+    given = {name: value for layer in layers for name, value in layer if value is not None}
+    return replace(Cooldown(), **given)
 
 
 def _is_inventory(file: Path) -> bool:

@@ -35,3 +35,6 @@ INVENTORY_BUILD = Build("inventory")
 
 BASELINE = "baseline"
 """The build of cells that have the bytes of another run; farm.plan.baseline makes them."""
+
+CANARY = "canary"
+"""The build's name of a cell that is measured twice: the same bytes under another name."""

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from farm.errors import Fault, Stage
+from farm.model.comparison import PhasePlan
+from farm.model.outputs import OutputCheck
 from farm.model.run import CellStatus, DeviceRecord, PreparationResult, RoundResult, RunStatus
 
 JOURNAL_VERSION = 1
@@ -57,6 +59,14 @@ class RoundEnded:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PhasePlanned:
+    """How many rounds a phase of a device has, before its first one; the last one of a phase counts."""
+
+    event: Literal["phase"] = "phase"
+    plan: PhasePlan
+
+
+@dataclass(frozen=True, kw_only=True)
 class CellEnded:
     """A cell gets no more rounds, and why. The fields are those of CellResult."""
 
@@ -71,6 +81,14 @@ class CellEnded:
     reason: str | None = None
     notes: tuple[str, ...] = ()
     reproduce: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputsCompared:
+    """What became of check rounds. Of a cell against one thing the last one counts."""
+
+    event: Literal["outputs"] = "outputs"
+    checks: tuple[OutputCheck, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,4 +109,15 @@ class RunEnded:
     ended_at: str
 
 
-Event: TypeAlias = Begin | DeviceChanged | Deployed | Prepared | RoundEnded | CellEnded | FarmFault | RunEnded
+Event: TypeAlias = (
+    Begin
+    | DeviceChanged
+    | Deployed
+    | Prepared
+    | RoundEnded
+    | PhasePlanned
+    | CellEnded
+    | OutputsCompared
+    | FarmFault
+    | RunEnded
+)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path, PurePath
 
@@ -29,14 +29,14 @@ def model_file_name(model: Model) -> str:
     return f"{ascii_name(model.name)}.mge"
 
 
-def input_names(spec: InputSpec) -> tuple[str, ...]:
+def input_names(spec: InputSpec, prefix: str = "input") -> tuple[str, ...]:
     """A readable name for each input file; the suffix stays, since it decides how it is read.
 
     They come from the artifact's name: its path may be what a symbolic link of another name points to.
     """
     names = (PurePath(file.artifact.name) for file in spec.files)
     return tuple(
-        f"input{index}-{ascii_name(name.stem)}{name.suffix.lower()}" for index, name in enumerate(names)
+        f"{prefix}{index}-{ascii_name(name.stem)}{name.suffix.lower()}" for index, name in enumerate(names)
     )
 
 
@@ -67,8 +67,19 @@ def content_digest(files: Iterable[tuple[str, Artifact]]) -> str:
 
 def model_tree(model: Model) -> Tree:
     """The model and its input files under readable names."""
-    names = zip(input_names(model.inputs), (file.artifact for file in model.inputs.files), strict=True)
-    return tree_of("model", ((model_file_name(model), model.artifact), *names))
+    named = [*_named_inputs(model.inputs, input_names(model.inputs))]
+    if model.check and model.check.inputs:
+        named += _named_inputs(model.check.inputs, check_names(model.check.inputs))
+    return tree_of("model", ((model_file_name(model), model.artifact), *named))
+
+
+def check_names(spec: InputSpec) -> tuple[str, ...]:
+    """As `input_names`, of the inputs of check rounds."""
+    return input_names(spec, "check")
+
+
+def _named_inputs(spec: InputSpec, names: Iterable[str]) -> Iterator[tuple[str, Artifact]]:
+    return zip(names, (file.artifact for file in spec.files), strict=True)
 
 
 def own_files(runtime: Runtime) -> Files:

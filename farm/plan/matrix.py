@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -10,8 +9,9 @@ from functools import partial
 from farm.errors import RequestError
 from farm.model.artifact import Artifact
 from farm.model.build import INVENTORY_BUILD, Build
+from farm.model.comparison import Comparing
 from farm.model.device import Device, Runtime, RuntimeKind
-from farm.model.matrix import Cell, Model, Plan, Preparation, Round, RoundKind, Skip
+from farm.model.matrix import Cell, Model, Plan, Preparation, Round, RoundKind, Sampling, Skip
 from farm.model.options import OptionSet, Variant
 from farm.model.request import DEFAULT_ROUNDS, Rules
 from farm.options import (
@@ -43,6 +43,8 @@ class Sources:
     rules: Rules = Rules()
     files: Files = field(default_factory=dict)
     builds: tuple[Build, ...] = (INVENTORY_BUILD,)
+    sampling: Sampling | None = None
+    comparing: Comparing = Comparing()
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,8 @@ def make_plan(sources: Sources, matrix: Matrix, fitted: Sequence[Model]) -> Plan
         sources.seed,
         sources.rules,
         sources.builds,
+        sampling=sources.sampling,
+        comparing=sources.comparing,
     )
 
 
@@ -209,36 +213,13 @@ def impossible(options: OptionSet, runtime: RuntimeKind) -> str | None:
     return None
 
 
-def schedule(cells: Sequence[Cell], seed: int) -> tuple[tuple[Cell, Round], ...]:
-    """The order of one device's rounds.
-
-    Setup rounds come first, then the timed rounds in blocks of one per cell, each block shuffled from
-    `seed`, so that drift of the device affects all variants alike; separate rounds come last, where
-    they cannot disturb a time.
-    """
-    order = random.Random(f"{seed}/{cells[0].device.name}" if cells else seed)  # noqa: S311 - a schedule, no secret
-    lanes: dict[int, list[tuple[Cell, Round]]] = {}
-    last: list[tuple[Cell, Round]] = []
-    first: list[tuple[Cell, Round]] = []
-    for cell in cells:
-        for one in cell.rounds:
-            if one.kind is RoundKind.TIMED:
-                lanes.setdefault(one.index, []).append((cell, one))
-            else:
-                (first if one.kind is RoundKind.SETUP else last).append((cell, one))
-    timed: list[tuple[Cell, Round]] = []
-    for index in sorted(lanes):
-        block = lanes[index]
-        order.shuffle(block)
-        timed += block
-    return (*first, *timed, *last)
-
-
 def needed_artifacts(cells: Sequence[Cell]) -> tuple[Artifact, ...]:
     """The models and inputs that these cells need on their device, each once, in order."""
     found: dict[str, Artifact] = {}
     for cell in cells:
-        inputs = (file.artifact for file in cell.model.inputs.files)
+        check = cell.model.check.inputs if cell.model.check else None
+        files = (*cell.model.inputs.files, *(check.files if check else ()))
+        inputs = (file.artifact for file in files)
         for artifact in (cell.model.artifact, *inputs, *(file for _, file in cell.files)):
             found.setdefault(artifact.sha256, artifact)
     return tuple(found.values())

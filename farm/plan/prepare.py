@@ -9,10 +9,12 @@ from farm.inventory import read_devices
 from farm.inventory.files import require_files
 from farm.model.build import INVENTORY_BUILD
 from farm.model.device import Device, Inventory, RuntimeKind
-from farm.model.matrix import Model, Plan
+from farm.model.matrix import Model, Plan, Sampling
 from farm.model.request import Request
 from farm.plan.builds import read_builds, refuse_unfit_builds
+from farm.plan.checks.apply import with_checks
 from farm.plan.content.model_info import UnreadableError, model_tensors
+from farm.plan.duels import with_canaries, with_duels
 from farm.plan.inputs import fit_inputs, leave_unchecked
 from farm.plan.matrix import Matrix, Sources, choose, make_plan
 from farm.plan.models import option_files, read_models
@@ -57,6 +59,8 @@ def prepare(
         seed=request.seed,
         rules=request.rules,
         files=option_files(request.variants),
+        sampling=Sampling(request.rounds, request.is_auto, request.precision, request.budget_s),
+        comparing=request.comparing,
         builds=builds,
     )
     matrix = choose(sources)
@@ -65,7 +69,9 @@ def prepare(
     if runtime is None and fetch and wheel_devices and of_use(inventory, wheel_devices):
         runtime = install.ensure(progress)
     fitted = fit_models(matrix.models, runtime, progress)
-    return Prepared(make_plan(sources, matrix, fitted), inventory, runtime)
+    plan = with_duels(make_plan(sources, matrix, fitted), request.ab)
+    plan = with_checks(plan, request, runtime, progress, is_compared=bool(plan.duels or request.baseline))
+    return Prepared(with_canaries(plan) if request.canary else plan, inventory, runtime)
 
 
 def with_wheel(matrix: Matrix) -> tuple[Device, ...]:

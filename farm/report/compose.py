@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from farm.model.run import CellResult, CellStatus, ModelRecord, Results, RunStatus, Summary
 from farm.report.cell import STATUSES, anchor, compose_cell, failure_of, quality_warning, values_ms
+from farm.report.comparisons import compose_comparisons
 from farm.report.data import embedded_data, iterations_fit
 from farm.report.environment import compose_environment
 from farm.report.numerals import (
@@ -22,6 +23,7 @@ from farm.report.numerals import (
     in_ms,
     moment,
 )
+from farm.report.outputs import compose_outputs
 from farm.report.view import (
     Box,
     CellDetail,
@@ -64,6 +66,7 @@ def compose(results: Results) -> ReportView:
         head=_head(shown),
         matrices=tuple(_matrix(shown, model, variants, cells, decimals[model]) for model in decimals),
         problems=_problems(shown),
+        outputs=compose_outputs(shown),
         cells=_details(shown, decimals),
         environment=compose_environment(shown.devices),
         method=Method(
@@ -73,6 +76,7 @@ def compose(results: Results) -> ReportView:
             iterations_embedded=iterations_fit(results),
         ),
         data=embedded_data(results),
+        comparisons=compose_comparisons(shown),
     )
 
 

@@ -8,12 +8,14 @@ from pathlib import Path
 
 from farm.device.disk.room import Room
 from farm.device.session import Session
+from farm.model.cooling import Cooldown
 from farm.model.deadlines import Deadlines
 from farm.model.device import Device, Facts
 from farm.model.matrix import Plan
 from farm.run.deploy import Deployed
 from farm.run.events import Listener
 from farm.run.keeping import Keeper
+from farm.run.measure.surroundings import Surroundings
 from farm.run.record import Recorder
 from farm.runtime.files import WheelFiles
 from farm.store.kept import KeptStore
@@ -26,7 +28,8 @@ from farm.store.runs import RunDirectory
 class Settings:
     """Settings of a run: our name as lease holder, where products of preparations and flags of native
     programs are kept, deadlines, how many devices run in parallel. `run_ends_at` is by the loop's clock;
-    `kept` is where what is pushed is kept, None: nowhere.
+    `cooldown` counts for all devices, None: as the inventory has it; `kept` is where what is pushed is kept,
+    None: nowhere.
     """
 
     holder: str
@@ -36,6 +39,7 @@ class Settings:
     programs: ProgramStore
     deadlines: Deadlines = Deadlines()
     run_ends_at: float | None = None
+    cooldown: Cooldown | None = None
     parallel: int = 100
     kept: KeptStore | None = None
 
@@ -63,6 +67,7 @@ class OnDevice:
     facts: Facts
     deployed: Deployed
     room: Room
+    surroundings: Surroundings
 
     @property
     def device(self) -> Device:

@@ -18,11 +18,12 @@ from farm.errors import DeviceError, Fault, RequestError, Stage
 from farm.files import digest_path, sha256_of
 from farm.model.artifact import Artifact, Tree
 from farm.model.device import Device, Facts, Python, Runtime
-from farm.model.matrix import Cell, Model
+from farm.model.matrix import Cell, InputSpec, Model
 from farm.options import outputs
 from farm.plan.layout import (
     PRELOADED,
     Files,
+    check_names,
     content_digest,
     digest_with_preloaded,
     input_names,
@@ -103,10 +104,17 @@ class Deployed:
 
     def input_text(self, model: Model) -> str | None:
         """The `--input` text with the device's paths in it, or None when inputs are left out."""
-        if not model.inputs.text:
+        return self._input_text(model, model.inputs, input_names(model.inputs))
+
+    def check_text(self, model: Model) -> str | None:
+        """The same of its check rounds."""
+        spec = model.check.inputs if model.check else None
+        return self.input_text(model) if spec is None else self._input_text(model, spec, check_names(spec))
+
+    def _input_text(self, model: Model, spec: InputSpec, names: Sequence[str]) -> str | None:
+        if not spec.text:
             return None
-        names = input_names(model.inputs)
-        return model.inputs.template.format(*(f"{self.folders[model]}/{name}" for name in names))
+        return spec.template.format(*(f"{self.folders[model]}/{name}" for name in names))
 
     def reads(self, cell: Cell) -> dict[str, str]:
         """Where the files are that options read, by option."""

@@ -22,19 +22,25 @@ from farm.device.restarts import RestartedError, too_often
 from farm.device.session import Session
 from farm.errors import DeviceError, Fault, Stage
 from farm.model.build import INVENTORY_BUILD
+from farm.model.comparison import Phase
 from farm.model.device import Device, Facts, Runtime, RuntimeKind
 from farm.model.matrix import Cell, Round, Skip
 from farm.model.run import DeviceStatus, Restart, RoundResult, RoundStatus
 from farm.options import advice, applicable
 from farm.plan.builds import resolved, runtimes_of
+from farm.plan.estimate import Span
 from farm.plan.flags import unknown_flags, why_skipped
-from farm.plan.matrix import cells_of, schedule, unfit
+from farm.plan.matrix import cells_of, unfit
 from farm.plan.rules import unwanted
+from farm.plan.schedule import Step
 from farm.run.context import OnDevice, RunContext
 from farm.run.deploy import Deployed, Part, Pushed, Pusher, deploy, own_files_of
 from farm.run.disk import disk_error, is_of_disk
 from farm.run.events import Event, Kind
 from farm.run.execute import Ready, ready, round_name, run_round
+from farm.run.measure.measuring import Measuring, Watch
+from farm.run.measure.surroundings import Surroundings
+from farm.run.outputs.checker import check_device, is_worth_telling
 from farm.run.preparations import prepare
 from farm.run.program import OF_A_PROGRAM, UNKNOWN_HELP, Checked, check_program, flags_of
 from farm.run.reproduce import by_hand
@@ -43,7 +49,6 @@ from farm.transport.base import Transport
 
 _T = TypeVar("_T")
 
-PREPARED = "prepared"
 MOST_TRIES = 3
 """How often a round is begun that its device does not survive: it may be what restarts the device."""
 
@@ -62,12 +67,13 @@ class Lane:
         """The interpreters that the probe asked for."""
         self._engine_of = ""
         """The build whose engine the record of the device has: builds may have different ones."""
-        self._order: tuple[tuple[Cell, Round], ...] = ()
-        self._recorded: set[tuple[str, str]] = set()
-        """What needs not be done again: ids of cells with their rounds, or PREPARED."""
+        self._measuring: Measuring | None = None
+        self._prepared: set[str] = set()
+        """Ids of cells of which the preparations are recorded."""
         self._now: tuple[str, Cell | None] = "", None
         self._broken: Counter[Restart] = Counter()
         self._restarts: tuple[Restart, ...] = ()
+        self._is_checked = False
 
     async def go(self, places: asyncio.Semaphore) -> None:
         """Never raises except when cancelled: errors become failed cells of the device."""
@@ -109,16 +115,18 @@ class Lane:
         """All that is left to do."""
         facts = await self._probe(session)
         cells = self._fit(facts)
-        if not cells and not self._order:
+        if not cells and self._measuring is None:
             self._emit(Kind.FINISHED, "no cell can run on this device")
             return
         if cells:
             cells, parts = await self._look_at_programs(session, facts, cells)
             deployed = await self._deploy(room, session, facts, cells, parts)
             cells = await self._fit_programs(session, deployed, cells)
-            here = OnDevice(self._context, session, facts, deployed, room)
+            around = await self._surroundings(session, facts)
+            here = OnDevice(self._context, session, facts, deployed, room, around)
             await self._rounds(here, await self._prepare(here, cells))
-        self._emit(Kind.FINISHED, "done", len(self._order), len(self._order))
+        ran = self._measuring.count[0] if self._measuring else 0
+        self._emit(Kind.FINISHED, "done", ran, ran)
 
     @property
     def _doing(self) -> Restart:
@@ -158,9 +166,17 @@ class Lane:
         runtimes = (runtime for cell in self._cells for runtime in runtimes_of(plan, cell))
         self._pythons = next(filter(None, map(pythons_to_ask, runtimes)), ())
         facts = await session.call(lambda agent: agent.probe(self._pythons))
-        if not self._order:  # those of the start of the run
+        if self._measuring is None:  # those of the start of the run
             self._recorder.device(self._device.name, facts=facts)
         return facts
+
+    async def _surroundings(self, session: Session, facts: Facts) -> Surroundings:
+        """As they are now, before anything was run under this lease."""
+        cooldown = self._context.settings.cooldown or self._device.cooldown
+        tell = lambda text: self._emit(Kind.STEP, text)  # noqa: E731
+        around = Surroundings(session, cooldown, len(facts.core_ids) or None, tell, self._context.clock)
+        await around.begin()
+        return around
 
     def _fit(self, facts: Facts) -> tuple[Cell, ...]:
         """The open cells that this device can run, with advice; the others are skipped with the reason."""
@@ -313,37 +329,58 @@ class Lane:
             if cell.preparations:
                 self._step(cell.preparations[0].kind, cell)
             made, results = await prepare(here, ready(cell, here.deployed))
-            if (cell.id, PREPARED) not in self._recorded:
+            if cell.id not in self._prepared:
                 results = tuple(
                     replace(one, round=self._told_of_restarts(one.round)) if one.round else one
                     for one in results
                 )
                 await self._recorder.preparations(cell, results)
-                self._recorded.add((cell.id, PREPARED))
+                self._prepared.add(cell.id)
                 here.session.progress()
             prepared.append(made)
         return prepared
 
     async def _rounds(self, here: OnDevice, prepared: Sequence[Ready]) -> None:
-        """All rounds in the order of the schedule, each collected and on disk before the next one."""
+        """All rounds that were not run yet, each collected and on disk before the next one."""
         by_id = {made.cell.id: made for made in prepared}
-        self._order = self._order or schedule([made.cell for made in prepared], self._context.plan.seed)
-        for number, (cell, one) in enumerate(self._order):
-            # Closed: an earlier round of this cell failed.
-            if self._recorder.is_closed(cell) or (cell.id, round_name(one)) in self._recorded:
-                continue
-            name = cell.name
-            self._now = round_name(one), cell
-            self._emit(Kind.ROUND, f"{name} {one.kind.value}", number, len(self._order))
-            result = self._told_of_restarts(await run_round(here, by_id[cell.id], one))
-            self._engine_of = self._engine_of or (cell.build if result.engine else "")
-            if result.engine and cell.build == self._engine_of:
-                self._recorder.device(self._device.name, engine=result.engine)
-            await self._recorder.round(cell, result, reproduce=by_hand(by_id[cell.id], here.deployed))
-            self._recorded.add((cell.id, round_name(one)))
-            here.session.progress()
-            if result.status is RoundStatus.FAILED:
-                self._emit(Kind.NOTE, f"{name}: {result.error}")
+        if self._measuring is None:
+            watch = Watch(self._context.clock, lambda text: self._emit(Kind.NOTE, text))
+            cells = [made.cell for made in prepared]
+            self._measuring = Measuring(self._context.plan, cells, self._recorder, watch)
+        measuring = self._measuring
+
+        async def run(step: Step) -> None:
+            await self._round(here, measuring, by_id[step[0].id], step)
+
+        async def end(cell: Cell) -> None:
+            await self._recorder.complete(cell, reproduce=by_hand(by_id[cell.id], here.deployed))
+
+        await measuring.go(run, end, self._check_outputs)
+
+    async def _round(self, here: OnDevice, measuring: Measuring, made: Ready, step: Step) -> None:
+        cell, one = step
+        name = cell.name
+        self._now = round_name(one), cell
+        self._emit(Kind.ROUND, f"{name} {_what(one)}", *measuring.count, left=measuring.left)
+        result = self._told_of_restarts(await run_round(here, made, one))
+        self._engine_of = self._engine_of or (cell.build if result.engine else "")
+        if result.engine and cell.build == self._engine_of:
+            self._recorder.device(self._device.name, engine=result.engine)
+        is_last = measuring.done(step, result)
+        reproduce = by_hand(made, here.deployed)
+        await self._recorder.round(made.cell, result, reproduce=reproduce, is_last=is_last)
+        here.session.progress()
+        if result.status is RoundStatus.FAILED:
+            self._emit(Kind.NOTE, f"{name}: {result.error}")
+
+    async def _check_outputs(self) -> None:
+        """Once, when all check rounds were run and none of the times."""
+        if self._is_checked:
+            return
+        self._is_checked = True
+        for check in await check_device(self._context, self._device):
+            if is_worth_telling(check):
+                self._emit(Kind.NOTE, f"outputs of {check.cell}: {check.sentence}")
 
     def _told_of_restarts(self, result: RoundResult) -> RoundResult:
         """With a note, if it is a repetition."""
@@ -374,8 +411,16 @@ class Lane:
         self._now = text, cell
         self._emit(Kind.STEP, f"{cell.name}: {text}" if cell else text)
 
-    def _emit(self, kind: Kind, text: str, done: int = 0, total: int | None = None) -> None:
-        self._context.listener(Event(self._device.name, kind, text, done, total))
+    def _emit(
+        self, kind: Kind, text: str, done: int = 0, total: int | None = None, *, left: Span | None = None
+    ) -> None:
+        self._context.listener(Event(self._device.name, kind, text, done, total, left))
+
+
+def _what(one: Round) -> str:
+    """`timed`, `confirm`, `timed again`."""
+    word = one.phase.value if one.phase is Phase.CONFIRM else one.kind.value
+    return f"{word} again" if one.attempt else word
 
 
 def _now() -> str:
