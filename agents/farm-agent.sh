@@ -637,7 +637,7 @@ supervise() { # workdir job forks numbers
     case $line in FARM_GPU=*) has_gpu=yes ;; esac
   done <./command
   # What it says is a file of the job like the program's own.
-  [ -z "${has_gpu-}" ] || watch_gpu </dev/null >out/farm-gpu.txt 5>&- 6>&- 7>&- &
+  if [ -n "${has_gpu-}" ]; then (exec </dev/null >out/farm-gpu.txt 5>&- 6>&- 7>&- && watch_gpu) & fi
   find_sensors
   put "$columns" >&8
   clock && sample whole && put "$line" >&8

@@ -162,10 +162,12 @@ def used_in(samples: Sequence[Sample]) -> Used | None:
     """Over a whole round. None where the device does not tell its own share: all would be others'."""
     kept, _ = in_order(samples)
     known = [one for one in kept if one.cpu is not None]
-    if len(known) < 2 or all(one.own is None for one in known):
+    own = [one.own for one in known if one.own is not None]
+    if len(known) < 2 or not own:
         return None
-    first, last = known[0], next(one for one in reversed(known) if one.own is not None)
-    return used_between(first, last)
+    last = next(one for one in reversed(known) if one.own is not None)
+    # The time of descendants that nobody waited for is lost when they end.
+    return used_between(known[0], replace(last, own=max(own)))
 
 
 def core_count(used: Used, told: int | None) -> int:

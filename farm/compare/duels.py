@@ -11,7 +11,7 @@ from farm.analysis.sample_size import pairs_wanted
 from farm.analysis.verdicts import FEWEST_PAIRS, decide, false_discovery_rates, screen_settles
 from farm.compare.drift import drift
 from farm.compare.fingerprint import Differences, Side, differences, fingerprint
-from farm.compare.rounds import Pairs, failed_round, pairs, values_ms
+from farm.compare.rounds import Pairs, failed_round, pairs, timed, values_ms
 from farm.compare.words import percent, sentence, sides
 from farm.model.comparison import Comparing, Comparison, Duel, Earlier, Effect, Phase, Verdict
 from farm.model.outputs import OutputVerdict
@@ -124,7 +124,7 @@ def trouble(cell: CellResult) -> str | None:
     failed = failed_round(cell)
     if failed is not None:
         return f"{cell.id} failed: {failed.error or failed.cause or 'a round failed'}"
-    if any(one.value_ms is not None for one in cell.rounds):
+    if any(one.value_ms is not None for one in timed(cell)):
         return None
     why = cell.error or cell.reason
     if cell.status is CellStatus.COMPLETED:

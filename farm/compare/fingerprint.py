@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -59,16 +59,26 @@ TRAITS = (
     Trait("engine", lambda s: s.device.engine, Change.BUILD),
     Trait("architecture", lambda s: s.facts.architecture),
     Trait("CPU", lambda s: s.facts.cpu_model),
-    Trait("cores", lambda s: _cores(s.facts)),
+    Trait("cores", lambda s: _list(sorted(s.facts.core_ids))),
+    Trait("cores of the control group", lambda s: _list(s.facts.cpuset)),
+    Trait("CPU limit", lambda s: _number(s.facts.cpu_limit_cores)),
     Trait("highest frequency", lambda s: _by_core(s.facts.max_frequency_khz)),
+    Trait("frequency limit", lambda s: _by_core(s.facts.frequency_limits_khz)),
+    Trait("frequency driver", lambda s: s.facts.frequency_driver),
     Trait("governor", lambda s: _by_core(s.facts.governors)),
+    Trait("turbo", lambda s: _on(s.facts.turbo)),
+    Trait("SMT", lambda s: _on(s.facts.smt)),
+    Trait("virtual machine", lambda s: s.facts.virtual),
+    Trait("power", lambda s: _power(s.facts)),
     Trait("kernel", lambda s: s.facts.kernel),
     Trait("C library", lambda s: s.facts.libc),
     Trait("GPU", lambda s: ", ".join(gpu.name for gpu in s.facts.gpus)),
-    Trait("GPU driver", lambda s: ", ".join(gpu.driver or "" for gpu in s.facts.gpus)),
+    Trait("GPU driver", lambda s: _each(gpu.driver for gpu in s.facts.gpus)),
+    Trait("GPU power limit, W", lambda s: _each(gpu.power_limit_w for gpu in s.facts.gpus)),
     # These differ from night to night, or have no part in a model's time.
     Trait("CPU features", lambda s: _features(s.facts), is_harmless=True),
     Trait("system", lambda s: s.facts.os_name, is_harmless=True),
+    Trait("clock source", lambda s: s.facts.clock_source, is_harmless=True),
     Trait("memory", lambda s: _gigabytes(s.facts.memory_bytes), is_harmless=True),
     Trait("address", lambda s: s.device.address, is_harmless=True),
     Trait("farm", lambda s: s.results.farm_version, is_harmless=True),
@@ -121,8 +131,29 @@ def _options(cell: CellResult) -> str:
     return " ".join(shown) or "the program's defaults"
 
 
-def _cores(facts: Facts) -> str:
-    return ",".join(map(str, sorted(facts.core_ids)))
+def _list(values: Iterable[object]) -> str:
+    return ",".join(map(str, values))
+
+
+def _each(values: Iterable[object | None]) -> str:
+    """Of each GPU; nothing where it is known of none."""
+    known = list(values)
+    return ", ".join("unknown" if one is None else str(one) for one in known) if any(known) else ""
+
+
+def _number(value: float | None) -> str | None:
+    return None if value is None else f"{value:g}"
+
+
+def _on(value: bool | None) -> str | None:
+    return None if value is None else "on" if value else "off"
+
+
+def _power(facts: Facts) -> str | None:
+    if not facts.power_supplies:
+        return None
+    drained = any(one.kind == "Battery" and one.status == "Discharging" for one in facts.power_supplies)
+    return "battery" if drained else "mains"
 
 
 def _by_core(pairs: Sequence[tuple[int, object]]) -> str:

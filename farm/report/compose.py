@@ -24,6 +24,7 @@ from farm.report.numerals import (
     in_ms,
     moment,
 )
+from farm.report.outputs import compose_outputs
 from farm.report.view import (
     Box,
     CellDetail,
@@ -66,6 +67,7 @@ def compose(results: Results) -> ReportView:
         head=_head(shown),
         matrices=tuple(_matrix(shown, model, variants, cells, decimals[model]) for model in decimals),
         problems=_problems(shown),
+        outputs=compose_outputs(shown),
         cells=_details(shown, decimals),
         environment=compose_environment(shown.devices),
         method=Method(

@@ -18,6 +18,7 @@ from farm.cli.bench.against import against
 from farm.cli.bench.catalogue_options import normalise
 from farm.cli.bench.deadline_options import names_help, with_deadlines
 from farm.cli.bench.failures import failures_of
+from farm.cli.bench.outputs import outputs_lines
 from farm.cli.bench.request_options import takes_request
 from farm.cli.bench.sampling import comparisons_of
 from farm.cli.bench.skips import skips_of
@@ -178,6 +179,8 @@ def finish(directory: RunDirectory, results: Results, *, json: bool) -> bool:
                 f"{device.reused_files} files already there", "dim")  # fmt: skip
         if restarts := restarts_of(device):
             say(f"{device.name}: restarts, and what was done again: {restarts}", "yellow")
+    for line in outputs_lines(results):
+        say(line)
     skipped = (
         (cell.device, cell.model, cell.variant, cell.reason or "no reason was kept")
         for cell in results.cells

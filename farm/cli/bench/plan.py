@@ -19,7 +19,8 @@ from farm.cli.terminal.progress import Bar
 from farm.cli.terminal.tables import plan_table
 from farm.model.artifact import Artifact
 from farm.model.device import Device, RuntimeKind
-from farm.model.matrix import Plan
+from farm.model.matrix import Plan, RoundKind
+from farm.model.outputs import Check
 from farm.model.request import Request
 from farm.options import words
 from farm.plan.estimate import expected
@@ -59,6 +60,8 @@ def command(*, request: Request, runs_dir: args.EarlierRuns = None, json: args.J
     for variant_ in plan.variants:
         text = shlex.join(words(variant_.options)) or "(no options)"
         out.print(plain(f"variant {variant_.name}: {text}"))
+    if plan.checking.check is not Check.OFF:
+        out.print(plain(_checks(plan)))
     for note in dict.fromkeys(note for cell in plan.cells for note in cell.notes):
         out.print(plain(f"note: {note}", "yellow"))
     files = files_to_push(plan)
@@ -84,6 +87,14 @@ def _pushed(device: Device, files: Sequence[Artifact]) -> str:
     )
 
 
+def _checks(plan: Plan) -> str:
+    """How outputs are checked."""
+    checks = ((one.name, one.check.golden) for one in plan.models if one.check)
+    golden = ", ".join(f"{name} with {found.name}" for name, found in checks if found)
+    rounds = sum(one.kind is RoundKind.CHECK for cell in plan.cells for one in cell.rounds)
+    return f"outputs are checked in {rounds} rounds before the timed ones; {golden or 'no golden file'}"
+
+
 def as_json(plan: Plan) -> dict[str, Any]:
     """The plan for scripts."""
     return {
@@ -91,6 +102,7 @@ def as_json(plan: Plan) -> dict[str, Any]:
         "seed": plan.seed,
         "sampling": asdict(plan.sampled),
         "duels": [duel_json(duel) for duel in plan.duels],
+        "check": plan.checking.check,
         "cells": [
             {
                 "device": cell.device.name,

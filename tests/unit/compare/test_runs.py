@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from farm.compare.match import found_change
 from farm.compare.runs import compare_runs, earlier
 from farm.errors import RequestError
 from farm.model.comparison import Change, Comparing, Duel, Verdict
-from farm.model.device import Facts, Gpu
+from farm.model.device import Facts, Gpu, PowerSupply
 from farm.model.run import CellStatus, ModelRecord, Quality, Results
 from tests.unit.compare.made import FACTS, cell, duel, noise, run, timed
 
@@ -131,12 +132,13 @@ def test_runs_without_a_common_cell_are_refused():
         (Change.VARIANT, {"variant": "nchw"}),
     ],
 )
-def test_cells_whose_names_differ_in_what_changes_find_each_other(change, renamed):
+def test_cells_whose_names_differ_in_what_changes_find_each_other(change, renamed: Any):
     first = cell(*timed(noise(10, 0.004)))
     second = replace(first, **renamed)
     assert compared(run(first), run(second)).change is change
     assert compared(run(first), run(second), change).verdict is Verdict.UNCHANGED
-    third = replace(second, **dict.fromkeys(renamed, "x"))
+    another: dict[str, Any] = dict.fromkeys(renamed, "x")
+    third = replace(second, **another)
     with pytest.raises(RequestError, match="no common cell"):  # either could be meant
         compare_runs(run(first), run(second, third), COMPARING, change)
 
@@ -195,7 +197,10 @@ def test_what_one_side_does_not_know_is_no_difference():
 def test_every_trait_is_read_and_has_a_name_of_its_own():
     whole = replace(
         FACTS, architecture="aarch64", core_ids=(0, 1), max_frequency_khz=((0, 1),), libc="glibc 2.36",
-        cpu_features=("asimd",), os_name="Debian", memory_bytes=2**30, gpus=(Gpu("T4", "535"),),
+        cpu_features=("asimd",), os_name="Debian", memory_bytes=2**30, gpus=(Gpu("T4", "535", power_limit_w=70),),
+        cpuset=(0, 1), cpu_limit_cores=1.5, frequency_limits_khz=((0, 1),), frequency_driver="cpufreq-dt", turbo=False,
+        smt=False, virtual="kvm", power_supplies=(PowerSupply("BAT0", "Battery", status="Discharging"),),
+        clock_source="arch_sys_counter",
     )  # fmt: skip
     made = with_facts(night(), whole)
     made = replace(made, devices=tuple(replace(one, engine="MegEngine 1.13.0") for one in made.devices))

@@ -32,7 +32,7 @@ def html(results):
 
 
 def test_the_first_thing_is_the_decision_with_its_counts(shown, html):
-    assert (shown.key, shown.decision) == ("no-go", "NO-GO")
+    assert (shown.decision.key, shown.decision.symbol) == ("no-go", "NO-GO")
     assert [(one.status.word, one.cells) for one in shown.counts] == [
         ("slower", 1),
         ("faster", 1),
@@ -46,15 +46,21 @@ def test_the_first_thing_is_the_decision_with_its_counts(shown, html):
 def test_a_decision_may_be_go_or_not_decided(results):
     unchanged = tuple(one for one in results.comparisons if one.verdict is Verdict.UNCHANGED)
     go = compose(replace(results, comparisons=unchanged))
-    assert go.comparisons.decision == "GO"
+    assert go.comparisons.decision.symbol == "GO"
     assert go.comparisons.worst == ()
     assert "Nothing changed by 3 % or more." in render(go)
     calm = tuple(one for one in results.comparisons if one.verdict is not Verdict.SLOWER)
-    assert compose(replace(results, comparisons=calm)).comparisons.decision == "NOT DECIDED"
+    assert compose(replace(results, comparisons=calm)).comparisons.decision.symbol == "NOT DECIDED"
 
 
 def test_what_to_look_at_first_is_what_changed_most_with_its_interval_and_sentence(shown):
-    assert [row.status.word for row in shown.worst] == ["slower", "faster", "inconclusive", "invalid", "invalid"]
+    assert [row.status.word for row in shown.worst] == [
+        "slower",
+        "faster",
+        "inconclusive",
+        "invalid",
+        "invalid",
+    ]
     worst = shown.worst[0]
     assert worst.candidate == "arm-1/tiny/fp32@new"
     assert worst.change.startswith("+5.")
@@ -126,9 +132,15 @@ def test_a_report_without_comparisons_has_no_word_of_them(name):
     assert "this report gives no statistical verdict" in html
 
 
-def test_only_canaries_are_no_comparison_that_was_asked_for(results):
+def test_a_run_with_canaries_only_says_what_they_showed_and_decides_nothing(results):
     only = tuple(one for one in results.comparisons if one.is_canary)
-    assert compose(replace(results, comparisons=only)).comparisons is None
+    view = compose(replace(results, comparisons=only))
+    assert (view.comparisons.decision, view.comparisons.rows) == (None, ())
+    html = render(view)
+    assert "0 of 2 canary cells differed from themselves" in html
+    assert "Nothing changed" not in html
+    false = tuple(replace(one, verdict=Verdict.FASTER) for one in only * 3)
+    assert compose(replace(results, comparisons=false)).comparisons.decision.symbol == "NOT DECIDED"
 
 
 def test_a_build_is_a_column_of_its_own(results):
