@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from farm.model.comparison import Effect, Verdict
 
 FEWEST_PAIRS = 6
-"""Fewer pairs decide nothing: the smallest p that is possible with 5 is 0.0625."""
+"""With fewer the exact test cannot reach 5 %, so an interval of 95 % has no bounds."""
 
 FALSE_DISCOVERIES = 0.05
 """The share of false ones that is allowed among `faster` and `slower`."""

@@ -68,6 +68,21 @@ Recipe = Annotated[
 Suite = Annotated[
     Path | None, typer.Option(help="A suite file: models, inputs, variants and rules.", metavar="FILE")
 ]
+Builds = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--build",
+        help="Which build runs the models: one of the builds file or the suite, or `inventory`, the default: "
+        "each device's own runtime. Repeatable: every cell is run with each.",
+        metavar="NAME",
+    ),
+]
+BuildsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--builds", help="A builds file. Default: builds.yaml beside the inventory.", metavar="FILE"
+    ),
+]
 Rounds = Annotated[
     str | None,
     typer.Option(

@@ -85,6 +85,6 @@ COMMANDS = (
     Command(
         "schema",
         "farm.cli.catalogue.schema",
-        "Print the JSON Schema of an inventory, a suite or a results.json.",
+        "Print the JSON Schema of an inventory, a suite, a builds file or a results.json.",
     ),
 )

@@ -3,40 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 
+from farm.model.build import Build
 from farm.model.comparison import Comparing
+from farm.model.condition import Condition
 from farm.model.options import OptionSet, Variant
 from farm.model.outputs import Check, Tolerance
-
-
-class Relation(StrEnum):
-    """How a condition compares. `MATCHES` takes globs and holds when one of them matches."""
-
-    MATCHES = "matches"
-    EQUAL = "=="
-    UNEQUAL = "!="
-    LESS = "<"
-    AT_MOST = "<="
-    MORE = ">"
-    AT_LEAST = ">="
-
-
-@dataclass(frozen=True)
-class Condition:
-    """One test of a device, model or variant, e.g. `cores >= 4`; `text` is as it was written.
-
-    `subject` is `device`, `tag`, `group`, `attribute`, `model`, `variant`, or the name of a fact that
-    only the probe knows (farm.inventory.conditions lists them). `key` names the attribute.
-    """
-
-    text: str
-    subject: str
-    relation: Relation
-    values: tuple[str, ...]
-    key: str | None = None
-    negated: bool = False
 
 
 @dataclass(frozen=True)
@@ -95,7 +68,9 @@ class Rules:
 
 @dataclass(frozen=True)
 class Suite:
-    """A suite file. `devices` is a selector; `options` are the base of every variant."""
+    """A suite file. `devices` is a selector; `options` are the base of every variant; `builds` are names,
+    some of which it has `defined`.
+    """
 
     path: Path
     models: tuple[ModelRequest, ...]
@@ -114,6 +89,8 @@ class Suite:
     exclude: tuple[CellRule, ...] = ()
     check: Check | None = None
     tolerances: tuple[Tolerance, ...] = ()
+    builds: tuple[str, ...] = ()
+    defined: tuple[Build, ...] = ()
 
     @property
     def rules(self) -> Rules:
@@ -133,10 +110,11 @@ ALL_DEVICES = "*"
 @dataclass(frozen=True)
 class Request:
     """What `farm bench` and `farm plan` are asked to do. `inventory` None: the default one;
-    `variants` are complete, base options included. `ab` are the names of builds, variants or models of which
-    the first is compared with each other one; `is_auto`, `precision` and `budget_s` as in Sampling;
-    `baseline` is a run to compare with. `check` None: outputs, if there is something to compare
-    them with; `goldens` are `MODEL:FILE`.
+    `variants` are complete, base options included. `builds` are names (none: each device's own runtime),
+    which the suite has `defined` or the `builds_file` has (None: the one beside the inventory). `ab` are the
+    names of builds, variants or models of which the first is compared with each other one; `is_auto`,
+    `precision` and `budget_s` as in Sampling; `baseline` is a run to compare with. `check` None: outputs, if
+    there is something to compare them with; `goldens` are `MODEL:FILE`.
     """
 
     inventory: Path | None = None
@@ -156,3 +134,6 @@ class Request:
     check: Check | None = None
     goldens: tuple[str, ...] = ()
     tolerances: tuple[Tolerance, ...] = ()
+    builds: tuple[str, ...] = ()
+    builds_file: Path | None = None
+    defined: tuple[Build, ...] = ()

@@ -55,6 +55,8 @@ class Arguments:
     check: str | None = None
     goldens: tuple[str, ...] = ()
     tolerances: tuple[str, ...] = ()
+    builds: tuple[str, ...] = ()
+    builds_file: Path | None = None
 
 
 def read_request(arguments: Arguments) -> Request:
@@ -89,6 +91,9 @@ def read_request(arguments: Arguments) -> Request:
         check=parse_check(arguments.check) or (suite.check if suite else None),
         goldens=arguments.goldens,
         tolerances=parse_tolerances(arguments.tolerances) or (suite.tolerances if suite else ()),
+        builds=_names(arguments.builds or (suite.builds if suite else ())),
+        builds_file=arguments.builds_file,
+        defined=suite.defined if suite else (),
     )
 
 
@@ -139,6 +144,13 @@ def _comparing(arguments: Arguments, suite: Suite | None) -> Comparing:
         least or (suite and suite.minimum_effect) or usual.minimum_effect,
         next(one for one in allowed if one is not None),
     )
+
+
+def _names(builds: tuple[str, ...]) -> tuple[str, ...]:
+    twice = next((name for name in builds if builds.count(name) > 1), None)
+    if twice is not None:
+        raise RequestError(f"build {twice!r} is named twice", hint="remove one")
+    return builds
 
 
 def _suite(arguments: Arguments) -> Suite | None:

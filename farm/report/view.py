@@ -22,7 +22,7 @@ class Status:
 
 @dataclass(frozen=True)
 class Count:
-    """A number of cells (or of checks of outputs) that ended in one way, or of comparisons with one verdict."""
+    """A number of cells or checks that ended in one way, or of comparisons with one verdict."""
 
     status: Status
     cells: int

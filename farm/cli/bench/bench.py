@@ -34,10 +34,11 @@ from farm.device.former import own_name
 from farm.errors import ExitCode, RequestError, RunError
 from farm.model.cooling import Cooldown, cooldown
 from farm.model.deadlines import Deadlines
-from farm.model.device import Device, Inventory, RuntimeKind
+from farm.model.device import Device, Inventory
 from farm.model.matrix import Plan
 from farm.model.request import Request
 from farm.model.run import CellStatus, Results
+from farm.plan.builds import may_run_wheel
 from farm.plan.estimate import expected
 from farm.plan.prepare import Prepared, prepare
 from farm.report.compose import compose
@@ -48,6 +49,7 @@ from farm.run.context import Settings
 from farm.run.devices.check import is_wheel_of_use
 from farm.runtime.files import WheelFiles, wheel_files
 from farm.store.codec import results_to_dict
+from farm.store.kept import kept_store
 from farm.store.products import ProductStore
 from farm.store.programs import program_store
 from farm.store.recent import recent_results
@@ -59,6 +61,7 @@ SETTINGS: dict[str, Any] = {
     "  farm bench\n\n"
     "  farm bench --devices 'arm-*,gpu-*' --model resnet18.mge --iter 50\n\n"
     "  farm bench --model a.mge --input 'data:x.npy' --variant 'plain=' --variant 'mt2=--multithread 2'\n\n"
+    "  farm bench --build inventory --build release --model resnet18.mge\n\n"
     "  farm bench --suite inventory/nightly.yaml --run-id nightly-2026-11-23 --json",
 }
 
@@ -114,6 +117,7 @@ def command(
         say(line)
     if (time_needed := expected(plan, recent_results(runs_dir))) is not None:
         say(f"takes {time_needed.text}")
+    kept = kept_store()
     directory = RunDirectory.create(runs_dir, run_id or new_run_id())
     settings = Settings(
         holder=own_name(f"run {directory.run_id}"),
@@ -121,6 +125,7 @@ def command(
         command=("farm", *sys.argv[1:]),
         products=ProductStore(resources.cache_folder() / "products"),
         programs=program_store(),
+        kept=None if kept.is_off else kept,
         deadlines=deadlines,
         run_ends_at=time.monotonic() + deadlines.run_s if deadlines.run_s else None,
         cooldown=cooling,
@@ -151,13 +156,9 @@ def _is_wheel_of_use(inventory: Inventory, devices: Sequence[Device]) -> bool:
 
 def _wheel(prepared: Prepared, plan: Plan) -> WheelFiles | None:
     """The wheel runtime's files where a device needs them."""
-    if prepared.runtime is None or not _needs_wheel(plan):
+    if prepared.runtime is None or not may_run_wheel(plan):
         return None
     return wheel_files(prepared.runtime, Lines().update)
-
-
-def _needs_wheel(plan: Plan) -> bool:
-    return any(cell.device.runtime.kind is RuntimeKind.WHEEL for cell in plan.cells)
 
 
 def finish(directory: RunDirectory, results: Results, *, json: bool) -> bool:
@@ -182,7 +183,7 @@ def finish(directory: RunDirectory, results: Results, *, json: bool) -> bool:
     for line in outputs_lines(results):
         say(line)
     skipped = (
-        (cell.device, cell.model, cell.variant, cell.reason or "no reason was kept")
+        (cell.device, cell.model, cell.column, cell.reason or "no reason was kept")
         for cell in results.cells
         if cell.status is CellStatus.SKIPPED
     )

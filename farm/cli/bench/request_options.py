@@ -48,6 +48,8 @@ def _arguments(
     sweep: args.Sweeps = None,
     recipe: args.Recipe = None,
     suite: args.Suite = None,
+    build: args.Builds = None,
+    builds: args.BuildsFile = None,
     rounds: args.Rounds = None,
     budget: args.Budget = None,
     precision: args.Precision = None,
@@ -84,6 +86,8 @@ def _arguments(
         check=check,
         goldens=tuple(golden or ()),
         tolerances=tuple(tolerance or ()),
+        builds=tuple(build or ()),
+        builds_file=builds,
     )
 
 

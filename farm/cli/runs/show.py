@@ -37,8 +37,8 @@ def command(run: args.Run, runs_dir: args.RunsDir = Path("runs"), json: args.Jso
     for device in results.devices:
         if restarts := restarts_of(device):
             out.print(plain(f"{device.name}: restarts, and what was done again: {restarts}"))
-    for found in outputs_lines(results):
-        out.print(plain(found))
+    for told in outputs_lines(results):
+        out.print(plain(told))
     for cell in results.cells:
         if cell.error or cell.reason:
             out.print(plain(f"{cell.id}: {cell.status}: {cell.error or cell.reason}"))
