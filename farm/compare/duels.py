@@ -14,6 +14,7 @@ from farm.compare.fingerprint import Differences, Side, differences, fingerprint
 from farm.compare.rounds import Pairs, failed_round, pairs, timed, values_ms
 from farm.compare.words import percent, sentence, sides
 from farm.model.comparison import Comparing, Comparison, Duel, Earlier, Effect, Phase, Verdict
+from farm.model.matrix import RoundKind
 from farm.model.outputs import OutputVerdict
 from farm.model.run import CellResult, CellStatus, Results
 
@@ -105,7 +106,8 @@ def _short(results: Results, duel: Duel) -> str:
 
 def _refusal(results: Results, bout: Bout, cells: Sequence[CellResult]) -> str | None:
     baseline, candidate = cells
-    is_known = bout.screened is not None and not bout.screened.is_paired and not baseline.rounds
+    is_timed = any(one.kind is RoundKind.TIMED for one in baseline.rounds)
+    is_known = bout.screened is not None and not bout.screened.is_paired and not is_timed
     if why := trouble(candidate) or (None if is_known else trouble(baseline)):
         return why
     if why := wrong_outputs(results, candidate) or wrong_outputs(results, baseline):

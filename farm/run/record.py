@@ -117,8 +117,8 @@ class Recorder:
     async def round(
         self, cell: Cell, result: RoundResult, *, reproduce: str, is_last: bool | None = None
     ) -> None:
-        """Keep a round; the cell is closed with its last one (`is_last`; None: when it has as many as the plan
-        says), or with its first failure. A check round that fails costs its cell nothing but the check.
+        """Keep a round; the cell is closed with its last one (`is_last`; None: when it has as many as the
+        plan says), or with its first failure. A check round that fails costs its cell nothing but the check.
         """
         self._reproduce[cell.id] = reproduce
         kept = self._keep(RoundEnded(cell=cell.id, round=result))

@@ -14,7 +14,7 @@ import typer
 
 from farm import resources
 from farm.cli import arguments as args
-from farm.cli.bench.against import against
+from farm.cli.bench.against import against, restore
 from farm.cli.bench.catalogue_options import normalise
 from farm.cli.bench.deadline_options import names_help, with_deadlines
 from farm.cli.bench.failures import failures_of
@@ -117,13 +117,14 @@ def command(
         say(line)
     if (time_needed := expected(plan, recent_results(runs_dir))) is not None:
         say(f"takes {time_needed.text}")
-    kept = kept_store()
+    kept, products = kept_store(), ProductStore(resources.cache_folder() / "products")
+    restore(request, runs_dir, products)
     directory = RunDirectory.create(runs_dir, run_id or new_run_id())
     settings = Settings(
         holder=own_name(f"run {directory.run_id}"),
         known_hosts=prepared.inventory.known_hosts,
         command=("farm", *sys.argv[1:]),
-        products=ProductStore(resources.cache_folder() / "products"),
+        products=products,
         programs=program_store(),
         kept=None if kept.is_off else kept,
         deadlines=deadlines,
