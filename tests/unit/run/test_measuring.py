@@ -353,3 +353,13 @@ async def test_an_interruption_in_the_confirmation_keeps_what_was_measured(tmp_p
     assert len(results.phases) == 1
     assert [one.verdict for one in results.comparisons] == [Verdict.INCONCLUSIVE]
     assert RunDirectory(tmp_path / "r").results() == results
+
+
+async def test_two_runs_that_were_the_screen_are_confirmed_at_once(tmp_path: Path) -> None:
+    before_ms, after_ms = ([factor * (2 + 0.001 * number) for number in range(6)] for factor in (1, 1.1))
+    earlier = (Earlier("d/m/a", "old", tuple(before_ms)), Earlier("d/m/b", "new", tuple(after_ms)))
+    made = replace(plan(duels=(replace(AB[0], since="old"),)), earlier=earlier)
+    bench = Bench(made, tmp_path, noisy(1.1, 0.005))
+    results = await bench.run()
+    assert bench.counts("a") == bench.counts("b") == {"confirm": 10}
+    assert [one.verdict for one in results.comparisons] == [Verdict.SLOWER]
