@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from farm.compare.fingerprint import Side, fingerprint
 from farm.compare.match import match
-from farm.compare.rounds import values_ms
+from farm.compare.runs import earlier
 from farm.errors import RequestError
 from farm.model.build import BASELINE, CANARY, INVENTORY_BUILD
 from farm.model.comparison import Change, Duel, Earlier
@@ -96,7 +95,7 @@ def _side(cell: Cell, was: CellResult | None, olds: Mapping[str, Cell | Gone], f
     else:
         old = _checked_as(without_observers(found), cell)
     duel = Duel(old.id, cell.id, _changed(cell, was, former.results), since=run)
-    return OldSide(old, duel, earlier_of(old.id, Side(former.results, was)))
+    return OldSide(old, duel, earlier_of(old.id, former.results, was))
 
 
 def without_observers(cell: Cell) -> Cell:
@@ -130,10 +129,10 @@ def _changed(cell: Cell, was: CellResult, results: Results) -> Change:
     return Change.BUILD if was.options == cell.variant.options.as_dict() else Change.VARIANT
 
 
-def earlier_of(cell: str, side: Side) -> Earlier | None:
-    values = values_ms(side.cell).values
-    known = tuple(fingerprint(side).items())
-    return Earlier(cell, side.results.run_id, values, known) if values else None
+def earlier_of(cell: str, results: Results, was: CellResult) -> Earlier | None:
+    """What a run has of one of its cells, under the id that it gets; None where no round counts."""
+    found = earlier(results, was, cell)
+    return found if found.values_ms else None
 
 
 def _with(plan: Plan, sides: Iterable[OldSide]) -> Plan:
