@@ -88,6 +88,23 @@ def test_what_a_run_confirmed_against_this_baseline_counts_as_confirmed():
     assert [one.verdict for one in stricter.comparisons] == [Verdict.UNCHANGED]
 
 
+def test_what_was_confirmed_against_another_run_does_not_count():
+    """A run may have duels with two baselines: each is confirmed against its own."""
+    made = duel(1.06, confirm=20)
+    old, new = made.cells
+    elsewhere = tuple(replace(side, device="arm-2") for side in (old, new))
+    duels = (
+        replace(made.duels[0], since="night-1"),
+        Duel(elsewhere[0].id, elsewhere[1].id, Change.BUILD, since="night-0"),
+    )
+    whole = run(old, new, *elsewhere, duels=duels)
+    baseline = run(
+        *(replace(side, rounds=timed(noise(10, 0.005))) for side in (new, elsewhere[1])), run_id="night-1"
+    )
+    found = compare_runs(baseline, whole, COMPARING)
+    assert [one.verdict for one in found.comparisons] == [Verdict.SLOWER, Verdict.INCONCLUSIVE]
+
+
 def test_a_canary_is_not_compared_with_another_night():
     twice = duel(1.0)
     canary = replace(twice.duels[0], is_canary=True)

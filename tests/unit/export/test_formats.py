@@ -180,6 +180,14 @@ def test_a_long_markdown_table_is_cut_and_says_so(compared):
     assert "7 more are in the report." in text
 
 
+def test_what_xml_cannot_hold_at_all_is_named(compared):
+    one = replace(compared.comparisons[0], candidate="a\ufffeb\x00", sentence="\uffff")
+    root = valid(junit(replace(compared, comparisons=(one,), cells=())))
+    case = root.find(".//testcase")
+    assert case.get("name") == "a<U+FFFE>b<U+0000>"
+    assert case.find("failure").text == "<U+FFFF>"
+
+
 NAME = st.text(st.characters(), max_size=20) | st.sampled_from(make.HOSTILE)
 
 
