@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from farm.model.cooling import Cooldown
 from farm.model.disk import StoreLimits
 
 LOCAL = "local"
@@ -65,6 +66,7 @@ class Device:
     runtime: Runtime
     workdir: str = "~/.cache/farm"
     store: StoreLimits = StoreLimits()
+    cooldown: Cooldown = Cooldown()
     tags: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     cores: tuple[tuple[str, tuple[int, ...]], ...] = ()

@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 
 from farm.errors import Fault, Stage
 from farm.model.comparison import PhasePlan
+from farm.model.outputs import OutputCheck
 from farm.model.run import CellStatus, DeviceRecord, PreparationResult, RoundResult, RunStatus
 
 JOURNAL_VERSION = 1
@@ -28,6 +29,15 @@ class DeviceChanged:
 
     event: Literal["device"] = "device"
     device: DeviceRecord
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deployed:
+    """What runs these cells: the digest of their program, None where it is not known."""
+
+    event: Literal["deployed"] = "deployed"
+    cells: tuple[str, ...]
+    runtime_digest: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +84,14 @@ class CellEnded:
 
 
 @dataclass(frozen=True, kw_only=True)
+class OutputsCompared:
+    """What became of check rounds. Of a cell against one thing the last one counts."""
+
+    event: Literal["outputs"] = "outputs"
+    checks: tuple[OutputCheck, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class FarmFault:
     """A mistake of farm itself, met while it worked on a device."""
 
@@ -92,5 +110,14 @@ class RunEnded:
 
 
 Event: TypeAlias = (
-    Begin | DeviceChanged | Prepared | RoundEnded | PhasePlanned | CellEnded | FarmFault | RunEnded
+    Begin
+    | DeviceChanged
+    | Deployed
+    | Prepared
+    | RoundEnded
+    | PhasePlanned
+    | CellEnded
+    | OutputsCompared
+    | FarmFault
+    | RunEnded
 )

@@ -47,6 +47,7 @@ class Sample:
 class GpuSample:
     """A line of nvidia-smi beside a round. `reasons` is NVML's bit mask of why its clocks are not higher."""
 
+    at_s: float
     gpu: int
     power_mw: float | None
     temperature_c: float | None

@@ -22,7 +22,7 @@ class Status:
 
 @dataclass(frozen=True)
 class Count:
-    """A number of cells that ended in one way, or of comparisons with one verdict."""
+    """A number of cells or checks that ended in one way, or of comparisons with one verdict."""
 
     status: Status
     cells: int
@@ -170,7 +170,9 @@ class Matrix:
 
 @dataclass(frozen=True)
 class RoundRow:
-    """One round: `figures` are load, first inference, median, p90 and min, in ms."""
+    """One round: `figures` are load, first inference, median, p90 and min, in ms; `device` is what the device
+    was like; `error` why it failed or does not count.
+    """
 
     name: str
     status: Status
@@ -180,6 +182,7 @@ class RoundRow:
     quality: str
     is_ok: bool
     error: str | None
+    device: str
 
 
 @dataclass(frozen=True)
@@ -285,6 +288,44 @@ class Problem:
 
 
 @dataclass(frozen=True)
+class OutputTensor:
+    """One output of a check that is not as it should be."""
+
+    name: str
+    type: str
+    reference: str
+    snr: str
+    text: str
+
+
+@dataclass(frozen=True)
+class OutputRow:
+    """The outputs of a cell against something; numbers are of the worst output. `anchor` is that of the
+    cell's detail.
+    """
+
+    verdict: Status
+    cell: str
+    anchor: str | None
+    against: str
+    snr: str
+    largest: str
+    beyond: str
+    sentence: str
+    tensors: tuple[OutputTensor, ...]
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Outputs before times: `left_out` rows are in results.json only. `tolerances` are those stated."""
+
+    counts: tuple[Count, ...]
+    rows: tuple[OutputRow, ...]
+    left_out: int
+    tolerances: str
+
+
+@dataclass(frozen=True)
 class Method:
     """The values in the text on how the numbers were made."""
 
@@ -301,6 +342,7 @@ class ReportView:
     head: Head
     matrices: tuple[Matrix, ...]
     problems: tuple[Problem, ...]
+    outputs: Outputs | None
     cells: tuple[CellDetail, ...]
     environment: Environment
     method: Method

@@ -14,12 +14,14 @@ from datetime import UTC, datetime
 
 import farm
 from farm.compare.outcome import has_times, measured_code
-from farm.errors import ExitCode
+from farm.errors import DeviceError, ExitCode
 from farm.model.matrix import Plan
 from farm.model.run import Results, RunStatus
 from farm.run.context import RunContext, Settings
-from farm.run.events import Event, Listener
+from farm.run.events import Event, Kind, Listener
+from farm.run.keeping import Keeper
 from farm.run.lane import Lane
+from farm.run.outputs.checker import check_devices, is_worth_telling
 from farm.run.record import Origin, Recorder
 from farm.run.secrets import Hider
 from farm.runtime.files import WheelFiles
@@ -39,10 +41,18 @@ async def bench(
     origin = Origin(farm.__version__, settings.command, _now())
     recorder = await Recorder.open(directory, plan, origin)
     context = RunContext(
-        plan, directory, recorder, settings, wheel, _guarded(listener, recorder.hider), time.monotonic
+        plan,
+        directory,
+        recorder,
+        settings,
+        wheel,
+        _guarded(listener, recorder.hider),
+        time.monotonic,
+        Keeper(settings.kept, directory, wheel.libraries if wheel else ()) if settings.kept else None,
     )
     try:
         await _run_lanes(context)
+        await _compare_devices(context)
     except BaseException:
         recorder.cancel(plan.cells)
         await recorder.end(RunStatus.INTERRUPTED, _now())
@@ -81,6 +91,20 @@ async def _run_lanes(context: RunContext) -> None:
             for device in devices:
                 lane = Lane(context, device, transports.to(device))
                 lanes.create_task(lane.go(places), name=f"lane of {device.name}")
+
+
+async def _compare_devices(context: RunContext) -> None:
+    """Never raises except when cancelled: what was measured is not lost for what could not be compared."""
+    try:
+        checks = await check_devices(context)
+    except DeviceError:
+        return  # what of the journal is lost is told by the results
+    except Exception as error:  # noqa: BLE001 - a bug in farm
+        context.recorder.fault("", error)
+        return
+    for check in checks:
+        if is_worth_telling(check):
+            context.listener(Event(check.device, Kind.NOTE, f"outputs of {check.cell}: {check.sentence}"))
 
 
 def _status(results: Results) -> RunStatus:
