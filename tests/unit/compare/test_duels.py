@@ -291,6 +291,11 @@ def test_what_looks_as_in_an_earlier_run_is_unchanged_without_being_measured_aga
     assert "between run nightly-1 and this run" in judged.sentence
 
 
+def test_an_old_side_that_was_not_measured_again_need_not_be_in_the_results():
+    made = against_earlier(1.0)
+    assert only(replace(made, cells=made.cells[1:])) == only(made)
+
+
 def test_what_looks_changed_since_an_earlier_run_is_slower_only_with_fresh_pairs_of_both():
     assert only(against_earlier(1.2)).verdict is Verdict.INCONCLUSIVE
     judged = only(against_earlier(1.2, confirm=20))
