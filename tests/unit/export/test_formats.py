@@ -85,6 +85,19 @@ def test_what_is_undecided_is_no_error_of_junit_as_far_as_it_may_be(compared):
     assert len(list(root.iter("skipped"))) == 3
 
 
+def test_outputs_that_could_not_be_compared_are_in_every_format(compared):
+    unknown = OutputCheck(
+        "arm-1", "arm-1/m/v", Against.GOLDEN, "g", OutputVerdict.NOT_COMPARABLE, "no outputs"
+    )
+    made = replace(compared, comparisons=(), outputs=(unknown,))
+    assert [one.get("type") for one in valid(junit(made)).iter("error")] == ["unknown-outputs", "failed"]
+    assert "::error title=unknown-outputs%3A arm-1/m/v::no outputs\n" in github(made)
+    assert "- `arm-1/m/v`: no outputs" in markdown(made)
+    allowed = replace(made, comparing=Comparing(max_undecided=1))
+    assert [one.get("type") for one in valid(junit(allowed)).iter("error")] == ["failed"]
+    assert "::warning title=unknown-outputs" in github(allowed)
+
+
 def test_canaries_that_are_out_of_bounds_are_an_error_of_junit(compared):
     doubtful = tuple(replace(one, is_canary=True, verdict=Verdict.SLOWER) for one in compared.comparisons)
     root = valid(junit(replace(compared, comparisons=doubtful)))
