@@ -13,6 +13,7 @@ from farm.compare.drift import drift
 from farm.compare.fingerprint import Differences, Side, differences, fingerprint
 from farm.compare.rounds import Pairs, failed_round, pairs, timed, values_ms
 from farm.compare.words import percent, sentence, sides
+from farm.model.build import BASELINE
 from farm.model.comparison import Comparing, Comparison, Duel, Earlier, Effect, Phase, Verdict
 from farm.model.matrix import RoundKind
 from farm.model.outputs import OutputVerdict
@@ -61,10 +62,12 @@ def comparisons(results: Results) -> tuple[Comparison, ...]:
 
 def _bout(results: Results, cells: Mapping[str, CellResult], duel: Duel) -> Bout:
     baseline, candidate = cells.get(duel.baseline), cells.get(duel.candidate)
+    before = next((one for one in results.earlier if one.cell == duel.baseline), None)
+    if baseline is None and before is not None and candidate is not None:
+        baseline = replace(candidate, build=BASELINE, rounds=(), runtime_digest=None)  # not measured again
     if baseline is None or candidate is None:
         gone = duel.baseline if baseline is None else duel.candidate
         return Bout(duel, (duel.baseline, duel.candidate), refusal=f"this run has no cell {gone}")
-    before = next((one for one in results.earlier if one.cell == duel.baseline), None)
     screen, confirm = (pairs(baseline, candidate, phase) for phase in (Phase.SCREEN, Phase.CONFIRM))
     known = {**fingerprint(Side(results, baseline))}
     if before is not None and not confirm.count:  # nothing of it was measured in this lease
