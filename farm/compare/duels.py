@@ -13,7 +13,9 @@ from farm.compare.drift import drift
 from farm.compare.fingerprint import Differences, Side, differences, fingerprint
 from farm.compare.rounds import Pairs, failed_round, pairs, timed, values_ms
 from farm.compare.words import percent, sentence, sides
+from farm.model.build import BASELINE
 from farm.model.comparison import Comparing, Comparison, Duel, Earlier, Effect, Phase, Verdict
+from farm.model.matrix import RoundKind
 from farm.model.outputs import OutputVerdict
 from farm.model.run import CellResult, CellStatus, Results
 
@@ -60,10 +62,12 @@ def comparisons(results: Results) -> tuple[Comparison, ...]:
 
 def _bout(results: Results, cells: Mapping[str, CellResult], duel: Duel) -> Bout:
     baseline, candidate = cells.get(duel.baseline), cells.get(duel.candidate)
+    before = next((one for one in results.earlier if one.cell == duel.baseline), None)
+    if baseline is None and before is not None and candidate is not None:
+        baseline = replace(candidate, build=BASELINE, rounds=(), runtime_digest=None)  # not measured again
     if baseline is None or candidate is None:
         gone = duel.baseline if baseline is None else duel.candidate
         return Bout(duel, (duel.baseline, duel.candidate), refusal=f"this run has no cell {gone}")
-    before = next((one for one in results.earlier if one.cell == duel.baseline), None)
     screen, confirm = (pairs(baseline, candidate, phase) for phase in (Phase.SCREEN, Phase.CONFIRM))
     known = {**fingerprint(Side(results, baseline))}
     if before is not None and not confirm.count:  # nothing of it was measured in this lease
@@ -105,7 +109,8 @@ def _short(results: Results, duel: Duel) -> str:
 
 def _refusal(results: Results, bout: Bout, cells: Sequence[CellResult]) -> str | None:
     baseline, candidate = cells
-    is_known = bout.screened is not None and not bout.screened.is_paired and not baseline.rounds
+    is_timed = any(one.kind is RoundKind.TIMED for one in baseline.rounds)
+    is_known = bout.screened is not None and not bout.screened.is_paired and not is_timed
     if why := trouble(candidate) or (None if is_known else trouble(baseline)):
         return why
     if why := wrong_outputs(results, candidate) or wrong_outputs(results, baseline):

@@ -20,8 +20,8 @@ from farm.compare.match import found_change, match
 from farm.compare.rounds import MOST_DROPPED, values_ms
 from farm.compare.words import sentence
 from farm.errors import RequestError
-from farm.model.comparison import Change, Comparing, Comparison, Earlier, Effect, Verdict
-from farm.model.run import CellResult, Results
+from farm.model.comparison import Change, Comparing, Comparison, Effect, Verdict
+from farm.model.run import Results
 
 TWO_NIGHTS = "rounds of two runs, not pairs of one"
 
@@ -40,9 +40,15 @@ class TwoRuns:
 
 
 def compare_runs(
-    baseline: Results, run: Results, comparing: Comparing, change: Change | None = None
+    baseline: Results,
+    run: Results,
+    comparing: Comparing,
+    change: Change | None = None,
+    *,
+    by: Results | None = None,
 ) -> TwoRuns:
-    """`change` None: found from what differs. What `run` confirmed against this baseline counts as confirmed.
+    """`change` None: found from what differs. What `run`, or a run made for it (`by`), confirmed against this
+    baseline counts as confirmed.
 
     Raises RequestError where there is no common cell.
     """
@@ -55,7 +61,8 @@ def compare_runs(
             hint=f"farm runs show {baseline.run_id}   (--change build, model or variant pairs cells whose "
             "names differ in that)",
         )
-    confirmed = _confirmed(baseline, run, comparing)
+    confirmed = dict(_confirmed(baseline, run, comparing))
+    confirmed |= _confirmed(baseline, by, comparing) if by else {}
     compared = (
         confirmed.get(after.id) or _compared(Side(baseline, before), Side(run, after), declared, comparing)
         for before, after in matched.pairs
@@ -69,12 +76,6 @@ def compare_runs(
         matched.without_baseline,
         matched.not_in_run,
     )
-
-
-def earlier(baseline: Results, cell: CellResult, name: str) -> Earlier:
-    """What `baseline` has of one of its cells, for a run that has it under the id `name`."""
-    known = fingerprint(Side(baseline, cell))
-    return Earlier(name, baseline.run_id, values_ms(cell).values, tuple(known.items()))
 
 
 def _confirmed(baseline: Results, run: Results, comparing: Comparing) -> Mapping[str, Comparison]:
