@@ -14,8 +14,8 @@ NOT_CONFIRMED = "no fresh pairs were measured to confirm it"
 
 @dataclass(frozen=True)
 class Lookup:
-    """By id of a cell: the cell, what an earlier run has of it, and what is wrong with its outputs.
-    By the two ids of a duel: why it got fewer fresh pairs than it wanted; by device: why rounds were left out.
+    """By id of a cell: the cell, what an earlier run has of it, what is wrong with its outputs. By the ids of
+    a duel: why it got fewer fresh pairs than it wanted. By device: why rounds were left out.
     """
 
     cells: Mapping[str, CellResult]
