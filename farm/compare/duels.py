@@ -98,7 +98,7 @@ def _two_nights(before: Earlier, candidate: CellResult) -> Effect | None:
 def _refusal(found: Lookup, bout: Bout, cells: Sequence[CellResult]) -> str | None:
     baseline, candidate = cells
     was_measured_before = bout.duel.baseline in found.earlier
-    is_known = was_measured_before and not baseline.rounds and baseline.status is not CellStatus.FAILED
+    is_known = was_measured_before and not timed(baseline) and baseline.status is not CellStatus.FAILED
     if why := trouble(candidate) or (None if is_known else trouble(baseline)):
         return why
     if why := found.wrong.get(bout.duel.candidate) or found.wrong.get(bout.duel.baseline):

@@ -41,9 +41,15 @@ class TwoRuns:
 
 
 def compare_runs(
-    baseline: Results, run: Results, comparing: Comparing, change: Change | None = None
+    baseline: Results,
+    run: Results,
+    comparing: Comparing,
+    change: Change | None = None,
+    *,
+    by: Results | None = None,
 ) -> TwoRuns:
-    """`change` None: found from what differs. What `run` confirmed against this baseline counts as confirmed.
+    """`change` None: found from what differs. What `run`, or a run made for it (`by`), confirmed against this
+    baseline counts as confirmed.
 
     Raises RequestError where there is no common cell.
     """
@@ -56,7 +62,8 @@ def compare_runs(
             hint=f"farm runs show {baseline.run_id}   (--change build, model or variant pairs cells whose "
             "names differ in that)",
         )
-    confirmed = _confirmed(baseline, run, comparing)
+    confirmed = dict(_confirmed(baseline, run, comparing))
+    confirmed |= _confirmed(baseline, by, comparing) if by else {}
     compared = (
         confirmed.get(after.id) or _compared(Side(baseline, before), Side(run, after), declared, comparing)
         for before, after in matched.pairs

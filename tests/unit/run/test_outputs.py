@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from farm.compare.outcome import exit_code
 from farm.errors import ExitCode, Fault
 from farm.files import sha256_of
 from farm.model.artifact import Artifact, Produced
@@ -23,7 +24,6 @@ from farm.model.matrix import Cell, CheckData, Golden, Model, Plan, Round, Round
 from farm.model.options import OptionSet, Variant
 from farm.model.outputs import Against, Check, Checking, CheckInput, OutputVerdict, Tolerance
 from farm.model.run import CellResult, CellStatus, Results, RoundResult, RoundStatus, RunStatus
-from farm.run.bench import exit_code
 from farm.run.context import RunContext, Settings
 from farm.run.outputs.between import compare_with_run
 from farm.run.outputs.checker import check_device, check_devices
