@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from farm.errors import Fault, Stage
+from farm.model.comparison import PhasePlan
 from farm.model.outputs import OutputCheck
 from farm.model.run import CellStatus, DeviceRecord, PreparationResult, RoundResult, RunStatus
 
@@ -31,6 +32,15 @@ class DeviceChanged:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Deployed:
+    """What runs these cells: the digest of their program, None where it is not known."""
+
+    event: Literal["deployed"] = "deployed"
+    cells: tuple[str, ...]
+    runtime_digest: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Prepared:
     """The preparations of a cell."""
 
@@ -46,6 +56,14 @@ class RoundEnded:
     event: Literal["round"] = "round"
     cell: str
     round: RoundResult
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhasePlanned:
+    """How many rounds a phase of a device has, before its first one; the last one of a phase counts."""
+
+    event: Literal["phase"] = "phase"
+    plan: PhasePlan
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,5 +110,14 @@ class RunEnded:
 
 
 Event: TypeAlias = (
-    Begin | DeviceChanged | Prepared | RoundEnded | CellEnded | OutputsCompared | FarmFault | RunEnded
+    Begin
+    | DeviceChanged
+    | Deployed
+    | Prepared
+    | RoundEnded
+    | PhasePlanned
+    | CellEnded
+    | OutputsCompared
+    | FarmFault
+    | RunEnded
 )

@@ -8,7 +8,7 @@ from typing import Literal
 
 from farm.model.artifact import Artifact
 from farm.model.build import INVENTORY_BUILD, Build
-from farm.model.comparison import Comparing, Duel, Phase
+from farm.model.comparison import Comparing, Duel, Earlier, Phase
 from farm.model.device import Device
 from farm.model.measurement import TensorInfo
 from farm.model.options import OptionSet, Variant
@@ -144,6 +144,11 @@ class Cell:
     def id(self) -> str:
         return cell_id(self.device.name, self.model.name, self.variant.name, self.build)
 
+    @property
+    def name(self) -> str:
+        """Of a cell on its device, for people: `resnet18 nchw44@release`."""
+        return " ".join(self.id.split("/")[1:])
+
 
 @dataclass(frozen=True)
 class Skip:
@@ -159,11 +164,20 @@ class Skip:
     def id(self) -> str:
         return cell_id(self.device.name, self.model.name, self.variant.name, self.build)
 
+    @property
+    def column(self) -> str:
+        """As that of CellResult."""
+        return column(self.variant.name, self.build)
+
+
+def column(variant: str, build: str) -> str:
+    """Where a cell stands in a table of devices and models: `nchw44`, or `nchw44@release`."""
+    return variant if build == INVENTORY_BUILD.name else f"{variant}@{build}"
+
 
 def cell_id(device: str, model: str, variant: str, build: str = INVENTORY_BUILD.name) -> str:
     """The id of a cell in the journal and in messages, unique in a plan. No name has a `/` or `@`."""
-    key = f"{device}/{model}/{variant}"
-    return key if build == INVENTORY_BUILD.name else f"{key}@{build}"
+    return f"{device}/{model}/{column(variant, build)}"
 
 
 @dataclass(frozen=True)
@@ -188,7 +202,9 @@ class Plan:
 
     The order of a device's rounds is drawn from `seed`, so a plan is reproducible. `rules` are
     evaluated again for each cell once its device was probed. `builds` are what its cells run; `duels` are
-    the pairs of cells that are compared; `checking` says how their outputs are.
+    the pairs of cells that are compared. Cells in `earlier` have rounds of an earlier run: they are measured
+    where their duel has to be confirmed, and not before. `checking` says how outputs are
+    compared.
     """
 
     devices: tuple[Device, ...]
@@ -203,6 +219,7 @@ class Plan:
     duels: tuple[Duel, ...] = ()
     comparing: Comparing = Comparing()
     sampling: Sampling | None = None
+    earlier: tuple[Earlier, ...] = ()
     checking: Checking = Checking()
 
     @property

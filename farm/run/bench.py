@@ -13,12 +13,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import farm
-from farm.errors import DeviceError, ExitCode, Fault, Stage
+from farm.compare.outcome import has_times, measured_code
+from farm.errors import DeviceError, ExitCode
 from farm.model.matrix import Plan
-from farm.model.outputs import Against, OutputVerdict
-from farm.model.run import CellStatus, Results, RunStatus
+from farm.model.run import Results, RunStatus
 from farm.run.context import RunContext, Settings
 from farm.run.events import Event, Kind, Listener
+from farm.run.keeping import Keeper
 from farm.run.lane import Lane
 from farm.run.outputs.checker import check_devices, is_worth_telling
 from farm.run.record import Origin, Recorder
@@ -40,7 +41,14 @@ async def bench(
     origin = Origin(farm.__version__, settings.command, _now())
     recorder = await Recorder.open(directory, plan, origin)
     context = RunContext(
-        plan, directory, recorder, settings, wheel, _guarded(listener, recorder.hider), time.monotonic
+        plan,
+        directory,
+        recorder,
+        settings,
+        wheel,
+        _guarded(listener, recorder.hider),
+        time.monotonic,
+        Keeper(settings.kept, directory, wheel.libraries if wheel else ()) if settings.kept else None,
     )
     try:
         await _run_lanes(context)
@@ -99,46 +107,10 @@ async def _compare_devices(context: RunContext) -> None:
             context.listener(Event(check.device, Kind.NOTE, f"outputs of {check.cell}: {check.sentence}"))
 
 
-ON_THE_DEVICE = frozenset({Stage.DEPLOY, Stage.EXECUTE, Stage.COLLECT})
-
-
-def exit_code(results: Results) -> ExitCode:
-    """The exit code of DESIGN, section 9. What only a device could show to be wrong with the request is a
-    failure (3), also where nothing ran: who asked has to change something, as for a part of a run. Wrong
-    outputs count before failures: that something ran is what they show. Outputs that should have been
-    compared and could not be are undecided (5).
-    """
-    if any(check.verdict is OutputVerdict.WRONG for check in results.outputs):
-        return ExitCode.REGRESSION
-    statuses = {cell.status for cell in results.cells}
-    if CellStatus.FAILED in statuses:
-        told = _ran(results) or any(
-            cell.fault is Fault.USER and cell.stage in ON_THE_DEVICE
-            for cell in results.cells
-            if cell.status is CellStatus.FAILED
-        )
-        return ExitCode.CELLS_FAILED if told else ExitCode.NOTHING_RAN
-    if results.losses and CellStatus.COMPLETED in statuses:
-        return ExitCode.CELLS_FAILED  # who reads the run from disk does not find what was measured
-    if CellStatus.COMPLETED not in statuses:
-        return ExitCode.NOTHING_RAN
-    unknown = OutputVerdict.NOT_COMPARABLE
-    undecided = sum(one.against in PROMISES and one.verdict is unknown for one in results.outputs)
-    return ExitCode.UNDECIDED if undecided > results.comparing.max_undecided else ExitCode.OK
-
-
-PROMISES = frozenset({Against.GOLDEN, Against.BASELINE})
-"""What outputs are compared with because somebody asked for it."""
-
-
-def _ran(results: Results) -> bool:
-    return any(cell.summary is not None or cell.status is CellStatus.COMPLETED for cell in results.cells)
-
-
 def _status(results: Results) -> RunStatus:
-    if exit_code(results) in {ExitCode.OK, ExitCode.UNDECIDED}:
+    if measured_code(results) is ExitCode.OK:
         return RunStatus.COMPLETED
-    return RunStatus.PARTIAL if _ran(results) else RunStatus.FAILED
+    return RunStatus.PARTIAL if has_times(results) else RunStatus.FAILED
 
 
 def _now() -> str:

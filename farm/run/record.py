@@ -12,13 +12,16 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from farm.errors import DeviceError, Fault, Stage
+from farm.model.comparison import PhasePlan
 from farm.model.device import Device
 from farm.model.journal import (
     CellEnded,
+    Deployed,
     DeviceChanged,
     Event,
     FarmFault,
     OutputsCompared,
+    PhasePlanned,
     Prepared,
     RoundEnded,
     RunEnded,
@@ -39,6 +42,7 @@ from farm.model.run import (
     RunStatus,
     VariantRecord,
 )
+from farm.plan.layout import input_digest, options_digest
 from farm.run.disk import disk_error
 from farm.run.secrets import Hider
 from farm.store.progress import Progress
@@ -101,20 +105,37 @@ class Recorder:
         if (after := replace(before, **fields)) != before:
             self._keep(DeviceChanged(device=after))
 
+    def deployed(self, cells: Sequence[Cell], runtime_digest: str | None) -> None:
+        """Keep what runs these cells."""
+        ids = tuple(cell.id for cell in cells if self._progress.digest(cell.id) != runtime_digest)
+        if ids:
+            self._keep(Deployed(cells=ids, runtime_digest=runtime_digest))
+
     def skip(self, skip: Skip) -> None:
         self._keep(CellEnded(cell=skip.id, status=CellStatus.SKIPPED, reason=skip.reason))
 
-    async def round(self, cell: Cell, result: RoundResult, *, reproduce: str) -> None:
+    async def round(self, cell: Cell, result: RoundResult, *, reproduce: str, is_last: bool = True) -> None:
         """Keep a round; the cell is closed with its last one, or with its first failure. A check round that
         fails costs its cell nothing but the check.
         """
         self._reproduce[cell.id] = reproduce
         kept = self._keep(RoundEnded(cell=cell.id, round=result))
-        rounds = self._progress.rounds(cell.id)
-        failed = next((one for one in rounds if one.status is RoundStatus.FAILED and counts(one)), None)
-        if failed is not None or len(rounds) == len(cell.rounds):
+        failed = result if result.status is RoundStatus.FAILED and counts(result) else None
+        if failed is not None or is_last:
             kept = self._end(cell, failed, reproduce=reproduce)
         await _on_disk(kept)
+
+    async def phase(self, plan: PhasePlan) -> None:
+        """Keep what was decided for a phase, before its first round."""
+        await _on_disk(self._keep(PhasePlanned(plan=plan)))
+
+    async def complete(self, cell: Cell, *, reproduce: str) -> None:
+        """Close a cell that gets no more rounds."""
+        await _on_disk(self._end(cell, None, reproduce=reproduce))
+
+    def cell(self, cell: Cell) -> CellResult:
+        """A cell with the rounds that it has so far."""
+        return self._progress.cell(cell.id)
 
     async def preparations(self, cell: Cell, results: tuple[PreparationResult, ...]) -> None:
         """Keep the results of a cell's preparations; a failed one closes the cell."""
@@ -272,6 +293,7 @@ def planned_results(run_id: str, plan: Plan, origin: Origin) -> Results:
         for variant in plan.variants
         for build in plan.builds
     )
+    ordered = dict.fromkeys((*(key for key in order if key in cells), *cells))
     return Results(
         schema_version=SCHEMA_VERSION,
         run_id=run_id,
@@ -288,9 +310,11 @@ def planned_results(run_id: str, plan: Plan, origin: Origin) -> Results:
             VariantRecord(variant.name, variant.options.as_dict(), variant.options.digest)
             for variant in plan.variants
         ),
-        cells=tuple(cells[key] for key in order if key in cells),
+        cells=tuple(cells[key] for key in ordered),
         duels=plan.duels,
         comparing=plan.comparing,
+        sampling=plan.sampled,
+        earlier=plan.earlier,
         checking=plan.checking,
     )
 
@@ -318,6 +342,9 @@ def _planned(one: Cell | Skip, status: CellStatus, reason: str) -> CellResult:
         reason=reason,
         notes=one.notes if isinstance(one, Cell) else (),
         build=one.build,
+        model_sha256=one.model.artifact.sha256,
+        input_sha256=input_digest(one.model.inputs),
+        options_sha256=options_digest(one.variant.options, one.files if isinstance(one, Cell) else ()),
     )
 
 

@@ -19,7 +19,7 @@ from typing import Self, TypeVar
 import farm
 from farm.model.device import Address, Device, Runtime, RuntimeKind
 from farm.options import CATALOGUE, Kind
-from farm.sim import places, processes
+from farm.sim import heat, places, processes
 from farm.sim.login import login_script, make_tools, rc_file
 from farm.sim.properties import Program, Properties, to_json
 from farm.sim.server import HOST, Server, configure
@@ -27,6 +27,9 @@ from farm.sim.server import HOST, Server, configure
 T = TypeVar("T")
 HEALTHY = Properties()
 CLEAN_UP_S = 10.0
+SENSORS_S = 0.05
+"""How often the sensors of a device with heat follow the clock."""
+
 TYPES = {Kind.FLAG: "bool", Kind.INT: "int32", Kind.UINT: "uint64", Kind.FLOAT: "double"}
 
 
@@ -55,6 +58,9 @@ class SimulatedDevice:
             log = self._folder / "sshd.log"
             self._server = Server(command, log, self.home, self.properties.line)
             await stack.enter_async_context(self._server)
+            if self.properties.heat is not None:
+                cooling = asyncio.create_task(self._cool())
+                stack.push_async_callback(_ended, cooling)
             stack.push_async_callback(self._end_all)
             self._stack = stack.pop_all()
         return self
@@ -89,6 +95,7 @@ class SimulatedDevice:
             "user": getpass.getuser(),
             "identity": str(self._folder / "id_client"),
             "runtime": {"kind": "native", "program": str(self._program)},
+            **dict(self.properties.entry),
         }
 
     def device(self) -> Device:
@@ -113,6 +120,10 @@ class SimulatedDevice:
         """Processes on the device that are not the SSH server's."""
         return tuple(processes.ours(self.home))
 
+    def sysfs(self, name: str) -> Path:
+        """A file of the /sys that a device with heat has."""
+        return places.sys_folder(self.home) / name
+
     @property
     def _program(self) -> Path:
         """What is pushed to the device: the same bytes for all simulated devices."""
@@ -129,11 +140,18 @@ class SimulatedDevice:
         self._program.chmod(0o755)
         make_tools(self.home, self.properties)
         rc_file(self.home, self.properties.login)
+        if self.properties.heat is not None:
+            heat.lay_out(self.home, self.properties.heat)
         login = self._folder / "login"
         login.write_bytes(login_script(self.home, self.properties.login))
         command = configure(self._folder, login)
         self._host_key = " ".join((self._folder / "host_key.pub").read_text().split()[:2])
         return command
+
+    async def _cool(self) -> None:
+        while True:
+            await asyncio.sleep(SENSORS_S)
+            await _whole(lambda: heat.warm(self.home))
 
     def _remove(self) -> None:
         if self._folder.exists():
@@ -154,6 +172,11 @@ async def _whole(work: Callable[[], T]) -> T:
     except asyncio.CancelledError:
         await asyncio.wait({done})
         raise
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait({task})
 
 
 def _kill_all(home: Path, servers: tuple[int, ...]) -> None:

@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 from farm.errors import RunError
-from farm.sim.places import boot_file, tools_folder
+from farm.sim.places import boot_file, heat_file, tools_folder
 from farm.sim.properties import Login, Properties
 
 AGENT_TOOLS = (
@@ -41,6 +41,10 @@ def login_script(home: Path, login: Login) -> bytes:
         b'SHELL=/bin/sh PATH="$HOME/.sim/bin:$PATH"; export SHELL PATH',
         *(f"export {name}={shlex.quote(value)}".encode() for name, value in login.environment),
     ]
+    if not login.neighbours:
+        lines.append(b"export FARM_STAT=/dev/null")
+    if heat_file(home).exists():
+        lines.append(b'export FARM_SYS="$HOME/.sim/sys"')
     if login.forced is not None:
         return b"\n".join((*lines, login.forced.encode(), b""))
     shell = _found("bash" if login.rc and login.shell == "sh" else login.shell)

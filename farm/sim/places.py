@@ -22,6 +22,16 @@ def boot_file(home: Path) -> Path:
     return home / ".sim" / "boot_id"
 
 
+def sys_folder(home: Path) -> Path:
+    """What stands in the place of /sys on a device that has heat of its own (FARM_SYS, see the agent)."""
+    return home / ".sim" / "sys"
+
+
+def heat_file(home: Path) -> Path:
+    """The properties of its heat, as farm.sim.properties.heat_to_json writes them."""
+    return home / ".sim" / "heat.json"
+
+
 def _off_file(home: Path) -> Path:
     return home / ".sim" / "off"
 

@@ -118,13 +118,15 @@ class Login:
     """What a login meets before it reaches the agent.
 
     `shell` runs the commands, with `rc` as its rc file (.bashrc or .cshrc). `forced` is run in the place of
-    every command (POSIX sh). `environment` is set for all.
+    every command (POSIX sh). `environment` is set for all. With `neighbours` the other processes of this
+    machine are seen on the device, and it is as busy as this machine; else it does not tell how busy it is.
     """
 
     shell: str = "sh"
     rc: str = ""
     forced: str | None = None
     environment: tuple[tuple[str, str], ...] = ()
+    neighbours: bool = False
 
 
 @dataclass(frozen=True)
@@ -138,12 +140,47 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Cluster:
+    """Cores of one kind: they have one frequency, `max_khz` at most, and the kernel's `cpu_capacity`."""
+
+    cores: tuple[int, ...]
+    max_khz: int
+    min_khz: int = 600_000
+    capacity: int = 1024
+
+
+@dataclass(frozen=True)
+class Heat:
+    """A device with a /sys of its own: frequencies, governors, and a sensor of its temperature.
+
+    Each second of the program's (simulated) time warms it by `warming_c`, each second of the wall clock cools
+    it by `cooling_c`, down to `idle_c`. Above `trip_c` its cores run at `throttled` of what their governor
+    gives them: scaling_min_freq under `powersave`, else scaling_max_freq. An iteration of the program takes
+    longer by the factor by which the fastest core is slower than it can be. `files` are further files, (path
+    below /sys, text), or others in the place of those that there are: a sensor that lies. They stay as they
+    are.
+    """
+
+    idle_c: float = 40.0
+    warming_c: float = 10.0
+    cooling_c: float = 2.0
+    trip_c: float = 70.0
+    throttled: float = 0.5
+    zone: str = "soc-thermal"
+    clusters: tuple[Cluster, ...] = (Cluster((0,), 1_800_000, capacity=400), Cluster((1,), 2_400_000))
+    governor: str = "schedutil"
+    governors: tuple[str, ...] = ("performance", "schedutil", "powersave")
+    files: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
 class Properties:
     """One simulated device.
 
     `home` is the name of its home folder (surrogates are raw bytes). `tools` are (name, POSIX sh script) in
     the place of programs that the agent uses; `REAL` in a script is the real one. `fork_s`: how long each of
-    the agent's tools takes to start.
+    the agent's tools takes to start. Without `heat` its /sys is this machine's, and it stays cool.
+    `entry` are further keys of its entry in the inventory.
     """
 
     program: Program = Program()
@@ -152,6 +189,8 @@ class Properties:
     home: str = "home"
     tools: tuple[tuple[str, str], ...] = ()
     fork_s: float = 0.0
+    heat: Heat | None = None
+    entry: tuple[tuple[str, object], ...] = ()
 
 
 def to_json(program: Program, flags: dict[str, str]) -> str:
@@ -171,6 +210,18 @@ def from_json(text: str) -> tuple[Program, dict[str, str]]:
         for strike in values["strikes"]
     )
     return Program(**values), read["flags"]
+
+
+def heat_to_json(heat: Heat) -> str:
+    """What the processes of a device with heat of its own read."""
+    return json.dumps(asdict(heat))
+
+
+def heat_from_json(text: str) -> Heat:
+    """The inverse of `heat_to_json`. Raises KeyError, TypeError or ValueError for anything else."""
+    values = {name: _frozen(value) for name, value in json.loads(text).items()}
+    values["clusters"] = tuple(Cluster(**cluster) for cluster in values["clusters"])
+    return Heat(**values)
 
 
 def _frozen(value: Any) -> Any:

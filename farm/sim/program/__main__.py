@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import TextIO
 
+from farm.sim.heat import warm
 from farm.sim.places import count_run, settings_file
 from farm.sim.program.command_line import MistakeError, help_text, read
 from farm.sim.program.files import write_all
@@ -51,13 +52,17 @@ def _run(program: Program, home: Path, model: str, options: dict[str, str], numb
     times = Times(program, number, Path(model).stem, options)
     write_all(program, Path(model).stem, options, times.iterations + times.warmups)
     log.prepared(times)
-    for index, (e2e_ms, host_ms) in enumerate(times.measured):
+    factor = warm(home, program.load_ms / 1000)
+    for index in range(times.iterations):
         for one in program.strikes:
             if one.iteration == index and one.run in (0, number):
                 log.flush()
                 strike(one, home)
+        times.slow_down(index, factor)
+        e2e_ms, host_ms = times.measured[index]
         log.iteration(index, times.iterations, e2e_ms, host_ms)
         time.sleep(e2e_ms * program.pace / 1000)
+        factor = warm(home, e2e_ms / 1000)
     if program.ending is Ending.CUT:
         return 0
     log.finished(times)

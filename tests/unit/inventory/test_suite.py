@@ -319,7 +319,7 @@ MISTAKES = [
     ("models:", "nightly.yaml:1: models: is empty: define at least one model"),
     ("models: [a]", 'nightly.yaml:1: models: should be a mapping of "key: value"'),
     ("models: {a: m.mge}\nround: 1", "nightly.yaml:2: round: unknown key (did you mean rounds?)"),
-    ("models: {a: m.mge}\nrounds: 0", 'nightly.yaml:2: rounds: "0" is less than 1'),
+    ("models: {a: m.mge}\nrounds: 0", "nightly.yaml:2: rounds: '0' is not a number from 1 to 1000, nor auto; 10, or auto"),
     ("models:\n  a: x.mge", "nightly.yaml:2: model a, file: no such file: {here}/x.mge"),
     ("models:\n  a: {}", "nightly.yaml:2: model a: requires either file (a path) or bundled (a name)"),
     ("models:\n  a: {fil: m.mge}", "nightly.yaml:2: model a, fil: unknown key (did you mean file?)"),
