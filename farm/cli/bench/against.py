@@ -2,11 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from farm.errors import RequestError
 from farm.model.matrix import Plan
 from farm.model.request import Request
 from farm.store.products import ProductStore
+
+if TYPE_CHECKING:
+    from farm.store.products import ProductStore
+
+
+def restore(request: Request, runs_dir: Path, products: ProductStore) -> None:
+    """Have the algorithms that were found for the baseline, where this machine's cache lost them. What cannot
+    be had is searched again.
+    """
+    if request.baseline is None:
+        return
+    from farm.plan.baseline import restore_products
+    from farm.store.kept import kept_store
+    from farm.store.runs import find_run
+
+    with contextlib.suppress(OSError, RequestError):
+        restore_products(find_run(runs_dir, request.baseline), kept_store(), products)
 
 
 def against(plan: Plan, request: Request, runs_dir: Path, products: ProductStore | None = None) -> Plan:
