@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeAlias
 
 from farm.model.build import INVENTORY_BUILD
@@ -22,12 +23,12 @@ class Side:
     results: Results
     cell: CellResult
 
-    @property
+    @cached_property
     def device(self) -> DeviceRecord:
         found = (one for one in self.results.devices if one.name == self.cell.device)
         return next(found, DeviceRecord(self.cell.device, "", RuntimeKind.NATIVE))
 
-    @property
+    @cached_property
     def facts(self) -> Facts:
         return self.device.facts or Facts()
 
@@ -47,7 +48,7 @@ class Side:
         told = next((one.engine for one in self.cell.rounds if one.engine), None)
         return told or (self.device.engine if self.is_own_runtime else None)
 
-    @property
+    @cached_property
     def model(self) -> ModelRecord | None:
         return next((one for one in self.results.models if one.name == self.cell.model), None)
 

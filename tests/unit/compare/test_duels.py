@@ -296,6 +296,31 @@ def test_an_old_side_that_was_not_measured_again_need_not_be_in_the_results():
     assert only(replace(made, cells=made.cells[1:])) == only(made)
 
 
+def test_an_earlier_run_with_too_few_rounds_to_look_at_leaves_it_open():
+    made = against_earlier(1.0)
+    few = replace(made.earlier[0], values_ms=made.earlier[0].values_ms[:3])
+    judged = only(replace(made, earlier=(few,)))
+    assert judged.verdict is Verdict.INCONCLUSIVE
+    assert judged.sentence == "not decided: no fresh pairs were measured to confirm it"
+
+
+def test_an_old_side_that_failed_when_it_was_measured_again_is_named():
+    made = against_earlier(1.2)
+    failed = replace(made.cells[0], status=CellStatus.FAILED, error="ended by signal 11")
+    judged = only(replace(made, cells=(failed, made.cells[1])))
+    assert judged.verdict is Verdict.INVALID
+    assert "ended by signal 11" in judged.sentence
+
+
+def test_an_old_side_that_is_gone_may_be_unchanged_by_its_earlier_rounds_and_else_says_that_it_is_gone():
+    for change, verdict in ((1.0, Verdict.UNCHANGED), (1.2, Verdict.INCONCLUSIVE)):
+        made = against_earlier(change)
+        gone = replace(made.cells[0], status=CellStatus.SKIPPED, reason="its program is not kept any more")
+        judged = only(replace(made, cells=(gone, made.cells[1])))
+        assert judged.verdict is verdict
+        assert ("its program is not kept any more" in judged.sentence) is (verdict is Verdict.INCONCLUSIVE)
+
+
 def test_what_looks_changed_since_an_earlier_run_is_slower_only_with_fresh_pairs_of_both():
     assert only(against_earlier(1.2)).verdict is Verdict.INCONCLUSIVE
     judged = only(against_earlier(1.2, confirm=20))
