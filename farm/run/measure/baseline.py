@@ -13,7 +13,7 @@ from farm.compare.fingerprint import Side, fingerprint
 from farm.compare.match import match
 from farm.compare.rounds import values_ms
 from farm.errors import RequestError
-from farm.model.build import BASELINE, CANARY, INVENTORY_BUILD
+from farm.model.build import BASELINE, INVENTORY_BUILD
 from farm.model.comparison import Change, Duel, Earlier
 from farm.model.device import Device
 from farm.model.matrix import Cell, Plan, Round, RoundKind, Skip
@@ -41,7 +41,7 @@ def with_baseline(plan: Plan, former: Former, kept: KeptStore) -> Plan:
     The old cells are measured only where the screen does not show that nothing changed. Raises RequestError
     where the two have no cell in common. Reads and hashes files: not for the event loop.
     """
-    results = _without_own(former.results)
+    results = former.results
     twins = {duel.candidate for duel in plan.duels if duel.is_canary}
     cells = [cell for cell in plan.cells if cell.id not in twins]
     planned = planned_results("", replace(plan, cells=tuple(cells), skips=()), Origin("", (), ""))
@@ -54,14 +54,6 @@ def with_baseline(plan: Plan, former: Former, kept: KeptStore) -> Plan:
     olds = old_cells(former, list(partners.values()), plan.devices, kept)
     sides = [_side(cell, partners.get(cell.id), olds, former) for cell in cells]
     return _with(plan, sides)
-
-
-def _without_own(results: Results) -> Results:
-    """Without the cells that farm had added: canaries, and those of a baseline of its own."""
-    own = (CANARY, BASELINE)
-    of_own = tuple(f"{name}-" for name in own)
-    asked = (one for one in results.cells if one.build not in own and not one.build.startswith(of_own))
-    return replace(results, cells=tuple(asked))
 
 
 @dataclass(frozen=True)
