@@ -14,7 +14,7 @@ from farm.model.comparison import Change, Comparing
 from farm.model.device import Address, Device, Runtime, RuntimeKind
 from farm.model.matrix import Model, Plan, RoundKind, Sampling
 from farm.model.options import Variant
-from farm.model.run import CellStatus, Results, RoundResult, RoundStatus, RunStatus
+from farm.model.run import CellStatus, RoundResult, RoundStatus, RunStatus
 from farm.options import parse
 from farm.plan.baseline import Gone
 from farm.plan.duels import with_canaries
