@@ -115,7 +115,8 @@ def command(
     cooling = _cooldown(cool_down) if cool_down is not None else None
     with Bar() as bar:
         prepared = prepare(request, bar.update, fetch=True, of_use=_is_wheel_of_use)
-    plan = against(prepared.plan, request, runs_dir)
+    products = ProductStore(resources.cache_folder() / "products")
+    plan = against(prepared.plan, request, runs_dir, products)
     for line in comparisons_of(plan):
         say(line)
     if (time_needed := expected(plan, recent_results(runs_dir))) is not None:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from farm.compare.fingerprint import Side, fingerprint
 from farm.compare.match import match
-from farm.compare.runs import earlier
+from farm.compare.rounds import values_ms
 from farm.errors import RequestError
 from farm.model.build import BASELINE, CANARY, INVENTORY_BUILD
 from farm.model.comparison import Change, Duel, Earlier
@@ -131,8 +132,9 @@ def _changed(cell: Cell, was: CellResult, results: Results) -> Change:
 
 def earlier_of(cell: str, results: Results, was: CellResult) -> Earlier | None:
     """What a run has of one of its cells, under the id that it gets; None where no round counts."""
-    found = earlier(results, was, cell)
-    return found if found.values_ms else None
+    values = values_ms(was).values
+    known = tuple(fingerprint(Side(results, was)).items())
+    return Earlier(cell, results.run_id, values, known) if values else None
 
 
 def _with(plan: Plan, sides: Iterable[OldSide]) -> Plan:

@@ -147,7 +147,7 @@ def test_the_other_side_of_a_canary_has_no_check_round() -> None:
 def test_inputs_that_nobody_gave_are_random_numbers_of_the_check_rounds_only(here: Path) -> None:
     plan = checked(planned(model("data:[1.0,2.0,3.0]", DATA, MORE)), check=Check.OUTPUTS)
     cell = plan.cells[0]
-    made = ready(cell, Deployed(Program(("p",)), folders={"m": "/d"}))
+    made = ready(cell, Deployed({cell.device.runtime: Program(("p",))}, folders={cell.model: "/d"}))
     timed, check = (
         next(one for one in cell.rounds if one.kind is kind) for kind in (RoundKind.TIMED, RoundKind.CHECK)
     )
