@@ -12,7 +12,7 @@ from farm.analysis.canary import is_out_of_bounds
 from farm.compare.words import SYMBOLS
 from farm.errors import ExitCode, Fault, Stage
 from farm.model.comparison import Comparison, Verdict
-from farm.model.outputs import Against, OutputVerdict
+from farm.model.outputs import Against, OutputCheck, OutputVerdict
 from farm.model.run import CellResult, CellStatus, Results
 
 CHANGED = frozenset({Verdict.FASTER, Verdict.SLOWER})
@@ -128,8 +128,12 @@ def wrong_outputs(results: Results) -> int:
 
 def unknown_outputs(results: Results) -> int:
     """How many checks that somebody asked for could not be made."""
-    unknown = OutputVerdict.NOT_COMPARABLE
-    return sum(one.against in PROMISES and one.verdict is unknown for one in results.outputs)
+    return unknown(results.outputs)
+
+
+def unknown(checks: Iterable[OutputCheck]) -> int:
+    nothing = OutputVerdict.NOT_COMPARABLE
+    return sum(one.against in PROMISES and one.verdict is nothing for one in checks)
 
 
 def measured_code(results: Results) -> ExitCode:

@@ -177,6 +177,14 @@ def _checked(plan: Plan, models: dict[str, Model]) -> tuple[Cell, ...]:
     return tuple(cells)
 
 
+def checked_as(old: Cell, new: Cell) -> Cell:
+    """The old side of a comparison with the check rounds and the inputs of the new one, if it has any."""
+    if new.model.check is None or not any(one.kind is RoundKind.CHECK for one in new.rounds):
+        return old
+    data = CheckData(new.model.check.inputs, new.model.check.records)
+    return _with_rounds(replace(old, model=replace(old.model, check=data)), 1)
+
+
 def _with_rounds(cell: Cell, times: int) -> Cell:
     timed = next((one for one in cell.rounds if one.kind is RoundKind.TIMED), None)
     if timed is None:

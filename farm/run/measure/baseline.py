@@ -19,6 +19,7 @@ from farm.model.device import Device
 from farm.model.matrix import Cell, Plan, RoundKind, Skip
 from farm.model.run import CellResult, Results
 from farm.plan.baseline import Gone, baseline_cells
+from farm.plan.checks.apply import checked_as
 from farm.run.record import Origin, planned_results
 from farm.store.kept import KeptStore
 from farm.store.runs import RunDirectory
@@ -93,7 +94,7 @@ def _side(cell: Cell, was: CellResult | None, olds: Mapping[str, Cell | Gone], f
     if isinstance(found, Gone):
         old = Skip(cell.device, cell.model, cell.variant, found.reason, old_name(was.build))
     else:
-        old = without_observers(found)
+        old = checked_as(without_observers(found), cell)
     duel = Duel(old.id, cell.id, _changed(cell, was, former.results), since=run)
     return OldSide(old, duel, earlier_of(old.id, Side(former.results, was)))
 
