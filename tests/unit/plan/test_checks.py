@@ -165,6 +165,17 @@ def test_inputs_that_nobody_gave_are_random_numbers_of_the_check_rounds_only(her
     assert any("checked with random numbers for more{1} (all of int8)" in note for note in cell.notes)
 
 
+def test_a_shape_without_data_is_filled_with_random_numbers_of_this_shape(here: Path) -> None:
+    np.save("more.npy", np.ones(2, np.int8))
+    plan = checked(planned(model("data:{4,3};more{1}:more.npy", DATA, MORE)), check=Check.OUTPUTS)
+    found = plan.cells[0].model
+    assert found.check
+    assert found.check.inputs
+    assert found.check.inputs.template == "more{{1}}:{0};data:{1}"
+    assert np.load(found.check.inputs.files[1].artifact.path).shape == (4, 3)
+    assert {one.tensor: one.seed for one in found.check.records} == {"more{1}": None, "data": 0}
+
+
 @pytest.mark.parametrize(
     ("dtype", "digest"),
     [

@@ -310,12 +310,17 @@ def test_a_dump_of_gigabytes_is_a_memory_map(tmp_path: Path, monkeypatch: pytest
         with (tmp_path / name).open("wb") as stream:
             stream.write(struct.pack("<10I", len(NAME), 0, 7, count, *(0,) * 6) + NAME)
             stream.truncate(40 + len(NAME) + 4 * count)
-    with (tmp_path / "a").open("r+b") as stream:
-        stream.seek(-4, 2)
-        stream.write(struct.pack("<f", math.nan))
-    mapped = []
+    with (tmp_path / "a").open("r+b") as written:
+        written.seek(-4, 2)
+        written.write(struct.pack("<f", math.nan))
+    mapped: list[tuple[object, ...]] = []
     real = np.memmap
-    monkeypatch.setattr(np, "memmap", lambda *words: (mapped.append(words), real(*words))[1])
+
+    def mapping(*words: object) -> object:
+        mapped.append(words)
+        return real(*words)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(np, "memmap", mapping)
     found = compare_files([file(tmp_path / "a")], [file(tmp_path / "b")], Against.BASELINE, True, ())
     assert (found.verdict, found.tensors[0].elements, found.tensors[0].mismatches) == ("wrong", count, 1)
     assert found.tensors[0].nans == 1
