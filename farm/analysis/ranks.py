@@ -32,6 +32,10 @@ EXACT_PRODUCT = 10_000
 """The same for two samples: the product of their sizes."""
 
 
+MOST_SIGNS = 1000
+"""The same for the sign test."""
+
+
 def signed_rank_depth(pairs: int, level: float) -> int:
     """k, so that the k-th smallest and largest of the averages bound the centre with confidence 1 - level.
 
@@ -42,7 +46,7 @@ def signed_rank_depth(pairs: int, level: float) -> int:
         mean = pairs * (pairs + 1) / 4
         deviation = math.sqrt(pairs * (pairs + 1) * (2 * pairs + 1) / 24)
         return _normal_depth(mean, deviation, level)
-    return _exact_depth(_signed_rank_chances(pairs), level)
+    return _exact_depth(signed_rank_chances(pairs), level)
 
 
 def rank_sum_depth(first: int, second: int, level: float) -> int:
@@ -51,6 +55,15 @@ def rank_sum_depth(first: int, second: int, level: float) -> int:
         deviation = math.sqrt(first * second * (first + second + 1) / 12)
         return _normal_depth(first * second / 2, deviation, level)
     return _exact_depth(_rank_sum_chances(first, second), level)
+
+
+def sign_depth(values: int, level: float) -> int:
+    """The same for the values themselves and their median (the sign test)."""
+    import numpy as np
+
+    if values > MOST_SIGNS:
+        return _normal_depth(values / 2, math.sqrt(values) / 2, level)
+    return _exact_depth(np.array([math.comb(values, k) / 2**values for k in range(values // 2 + 1)]), level)
 
 
 def sums_of_two(ordered: Integers, ranks: Sequence[int]) -> list[int]:
@@ -104,7 +117,7 @@ def _normal_depth(mean: float, deviation: float, level: float) -> int:
 
 
 @lru_cache(maxsize=EXACT_PAIRS)
-def _signed_rank_chances(pairs: int) -> Floats:
+def signed_rank_chances(pairs: int) -> Floats:
     """The chance of each sum of positive ranks, from 0 to n(n+1)/2, where each sign is as likely."""
     import numpy as np
 

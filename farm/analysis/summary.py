@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Iterable, Sequence
 
 from farm.analysis.quality import last_attempts
+from farm.analysis.ranks import sign_depth
 from farm.analysis.steady import steady
 from farm.model.comparison import Phase
 from farm.model.matrix import RoundKind
@@ -20,6 +21,17 @@ def p90(values: Sequence[float]) -> float:
     if len(values) == 1:
         return values[0]
     return statistics.quantiles(values, n=10, method="inclusive")[-1]
+
+
+def median_interval(values: Sequence[float]) -> tuple[float, float] | None:
+    """The 95 % interval of the median, between two of the values; None for fewer than 6.
+
+    Exact for values that are independent of each other, by the binomial distribution of how many lie below
+    the median. Source: Hollander, Wolfe and Chicken, "Nonparametric Statistical Methods" (3rd edition), 3.6.
+    """
+    depth = sign_depth(len(values), 0.05)
+    ordered = sorted(values)
+    return (ordered[depth - 1], ordered[-depth]) if depth else None
 
 
 def first_inference_ms(result: RoundResult) -> float | None:
@@ -38,7 +50,7 @@ def is_counted(result: RoundResult) -> bool:
 
 
 FEWEST_FRESH = 6
-"""With fewer values there is no 95 % interval of their median: a phase that broke off early decides nothing."""
+"""With fewer there is no 95 % interval of their median: a phase that broke off early decides nothing."""
 
 
 def of_deciding_phase(rounds: Sequence[RoundResult]) -> list[RoundResult]:

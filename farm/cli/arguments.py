@@ -68,6 +68,21 @@ Recipe = Annotated[
 Suite = Annotated[
     Path | None, typer.Option(help="A suite file: models, inputs, variants and rules.", metavar="FILE")
 ]
+Builds = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--build",
+        help="Which build runs the models: one of the builds file or the suite, or `inventory`, the default: "
+        "each device's own runtime. Repeatable: every cell is run with each.",
+        metavar="NAME",
+    ),
+]
+BuildsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--builds", help="A builds file. Default: builds.yaml beside the inventory.", metavar="FILE"
+    ),
+]
 Rounds = Annotated[
     str | None,
     typer.Option(
@@ -86,6 +101,23 @@ Precision = Annotated[
         help="With --rounds auto: how narrow the 95 % interval of a comparison's ratio, or else of a "
         "cell's median, is to be. Default: 2%.",
         metavar="P%",
+    ),
+]
+LeastEffect = Annotated[
+    str | None,
+    typer.Option(
+        "--minimum-effect",
+        help="The smallest change that counts where something is compared. Default: 3%.",
+        metavar="P%",
+    ),
+]
+MostUndecided = Annotated[
+    int | None,
+    typer.Option(
+        "--max-undecided",
+        help="How many comparisons may stay undecided before the exit code is 5. Default: 0.",
+        metavar="N",
+        min=0,
     ),
 ]
 Ab = Annotated[
@@ -147,6 +179,10 @@ MaxUndecided = Annotated[
         metavar="N",
         min=0,
     ),
+]
+EarlierRuns = Annotated[
+    Path | None,
+    typer.Option("--runs-dir", help="Folder of the runs, to learn from. Default: runs.", metavar="DIR"),
 ]
 RunsDir = Annotated[Path, typer.Option(help="Folder of the runs.", metavar="DIR")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on stdout.")]

@@ -39,7 +39,7 @@ COMMANDS = (
     Command(
         "plan",
         "farm.cli.bench.plan",
-        "Show the matrix, the skipped cells with the reason, and what would be pushed. Touches no device.",
+        "Show what a bench would run, compare and push, and how long it takes. Touches no device.",
     ),
     Command("devices list", "farm.cli.devices.list", "List the devices of the inventory. Touches no device."),
     Command(
@@ -58,6 +58,11 @@ COMMANDS = (
         "Show what farm keeps on devices and would remove; with --yes, remove it.",
     ),
     Command("runs list", "farm.cli.runs.list", "List runs, oldest first."),
+    Command(
+        "runs kept",
+        "farm.cli.runs.kept",
+        "Show what is kept of runs to measure them again, and which run refers to how much.",
+    ),
     Command("runs show", "farm.cli.runs.show", "Show one run's matrix, failures and files."),
     Command(
         "report",
@@ -85,6 +90,6 @@ COMMANDS = (
     Command(
         "schema",
         "farm.cli.catalogue.schema",
-        "Print the JSON Schema of an inventory, a suite or a results.json.",
+        "Print the JSON Schema of an inventory, a suite, a builds file or a results.json.",
     ),
 )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeAlias
 
+from farm.model.build import INVENTORY_BUILD
 from farm.model.comparison import Change
 from farm.model.device import Facts, RuntimeKind
 from farm.model.run import CellResult, DeviceRecord, ModelRecord, Results
@@ -21,18 +23,38 @@ class Side:
     results: Results
     cell: CellResult
 
-    @property
+    @cached_property
     def device(self) -> DeviceRecord:
         found = (one for one in self.results.devices if one.name == self.cell.device)
         return next(found, DeviceRecord(self.cell.device, "", RuntimeKind.NATIVE))
 
-    @property
+    @cached_property
     def facts(self) -> Facts:
         return self.device.facts or Facts()
 
     @property
+    def is_own_runtime(self) -> bool:
+        """Whether the cell was run with what its device's record tells of: the inventory's runtime."""
+        return self.cell.build == INVENTORY_BUILD.name
+
+    @property
+    def runtime_digest(self) -> str | None:
+        """Runs of former versions have it for the device only."""
+        return self.cell.runtime_digest or (self.device.runtime_digest if self.is_own_runtime else None)
+
+    @property
+    def engine(self) -> str | None:
+        """As the log says it."""
+        told = next((one.engine for one in self.cell.rounds if one.engine), None)
+        return told or (self.device.engine if self.is_own_runtime else None)
+
+    @cached_property
     def model(self) -> ModelRecord | None:
         return next((one for one in self.results.models if one.name == self.cell.model), None)
+
+    @property
+    def input(self) -> str | None:
+        return (self.model.input or "none given") if self.model else None
 
 
 Reader: TypeAlias = Callable[[Side], str | None]
@@ -41,34 +63,48 @@ Reader: TypeAlias = Callable[[Side], str | None]
 @dataclass(frozen=True)
 class Trait:
     """One fact. `part_of` is the declared change that it may differ with; `is_harmless`: a difference is
-    told, and the comparison holds all the same.
+    told, and the comparison holds all the same. `unless`: a better fact, and where both sides have that, this
+    one does not count.
     """
 
     label: str
     read: Reader
     part_of: Change | None = None
     is_harmless: bool = False
+    unless: str | None = None
 
 
 TRAITS = (
-    Trait("model", lambda s: s.model.sha256[:12] if s.model else None, Change.MODEL),
-    Trait("input", lambda s: (s.model.input or "none given") if s.model else None, Change.MODEL),
+    Trait("model", lambda s: (s.cell.model_sha256 or (s.model.sha256 if s.model else ""))[:12], Change.MODEL),
+    Trait("input's data", lambda s: (s.cell.input_sha256 or "")[:12], Change.MODEL),
+    Trait("input", lambda s: s.input, Change.MODEL, unless="input's data"),
     Trait("options", lambda s: _options(s.cell), Change.VARIANT),
-    Trait("runtime", lambda s: str(s.device.runtime), Change.BUILD),
-    Trait("runtime's files", lambda s: (s.device.runtime_digest or "")[:12], Change.BUILD),
-    Trait("engine", lambda s: s.device.engine, Change.BUILD),
+    Trait("files of options", lambda s: (s.cell.options_sha256 or "")[:12], Change.VARIANT),
+    Trait("runtime", lambda s: str(s.device.runtime) if s.is_own_runtime else None, Change.BUILD),
+    Trait("runtime's files", lambda s: (s.runtime_digest or "")[:12], Change.BUILD),
+    Trait("engine", lambda s: s.engine, Change.BUILD),
     Trait("architecture", lambda s: s.facts.architecture),
     Trait("CPU", lambda s: s.facts.cpu_model),
-    Trait("cores", lambda s: _cores(s.facts)),
+    Trait("cores", lambda s: _list(sorted(s.facts.core_ids))),
+    Trait("cores of the control group", lambda s: _list(s.facts.cpuset)),
+    Trait("CPU limit", lambda s: _number(s.facts.cpu_limit_cores)),
     Trait("highest frequency", lambda s: _by_core(s.facts.max_frequency_khz)),
+    Trait("frequency limit", lambda s: _by_core(s.facts.frequency_limits_khz)),
+    Trait("frequency driver", lambda s: s.facts.frequency_driver),
     Trait("governor", lambda s: _by_core(s.facts.governors)),
+    Trait("turbo", lambda s: _on(s.facts.turbo)),
+    Trait("SMT", lambda s: _on(s.facts.smt)),
+    Trait("virtual machine", lambda s: s.facts.virtual),
+    Trait("power", lambda s: _power(s.facts)),
     Trait("kernel", lambda s: s.facts.kernel),
     Trait("C library", lambda s: s.facts.libc),
     Trait("GPU", lambda s: ", ".join(gpu.name for gpu in s.facts.gpus)),
-    Trait("GPU driver", lambda s: ", ".join(gpu.driver or "" for gpu in s.facts.gpus)),
+    Trait("GPU driver", lambda s: _each(gpu.driver for gpu in s.facts.gpus)),
+    Trait("GPU power limit, W", lambda s: _each(gpu.power_limit_w for gpu in s.facts.gpus)),
     # These differ from night to night, or have no part in a model's time.
     Trait("CPU features", lambda s: _features(s.facts), is_harmless=True),
     Trait("system", lambda s: s.facts.os_name, is_harmless=True),
+    Trait("clock source", lambda s: s.facts.clock_source, is_harmless=True),
     Trait("memory", lambda s: _gigabytes(s.facts.memory_bytes), is_harmless=True),
     Trait("address", lambda s: s.device.address, is_harmless=True),
     Trait("farm", lambda s: s.results.farm_version, is_harmless=True),
@@ -113,7 +149,11 @@ def changes(baseline: Fingerprint, candidate: Fingerprint) -> frozenset[Change]:
 
 def _unequal(baseline: Fingerprint, candidate: Fingerprint) -> Iterator[Trait]:
     common = baseline.keys() & candidate.keys()
-    return (one for one in TRAITS if one.label in common and baseline[one.label] != candidate[one.label])
+    return (
+        one
+        for one in TRAITS
+        if one.label in common and one.unless not in common and baseline[one.label] != candidate[one.label]
+    )
 
 
 def _options(cell: CellResult) -> str:
@@ -121,8 +161,29 @@ def _options(cell: CellResult) -> str:
     return " ".join(shown) or "the program's defaults"
 
 
-def _cores(facts: Facts) -> str:
-    return ",".join(map(str, sorted(facts.core_ids)))
+def _list(values: Iterable[object]) -> str:
+    return ",".join(map(str, values))
+
+
+def _each(values: Iterable[object | None]) -> str:
+    """Of each GPU; nothing where it is known of none."""
+    known = list(values)
+    return ", ".join("unknown" if one is None else str(one) for one in known) if any(known) else ""
+
+
+def _number(value: float | None) -> str | None:
+    return None if value is None else f"{value:g}"
+
+
+def _on(value: bool | None) -> str | None:
+    return None if value is None else "on" if value else "off"
+
+
+def _power(facts: Facts) -> str | None:
+    if not facts.power_supplies:
+        return None
+    drained = any(one.kind == "Battery" and one.status == "Discharging" for one in facts.power_supplies)
+    return "battery" if drained else "mains"
 
 
 def _by_core(pairs: Sequence[tuple[int, object]]) -> str:

@@ -12,13 +12,16 @@ from farm.analysis.canary import is_out_of_bounds
 from farm.compare.words import SYMBOLS
 from farm.errors import ExitCode, Fault, Stage
 from farm.model.comparison import Comparison, Verdict
-from farm.model.outputs import OutputVerdict
+from farm.model.outputs import Against, OutputCheck, OutputVerdict
 from farm.model.run import CellResult, CellStatus, Results
 
 CHANGED = frozenset({Verdict.FASTER, Verdict.SLOWER})
 UNDECIDED = frozenset({Verdict.INCONCLUSIVE, Verdict.INVALID})
 
 ON_THE_DEVICE = frozenset({Stage.DEPLOY, Stage.EXECUTE, Stage.COLLECT})
+
+PROMISES = frozenset({Against.GOLDEN, Against.BASELINE})
+"""What outputs are compared with because somebody asked for it."""
 
 MOST_SURE = 1e-12
 """The smallest p that makes a difference in the order of comparisons."""
@@ -81,12 +84,13 @@ def _weight(one: Comparison) -> float:
 
 
 def decision(results: Results) -> Decision | None:
-    """Whether to release, as far as the comparisons of a run say; None where none was asked for."""
+    """Whether to release, as far as comparisons and outputs of a run say; None where nothing was compared and
+    nothing is known against it.
+    """
     if wrong_outputs(results):
         return Decision.NO_GO
-    if not asked(results.comparisons):
-        return None
-    return DECISIONS[code_of(results.comparisons, results.comparing.max_undecided)]
+    code = _compared_code(results)
+    return DECISIONS[code] if code is not ExitCode.OK or asked(results.comparisons) else None
 
 
 def exit_code(results: Results) -> ExitCode:
@@ -94,9 +98,14 @@ def exit_code(results: Results) -> ExitCode:
     if wrong_outputs(results):
         return ExitCode.REGRESSION  # also where all cells failed by it: that something ran is what they show
     measured = measured_code(results)
-    compared = code_of(results.comparisons, results.comparing.max_undecided)
+    compared = _compared_code(results)
     order = (ExitCode.NOTHING_RAN, ExitCode.REGRESSION, ExitCode.CELLS_FAILED, ExitCode.UNDECIDED)
     return next((code for code in order if code in (measured, compared)), ExitCode.OK)
+
+
+def _compared_code(results: Results) -> ExitCode:
+    most = results.comparing.max_undecided
+    return code_of(results.comparisons, most, missing=unknown_outputs(results))
 
 
 def code_of(comparisons: Sequence[Comparison], max_undecided: int, missing: int = 0) -> ExitCode:
@@ -104,6 +113,11 @@ def code_of(comparisons: Sequence[Comparison], max_undecided: int, missing: int 
     if any(one.verdict is Verdict.SLOWER for one in asked(comparisons)):
         return ExitCode.REGRESSION
     return ExitCode.UNDECIDED if is_open(comparisons, max_undecided, missing) else ExitCode.OK
+
+
+def is_undecided(results: Results) -> bool:
+    """Whether more of a run is undecided than may be, its other verdicts aside."""
+    return is_open(results.comparisons, results.comparing.max_undecided, unknown_outputs(results))
 
 
 def is_open(comparisons: Sequence[Comparison], max_undecided: int, missing: int = 0) -> bool:
@@ -115,6 +129,16 @@ def is_open(comparisons: Sequence[Comparison], max_undecided: int, missing: int 
 def wrong_outputs(results: Results) -> int:
     """How many checks found wrong outputs."""
     return sum(check.verdict is OutputVerdict.WRONG for check in results.outputs)
+
+
+def unknown_outputs(results: Results) -> int:
+    """How many checks that somebody asked for could not be made."""
+    return sum(map(is_unknown, results.outputs))
+
+
+def is_unknown(check: OutputCheck) -> bool:
+    """Whether outputs that somebody wanted to be compared could not be."""
+    return check.against in PROMISES and check.verdict is OutputVerdict.NOT_COMPARABLE
 
 
 def measured_code(results: Results) -> ExitCode:

@@ -21,7 +21,7 @@ _CAPABILITY = re.compile(r"[0-9]{1,3}\.[0-9]{1,2}")
 ONLINE = "/sys/devices/system/cpu/online"
 CPU = "/sys/devices/system/cpu/cpu[]/cpufreq"
 ZONE = "/sys/class/thermal/thermal_zone[]"
-# One after the other is asked, until one will do: see `farm.run.deploy.device_python`.
+# One after the other is asked, until one will do: see `farm.run.program.device_python`.
 PYTHONS = ("python3", *(f"python3.{minor}" for minor in range(6, 14)))
 
 _PROPERTY = re.compile(r"^\[([^]\n]*)\]: \[(.*)\]$", re.MULTILINE)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass
 
+from farm.compare.amounts import fraction
 from farm.errors import RequestError
 from farm.model.request import MOST_ROUNDS
 
@@ -14,7 +14,6 @@ AUTO = "auto"
 _TIME = re.compile(r"(?P<number>\d{1,9}(?:\.\d{1,9})?)\s*(?P<unit>[smh]?)\Z")
 _SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 LONGEST_BUDGET_S = 7 * 24 * 3600.0
-_SHARE = re.compile(r"(?P<number>\d{1,3}(?:\.\d{1,9})?)\s*(?P<percent>%?)\Z")
 FINEST, COARSEST = 0.001, 0.5
 
 
@@ -56,14 +55,36 @@ def budget_s_of(text: str) -> float:
 
 def precision_of(text: str) -> float:
     """The fraction of `2%` or `0.02`. Raises RequestError."""
-    found = _SHARE.match(text.strip())
-    share = float(found["number"]) / (100 if found["percent"] else 1) if found else math.nan
-    if not FINEST <= share <= COARSEST:
+    share = _fraction(text)
+    if share is None or not FINEST <= share <= COARSEST:
         raise RequestError(
             f"{text[:80]!r} is not a fraction from {FINEST:.1%} to {COARSEST:.0%}",
             hint="2%",
         )
     return share
+
+
+def minimum_effect_of(text: str) -> float:
+    """The fraction of `3%` or `0.03`: the smallest change that counts. Raises RequestError."""
+    share = _fraction(text)
+    if share is None or share < FINEST:
+        raise RequestError(f"{text[:80]!r} is not a fraction from {FINEST:.1%} to 100%", hint="3%")
+    return share
+
+
+def undecided_of(text: str) -> int:
+    """How many comparisons may stay undecided. Raises RequestError."""
+    word = text.strip()
+    if not (word.isascii() and word.isdigit() and len(word) < 10):
+        raise RequestError(f"{text[:80]!r} is not a number of cells", hint="0")
+    return int(word)
+
+
+def _fraction(text: str) -> float | None:
+    try:
+        return fraction(text)
+    except ValueError:
+        return None
 
 
 def names_in(text: str) -> tuple[str, ...]:

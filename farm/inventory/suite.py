@@ -11,19 +11,19 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import Field, WithJsonSchema, model_validator
 
 from farm import options as catalogue
 from farm.errors import RequestError
 from farm.files import is_file
-from farm.inventory import sampling
+from farm.inventory import builds, sampling
 from farm.inventory.checks import parse_check, parse_tolerances
-from farm.inventory.conditions import parse
-from farm.inventory.entry import TEXTS_SCHEMA, Entry, Texts, listed
+from farm.inventory.entry import TEXTS_SCHEMA, Conditions, Entry, Texts, listed
 from farm.inventory.versions import upgrade
 from farm.inventory.yaml_source import Document, Place, Scalar, read
+from farm.model.build import Condition, Relation
 from farm.model.options import OptionSet, Variant
-from farm.model.request import MOST_ROUNDS, CellRule, Condition, ModelRequest, Relation, Suite, VariantRequest
+from farm.model.request import MOST_ROUNDS, CellRule, ModelRequest, Suite, VariantRequest
 from farm.options.input_spec import parse_input
 from farm.options.parse import parse_bare
 from farm.suggest import nearest
@@ -41,21 +41,6 @@ def _file_or_bundled(value: object) -> object:
     if not isinstance(value, str):
         return value
     return {"bundled": value.removeprefix(BUNDLED)} if value.startswith(BUNDLED) else {"file": value}
-
-
-def _parsed(texts: object) -> object:
-    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-        raise ValueError("should be a condition or a list of conditions")
-    try:
-        return tuple(condition for text in texts for condition in parse(text))
-    except RequestError as error:
-        raise ValueError(error.message) from error
-
-
-Conditions = Annotated[
-    tuple[Condition, ...], BeforeValidator(_parsed), BeforeValidator(listed), WithJsonSchema(TEXTS_SCHEMA)
-]
-"""Conditions, from one text or a list of them; all must hold."""
 
 
 class WhenEntry(Entry):
@@ -116,6 +101,12 @@ _SWEPT = {"type": "array", "items": {"type": ["string", "number", "boolean"]}, "
 _ROUNDS = {"anyOf": [{"type": "integer", "minimum": 1, "maximum": MOST_ROUNDS}, {"const": "auto"}]}
 _TEXT_OR_NUMBER = {"type": ["string", "number"]}
 _RULES = WithJsonSchema({"type": "array", "items": _text_or(RuleEntry)})
+_BUILDS = {
+    "anyOf": [
+        *TEXTS_SCHEMA["anyOf"],
+        {"type": "object", "additionalProperties": {"anyOf": [{"type": "null"}, builds.DEFINITION]}},
+    ]
+}
 
 
 class SuiteFile(Entry):
@@ -131,6 +122,12 @@ class SuiteFile(Entry):
     )
     precision: Annotated[Any, WithJsonSchema(_TEXT_OR_NUMBER)] = Field(
         None, description="with rounds: auto, how narrow the 95 % interval is to be: 2%"
+    )
+    minimum_effect: Annotated[Any, WithJsonSchema(_TEXT_OR_NUMBER)] = Field(
+        None, alias="minimum-effect", description="the smallest change that counts: 3%"
+    )
+    max_undecided: Annotated[Any, WithJsonSchema({"type": "integer", "minimum": 0})] = Field(
+        None, alias="max-undecided", description="how many comparisons may stay undecided"
     )
     ab: Texts = Field((), description="builds, variants or models: the first is compared with each other one")
     canary: bool = Field(True, description="one cheap cell of each device is measured twice and compared")
@@ -154,6 +151,9 @@ class SuiteFile(Entry):
         None, description="when there are any: only cells that one of these matches are run"
     )
     exclude: Annotated[Any, _RULES] = Field(None, description="cells that one of these matches are not run")
+    builds: Annotated[Any, WithJsonSchema(_BUILDS)] = Field(
+        None, description="which builds run every cell: names, or definitions by name; default: inventory"
+    )
 
 
 def schema() -> dict[str, Any]:
@@ -184,6 +184,8 @@ def load(path: Path) -> Suite:
         check=_try_read(document, ("check",), parse_check, entry.check) if entry else None,
         tolerances=(_try_read(document, ("tolerance",), parse_tolerances, entry.tolerance) if entry else None)
         or (),
+        builds=_builds(document),
+        defined=builds.defined(document),
     )
     _check_names_in_rules(document, suite)
     document.refuse()
@@ -209,10 +211,22 @@ def _sampling(document: Document, entry: SuiteFile | None) -> dict[str, Any]:
         "rounds": rounds.number if rounds else None,
         "is_auto": is_auto,
         "precision": precision,
+        "minimum_effect": read_text("minimum-effect", sampling.minimum_effect_of),
+        "max_undecided": read_text("max-undecided", sampling.undecided_of),
         "budget_s": read_text("budget", sampling.budget_s_of),
         "ab": (_try_read(document, ("ab",), sampling.names_in, names) or ()) if names else (),
         "canary": entry.canary if entry else True,
     }
+
+
+def _builds(document: Document) -> tuple[str, ...]:
+    """The names below `builds:`; those without a definition are of a builds file, or `inventory`."""
+    raw = document.data.get(builds.BUILDS)
+    names = listed(raw) if not isinstance(raw, dict) else list(raw)
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        document.report((builds.BUILDS,), "should be names, or a mapping of names and their definitions")
+        return ()
+    return tuple(str(name) for name in names)
 
 
 def _models(document: Document) -> tuple[ModelRequest, ...]:

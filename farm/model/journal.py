@@ -32,6 +32,15 @@ class DeviceChanged:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Deployed:
+    """What runs these cells: the digest of their program, None where it is not known."""
+
+    event: Literal["deployed"] = "deployed"
+    cells: tuple[str, ...]
+    runtime_digest: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Prepared:
     """The preparations of a cell."""
 
@@ -103,6 +112,7 @@ class RunEnded:
 Event: TypeAlias = (
     Begin
     | DeviceChanged
+    | Deployed
     | Prepared
     | RoundEnded
     | PhasePlanned

@@ -144,6 +144,11 @@ class Cell:
     def id(self) -> str:
         return cell_id(self.device.name, self.model.name, self.variant.name, self.build)
 
+    @property
+    def name(self) -> str:
+        """Of a cell on its device, for people: `resnet18 nchw44@release`."""
+        return " ".join(self.id.split("/")[1:])
+
 
 @dataclass(frozen=True)
 class Skip:
@@ -159,15 +164,20 @@ class Skip:
     def id(self) -> str:
         return cell_id(self.device.name, self.model.name, self.variant.name, self.build)
 
+    @property
+    def column(self) -> str:
+        """As that of CellResult."""
+        return column(self.variant.name, self.build)
 
-def column_name(variant: str, build: str = INVENTORY_BUILD.name) -> str:
-    """What a cell is called among those of its device and model."""
+
+def column(variant: str, build: str) -> str:
+    """Where a cell stands in a table of devices and models: `nchw44`, or `nchw44@release`."""
     return variant if build == INVENTORY_BUILD.name else f"{variant}@{build}"
 
 
 def cell_id(device: str, model: str, variant: str, build: str = INVENTORY_BUILD.name) -> str:
     """The id of a cell in the journal and in messages, unique in a plan. No name has a `/` or `@`."""
-    return f"{device}/{model}/{column_name(variant, build)}"
+    return f"{device}/{model}/{column(variant, build)}"
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,11 @@ class OutputVerdict(StrEnum):
 
 @dataclass(frozen=True)
 class Tolerance:
-    """A value `c` agrees with `r` when |c - r| <= atol + rtol * |r|. `dtype` is the output's, `*` is each."""
+    """A value `c` agrees with `r` when |c - r| <= atol * s + rtol * |r|; `dtype` `*` is every type.
+
+    `s` is 1 for integers; for floating point it is the largest |r| of the tensor where that is above 1: a
+    small value among large ones is a sum of these that cancel, and has their errors.
+    """
 
     dtype: str
     rtol: float
@@ -72,11 +76,12 @@ class TensorDifference:
     """One output of both sides. Numbers are over the pairs of finite values; None where there is no such
     number (no finite pair; no difference, so that the ratio of signal to noise is infinite).
 
-    `mismatches` are values beyond the tolerance, or finite on one side only. `max_abs` is at index `at`,
-    `max_rel` relative to the reference's value. `snr_db` is 10 log10(sum r^2 / sum (c - r)^2). `nans` and
-    `infs` count the candidate's; `top1` and `top5` are the fractions of rows whose largest value is the same,
-    and among the reference's five largest (of outputs with a row of classes only). `problem` says why these
-    two cannot be compared by value; the numbers mean nothing then.
+    `mismatches` are values beyond the tolerance (whose `atol` is the scaled one here), or finite on one side
+    only. `max_abs` is at index `at`, `max_rel` relative to the reference's value. `snr_db` is 10 log10(sum
+    r^2 / sum (c - r)^2). `nans` and `infs` count the candidate's; `top1` and `top5` are the fractions of rows
+    whose largest value is the same, and among the reference's five largest (of outputs with a row of classes
+    only). `is_zero`: every value of both sides is. `problem` says why these two cannot be compared by value;
+    the numbers mean nothing then.
     """
 
     name: str

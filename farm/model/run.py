@@ -10,7 +10,7 @@ from farm.model.artifact import Produced
 from farm.model.build import INVENTORY_BUILD
 from farm.model.comparison import Comparing, Comparison, Duel, Earlier, Phase, PhasePlan
 from farm.model.device import Facts, RuntimeKind
-from farm.model.matrix import RoundKind, Sampling, cell_id, column_name
+from farm.model.matrix import RoundKind, Sampling, cell_id, column
 from farm.model.measurement import TensorInfo
 from farm.model.options import Value
 from farm.model.outputs import Checking, CheckInput, OutputCheck
@@ -147,7 +147,11 @@ class Summary:
 
 @dataclass(frozen=True)
 class CellResult:
-    """One record of results.json; the shape is DESIGN's, section 7."""
+    """One record of results.json; the shape is DESIGN's, section 7.
+
+    What its numbers belong to are SHA-256: `runtime_digest` of its program (None where it is not known), of
+    its model, its inputs and its options with the files that these read (docs/run-directory.md).
+    """
 
     device: str
     model: str
@@ -168,6 +172,10 @@ class CellResult:
     summary: Summary | None = None
     artifacts: tuple[Produced, ...] = ()
     build: str = INVENTORY_BUILD.name
+    runtime_digest: str | None = None
+    model_sha256: str | None = None
+    input_sha256: str | None = None
+    options_sha256: str | None = None
 
     @property
     def id(self) -> str:
@@ -175,8 +183,8 @@ class CellResult:
 
     @property
     def column(self) -> str:
-        """Its column in tables that have a row for each device and model."""
-        return column_name(self.variant, self.build)
+        """Its place in a table of devices and models: `nchw44`, or `nchw44@release`."""
+        return column(self.variant, self.build)
 
 
 @dataclass(frozen=True)
@@ -266,3 +274,11 @@ class Results:
     earlier: tuple[Earlier, ...] = ()
     checking: Checking = Checking()
     outputs: tuple[OutputCheck, ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Variants in the order of the plan, each with every build that it was run with."""
+        met: dict[str, dict[str, None]] = {variant.name: {} for variant in self.variants}
+        for cell in self.cells:
+            met.setdefault(cell.variant, {})[cell.column] = None
+        return tuple(column for name, columns in met.items() for column in columns or (name,))

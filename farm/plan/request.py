@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 from farm.errors import RequestError
 from farm.files import user_path
 from farm.inventory.checks import parse_check, parse_tolerances
-from farm.inventory.sampling import Rounds, budget_s_of, names_in, precision_of, rounds_of
+from farm.inventory.sampling import Rounds, budget_s_of, minimum_effect_of, names_in, precision_of, rounds_of
+from farm.model.comparison import Comparing
 from farm.model.options import OptionSet, Variant
 from farm.model.request import (
     ALL_DEVICES,
@@ -45,6 +46,8 @@ class Arguments:
     seed: int | None = None
     budget: str | None = None
     precision: str | None = None
+    minimum_effect: str | None = None
+    max_undecided: int | None = None
     ab: str | None = None
     canary: bool | None = None
     baseline: str | None = None
@@ -52,6 +55,8 @@ class Arguments:
     check: str | None = None
     goldens: tuple[str, ...] = ()
     tolerances: tuple[str, ...] = ()
+    builds: tuple[str, ...] = ()
+    builds_file: Path | None = None
 
 
 def read_request(arguments: Arguments) -> Request:
@@ -77,6 +82,7 @@ def read_request(arguments: Arguments) -> Request:
         models=suite.models if suite else _models(arguments.models, arguments.inputs),
         variants=with_base(base, columns),
         **_sampling(arguments, suite, compares=bool(ab or arguments.baseline)),
+        comparing=_comparing(arguments, suite),
         ab=ab,
         baseline=arguments.baseline,
         canary=(suite is not None and suite.canary) if arguments.canary is None else arguments.canary,
@@ -85,6 +91,9 @@ def read_request(arguments: Arguments) -> Request:
         check=parse_check(arguments.check) or (suite.check if suite else None),
         goldens=arguments.goldens,
         tolerances=parse_tolerances(arguments.tolerances) or (suite.tolerances if suite else ()),
+        builds=_names(arguments.builds or (suite.builds if suite else ())),
+        builds_file=arguments.builds_file,
+        defined=suite.defined if suite else (),
     )
 
 
@@ -124,6 +133,24 @@ def _sampling(arguments: Arguments, suite: Suite | None, *, compares: bool) -> d
         "precision": precision or (suite and suite.precision) or DEFAULT_PRECISION,
         "budget_s": budget_s or (suite.budget_s if suite else None),
     }
+
+
+def _comparing(arguments: Arguments, suite: Suite | None) -> Comparing:
+    usual = Comparing()
+    effect = arguments.minimum_effect
+    least = None if effect is None else _read("minimum-effect", minimum_effect_of, effect)
+    allowed = (arguments.max_undecided, suite.max_undecided if suite else None, usual.max_undecided)
+    return Comparing(
+        least or (suite and suite.minimum_effect) or usual.minimum_effect,
+        next(one for one in allowed if one is not None),
+    )
+
+
+def _names(builds: tuple[str, ...]) -> tuple[str, ...]:
+    twice = next((name for name in builds if builds.count(name) > 1), None)
+    if twice is not None:
+        raise RequestError(f"build {twice!r} is named twice", hint="remove one")
+    return builds
 
 
 def _suite(arguments: Arguments) -> Suite | None:

@@ -23,18 +23,17 @@ MOST_PLOTS = 300
 MOST_POINTS = 300
 """Pairs of a plot; of more, every k-th is drawn."""
 
-MEANINGS = {
-    Decision.GO: "no confirmed regression, and no more undecided than may be",
-    Decision.NO_GO: "a confirmed regression or wrong outputs",
-    Decision.UNDECIDED: "too much is undecided to say",
+DECISIONS = {
+    Decision.GO: Status("go", Decision.GO, "no confirmed regression, and no more undecided than may be"),
+    Decision.NO_GO: Status("no-go", Decision.NO_GO, "a confirmed regression or wrong outputs"),
+    Decision.UNDECIDED: Status("undecided", Decision.UNDECIDED, "too much is undecided to say"),
 }
-KEYS = {Decision.GO: "go", Decision.NO_GO: "no-go", Decision.UNDECIDED: "undecided"}
 
 
 def compose_comparisons(results: Results) -> Comparisons | None:
-    """None for a run that compared nothing."""
+    """None for a run that compared nothing, and whose outputs are not known to be wrong."""
     decided = decision(results)
-    if not results.comparisons or decided is None:
+    if not results.comparisons and decided is None:
         return None
     numbers = {cell.id: (i, cell) for i, cell in enumerate(results.cells)}
     order = ranked(results.comparisons)
@@ -43,9 +42,7 @@ def compose_comparisons(results: Results) -> Comparisons | None:
     )
     seen = canaries(results.comparisons)
     return Comparisons(
-        key=KEYS[decided],
-        decision=decided,
-        meaning=MEANINGS[decided],
+        decision=DECISIONS[decided] if decided else None,
         counts=tuple(Count(_status(verdict), n) for verdict, n in counts(results.comparisons).items()),
         worst=tuple(row for row in rows if not row.is_hidden)[:WORST],
         rows=rows,

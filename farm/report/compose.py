@@ -10,7 +10,6 @@ from typing import TypeAlias
 
 from farm.model.run import CellResult, CellStatus, ModelRecord, Results, RunStatus, Summary
 from farm.report.cell import STATUSES, anchor, compose_cell, failure_of, quality_warning, values_ms
-from farm.report.columns import columns
 from farm.report.comparisons import compose_comparisons
 from farm.report.data import embedded_data, iterations_fit
 from farm.report.environment import compose_environment
@@ -24,6 +23,7 @@ from farm.report.numerals import (
     in_ms,
     moment,
 )
+from farm.report.outputs import compose_outputs
 from farm.report.view import (
     Box,
     CellDetail,
@@ -43,7 +43,7 @@ from farm.report.view import (
 from farm.visible import cleaned
 
 Cells: TypeAlias = dict[tuple[str, str, str], tuple[int, CellResult]]
-"""Index in results.json and record, by device, model and column (a variant, or one of a build)."""
+"""Index in results.json and record, by device, model and column: a variant with its build."""
 
 
 UNFINISHED = {
@@ -61,11 +61,12 @@ def compose(results: Results) -> ReportView:
         model: decimals_for(value for c in shown.cells if c.model == model for value in values_ms(c))
         for model in _in_order([m.name for m in shown.models], [c.model for c in shown.cells])
     }
-    variants = columns(shown)
+    variants = shown.columns
     return ReportView(
         head=_head(shown),
         matrices=tuple(_matrix(shown, model, variants, cells, decimals[model]) for model in decimals),
         problems=_problems(shown),
+        outputs=compose_outputs(shown),
         cells=_details(shown, decimals),
         environment=compose_environment(shown.devices),
         method=Method(
@@ -207,8 +208,10 @@ def _times(cell: CellResult, summary: Summary, axis: _Axis) -> Times:
         for value in (summary.median_ms, summary.low_ms, summary.high_ms, axis.end_ms)
     )
     rounds = count(axis.planned_rounds, "round")
-    if summary.rounds != axis.planned_rounds:
+    if summary.rounds < axis.planned_rounds:
         rounds = f"{summary.rounds} of {rounds}"
+    elif summary.rounds > axis.planned_rounds:  # fresh ones, of a confirmation
+        rounds = count(summary.rounds, "round")
     scale = axis.end_ms or 1.0
     reference = axis.reference_ms
     return Times(

@@ -22,7 +22,7 @@ class Status:
 
 @dataclass(frozen=True)
 class Count:
-    """A number of cells that ended in one way, or of comparisons with one verdict."""
+    """A number of cells or checks that ended in one way, or of comparisons with one verdict."""
 
     status: Status
     cells: int
@@ -94,15 +94,14 @@ class ComparisonRow:
 
 @dataclass(frozen=True)
 class Comparisons:
-    """What a run's comparisons came to. `decision` is GO, NO-GO or NOT DECIDED, with its CSS class as `key`.
+    """What a run's comparisons came to. `decision` has GO, NO-GO or NOT DECIDED as its symbol; None where
+    only canaries were compared.
 
     `worst` are the first of `rows` that are not unchanged; `canaries` says what the cells that were compared
     with themselves showed, `is_doubtful`: that this is too much.
     """
 
-    key: str
-    decision: str
-    meaning: str
+    decision: Status | None
     counts: tuple[Count, ...]
     worst: tuple[ComparisonRow, ...]
     rows: tuple[ComparisonRow, ...]
@@ -289,6 +288,44 @@ class Problem:
 
 
 @dataclass(frozen=True)
+class OutputTensor:
+    """One output of a check that is not as it should be."""
+
+    name: str
+    type: str
+    reference: str
+    snr: str
+    text: str
+
+
+@dataclass(frozen=True)
+class OutputRow:
+    """The outputs of a cell against something; numbers are of the worst output. `anchor` is that of the
+    cell's detail.
+    """
+
+    verdict: Status
+    cell: str
+    anchor: str | None
+    against: str
+    snr: str
+    largest: str
+    beyond: str
+    sentence: str
+    tensors: tuple[OutputTensor, ...]
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Outputs before times: `left_out` rows are in results.json only. `tolerances` are those stated."""
+
+    counts: tuple[Count, ...]
+    rows: tuple[OutputRow, ...]
+    left_out: int
+    tolerances: str
+
+
+@dataclass(frozen=True)
 class Method:
     """The values in the text on how the numbers were made."""
 
@@ -305,6 +342,7 @@ class ReportView:
     head: Head
     matrices: tuple[Matrix, ...]
     problems: tuple[Problem, ...]
+    outputs: Outputs | None
     cells: tuple[CellDetail, ...]
     environment: Environment
     method: Method

@@ -19,6 +19,7 @@ from farm.model.matrix import Plan
 from farm.model.run import Results, RunStatus
 from farm.run.context import RunContext, Settings
 from farm.run.events import Event, Kind, Listener
+from farm.run.keeping import Keeper
 from farm.run.lane import Lane
 from farm.run.outputs.checker import check_devices, is_worth_telling
 from farm.run.record import Origin, Recorder
@@ -40,7 +41,14 @@ async def bench(
     origin = Origin(farm.__version__, settings.command, _now())
     recorder = await Recorder.open(directory, plan, origin)
     context = RunContext(
-        plan, directory, recorder, settings, wheel, _guarded(listener, recorder.hider), time.monotonic
+        plan,
+        directory,
+        recorder,
+        settings,
+        wheel,
+        _guarded(listener, recorder.hider),
+        time.monotonic,
+        Keeper(settings.kept, directory, wheel.libraries if wheel else ()) if settings.kept else None,
     )
     try:
         await _run_lanes(context)

@@ -27,7 +27,7 @@ from farm.options import outputs
 from farm.plan.layout import input_names
 from farm.run.collect import LIMITS, OTHER, Pulled, collect
 from farm.run.context import OnDevice
-from farm.run.deploy import Deployed
+from farm.run.deploy import Deployed, environment_of
 from farm.run.disk import disk_error
 from farm.run.measure.assess import assessed
 from farm.run.measure.readings import BESIDE, asked_for, read_readings, with_exact_times
@@ -69,10 +69,11 @@ class Ready:
 
 def ready(cell: Cell, deployed: Deployed) -> Ready:
     """The cell as it was deployed, before any preparation."""
+    program = deployed.program(cell)
     return Ready(
         cell,
-        deployed.program.argv,
-        (*deployed.program.environment, *cell.device.environment),
+        program.argv,
+        environment_of(program, cell.device),
         deployed.model_path(cell.model),
         deployed.input_text(cell.model),
         deployed.reads(cell),
@@ -85,10 +86,10 @@ def ready(cell: Cell, deployed: Deployed) -> Ready:
 def _names(cell: Cell, deployed: Deployed) -> dict[str, str]:
     """Of the paths on the device that a round's messages may have."""
     model, options, program = cell.model, cell.variant.options, cell.device.runtime.program
-    folder = deployed.folders[model.name]
+    folder = deployed.folders[model]
     inputs = zip(input_names(model.inputs), model.inputs.files, strict=True)
     return {
-        **({deployed.program.argv[0]: program} if program else {}),
+        **({deployed.program(cell).argv[0]: program} if program else {}),
         deployed.model_path(model): _typed(model.artifact),
         **{f"{folder}/{name}": _typed(file.artifact) for name, file in inputs},
         **{path: str(options.get(option)) for option, path in deployed.reads(cell).items()},

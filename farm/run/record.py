@@ -16,6 +16,7 @@ from farm.model.comparison import PhasePlan
 from farm.model.device import Device
 from farm.model.journal import (
     CellEnded,
+    Deployed,
     DeviceChanged,
     Event,
     FarmFault,
@@ -41,6 +42,7 @@ from farm.model.run import (
     RunStatus,
     VariantRecord,
 )
+from farm.plan.layout import input_digest, options_digest
 from farm.run.disk import disk_error
 from farm.run.secrets import Hider
 from farm.store.progress import Progress
@@ -103,16 +105,25 @@ class Recorder:
         if (after := replace(before, **fields)) != before:
             self._keep(DeviceChanged(device=after))
 
+    def deployed(self, cells: Sequence[Cell], runtime_digest: str | None) -> None:
+        """Keep what runs these cells."""
+        ids = tuple(cell.id for cell in cells if self._progress.digest(cell.id) != runtime_digest)
+        if ids:
+            self._keep(Deployed(cells=ids, runtime_digest=runtime_digest))
+
     def skip(self, skip: Skip) -> None:
         self._keep(CellEnded(cell=skip.id, status=CellStatus.SKIPPED, reason=skip.reason))
 
-    async def round(self, cell: Cell, result: RoundResult, *, reproduce: str, is_last: bool = True) -> None:
-        """Keep a round; the cell is closed with its last one, or with its first failure. A check round that
-        fails costs its cell nothing but the check.
+    async def round(
+        self, cell: Cell, result: RoundResult, *, reproduce: str, is_last: bool | None = None
+    ) -> None:
+        """Keep a round; the cell is closed with its last one (`is_last`; None: when it has as many as the
+        plan says), or with its first failure. A check round that fails costs its cell nothing but the check.
         """
         self._reproduce[cell.id] = reproduce
         kept = self._keep(RoundEnded(cell=cell.id, round=result))
         failed = result if result.status is RoundStatus.FAILED and counts(result) else None
+        is_last = len(self._progress.rounds(cell.id)) == len(cell.rounds) if is_last is None else is_last
         if failed is not None or is_last:
             kept = self._end(cell, failed, reproduce=reproduce)
         await _on_disk(kept)
@@ -285,7 +296,7 @@ def planned_results(run_id: str, plan: Plan, origin: Origin) -> Results:
         for variant in plan.variants
         for build in plan.builds
     )
-    names = dict.fromkeys((*order, *cells))
+    ordered = dict.fromkeys((*(key for key in order if key in cells), *cells))
     return Results(
         schema_version=SCHEMA_VERSION,
         run_id=run_id,
@@ -302,7 +313,7 @@ def planned_results(run_id: str, plan: Plan, origin: Origin) -> Results:
             VariantRecord(variant.name, variant.options.as_dict(), variant.options.digest)
             for variant in plan.variants
         ),
-        cells=tuple(cells[key] for key in names if key in cells),
+        cells=tuple(cells[key] for key in ordered),
         duels=plan.duels,
         comparing=plan.comparing,
         sampling=plan.sampled,
@@ -334,6 +345,9 @@ def _planned(one: Cell | Skip, status: CellStatus, reason: str) -> CellResult:
         reason=reason,
         notes=one.notes if isinstance(one, Cell) else (),
         build=one.build,
+        model_sha256=one.model.artifact.sha256,
+        input_sha256=input_digest(one.model.inputs),
+        options_sha256=options_digest(one.variant.options, one.files if isinstance(one, Cell) else ()),
     )
 
 

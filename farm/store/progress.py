@@ -13,6 +13,7 @@ from farm.compare.duels import comparisons
 from farm.model.comparison import Phase, PhasePlan
 from farm.model.journal import (
     CellEnded,
+    Deployed,
     DeviceChanged,
     Event,
     OutputsCompared,
@@ -44,6 +45,7 @@ class Progress:
         self._cells = {cell.id: cell for cell in plan.cells}
         self._devices = {device.name: device for device in plan.devices}
         self._rounds: defaultdict[str, list[RoundResult]] = defaultdict(list)
+        self._digests: dict[str, str | None] = {}
         self._preparations: dict[str, tuple[PreparationResult, ...]] = {}
         self._phases: dict[tuple[str, Phase], PhasePlan] = {}
         self._earlier = frozenset(one.cell for one in plan.earlier)
@@ -59,6 +61,9 @@ class Progress:
         match event:
             case DeviceChanged(device=device):
                 self._devices[self._devices[device.name].name] = device
+            case Deployed(cells=cells, runtime_digest=digest):
+                for one in cells:
+                    self._digests[self._cells[one].id] = digest
             case Prepared(cell=cell, preparations=preparations):
                 self._preparations[self._cells[cell].id] = preparations
             case RoundEnded(cell=cell, round=result):
@@ -92,6 +97,10 @@ class Progress:
 
     def checks(self) -> tuple[OutputCheck, ...]:
         return tuple(self._outputs.values())
+
+    def digest(self, cell: str) -> str | None:
+        """Of what runs a cell, as far as it is known."""
+        return self._digests.get(cell)
 
     def is_closed(self, cell: str) -> bool:
         return cell in self._ends
@@ -130,6 +139,7 @@ class Progress:
         return cell in self._earlier and not (is_skipped or self.rounds(cell) or cell in self._preparations)
 
     def _cell(self, planned: CellResult) -> CellResult:
+        planned = replace(planned, runtime_digest=self.digest(planned.id))
         rounds, preparations = self.rounds(planned.id), self._preparations.get(planned.id, ())
         end = self._ends.get(planned.id)
         if end is None and not rounds and not preparations:

@@ -48,9 +48,13 @@ def _arguments(
     sweep: args.Sweeps = None,
     recipe: args.Recipe = None,
     suite: args.Suite = None,
+    build: args.Builds = None,
+    builds: args.BuildsFile = None,
     rounds: args.Rounds = None,
     budget: args.Budget = None,
     precision: args.Precision = None,
+    minimum_effect: args.LeastEffect = None,
+    max_undecided: args.MostUndecided = None,
     ab: args.Ab = None,
     canary: args.Canary = None,
     baseline: args.Baseline = None,
@@ -72,6 +76,8 @@ def _arguments(
         rounds=rounds,
         budget=budget,
         precision=precision,
+        minimum_effect=minimum_effect,
+        max_undecided=max_undecided,
         ab=ab,
         canary=canary,
         baseline=baseline,
@@ -80,6 +86,8 @@ def _arguments(
         check=check,
         goldens=tuple(golden or ()),
         tolerances=tuple(tolerance or ()),
+        builds=tuple(build or ()),
+        builds_file=builds,
     )
 
 

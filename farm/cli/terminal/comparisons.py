@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from farm.cli.terminal.console import plain
-from farm.compare.outcome import canaries, counts, decision, ranked, wrong_outputs
+from farm.compare.outcome import asked, canaries, counts, decision, ranked, wrong_outputs
 from farm.compare.words import SYMBOLS, change_of, interval, pairs_of
 from farm.model.comparison import Comparison, Verdict
 from farm.model.run import Results
@@ -72,13 +72,14 @@ def summary(results: Results) -> Iterator[Text]:
     if decided is None and not results.comparisons:
         return
     if decided is not None:
-        yield plain(f"{decided}: ", "bold").append_text(counted(results.comparisons))
+        told = counted(results.comparisons) if asked(results.comparisons) else plain("nothing was compared")
+        yield plain(f"{decided}: ", "bold").append_text(told)
     if wrong := wrong_outputs(results):
         yield plain(f"wrong outputs: {wrong}", "red")
-    told = [one for one in ranked(results.comparisons) if one.verdict is not Verdict.UNCHANGED]
-    for one in told[:WORST]:
+    shown = [one for one in ranked(results.comparisons) if one.verdict is not Verdict.UNCHANGED]
+    for one in shown[:WORST]:
         yield plain(f"{SYMBOLS[one.verdict]} {one.candidate}: {one.sentence}", STYLES[one.verdict])
-    if len(told) > WORST:
-        yield plain(f"{len(told) - WORST} more are in the report")
+    if len(shown) > WORST:
+        yield plain(f"{len(shown) - WORST} more are in the report")
     if line := canary_line(results.comparisons):
         yield plain(line)

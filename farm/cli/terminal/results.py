@@ -7,7 +7,6 @@ from rich.text import Text
 
 from farm.cli.terminal.tables import Row, matrix
 from farm.model.run import CellResult, CellStatus, Results
-from farm.report.columns import columns
 from farm.report.numerals import decimals_for, in_ms
 
 _STYLES = {
@@ -19,8 +18,8 @@ _STYLES = {
 
 
 def results_table(results: Results) -> RenderableType:
-    """Device x model rows, variants as columns: median of rounds in ms and half their range."""
-    variants = columns(results)
+    """Device x model rows, variants and their builds as columns: median of rounds in ms and their range."""
+    variants = results.columns
     cells = {(cell.device, cell.model, cell.column): cell for cell in results.cells}
     rows: list[Row] = []
     for model in results.models:

@@ -490,7 +490,23 @@ def compared() -> Results:
         status=RunStatus.PARTIAL,
         command=("farm", "bench", "--build", "old", "--build", "new", "--rounds", "auto"),
     )
-    return replace(whole, comparisons=comparisons(whole))
+    return replace(whole, comparisons=tuple(map(rounded, comparisons(whole))))
+
+
+def rounded(one: Comparison) -> Comparison:
+    """So that no processor's logarithm is another in the last digit."""
+
+    def nine(effect: Effect | None) -> Effect | None:
+        if effect is None:
+            return None
+        values: dict[str, Any] = {
+            name: round(value, 9) if isinstance(value, float) else value
+            for name, value in dataclasses.asdict(effect).items()
+        }
+        return Effect(**values)
+
+    q = None if one.q is None else round(one.q, 9)
+    return replace(one, screen=nine(one.screen), confirm=nine(one.confirm), q=q)
 
 
 FOLDER = Path(__file__).parent

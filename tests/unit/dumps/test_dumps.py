@@ -30,6 +30,17 @@ def test_a_binary_tensor_of_megengine_is_read(samples):
     assert tensor.values.shape == (1, 8, 1, 1)
 
 
+@pytest.mark.parametrize("shape", [(0,), (0, 3), (2, 0, 3)])
+def test_a_tensor_without_elements_keeps_its_zero(shape):
+    assert parse_tensor(tensor_file(np.empty(shape, "<f4"), 0)).shape == shape
+
+
+def test_a_tensor_that_was_cut_off_before_its_values_is_not_taken_for_one_without_any():
+    whole = tensor_file(np.ones(2, "<f4"), 0)
+    with pytest.raises(MalformedError, match=r"shape \(2,\) .*: 0 bytes"):
+        parse_tensor(whole[:-8])
+
+
 def test_the_binary_and_the_text_dump_agree(samples):
     text = {variable.id: variable for variable in parse_io_text((samples / "io.txt").read_text())}
     for name in ("000005", "000009"):

@@ -8,7 +8,6 @@ from dataclasses import replace
 import pytest
 
 from farm.model.comparison import Comparing, Verdict
-from farm.report.columns import columns
 from farm.report.comparisons import MOST_PLOTS, MOST_POINTS
 from farm.report.compose import compose
 from farm.report.render import render
@@ -32,7 +31,7 @@ def html(results):
 
 
 def test_the_first_thing_is_the_decision_with_its_counts(shown, html):
-    assert (shown.key, shown.decision) == ("no-go", "NO-GO")
+    assert (shown.decision.key, shown.decision.symbol) == ("no-go", "NO-GO")
     assert [(one.status.word, one.cells) for one in shown.counts] == [
         ("slower", 1),
         ("faster", 1),
@@ -46,11 +45,11 @@ def test_the_first_thing_is_the_decision_with_its_counts(shown, html):
 def test_a_decision_may_be_go_or_not_decided(results):
     unchanged = tuple(one for one in results.comparisons if one.verdict is Verdict.UNCHANGED)
     go = compose(replace(results, comparisons=unchanged))
-    assert go.comparisons.decision == "GO"
+    assert go.comparisons.decision.symbol == "GO"
     assert go.comparisons.worst == ()
     assert "Nothing changed by 3 % or more." in render(go)
     calm = tuple(one for one in results.comparisons if one.verdict is not Verdict.SLOWER)
-    assert compose(replace(results, comparisons=calm)).comparisons.decision == "NOT DECIDED"
+    assert compose(replace(results, comparisons=calm)).comparisons.decision.symbol == "NOT DECIDED"
 
 
 def test_what_to_look_at_first_is_what_changed_most_with_its_interval_and_sentence(shown):
@@ -132,16 +131,31 @@ def test_a_report_without_comparisons_has_no_word_of_them(name):
     assert "this report gives no statistical verdict" in html
 
 
-def test_only_canaries_are_no_comparison_that_was_asked_for(results):
+def test_a_run_with_canaries_only_says_what_they_showed_and_decides_nothing(results):
     only = tuple(one for one in results.comparisons if one.is_canary)
-    assert compose(replace(results, comparisons=only)).comparisons is None
+    view = compose(replace(results, comparisons=only))
+    assert (view.comparisons.decision, view.comparisons.rows) == (None, ())
+    html = render(view)
+    assert "0 of 2 canary cells differed from themselves" in html
+    assert "Nothing changed" not in html
+    false = tuple(replace(one, verdict=Verdict.FASTER) for one in only * 3)
+    assert compose(replace(results, comparisons=false)).comparisons.decision.symbol == "NOT DECIDED"
 
 
 def test_a_build_is_a_column_of_its_own(results):
-    assert columns(results) == ("fp32@old", "fp32@new", "fp32@canary")
-    assert columns(make.small()) == ("fp32", "4 threads")
+    assert results.columns == ("fp32@old", "fp32@new", "fp32@canary")
+    assert make.small().columns == ("fp32", "4 threads")
     matrix = compose(results).matrices[0]
     assert [box is None for box in matrix.rows[0].boxes] == [False, False, True]  # tiny has no canary
+
+
+def test_a_cell_that_was_confirmed_shows_the_fresh_rounds_which_its_number_is_of(results):
+    view = compose(results)
+    box = view.matrices[0].rows[0].boxes[0]
+    assert (box.times.rounds, len(box.times.strip.rounds)) == ("30 rounds", 30)
+    detail = next(cell for cell in view.cells if cell.anchor == box.anchor)
+    assert [one.name for one in detail.rounds][9:11] == ["timed 10", "confirm 1"]
+    assert len(detail.rounds) == 40
 
 
 def test_without_rounds_or_cells_a_comparison_is_shown_as_it_is(results):
