@@ -1608,11 +1608,11 @@ probe_files() { # lines `<path>:<text>`, of files below /sys without it; one pro
 }
 
 ask_gpus() { # names of columns, then a line for each; drivers refuse a question with a name that they do not know
-  local basic=name,driver_version,memory.total first=clocks_event_reasons.active fields
+  local basic=name,driver_version,memory.total fields
   command -v nvidia-smi >/dev/null || return 0
   fields=$basic,compute_cap,memory.used,pstate,persistence_mode,clocks.sm,clocks.max.sm,clocks.mem
   fields=$fields,temperature.gpu,power.draw,power.limit
-  for fields in "$fields,$first" "$fields,clocks_throttle_reasons.active" "$basic,compute_cap" "$basic"; do
+  for fields in "$fields,clocks_throttle_reasons.active" "$fields,clocks_event_reasons.active" "$basic,compute_cap" "$basic"; do
     # shellcheck disable=SC2086
     $limit nvidia-smi "--query-gpu=$fields" --format=csv && return
   done

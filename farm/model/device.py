@@ -96,12 +96,49 @@ class Inventory:
 
 @dataclass(frozen=True)
 class Gpu:
-    """One accelerator. `compute_capability` is NVIDIA's, as `7.5`, where it has one."""
+    """One accelerator. `compute_capability` is NVIDIA's, as `7.5`, where it has one. The clocks are those of its
+    cores (SM) and of its memory; `throttle_reasons` say what holds them down now, None where it does not tell.
+    """
 
     name: str
     driver: str | None = None
     compute_capability: str | None = None
     memory_bytes: int | None = None
+    memory_used_bytes: int | None = None
+    clock_mhz: int | None = None
+    max_clock_mhz: int | None = None
+    memory_clock_mhz: int | None = None
+    performance_state: str | None = None
+    is_persistent: bool | None = None
+    temperature_c: int | None = None
+    power_w: float | None = None
+    power_limit_w: float | None = None
+    throttle_reasons: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class CoreCluster:
+    """Cores of one kind: micro-architecture, capacity (the kernel's, 1024 is the fastest core) and the most that
+    their clock does.
+    """
+
+    cores: tuple[int, ...]
+    name: str | None = None
+    capacity: int | None = None
+    max_frequency_khz: int | None = None
+
+
+@dataclass(frozen=True)
+class PowerSupply:
+    """A source of power as the kernel has it. `kind`: Mains, Battery, USB, ...; `is_online`: it feeds the device;
+    `status` and `capacity_percent` are a battery's.
+    """
+
+    name: str
+    kind: str | None = None
+    is_online: bool | None = None
+    status: str | None = None
+    capacity_percent: int | None = None
 
 
 @dataclass(frozen=True)
@@ -118,7 +155,12 @@ class Facts:
     """What the probe read on the device; None or empty where it is not known.
 
     `loaders` are the paths of dynamic loaders in the usual places; `runs_32_bit` says whether a kernel of 64
-    bits runs programs of its architecture's 32 bits, too.
+    bits runs programs of its architecture's 32 bits, too. `core_ids` are the cores that may be used: online,
+    and in the affinity of the agent. `clusters` are these by kind, the slowest first; empty where the kinds are
+    not known. `cpuset` are the cores and `cpu_limit_cores`, `memory_limit_bytes` the limits of the control
+    group; None or empty: no limit. `frequency_limits_khz` is what the clock may do now (scaling_max_freq).
+    `virtual` names what says that the device is a virtual machine. `unreadable` are the sensors that show
+    nothing plausible.
     """
 
     hostname: str | None = None
@@ -144,3 +186,19 @@ class Facts:
     pythons: tuple[Python, ...] = ()
     shell: str | None = None
     tools: tuple[str, ...] = field(default=(), metadata={"help": "small tools found, e.g. flock, setsid"})
+    board: str | None = None
+    soc: str | None = None
+    clusters: tuple[CoreCluster, ...] = ()
+    cpuset: tuple[int, ...] = ()
+    cpu_limit_cores: float | None = None
+    memory_limit_bytes: int | None = None
+    available_governors: tuple[str, ...] = ()
+    frequency_driver: str | None = None
+    frequency_limits_khz: tuple[tuple[int, int], ...] = ()
+    min_frequency_khz: tuple[tuple[int, int], ...] = ()
+    turbo: bool | None = None
+    smt: bool | None = None
+    clock_source: str | None = None
+    power_supplies: tuple[PowerSupply, ...] = ()
+    virtual: str | None = None
+    unreadable: tuple[str, ...] = ()
