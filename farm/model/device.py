@@ -96,8 +96,9 @@ class Inventory:
 
 @dataclass(frozen=True)
 class Gpu:
-    """One accelerator. `compute_capability` is NVIDIA's, as `7.5`, where it has one. The clocks are those of its
-    cores (SM) and of its memory; `throttle_reasons` say what holds them down now, None where it does not tell.
+    """One accelerator. `compute_capability` is NVIDIA's, as `7.5`, where it has one. The clocks are those of
+    its cores (SM) and of its memory; `throttle_reasons` say what holds them down now, None where it does not
+    tell.
     """
 
     name: str
@@ -118,8 +119,8 @@ class Gpu:
 
 @dataclass(frozen=True)
 class CoreCluster:
-    """Cores of one kind: micro-architecture, capacity (the kernel's, 1024 is the fastest core) and the most that
-    their clock does.
+    """Cores of one kind: micro-architecture, capacity (the kernel's, 1024 is the fastest core) and the most
+    that their clock does.
     """
 
     cores: tuple[int, ...]
@@ -130,8 +131,8 @@ class CoreCluster:
 
 @dataclass(frozen=True)
 class PowerSupply:
-    """A source of power as the kernel has it. `kind`: Mains, Battery, USB, ...; `is_online`: it feeds the device;
-    `status` and `capacity_percent` are a battery's.
+    """A source of power as the kernel has it. `kind`: Mains, Battery, USB, ...; `is_online`: it feeds the
+    device; `status` and `capacity_percent` are a battery's.
     """
 
     name: str
@@ -156,11 +157,11 @@ class Facts:
 
     `loaders` are the paths of dynamic loaders in the usual places; `runs_32_bit` says whether a kernel of 64
     bits runs programs of its architecture's 32 bits, too. `core_ids` are the cores that may be used: online,
-    and in the affinity of the agent. `clusters` are these by kind, the slowest first; empty where the kinds are
-    not known. `cpuset` are the cores and `cpu_limit_cores`, `memory_limit_bytes` the limits of the control
-    group; None or empty: no limit. `frequency_limits_khz` is what the clock may do now (scaling_max_freq).
-    `virtual` names what says that the device is a virtual machine. `unreadable` are the sensors that show
-    nothing plausible.
+    and in the affinity of the agent. `clusters` are these by kind, the slowest first; empty where the kinds
+    are not known. `cpuset` are the cores and `cpu_limit_cores`, `memory_limit_bytes` the limits of the
+    control group; None or empty: no limit. `frequency_limits_khz` is what the clock may do now
+    (scaling_max_freq). `virtual` names what says that the device is a virtual machine. `unreadable` are the
+    sensors that show nothing plausible.
     """
 
     hostname: str | None = None

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from farm.errors import RequestError
 from farm.model.artifact import Artifact
 from farm.model.build import INVENTORY_BUILD, Build
-from farm.model.device import Device, RuntimeKind
+from farm.model.device import Device, Facts, RuntimeKind
 from farm.model.matrix import Cell, Model, Plan, Preparation, Round, RoundKind, Skip
 from farm.model.options import OptionSet, Variant
 from farm.model.request import DEFAULT_ROUNDS, Rules
@@ -48,7 +48,8 @@ class Sources:
 class Wanted:
     """A cell before its inputs are checked: its options are valid for the runtime.
 
-    `variant` has the device's own cores in place of their names; `notes` are about the options.
+    `variant` has the device's own cores in place of their names, as far as the inventory has them; `notes`
+    are about the options.
     """
 
     device: Device
@@ -170,6 +171,23 @@ def _rounds(options: OptionSet, timed: int) -> tuple[Round, ...]:
         taken = sum(1 for one in planned if one.kind is kind)
         planned += [Round(kind, taken + index, options_of_round) for index in range(repeat)]
     return tuple(planned)
+
+
+def on_cores(cell: Cell, facts: Facts) -> Cell:
+    """With core ids in place of names for cores that only a probed device can resolve: see `resolve_cores`.
+
+    Raises RequestError where it cannot; `farm.options.applicable` says so before.
+    """
+
+    def resolved(options: OptionSet) -> OptionSet:
+        return resolve_cores(options, cell.device.cores, facts)
+
+    return replace(
+        cell,
+        variant=replace(cell.variant, options=resolved(cell.variant.options)),
+        rounds=tuple(replace(one, options=resolved(one.options)) for one in cell.rounds),
+        preparations=tuple(replace(one, options=resolved(one.options)) for one in cell.preparations),
+    )
 
 
 def impossible(options: OptionSet, runtime: RuntimeKind) -> str | None:

@@ -24,7 +24,7 @@ from farm.model.matrix import Cell, Round, Skip
 from farm.model.run import DeviceStatus, Restart, RoundResult, RoundStatus
 from farm.options import advice, applicable
 from farm.plan.flags import unknown_flags, why_skipped
-from farm.plan.matrix import cells_of, schedule
+from farm.plan.matrix import cells_of, on_cores, schedule
 from farm.plan.rules import unwanted
 from farm.run.context import OnDevice, RunContext
 from farm.run.deploy import Deployed, Program, Pushed, Pusher, deploy
@@ -159,7 +159,7 @@ class Lane:
             reason = self._misfit(cell, facts)
             if reason is None:
                 notes = (*cell.notes, *advice(cell.variant.options, facts=facts))
-                fitting.append(replace(cell, notes=notes))
+                fitting.append(on_cores(replace(cell, notes=notes), facts))
             else:
                 self._recorder.skip(Skip(cell.device, cell.model, cell.variant, reason))
         self._cells = tuple(fitting)
