@@ -85,6 +85,17 @@ def resolve_cores(options: OptionSet, cores: CoreLabels, facts: Facts | None = N
     return build(options.as_dict() | {OPTION: ",".join(ids)})
 
 
+def core_list(cores: Sequence[int]) -> str:
+    """Cores as Linux writes them: `0-3,6`."""
+    runs: list[list[int]] = []
+    for core in sorted(set(cores)):
+        if runs and core == runs[-1][1] + 1:
+            runs[-1][1] = core
+        else:
+            runs.append([core, core])
+    return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in runs)
+
+
 def missing_cores(options: OptionSet, facts: Facts, cores: CoreLabels) -> str | None:
     """Why the cores asked for are not on a device, None if they are."""
     try:

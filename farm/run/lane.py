@@ -31,6 +31,7 @@ from farm.run.deploy import Deployed, Program, Pushed, Pusher, deploy
 from farm.run.disk import disk_error, is_of_disk
 from farm.run.events import Event, Kind
 from farm.run.execute import Ready, ready, round_name, run_round
+from farm.run.pins import pin, unpin
 from farm.run.preparations import prepare
 from farm.run.program import UNKNOWN_HELP, check_program, flags_of
 from farm.run.reproduce import by_hand
@@ -107,8 +108,10 @@ class Lane:
             cells = self._noted(cells, checked.note)
             deployed = await self._deploy(room, session, facts, cells, checked.program)
             cells = await self._fit_program(session, deployed, cells)
+            cells = await self._pin(session, facts, cells)
             here = OnDevice(self._context, session, facts, deployed, room)
             await self._rounds(here, await self._prepare(here, cells))
+            await self._unpin(session)
         self._emit(Kind.FINISHED, "done", len(self._order), len(self._order))
 
     @property
@@ -217,6 +220,20 @@ class Lane:
             else:
                 able.append(cell)
         return tuple(able)
+
+    async def _pin(self, session: Session, facts: Facts, cells: tuple[Cell, ...]) -> tuple[Cell, ...]:
+        """The cells, with a note on each setting that the device did not take."""
+        held = await pin(session, self._device, facts)
+        self._recorder.device(self._device.name, pinned=held.done, not_pinned=held.refused)
+        for text in held.refused:
+            cells = self._noted(cells, text)
+        return cells
+
+    async def _unpin(self, session: Session) -> None:
+        left = await unpin(session, self._device)
+        self._recorder.device(self._device.name, not_restored=left)
+        for text in left:
+            self._emit(Kind.NOTE, text)
 
     def _noted(self, cells: tuple[Cell, ...], note: str | None) -> tuple[Cell, ...]:
         """The cells with a note, which is told at once, too."""
