@@ -31,7 +31,7 @@ async def pin(session: Session, device: Device, facts: Facts) -> Pinned:
 
 
 async def unpin(session: Session, device: Device) -> tuple[str, ...]:
-    """Restore what was set; in words, what of it could not be. All rounds are over: no error is one of theirs."""
+    """Restore what was set; in words, what of it could not be. The rounds are over: no error is of theirs."""
     if device.pin is None:
         return ()
     try:
