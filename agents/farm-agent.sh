@@ -27,6 +27,7 @@ unset CDPATH
 set -f # nothing that comes from outside is a pattern; `set +f` stands where one is meant
 [ -z "${KSH_VERSION-}" ] || set +U
 sys=${FARM_SYS:-/sys} # tests have devices with heat of their own there
+cpu_times=${FARM_STAT:-/proc/stat} # and without the neighbours that a test may have
 TAB='	' NL='
 ' CR=$'\r'
 case ${#CR}:${1-} in 1:*) ;; *:supervise) CR=$TAB ;; *) CR=$(printf '\r') ;; esac # dash: a fork, left for later
@@ -162,7 +163,8 @@ elapsed() { # earlier uptime -> REPLY: hundredths of a second since
   REPLY=$(((now - ${1%%.*}) * 100 + 1${uptime#*.} - 1${1#*.}))
 }
 
-look() { # pid -> state parent group session born core; fails when there is no such process. See proc(5), stat
+look() { # pid -> state parent group session born core, and user_time system_time of it, waited_user waited_system of
+  # its children that ended, in jiffies; fails when there is no such process. See proc(5), stat
   local line
   { fetch "/proc/$1/stat"; } 2>/dev/null && take_apart "$line"
 }
@@ -174,6 +176,7 @@ take_apart() { # line of a process -> as look
   # shellcheck disable=SC2086 # splitting is meant
   set -- $rest
   state=$1 parent=$2 group=$3 session=$4 born=${20} core=${37}
+  user_time=${12} system_time=${13} waited_user=${14} waited_system=${15}
 }
 
 is_ours() { look "$1" && [ "$parent" = $$ ]; } # pid ; a child's number cannot be another's before it was waited for
@@ -632,7 +635,15 @@ supervise() { # workdir job forks numbers
   { command exec 5<>"/proc/$$/fd/5" && pipe=yes || pipe=; } 2>/dev/null
   exec 6>>stdout 7>>stderr 8>>telemetry
   set -- "FARM_JOB=$job:$$"
-  while read -r line; do decode "$line" && set -- "$@" "$REPLY"; done <./command
+  while read -r line; do
+    decode "$line" && set -- "$@" "$REPLY"
+    case $line in FARM_GPU=*) has_gpu=yes ;; esac
+  done <./command
+  # What it says is a file of the job like the program's own.
+  if [ -n "${has_gpu-}" ]; then (exec </dev/null >out/farm-gpu.txt 5>&- 6>&- 7>&- && watch_gpu) & fi
+  find_sensors
+  put "$columns" >&8
+  clock && sample whole && put "$line" >&8
   (cd out && exec setsid env -i "$@" </dev/null >&6 2>&7 5>&- 6>&- 7>&- 8>&-) 2>&7 &
   child=$!
   child_born=- # it may have ended already: then nothing is known of it
@@ -650,8 +661,9 @@ supervise() { # workdir job forks numbers
   code=$?
   trap '' TERM
   is_ours $watch && kill -KILL $watch # mksh would sleep through a TERM in `read -t`
-  kill -TERM 0 # the `sleep` that the watch may have waited in: this group has nothing else
-  wait
+  ended=yes && clock && sample whole && put "$line" >&8
+  kill -TERM 0 # the `sleep` that the watch may have waited in, and what looks at GPUs: this group has nothing else
+  wait $watch
   until finish; do sleep 1; done # what the command left behind
   read -r why _ <"spool/$job/why"
   conclude "$code" "${why:--}"
@@ -681,12 +693,11 @@ watch() { # epoch wall_s silence_s ; once a pause, until a limit is passed or th
   local mine="$1" wall="$2" silence="$3" pause=1 began grew size='' real_size='' why=''
   nap_in_a_builtin
   clock && began=$now grew=$now
-  find_sensors
   [ -z "$only_core" ] || pause=$PAUSE_OF_ONE_CORE_S
   until [ -n "$why" ]; do
-    sample
     nap_until_a_limit
     valid "$mine" || why=lease-lost
+    sample && put "$line" >&8
     [ "$wall" -eq 0 ] || [ $((now - began)) -lt "$wall" ] || why=wall-limit
     written 6 && line=$REPLY && written 7
     [ "$size" = "$line $REPLY" ] || { size="$line $REPLY" && grew=$now; }
@@ -716,49 +727,118 @@ is_silent() { # after a closer look, which forks: a program may have opened its 
   return 1
 }
 
-find_sensors() { # -> sensors (files), only_core (its number, where there is one), and the first line of the telemetry
-  local file zone names='uptime_s load_1m cores'
-  sensors='' only_core=''
+find_sensors() { # -> columns: the first line of the telemetry; only_core: its number; what `sample` reads
+  local file name
+  columns='uptime_s load_1m cores running cpu own' sensors='' counters='' counted='' only_core=''
   { read -r only_core <"$sys"/devices/system/cpu/online; } 2>/dev/null
   is_number "$only_core" || only_core=
   set +f
   for file in "$sys"/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_cur_freq; do
-    { read -r _ <"$file"; } 2>/dev/null || continue
-    sensors="$sensors $file"
-    file=${file#"$sys"/devices/system/cpu/}
-    names="$names ${file%%/*}_khz"
+    name=${file#"$sys"/devices/system/cpu/}
+    sensor "$file" "${name%%/*}_khz"
   done
-  for zone in "$sys"/class/thermal/thermal_zone[0-9]*; do
-    { read -r file <"$zone/type" && read -r _ <"$zone/temp"; } 2>/dev/null || continue
-    sensors="$sensors $zone/temp"
-    encode "$file"
-    names="$names temp:${REPLY}_mc"
+  for file in "$sys"/class/thermal/thermal_zone[0-9]*; do
+    named "$file/type" && sensor "$file/temp" "temp:${REPLY}_mc"
+  done
+  for file in "$sys"/class/thermal/cooling_device[0-9]*; do # which slow the cores down, more with each state above 0
+    named "$file/type" || continue
+    case $REPLY in *cpufreq*) sensor "$file/cur_state" "cooling:$REPLY" ;; esac
+  done
+  for file in "$sys"/class/powercap/intel-rapl:[0-9]*; do
+    case ${file##*/} in *:*:*) continue ;; esac # a part of another one
+    named "$file/name" && sensor "$file/energy_uj" "energy:${REPLY}_uj"
+  done
+  for file in "$sys"/class/power_supply/*; do find_supply "$file"; done
+  for file in "$sys"/devices/system/cpu/cpu[0-9]*/thermal_throttle/*_throttle_count; do
+    { read -r _ <"$file"; } 2>/dev/null || continue
+    name=${file#"$sys"/devices/system/cpu/}
+    counters="$counters $file" counted="$counted -" name=${name%%/*}:${name##*/}
+    columns="$columns throttle:${name%_throttle_count}"
   done
   set -f
-  put "$names" >&8
+}
+sensor() { # file column ; where it can be read
+  { read -r _ <"$1"; } 2>/dev/null || return 0
+  sensors="$sensors $1" columns="$columns $2"
+}
+named() { { read -r REPLY <"$1"; } 2>/dev/null && encode "$REPLY"; } # file with a name -> REPLY: encoded
+find_supply() { # folder ; what a battery gives, or what comes in; not what goes into a battery
+  local state=''
+  { read -r state <"$1/status"; } 2>/dev/null
+  case $state in '' | Discharging) encode "${1##*/}" ;; *) return 0 ;; esac
+  if [ -r "$1/current_now" ] && [ -r "$1/voltage_now" ]; then
+    sensor "$1/current_now" "current:${REPLY}_ua"
+    sensor "$1/voltage_now" "voltage:${REPLY}_uv"
+  else
+    sensor "$1/power_now" "power:${REPLY}_uw"
+  fi
 }
 
-sample() { # one line of telemetry
-  local line value='' file
+sample() { # `whole`, or nothing: without the counters of which two readings tell all -> line: of telemetry, at `uptime`
+  # All is text, and sums are left to who reads it: mksh computes with 32 bits.
+  local value='' file own='' running='' a b c d e f g h
   read -r value _ </proc/loadavg
   line="$uptime ${value:--} "
-  value=$only_core
-  if [ -z "$only_core" ]; then
-    set +f
-    for file in "/proc/$child/task"/[0-9]*; do # the core that each thread was on last
-      look "$child/task/${file##*/}" && value=$value,$core
-    done
-    set -f
-  fi
-  value=${value#,}
-  line=$line${value:--}
+  see_threads
+  line="$line${value:--} ${running:--}"
+  a=''
+  read -r _ a b c d e f g h _ <"$cpu_times"
+  line="$line ${a:+$a,$b,$c,$d,$e,$f,$g,$h}"
+  [ -n "$a" ] || line=$line-
+  see_own
+  line="$line ${own:--}"
   for file in $sensors; do
     value=-
-    { read -r value <"$file"; } 2>/dev/null
+    read -r value <"$file"
     line="$line ${value:--}"
   done
-  put "$line" >&8
+  [ -n "${1-}" ] || { line=$line$counted && return; }
+  for file in $counters; do
+    value=-
+    read -r value <"$file"
+    line="$line ${value:--}"
+  done
 } 2>/dev/null
+see_threads() { # -> value: the core that each thread of the program was on last; running: of those that ran
+  value=$only_core
+  [ -z "$only_core" ] && [ -n "${child-}" ] || return 0
+  set +f
+  for file in "/proc/$child/task"/[0-9]*; do
+    look "$child/task/${file##*/}" || continue
+    value=$value,$core
+    [ "$state" != R ] || running=$running,$core
+  done
+  set -f
+  value=${value#,} running=${running#,}
+}
+see_own() { # -> own: the processor time of the program and of its descendants, in jiffies, as a sum to be made
+  local more count=0
+  if [ "${ended-}" = yes ]; then # all that the supervisor has waited for
+    look $$ && own=$waited_user+$waited_system
+    return
+  fi
+  # shellcheck disable=SC2086
+  set -- ${child-}
+  while [ $# -gt 0 ] && [ $count -lt 100 ]; do
+    look "$1" && own=${own:+$own+}$user_time+$system_time+$waited_user+$waited_system
+    more=''
+    read -r more <"/proc/$1/task/$1/children"
+    shift
+    # shellcheck disable=SC2086
+    set -- "$@" $more
+    count=$((count + 1))
+  done
+}
+
+watch_gpu() { # a line a second of each NVIDIA GPU, until the supervisor is gone: then nobody reads what nvidia-smi says
+  command -v nvidia-smi >/dev/null || return
+  nvidia-smi --query-gpu=index,power.draw,temperature.gpu,clocks.sm,clocks_throttle_reasons.active \
+    --format=csv,noheader,nounits -l 1 | while IFS= read -r line; do
+    [ "/proc/$supervisor/fd/8" -ef /proc/self/fd/8 ] || break
+    clock
+    put "$uptime $line"
+  done
+}
 
 # A supervisor knows all that it needs: what follows is not even read.
 case ${1-}:$# in supervise:5) shift && supervise "$@"; exit ;; esac
@@ -1539,6 +1619,14 @@ shell_name() {
   readlink "/proc/$$/exe"
 }
 
+do_sense() { # two lines as of telemetry, of now
+  local line child=''
+  [ -n "${columns-}" ] || find_sensors
+  clock && sample whole
+  send "$columns$NL$line"
+}
+do_processes() { send "$(cd /proc && set +f && exec grep -hs . [0-9]*/stat)"; } # a line for each, see proc(5)
+
 do_probe() { send "$(probe "$@" 2>/dev/null)"; } # name of a Python interpreter... ; none: none is asked for
 
 probe() { # sections for farm/device/probe.py
@@ -1695,8 +1783,9 @@ serve() { # workdir
     esac
     case $verb:$# in
       hello:* | probe:* | have:* | verify:* | commit:2 | adopt:3 | link:[2-9]* | link:1?* | tree:[1-9]* | stock:0 | \
-        remove:[2-9] | remove:[1-9]?* | set:[4-9] | set:[1-9]?* | unset:1 | settings:0 | holder:0 | lease:[23] | resume:[12] | beat:1 | release:1 | \
-        start:[89] | start:[1-9]?* | poll:1 | wait:1 | gather:2 | read:4 | kill:1 | drop:1 | jobs:0 | bye:0)
+        remove:[2-9] | remove:[1-9]?* | set:[4-9] | set:[1-9]?* | unset:1 | settings:0 | holder:0 | lease:[23] | \
+        resume:[12] | beat:1 | release:1 | start:[89] | start:[1-9]?* | sense:0 | processes:0 | poll:1 | wait:1 | \
+        gather:2 | read:4 | kill:1 | drop:1 | jobs:0 | bye:0)
         "do_$verb" "$@" </dev/null
         ;;
       %:*) err usage "an escape that is none" ;;

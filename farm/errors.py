@@ -23,6 +23,7 @@ class ExitCode(IntEnum):
     REQUEST = 2
     CELLS_FAILED = 3
     NOTHING_RAN = 4
+    UNDECIDED = 5
     INTERRUPTED = 130
 
 

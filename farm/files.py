@@ -72,6 +72,11 @@ def ascii_name(name: str) -> str:
     return _marked(re.sub(r"[^A-Za-z0-9._+=-]+", "-", name).strip(".-"), name)
 
 
+def is_tree_name(name: str) -> bool:
+    """Whether it can be the name of a file below a folder on a device, and does not lead out of it."""
+    return "\0" not in name and not {"", ".", ".."} & set(name.split("/"))
+
+
 def user_path(text: str) -> Path:
     """A path as a user typed it, with `~` expanded; as it is where no such user is known."""
     try:

@@ -1,4 +1,4 @@
 """Statistics of rounds.
 
-Steady state and summaries. Pure.
+Steady state, summaries, effects with their intervals, verdicts, and how many rounds decide. Pure.
 """

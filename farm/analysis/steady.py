@@ -24,6 +24,9 @@ TOLERANCE = 0.02
 RESOLUTION_MS = 0.001
 """load_and_run prints three decimals of a millisecond: smaller differences do not count."""
 
+EXACT_RESOLUTION_MS = 0.0001
+"""Times of the wheel runtime come with what its clock tells apart: 1 ns, and 42 ns on many ARM boards."""
+
 
 def steady(e2e_ms: Sequence[float]) -> tuple[slice, bool]:
     """Where the steady part of a round is, and whether it was reached before the round's middle.
@@ -42,11 +45,17 @@ def steady(e2e_ms: Sequence[float]) -> tuple[slice, bool]:
         return slice(0, None), False
     window = min(WINDOW, limit)
     level_ms = statistics.median(e2e_ms[limit:])
-    allowed_ms = max(TOLERANCE * level_ms, RESOLUTION_MS)
+    allowed_ms = max(TOLERANCE * level_ms, resolution_ms(e2e_ms))
     for start in range(limit):
         if abs(statistics.median(e2e_ms[start : start + window]) - level_ms) <= allowed_ms:
             return slice(start, None), True
     return slice(limit, None), False
+
+
+def resolution_ms(e2e_ms: Sequence[float]) -> float:
+    """What differences of these times mean: one printed digit, unless one of them has more digits."""
+    is_printed = all(round(time_ms, 3) == time_ms for time_ms in e2e_ms if math.isfinite(time_ms))
+    return RESOLUTION_MS if is_printed else EXACT_RESOLUTION_MS
 
 
 def round_value(e2e_ms: Sequence[float]) -> tuple[float | None, Quality]:

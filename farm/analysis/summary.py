@@ -5,7 +5,10 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterable, Sequence
 
+from farm.analysis.quality import last_attempts
+from farm.analysis.ranks import sign_depth
 from farm.analysis.steady import steady
+from farm.model.comparison import Phase
 from farm.model.matrix import RoundKind
 from farm.model.run import RoundResult, RoundStatus, Summary
 
@@ -18,6 +21,17 @@ def p90(values: Sequence[float]) -> float:
     if len(values) == 1:
         return values[0]
     return statistics.quantiles(values, n=10, method="inclusive")[-1]
+
+
+def median_interval(values: Sequence[float]) -> tuple[float, float] | None:
+    """The 95 % interval of the median, between two of the values; None for fewer than 6.
+
+    Exact for values that are independent of each other, by the binomial distribution of how many lie below
+    the median. Source: Hollander, Wolfe and Chicken, "Nonparametric Statistical Methods" (3rd edition), 3.6.
+    """
+    depth = sign_depth(len(values), 0.05)
+    ordered = sorted(values)
+    return (ordered[depth - 1], ordered[-depth]) if depth else None
 
 
 def first_inference_ms(result: RoundResult) -> float | None:
@@ -35,13 +49,26 @@ def is_counted(result: RoundResult) -> bool:
     )
 
 
+FEWEST_FRESH = 6
+"""With fewer there is no 95 % interval of their median: a phase that broke off early decides nothing."""
+
+
+def of_deciding_phase(rounds: Sequence[RoundResult]) -> list[RoundResult]:
+    """The fresh rounds, since who gets them was decided by the values of those before; else all."""
+    fresh = [result for result in rounds if result.phase is Phase.CONFIRM]
+    return (
+        fresh if len(fresh) >= FEWEST_FRESH else [one for one in rounds if one.phase is Phase.SCREEN] or fresh
+    )
+
+
 def summarise(rounds: Sequence[RoundResult]) -> Summary | None:
-    """The summary of a cell over its completed timed rounds, all times in ms; None when there is none.
+    """The summary of a cell over its completed timed rounds, all times in ms; None when there is none. Of a
+    round that was repeated the last attempt counts; where there are fresh rounds, these alone.
 
     Median, low and high are over the rounds' values (one each); p90 and min are over the steady
     iterations of all these rounds; load and first inference are medians over those that have them.
     """
-    counted = [result for result in rounds if is_counted(result)]
+    counted = of_deciding_phase([result for result in last_attempts(rounds) if is_counted(result)])
     if not counted:
         return None
     values = [result.value_ms for result in counted if result.value_ms is not None]

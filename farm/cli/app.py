@@ -34,6 +34,6 @@ def common(
 ) -> None:
     """Benchmark MegEngine models on many devices over SSH, and compare them in one offline report.
 
-    Exit codes: 0 success; 1 regression found; 2 invalid request, no device was touched; 3 some cells
-    failed; 4 nothing ran; 130 interrupted.
+    Exit codes: 0 success; 1 confirmed regression or wrong outputs; 2 invalid request, no device was
+    touched; 3 some cells failed; 4 nothing ran; 5 undecided; 130 interrupted.
     """

@@ -68,10 +68,122 @@ Recipe = Annotated[
 Suite = Annotated[
     Path | None, typer.Option(help="A suite file: models, inputs, variants and rules.", metavar="FILE")
 ]
+Builds = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--build",
+        help="Which build runs the models: one of the builds file or the suite, or `inventory`, the default: "
+        "each device's own runtime. Repeatable: every cell is run with each.",
+        metavar="NAME",
+    ),
+]
+BuildsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--builds", help="A builds file. Default: builds.yaml beside the inventory.", metavar="FILE"
+    ),
+]
 Rounds = Annotated[
-    int | None, typer.Option(help="Timed processes per cell. Default: 3.", metavar="N", min=1, max=1000)
+    str | None,
+    typer.Option(
+        help="Timed processes per cell, or auto: as many as --precision asks for. "
+        "Default: 3; 10 where something is compared.",
+        metavar="N",
+    ),
+]
+Budget = Annotated[
+    str | None,
+    typer.Option(help="The most time for the rounds of one device: 10m, 90s, 1.5h.", metavar="TIME"),
+]
+Precision = Annotated[
+    str | None,
+    typer.Option(
+        help="With --rounds auto: how narrow the 95 % interval of a comparison's ratio, or else of a "
+        "cell's median, is to be. Default: 2%.",
+        metavar="P%",
+    ),
+]
+LeastEffect = Annotated[
+    str | None,
+    typer.Option(
+        "--minimum-effect",
+        help="The smallest change that counts where something is compared. Default: 3%.",
+        metavar="P%",
+    ),
+]
+MostUndecided = Annotated[
+    int | None,
+    typer.Option(
+        "--max-undecided",
+        help="How many comparisons may stay undecided before the exit code is 5. Default: 0.",
+        metavar="N",
+        min=0,
+    ),
+]
+Ab = Annotated[
+    str | None,
+    typer.Option(
+        "--ab",
+        help="Compare builds, variants or models in pairs, the first with each other one: 'old,new'.",
+        metavar="A,B",
+    ),
+]
+Baseline = Annotated[
+    str | None,
+    typer.Option(
+        help="Compare with an earlier run, `latest` or its id: what may have changed is confirmed, old and "
+        "new in pairs.",
+        metavar="RUN",
+    ),
+]
+Canary = Annotated[
+    bool | None,
+    typer.Option(
+        "--canary/--no-canary",
+        help="Measure one cheap cell of each device twice and compare it with itself. Default: in suites.",
+    ),
 ]
 Seed = Annotated[int | None, typer.Option(help="Seed of the order of rounds. Default: random.", metavar="N")]
+Check = Annotated[
+    str | None,
+    typer.Option(
+        help="Compare outputs before times: outputs, or off. Default: outputs where a golden file or a "
+        "comparison is given, else off.",
+        metavar="WHAT",
+    ),
+]
+Goldens = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--golden",
+        help="What the outputs of a model should be: a .npy, a .npz or a folder of .npy files by output; "
+        "repeatable.",
+        metavar="MODEL:FILE",
+    ),
+]
+Tolerances = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--tolerance",
+        help="How far outputs may differ, of all types or of one: 1e-2, float32=1e-3,1e-5; repeatable.",
+        metavar="\\[DTYPE=]RTOL\\[,ATOL]",
+    ),
+]
+MinimumEffect = Annotated[
+    str, typer.Option(help="The smallest change that counts, 3% or 0.03.", metavar="FRACTION")
+]
+MaxUndecided = Annotated[
+    int,
+    typer.Option(
+        help="How many cells may be inconclusive, invalid or without a baseline before the exit code is 5.",
+        metavar="N",
+        min=0,
+    ),
+]
+EarlierRuns = Annotated[
+    Path | None,
+    typer.Option("--runs-dir", help="Folder of the runs, to learn from. Default: runs.", metavar="DIR"),
+]
 RunsDir = Annotated[Path, typer.Option(help="Folder of the runs.", metavar="DIR")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on stdout.")]
 Selector = Annotated[

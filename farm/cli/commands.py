@@ -39,7 +39,7 @@ COMMANDS = (
     Command(
         "plan",
         "farm.cli.bench.plan",
-        "Show the matrix, the skipped cells with the reason, and what would be pushed. Touches no device.",
+        "Show what a bench would run, compare and push, and how long it takes. Touches no device.",
     ),
     Command("devices list", "farm.cli.devices.list", "List the devices of the inventory. Touches no device."),
     Command(
@@ -64,6 +64,12 @@ COMMANDS = (
         "farm.cli.runs.report",
         "Render a run's report from its results.json, and print its path.",
     ),
+    Command("compare", "farm.cli.runs.compare", "Compare a run with a baseline, cell by cell."),
+    Command(
+        "export",
+        "farm.cli.runs.export",
+        "Write what a run came to for other tools: JUnit, GitHub, Markdown.",
+    ),
     Command(
         "runtime install",
         "farm.cli.runtime.install",
@@ -79,6 +85,6 @@ COMMANDS = (
     Command(
         "schema",
         "farm.cli.catalogue.schema",
-        "Print the JSON Schema of an inventory, a suite or a results.json.",
+        "Print the JSON Schema of an inventory, a suite, a builds file or a results.json.",
     ),
 )

@@ -18,15 +18,20 @@ from farm.device.spool import Gathered, JobSpec, JobState, parse_gathered, parse
 from farm.device.start import accepted, start_agent, written
 from farm.device.wire import Reply
 from farm.errors import DeviceError
+from farm.logs.processes import Process, parse_processes
+from farm.logs.telemetry import parse_telemetry
 from farm.model.artifact import Artifact, Tree
 from farm.model.deadlines import Deadlines
 from farm.model.device import Facts
+from farm.model.telemetry import Sample
 from farm.transport.base import Connection
 
 T = TypeVar("T")
 UPLOAD_BLOCK_BYTES = 1 << 18
 UPLOAD_TRIES = 3
 PROBE_LIMIT_BYTES = 8 << 20
+SENSE_LIMIT_BYTES = 1 << 20
+PROCESSES_LIMIT_BYTES = 32 << 20
 LISTING_LIMIT_BYTES = 64 << 20
 STOCK_LIMIT_BYTES = 64 << 20
 REMOVED_AT_ONCE = 200
@@ -97,6 +102,16 @@ class Agent:
         """
         _, data = await self._line.call("probe", *pythons, limit_bytes=PROBE_LIMIT_BYTES, deadline="work")
         return parse_facts(data.decode("utf-8", "replace"))
+
+    async def sense(self) -> Sample | None:
+        """What the device's sensors and counters say now; None where it makes no sense."""
+        _, data = await self._line.call("sense", limit_bytes=SENSE_LIMIT_BYTES)
+        return next(iter(parse_telemetry(data.decode("utf-8", "replace"))), None)
+
+    async def processes(self) -> dict[int, Process]:
+        """All processes of the device, by number."""
+        _, data = await self._line.call("processes", limit_bytes=PROCESSES_LIMIT_BYTES)
+        return parse_processes(data.decode("utf-8", "replace"))
 
     async def have(self, digests: Sequence[str]) -> tuple[Missing, ...]:
         """Which of the artifacts are missing."""

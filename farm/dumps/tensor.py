@@ -18,6 +18,8 @@ from farm.dumps.malformed import MalformedError
 
 MAX_NAME_BYTES = 1 << 20
 MAX_DIMENSIONS = 16
+HEAD_BYTES = 12 + 4 * MAX_DIMENSIONS + MAX_NAME_BYTES
+"""The longest head."""
 
 _DTYPES: dict[int, tuple[str, str | None]] = {
     0: ("float32", "<f4"),
@@ -46,16 +48,29 @@ _DTYPES: dict[int, tuple[str, str | None]] = {
 """MegEngine's number of a type -> its name and numpy's; None where values are smaller than a byte."""
 
 _VARIABLE = re.compile(r"var=\{id:(\d{1,12}),")
-_OUT_FILE = re.compile(r"run(\d{1,9})-var(\d{1,12})")
-_IO_FILE = re.compile(r"[0-9a-f]{6,12}")
+
+
+@dataclass(frozen=True)
+class TensorHead:
+    """What stands before the values of a dumped variable. They are from byte `start` on, in numpy's type
+    `storage` (None: smaller than a byte).
+
+    `variable` is the id in the graph, `name` and `owner` are the variable's and its operator's.
+    """
+
+    variable: int | None
+    name: str
+    owner: str
+    dtype: str
+    shape: tuple[int, ...]
+    storage: str | None
+    start: int
 
 
 @dataclass(frozen=True)
 class Tensor:
     """One dumped variable. `values` has the tensor's shape; quantised types hold the stored integers,
-    bfloat16 is widened to float32, and types smaller than a byte are None.
-
-    `variable` is the id in the graph, `name` and `owner` are the variable's and its operator's.
+    bfloat16 is widened to float32, and types smaller than a byte are None. The rest is TensorHead's.
     """
 
     variable: int | None
@@ -66,31 +81,42 @@ class Tensor:
     values: NDArray[np.generic] | None
 
 
-def parse_tensor(data: bytes) -> Tensor:
-    """The tensor in a dump file. Raises MalformedError when the sizes in it do not add up."""
-    if len(data) < 12:
+def parse_head(begin: bytes, size_bytes: int) -> TensorHead:
+    """The head of a dump file of `size_bytes`, from its first HEAD_BYTES or all that it has.
+
+    Raises MalformedError when the sizes in it do not add up.
+    """
+    if len(begin) < 12:
         raise MalformedError("dumped tensor: truncated header")
-    name_bytes, dtype, dimensions = struct.unpack_from("<3I", data)
+    name_bytes, dtype, dimensions = struct.unpack_from("<3I", begin)
     start = 12 + 4 * dimensions
-    if dimensions > MAX_DIMENSIONS or name_bytes > MAX_NAME_BYTES or start + name_bytes > len(data):
+    if dimensions > MAX_DIMENSIONS or name_bytes > MAX_NAME_BYTES or start + name_bytes > len(begin):
         raise MalformedError("dumped tensor: impossible header")
     if dtype not in _DTYPES:
         raise MalformedError(f"dumped tensor: unknown type {dtype}")
-    padded = struct.unpack_from(f"<{dimensions}I", data, 12)
-    shape = padded[: padded.index(0)] if 0 in padded else padded
-    text = data[start : start + name_bytes].decode("utf-8", "replace")
-    variable, name, owner = _described(text)
-    type_name, numpy_name = _DTYPES[dtype]
-    return Tensor(
-        variable=variable,
-        name=name,
-        owner=owner,
-        dtype=type_name,
-        shape=shape,
-        values=None
-        if numpy_name is None
-        else _values(data[start + name_bytes :], type_name, numpy_name, shape),
-    )
+    variable, name, owner = _described(begin[start : start + name_bytes].decode("utf-8", "replace"))
+    type_name, storage = _DTYPES[dtype]
+    values_bytes = size_bytes - start - name_bytes
+    shape = _shape(struct.unpack_from(f"<{dimensions}I", begin, 12), is_empty=values_bytes == 0)
+    if storage is not None and math.prod(shape) * np.dtype(storage).itemsize != values_bytes:
+        raise MalformedError(f"dumped tensor of shape {shape} ({type_name}): {values_bytes} bytes of data")
+    return TensorHead(variable, name, owner, type_name, shape, storage, start + name_bytes)
+
+
+def _shape(padded: tuple[int, ...], *, is_empty: bool) -> tuple[int, ...]:
+    """Without the zeros after it. A tensor without elements has a zero of its own, where it can be told."""
+    ends = padded.index(0) if 0 in padded else len(padded)
+    if is_empty and (ends == 0 or any(padded[ends:])):
+        used = max((place for place, size in enumerate(padded) if size), default=0)
+        return padded[: used + 1]
+    return padded[:ends]
+
+
+def parse_tensor(data: bytes) -> Tensor:
+    """The tensor in a dump file. Raises MalformedError when the sizes in it do not add up."""
+    head = parse_head(data, len(data))
+    values = None if head.storage is None else _values(data[head.start :], head)
+    return Tensor(head.variable, head.name, head.owner, head.dtype, head.shape, values)
 
 
 def _described(text: str) -> tuple[int | None, str, str]:
@@ -104,22 +130,8 @@ def _described(text: str) -> tuple[int | None, str, str]:
     return (int(found[1]), name, owner) if found and named and slotted else (None, text, "")
 
 
-def out_file_key(name: str) -> tuple[int, int] | None:
-    """(run, variable id) of a file that `--bin-out-dump` wrote, None for another name."""
-    found = _OUT_FILE.fullmatch(name)
-    return (int(found[1]), int(found[2])) if found else None
-
-
-def io_file_key(name: str) -> int | None:
-    """The variable id of a file that `--bin-io-dump` wrote, None for another name."""
-    return int(name, 16) if _IO_FILE.fullmatch(name) else None
-
-
-def _values(raw: bytes, type_name: str, numpy_name: str, shape: tuple[int, ...]) -> NDArray[np.generic]:
-    dtype = np.dtype(numpy_name)
-    if math.prod(shape) * dtype.itemsize != len(raw):
-        raise MalformedError(f"dumped tensor of shape {shape} ({type_name}): {len(raw)} bytes of data")
-    values = np.frombuffer(raw, dtype).reshape(shape)
-    if type_name == "bfloat16":
+def _values(raw: bytes, head: TensorHead) -> NDArray[np.generic]:
+    values = np.frombuffer(raw, head.storage).reshape(head.shape)
+    if head.dtype == "bfloat16":
         return (values.astype(np.uint32) << 16).view(np.float32)
-    return values.astype(np.bool_) if type_name == "bool" else values
+    return values.astype(np.bool_) if head.dtype == "bool" else values

@@ -11,8 +11,8 @@ import re
 from collections.abc import Callable, Iterator
 
 from farm.errors import RequestError
+from farm.model.condition import Condition, Relation
 from farm.model.device import Device, Facts
-from farm.model.request import Condition, Relation
 from farm.suggest import nearest
 
 GIBIBYTE = 2**30

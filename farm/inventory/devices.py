@@ -11,18 +11,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema, field_validator, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema, field_validator
 
 from farm.binaries.machines import MACHINES, machine_named
 from farm.errors import RequestError
 from farm.files import is_file
 from farm.inventory.cores import CoreIds, PinEntry, check_pin, pin_of
 from farm.inventory.entry import NAME, NAME_RULE, Entry, Text, Texts
-from farm.inventory.files import WILDCARDS
+from farm.inventory.files import is_hidden
 from farm.inventory.mistakes import Mistake, refuse
+from farm.inventory.runtime import RuntimeEntry, runtime_of
 from farm.inventory.versions import upgrade
 from farm.inventory.yaml_source import Document, read
-from farm.model.device import KNOWN_HOSTS, LOCAL, Address, Device, Inventory, Runtime, RuntimeKind
+from farm.model.cooling import HOTTEST_C, Cooldown
+from farm.model.device import KNOWN_HOSTS, LOCAL, Address, Device, Inventory
 from farm.model.disk import Portion, StoreLimits, portion
 from farm.suggest import nearest
 
@@ -53,36 +55,6 @@ def _of_disk(value: object) -> object:
 OfDisk = Annotated[Portion | None, BeforeValidator(_of_disk), WithJsonSchema({"type": ["string", "integer"]})]
 
 
-class RuntimeEntry(Entry):
-    """How the device runs models: a program of its platform, or MegEngine's wheel."""
-
-    kind: RuntimeKind = Field(description="native: a load_and_run program; wheel: MegEngine's")
-    program: str | None = Field(None, description="native: the program, a path relative to this file")
-    libraries: Texts = Field((), description="native: shared libraries pushed with it; globs are expanded")
-    on_device: bool = Field(
-        False, description="native: program is already on the device (a path, ~/ too, or a name in PATH)"
-    )
-    python: str | None = Field(
-        None, description="wheel: the interpreter on the device; default: the first one found"
-    )
-
-    @model_validator(mode="after")
-    def _fits_its_kind(self) -> RuntimeEntry:
-        if self.kind == RuntimeKind.WHEEL:
-            for key in ("program", "libraries", "on_device"):
-                if getattr(self, key):
-                    raise ValueError(f"{key} is for kind: native, not wheel")
-        elif not self.program:
-            raise ValueError("kind: native requires program, the path of a load_and_run")
-        elif self.python:
-            raise ValueError("python is for kind: wheel, not native")
-        elif self.on_device and self.libraries:
-            raise ValueError(
-                "libraries cannot be combined with on_device; put their folder into env.LD_LIBRARY_PATH"
-            )
-        return self
-
-
 class StoreEntry(Entry):
     """How much of the device's disk farm may take: parts of the disk (25%) or sizes (200 MB, 1 GiB)."""
 
@@ -90,6 +62,15 @@ class StoreEntry(Entry):
         None, description="what is kept of earlier runs goes first above it; default 50%, at most 8 GiB"
     )
     reserve: OfDisk = Field(None, description="no push leaves less free; default 5%, at most 64 MiB")
+
+
+class CooldownEntry(Entry):
+    """How a device is let cool down before a timed round; at_most_s: 0 is off."""
+
+    to_c: float | None = Field(
+        None, ge=-50, le=HOTTEST_C, description="no sensor shows more; default: what they did, and 5 C more"
+    )
+    at_most_s: float | None = Field(None, ge=0, le=3600, description="it begins then in any case; default 30")
 
 
 class Settings(Entry):
@@ -101,6 +82,7 @@ class Settings(Entry):
     proxy_jump: str | None = Field(None, description="jump hosts, as in ssh -J")
     workdir: str | None = Field(None, description="farm's folder on the device; default ~/.cache/farm")
     store: StoreEntry | None = Field(None, description="how much of the device's disk farm may take")
+    cooldown: CooldownEntry | None = Field(None, description="how it is let cool down before a timed round")
     runtime: RuntimeEntry | None = Field(
         None, description="how models are run; replaces the runtime of groups and defaults as a whole"
     )
@@ -313,7 +295,7 @@ def _device(
     device = Device(
         name=name,
         address=address,
-        runtime=_runtime(document, last("runtime")),
+        runtime=runtime_of(document, last("runtime")),
         tags=tuple(dict.fromkeys(tag for layer in layers for tag in layer.tags)),
         groups=groups,
         cores=union("cores"),
@@ -321,6 +303,7 @@ def _device(
         environment=union("env"),
         store=_store([layer.store for layer in layers if layer.store]),
         pin=pin_of(last("pin")),
+        cooldown=_cooldown([layer.cooldown for layer in layers if layer.cooldown]),
         source=document.source(("devices", name)),
     )
     check_pin(document, device)
@@ -333,37 +316,13 @@ def _store(layers: list[StoreEntry]) -> StoreLimits:
     return replace(StoreLimits(), **given)
 
 
-def _runtime(document: Document, entry: RuntimeEntry | None) -> Runtime:
-    if entry is None:
-        return Runtime(RuntimeKind.WHEEL)
-    program = entry.program
-    if program and not entry.on_device:
-        program = str(document.beside(program))
-    libraries = [library for pattern in entry.libraries for library in _expanded(document.beside(pattern))]
-    return Runtime(
-        kind=entry.kind,
-        program=program,
-        libraries=tuple(dict.fromkeys(libraries)),
-        on_device=entry.on_device,
-        python=entry.python,
-    )
-
-
-def _expanded(path: Path) -> list[str]:
-    """The files that match a pattern in the last component; the pattern itself when there are none."""
-    if not WILDCARDS.search(path.name):
-        return [str(path)]
-    names = (file for file in path.parent.glob(path.name) if _is_hidden(file) <= _is_hidden(path))
-    return sorted(str(file) for file in names if is_file(file)) or [str(path)]
+def _cooldown(layers: list[CooldownEntry]) -> Cooldown:
+    given = {name: value for layer in layers for name, value in layer if value is not None}
+    return replace(Cooldown(), **given)
 
 
 def _is_inventory(file: Path) -> bool:
-    return file.suffix in {".yaml", ".yml"} and not _is_hidden(file) and is_file(file)
-
-
-def _is_hidden(file: Path) -> bool:
-    """What editors and macOS (`._lab.yaml`) leave beside a file: nobody means these."""
-    return file.name.startswith(".")
+    return file.suffix in {".yaml", ".yml"} and not is_hidden(file) and is_file(file)
 
 
 def _same_names(devices: Iterable[Device]) -> list[Mistake]:

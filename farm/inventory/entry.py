@@ -1,4 +1,4 @@
-"""The shapes of entries in inventory and suite files, and the messages for entries that do not fit."""
+"""The shapes of entries in inventories, suites and builds files, and what is told of a wrong one."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from typing import Annotated, Any, get_args
 from pydantic import BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
 from pydantic_core import ErrorDetails
 
+from farm.errors import RequestError
+from farm.inventory.conditions import parse
+from farm.model.condition import Condition
 from farm.suggest import nearest
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -41,6 +44,21 @@ Texts = Annotated[
     WithJsonSchema(TEXTS_SCHEMA),
 ]
 """One text or a list of them."""
+
+
+def _parsed(texts: object) -> object:
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise ValueError("should be a condition or a list of conditions")
+    try:
+        return tuple(condition for text in texts for condition in parse(text))
+    except RequestError as error:
+        raise ValueError(error.message) from error
+
+
+Conditions = Annotated[
+    tuple[Condition, ...], BeforeValidator(_parsed), BeforeValidator(listed), WithJsonSchema(TEXTS_SCHEMA)
+]
+"""Conditions, from one text or a list of them; all must hold."""
 
 
 # --------------------------------------------------------------------------- what is wrong

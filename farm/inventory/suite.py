@@ -11,17 +11,19 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import Field, WithJsonSchema, model_validator
 
 from farm import options as catalogue
 from farm.errors import RequestError
 from farm.files import is_file
-from farm.inventory.conditions import parse
-from farm.inventory.entry import TEXTS_SCHEMA, Entry, Texts, listed
+from farm.inventory import builds, sampling
+from farm.inventory.checks import parse_check, parse_tolerances
+from farm.inventory.entry import TEXTS_SCHEMA, Conditions, Entry, Texts, listed
 from farm.inventory.versions import upgrade
 from farm.inventory.yaml_source import Document, Place, Scalar, read
+from farm.model.condition import Condition, Relation
 from farm.model.options import OptionSet, Variant
-from farm.model.request import CellRule, Condition, ModelRequest, Relation, Suite, VariantRequest
+from farm.model.request import MOST_ROUNDS, CellRule, ModelRequest, Suite, VariantRequest
 from farm.options.input_spec import parse_input
 from farm.options.parse import parse_bare
 from farm.suggest import nearest
@@ -41,21 +43,6 @@ def _file_or_bundled(value: object) -> object:
     return {"bundled": value.removeprefix(BUNDLED)} if value.startswith(BUNDLED) else {"file": value}
 
 
-def _parsed(texts: object) -> object:
-    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-        raise ValueError("should be a condition or a list of conditions")
-    try:
-        return tuple(condition for text in texts for condition in parse(text))
-    except RequestError as error:
-        raise ValueError(error.message) from error
-
-
-Conditions = Annotated[
-    tuple[Condition, ...], BeforeValidator(_parsed), BeforeValidator(listed), WithJsonSchema(TEXTS_SCHEMA)
-]
-"""Conditions, from one text or a list of them; all must hold."""
-
-
 class WhenEntry(Entry):
     """An entry that may be restricted to some devices."""
 
@@ -68,6 +55,9 @@ class ModelEntry(WhenEntry):
     file: str | None = Field(None, description="a path relative to this file")
     bundled: str | None = Field(None, description="the name of a model that comes with farm")
     input: str | None = Field(None, description="as for --input; paths are relative to this file")
+    golden: str | None = Field(
+        None, description="what its outputs should be: a .npy, a .npz or a folder of .npy files by output"
+    )
 
     @model_validator(mode="after")
     def _has_one_origin(self) -> ModelEntry:
@@ -108,7 +98,15 @@ def _mapping_of(values: dict[str, Any]) -> WithJsonSchema:
 
 
 _SWEPT = {"type": "array", "items": {"type": ["string", "number", "boolean"]}, "minItems": 1}
+_ROUNDS = {"anyOf": [{"type": "integer", "minimum": 1, "maximum": MOST_ROUNDS}, {"const": "auto"}]}
+_TEXT_OR_NUMBER = {"type": ["string", "number"]}
 _RULES = WithJsonSchema({"type": "array", "items": _text_or(RuleEntry)})
+_BUILDS = {
+    "anyOf": [
+        *TEXTS_SCHEMA["anyOf"],
+        {"type": "object", "additionalProperties": {"anyOf": [{"type": "null"}, builds.DEFINITION]}},
+    ]
+}
 
 
 class SuiteFile(Entry):
@@ -116,7 +114,27 @@ class SuiteFile(Entry):
 
     version: Literal[1] = Field(1, description="of the form of this file")
     devices: Texts = Field((), description="selector, as for --devices; default: all")
-    rounds: int | None = Field(None, ge=1, le=1000, description="timed rounds of each cell")
+    rounds: Annotated[Any, WithJsonSchema(_ROUNDS)] = Field(
+        None, description="timed rounds of each cell; auto: as many as the precision asks for"
+    )
+    budget: Annotated[Any, WithJsonSchema(_TEXT_OR_NUMBER)] = Field(
+        None, description="the most time for the rounds of one device: 10m, 90s, 1.5h"
+    )
+    precision: Annotated[Any, WithJsonSchema(_TEXT_OR_NUMBER)] = Field(
+        None, description="with rounds: auto, how narrow the 95 % interval is to be: 2%"
+    )
+    minimum_effect: Annotated[Any, WithJsonSchema(_TEXT_OR_NUMBER)] = Field(
+        None, alias="minimum-effect", description="the smallest change that counts: 3%"
+    )
+    max_undecided: Annotated[Any, WithJsonSchema({"type": "integer", "minimum": 0})] = Field(
+        None, alias="max-undecided", description="how many comparisons may stay undecided"
+    )
+    ab: Texts = Field((), description="builds, variants or models: the first is compared with each other one")
+    canary: bool = Field(True, description="one cheap cell of each device is measured twice and compared")
+    check: Annotated[str | None, WithJsonSchema({"enum": ["outputs", "off"]})] = Field(
+        None, description="compare outputs before times; default: where there is something to compare"
+    )
+    tolerance: Texts = Field((), description="as for --tolerance: how far outputs may differ")
     options: Annotated[Any, WithJsonSchema(_options_schema(with_when=False))] = Field(
         None, description="load_and_run options of all variants; those of a variant take precedence"
     )
@@ -133,6 +151,9 @@ class SuiteFile(Entry):
         None, description="when there are any: only cells that one of these matches are run"
     )
     exclude: Annotated[Any, _RULES] = Field(None, description="cells that one of these matches are not run")
+    builds: Annotated[Any, WithJsonSchema(_BUILDS)] = Field(
+        None, description="which builds run every cell: names, or definitions by name; default: inventory"
+    )
 
 
 def schema() -> dict[str, Any]:
@@ -157,13 +178,55 @@ def load(path: Path) -> Suite:
         variants=_variants(document),
         options=_options_of(document, ("options",), document.data.get("options")),
         devices=",".join(entry.devices) or None if entry else None,
-        rounds=entry.rounds if entry else None,
+        **_sampling(document, entry),
         include=_rules(document, "include"),
         exclude=_rules(document, "exclude"),
+        check=_try_read(document, ("check",), parse_check, entry.check) if entry else None,
+        tolerances=(_try_read(document, ("tolerance",), parse_tolerances, entry.tolerance) if entry else None)
+        or (),
+        builds=_builds(document),
+        defined=builds.defined(document),
     )
     _check_names_in_rules(document, suite)
     document.refuse()
     return suite
+
+
+def _sampling(document: Document, entry: SuiteFile | None) -> dict[str, Any]:
+    """How much is measured, and what is compared: fields of a Suite."""
+
+    def read_text(key: str, reader: Callable[[str], _T]) -> _T | None:
+        raw = document.data.get(key)
+        if raw is not None and not isinstance(raw, Scalar):
+            document.report((key,), "should be one value")
+        return _try_read(document, (key,), reader, str(raw)) if isinstance(raw, Scalar) else None
+
+    rounds = read_text("rounds", sampling.rounds_of)
+    is_auto = rounds is not None and rounds.is_auto
+    precision = read_text("precision", sampling.precision_of)
+    if precision is not None and not is_auto:
+        document.report(("precision",), "needs rounds: auto, else it has no effect")
+    names = ",".join(entry.ab) if entry else ""
+    return {
+        "rounds": rounds.number if rounds else None,
+        "is_auto": is_auto,
+        "precision": precision,
+        "minimum_effect": read_text("minimum-effect", sampling.minimum_effect_of),
+        "max_undecided": read_text("max-undecided", sampling.undecided_of),
+        "budget_s": read_text("budget", sampling.budget_s_of),
+        "ab": (_try_read(document, ("ab",), sampling.names_in, names) or ()) if names else (),
+        "canary": entry.canary if entry else True,
+    }
+
+
+def _builds(document: Document) -> tuple[str, ...]:
+    """The names below `builds:`; those without a definition are of a builds file, or `inventory`."""
+    raw = document.data.get(builds.BUILDS)
+    names = listed(raw) if not isinstance(raw, dict) else list(raw)
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        document.report((builds.BUILDS,), "should be names, or a mapping of names and their definitions")
+        return ()
+    return tuple(str(name) for name in names)
 
 
 def _models(document: Document) -> tuple[ModelRequest, ...]:
@@ -177,9 +240,12 @@ def _models(document: Document) -> tuple[ModelRequest, ...]:
         file = document.beside(entry.file) if entry.file else None
         if file and not is_file(file):
             document.report((*place, "file"), f"no such file: {file}")
+        golden = document.beside(entry.golden) if entry.golden else None
+        if golden and not golden.exists():
+            document.report((*place, "golden"), f"no such file: {golden}")
         source = document.source(place)
         given = None if entry.input is None else _input(document, (*place, "input"), entry.input)
-        models.append(ModelRequest(file, entry.bundled, given, name, source, entry.when))
+        models.append(ModelRequest(file, entry.bundled, given, name, source, entry.when, golden))
     if "models" in document.data and not document.data["models"]:
         document.report(("models",), "is empty: define at least one model")
     return tuple(models)

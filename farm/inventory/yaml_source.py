@@ -1,4 +1,4 @@
-"""YAML files of inventories and suites: text in, checked entries out, every mistake with file and line.
+"""YAML files of inventories, suites and builds: text in, checked entries out, mistakes with their line.
 
 The file is composed into ruamel.yaml's node tree, not
 constructed into objects: the nodes keep the line and the exact text of every scalar, so a number
@@ -45,6 +45,7 @@ SINGULAR = {
     "variants": "variant",
     "include": "include rule",
     "exclude": "exclude rule",
+    "builds": "build",
 }
 
 _Entry = TypeVar("_Entry", bound=Entry)

@@ -21,9 +21,11 @@ class Verdict(StrEnum):
     SLOWER = "slower"
     UNCHANGED = "unchanged"
     INCONCLUSIVE = "inconclusive"
-    """The rounds do not decide it: neither a change nor its absence is shown."""
+    """The rounds do not decide it: neither a change nor its absence is shown. Or the baseline's bytes are
+    gone, so that it cannot be measured again.
+    """
     INVALID = "invalid"
-    """There is nothing to compare: rounds that do not count, other conditions, bytes that are gone."""
+    """There is nothing to compare: rounds that do not count, other conditions, no times."""
 
 
 class Phase(StrEnum):
@@ -82,12 +84,52 @@ class Duel:
 
 
 @dataclass(frozen=True)
+class Allotment:
+    """How many fresh rounds of a phase a duel (ids of its two cells, baseline first) or one cell alone gets.
+
+    `wanted` is what the noise of the phase before asks for, `rounds` what it gets; `reason` says why, in
+    plain words.
+    """
+
+    cells: tuple[str, ...]
+    rounds: int
+    wanted: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class PhasePlan:
+    """What was decided for a phase of one device before it began: nobody looks at its rounds before its end.
+
+    `cut` says why rounds of it were left out after all (the budget), else it is None.
+    """
+
+    device: str
+    phase: Phase
+    allotments: tuple[Allotment, ...] = ()
+    cut: str | None = None
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """What an earlier run has of a cell: the values of its rounds that count, in ms, in order, and what they
+    belong to (label and value; farm.compare.fingerprint).
+    """
+
+    cell: str
+    run: str
+    values_ms: tuple[float, ...]
+    fingerprint: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
 class Comparison:
     """One compared cell. `baseline` and `candidate` are ids of cells; `baseline_run` is None where both are
     of one run. `screen` and `confirm` are the effects by phase; the verdict is of `confirm` where there is
     one. `sentence` says it in plain words; `differences` name what else of the fingerprint differs;
     `pairs_wanted` is about how many pairs would decide an inconclusive one. `q` is the false discovery rate
-    at which it counts.
+    at which it counts. `baseline_ms` and `candidate_ms` are the medians of the rounds that `effect` is of;
+    `notes` say what else the reader should know (rounds that did not count, a device that drifted).
     """
 
     device: str
@@ -104,6 +146,9 @@ class Comparison:
     pairs_dropped: int = 0
     differences: tuple[str, ...] = ()
     is_canary: bool = False
+    baseline_ms: float | None = None
+    candidate_ms: float | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def effect(self) -> Effect | None:

@@ -9,8 +9,8 @@ from typing import Any
 KEEPALIVE_MISSES = 2
 
 
-def _of(default_s: float, text: str, option: str = "") -> Any:
-    return field(default=default_s, metadata={"text": text, "option": option})
+def _of(default_s: float, text: str, option: str = "", *, may_be_0: bool = False) -> Any:
+    return field(default=default_s, metadata={"text": text, "option": option, "may_be_0": may_be_0})
 
 
 @dataclass(frozen=True)
@@ -26,12 +26,18 @@ class Deadlines:
     )
     transfer_stall_s: float = _of(60.0, "a file on its way without a byte that moves")
     read_log_s: float = _of(120.0, "read a round's log on this machine, when it is its turn")
+    compare_outputs_s: float = _of(300.0, "compare the outputs of two runs of a model, when it is their turn")
     lease_wait_s: float = _of(0.0, "a device that another run holds", "--wait")
     reconnect_s: float = _of(45.0, "a lost connection is tried again", "--reconnect")
     silence_s: int = _of(600, "a round prints nothing", "--silence-limit")
     round_s: int = _of(1800, "a round", "--round-limit")
-    device_s: float = _of(0.0, "all work on one device; 0: no limit")
-    run_s: float = _of(0.0, "the whole run; 0: no limit")
+    idle_s: float = _of(
+        3.0,
+        "a device is busy with others' work before a timed round; then it runs all the same",
+        may_be_0=True,
+    )
+    device_s: float = _of(0.0, "all work on one device; 0: no limit", may_be_0=True)
+    run_s: float = _of(0.0, "the whole run; 0: no limit", may_be_0=True)
 
     # What follows from these. Without a sign of life a device frees itself after `lease_ttl_s`; so this is
     # longer than the oldest that the last beat can be when a lost connection is noticed, and the time to come

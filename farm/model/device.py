@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from farm.model.cooling import Cooldown
 from farm.model.disk import StoreLimits
 from farm.model.pin import Pin
 
@@ -66,6 +67,7 @@ class Device:
     runtime: Runtime
     workdir: str = "~/.cache/farm"
     store: StoreLimits = StoreLimits()
+    cooldown: Cooldown = Cooldown()
     tags: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     cores: tuple[tuple[str, tuple[int, ...]], ...] = ()

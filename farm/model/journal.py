@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from farm.errors import Fault, Stage
+from farm.model.comparison import PhasePlan
+from farm.model.outputs import OutputCheck
 from farm.model.run import CellStatus, DeviceRecord, PreparationResult, RoundResult, RunStatus
 
 JOURNAL_VERSION = 1
@@ -30,6 +32,15 @@ class DeviceChanged:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Deployed:
+    """What runs these cells: the digest of their program, None where it is not known."""
+
+    event: Literal["deployed"] = "deployed"
+    cells: tuple[str, ...]
+    runtime_digest: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Prepared:
     """The preparations of a cell."""
 
@@ -45,6 +56,14 @@ class RoundEnded:
     event: Literal["round"] = "round"
     cell: str
     round: RoundResult
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhasePlanned:
+    """How many rounds a phase of a device has, before its first one; the last one of a phase counts."""
+
+    event: Literal["phase"] = "phase"
+    plan: PhasePlan
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +84,14 @@ class CellEnded:
 
 
 @dataclass(frozen=True, kw_only=True)
+class OutputsCompared:
+    """What became of check rounds. Of a cell against one thing the last one counts."""
+
+    event: Literal["outputs"] = "outputs"
+    checks: tuple[OutputCheck, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class FarmFault:
     """A mistake of farm itself, met while it worked on a device."""
 
@@ -82,4 +109,15 @@ class RunEnded:
     ended_at: str
 
 
-Event: TypeAlias = Begin | DeviceChanged | Prepared | RoundEnded | CellEnded | FarmFault | RunEnded
+Event: TypeAlias = (
+    Begin
+    | DeviceChanged
+    | Deployed
+    | Prepared
+    | RoundEnded
+    | PhasePlanned
+    | CellEnded
+    | OutputsCompared
+    | FarmFault
+    | RunEnded
+)

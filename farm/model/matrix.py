@@ -8,9 +8,11 @@ from typing import Literal
 
 from farm.model.artifact import Artifact
 from farm.model.build import INVENTORY_BUILD, Build
-from farm.model.comparison import Comparing, Duel, Phase
+from farm.model.comparison import Comparing, Duel, Earlier, Phase
 from farm.model.device import Device
+from farm.model.measurement import TensorInfo
 from farm.model.options import OptionSet, Variant
+from farm.model.outputs import Checking, CheckInput
 from farm.model.request import Rules
 
 
@@ -18,10 +20,16 @@ class RoundKind(StrEnum):
     """Timed rounds give times; all other kinds are separate because they would disturb the times."""
 
     TIMED = "timed"
+    CHECK = "check"
+    """Outputs, to be compared before there are times; one that fails does not fail its cell."""
     PROFILE = "profile"
     DUMP = "dump"
     INFO = "info"
     SETUP = "setup"
+
+
+BEFORE_TIMES = frozenset({RoundKind.SETUP, RoundKind.CHECK})
+"""Kinds of rounds that come before the timed ones; all others come after them."""
 
 
 @dataclass(frozen=True)
@@ -45,10 +53,33 @@ class InputSpec:
 
 
 @dataclass(frozen=True)
+class Golden:
+    """What a model's outputs should be: a .npy for each, with the output's name (empty: the only one).
+    `name` is what the user calls it.
+    """
+
+    name: str
+    files: tuple[tuple[str, Artifact], ...]
+
+
+@dataclass(frozen=True)
+class CheckData:
+    """What the check rounds of a model get, and what they should give. `inputs` None: those of the other
+    rounds.
+    """
+
+    inputs: InputSpec | None = None
+    records: tuple[CheckInput, ...] = ()
+    golden: Golden | None = None
+
+
+@dataclass(frozen=True)
 class Model:
     """A model file. `name` is unique in a plan and safe in a path; `kind` is the interface of
     load_and_run that such a file goes to: `mdl` (a MegBrain graph) or `lite` (a packed model); a
-    `testcase` holds its own inputs and is for `mdl`. `notes` are about its inputs.
+    `testcase` holds its own inputs and is for `mdl`. `notes` are about its inputs; `left_out` are those that
+    nobody gave data for, None where it is not known; `is_reshaped` says that the data given have another
+    shape than the model's own. `check` is None without check rounds.
     """
 
     name: str
@@ -56,6 +87,9 @@ class Model:
     inputs: InputSpec = InputSpec()
     kind: Literal["mdl", "lite", "testcase"] = "mdl"
     notes: tuple[str, ...] = ()
+    left_out: tuple[TensorInfo, ...] | None = None
+    is_reshaped: bool = False
+    check: CheckData | None = None
 
 
 @dataclass(frozen=True)
@@ -110,6 +144,11 @@ class Cell:
     def id(self) -> str:
         return cell_id(self.device.name, self.model.name, self.variant.name, self.build)
 
+    @property
+    def name(self) -> str:
+        """Of a cell on its device, for people: `resnet18 nchw44@release`."""
+        return " ".join(self.id.split("/")[1:])
+
 
 @dataclass(frozen=True)
 class Skip:
@@ -125,11 +164,20 @@ class Skip:
     def id(self) -> str:
         return cell_id(self.device.name, self.model.name, self.variant.name, self.build)
 
+    @property
+    def column(self) -> str:
+        """As that of CellResult."""
+        return column(self.variant.name, self.build)
+
+
+def column(variant: str, build: str) -> str:
+    """Where a cell stands in a table of devices and models: `nchw44`, or `nchw44@release`."""
+    return variant if build == INVENTORY_BUILD.name else f"{variant}@{build}"
+
 
 def cell_id(device: str, model: str, variant: str, build: str = INVENTORY_BUILD.name) -> str:
     """The id of a cell in the journal and in messages, unique in a plan. No name has a `/` or `@`."""
-    key = f"{device}/{model}/{variant}"
-    return key if build == INVENTORY_BUILD.name else f"{key}@{build}"
+    return f"{device}/{model}/{column(variant, build)}"
 
 
 @dataclass(frozen=True)
@@ -154,7 +202,9 @@ class Plan:
 
     The order of a device's rounds is drawn from `seed`, so a plan is reproducible. `rules` are
     evaluated again for each cell once its device was probed. `builds` are what its cells run; `duels` are
-    the pairs of cells that are compared.
+    the pairs of cells that are compared. Cells in `earlier` have rounds of an earlier run: they are measured
+    where their duel has to be confirmed, and not before. `checking` says how outputs are
+    compared.
     """
 
     devices: tuple[Device, ...]
@@ -169,6 +219,8 @@ class Plan:
     duels: tuple[Duel, ...] = ()
     comparing: Comparing = Comparing()
     sampling: Sampling | None = None
+    earlier: tuple[Earlier, ...] = ()
+    checking: Checking = Checking()
 
     @property
     def sampled(self) -> Sampling:

@@ -3,38 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 
+from farm.model.build import Build
+from farm.model.comparison import Comparing
+from farm.model.condition import Condition
 from farm.model.options import OptionSet, Variant
-
-
-class Relation(StrEnum):
-    """How a condition compares. `MATCHES` takes globs and holds when one of them matches."""
-
-    MATCHES = "matches"
-    EQUAL = "=="
-    UNEQUAL = "!="
-    LESS = "<"
-    AT_MOST = "<="
-    MORE = ">"
-    AT_LEAST = ">="
-
-
-@dataclass(frozen=True)
-class Condition:
-    """One test of a device, model or variant, e.g. `cores >= 4`; `text` is as it was written.
-
-    `subject` is `device`, `tag`, `group`, `attribute`, `model`, `variant`, or the name of a fact that
-    only the probe knows (farm.inventory.conditions lists them). `key` names the attribute.
-    """
-
-    text: str
-    subject: str
-    relation: Relation
-    values: tuple[str, ...]
-    key: str | None = None
-    negated: bool = False
+from farm.model.outputs import Check, Tolerance
 
 
 @dataclass(frozen=True)
@@ -48,7 +23,8 @@ class CellRule:
 
 @dataclass(frozen=True)
 class ModelRequest:
-    """A model by path or by the name of a bundled one; `input` as for --input, None: the default.
+    """A model by path or by the name of a bundled one; `input` as for --input, None: the default; `golden`
+    has what its outputs should be.
 
     `name` None: after its file. `source` is `file:line` where a suite names it. `when` selects the devices.
     """
@@ -59,6 +35,7 @@ class ModelRequest:
     name: str | None = None
     source: str | None = None
     when: tuple[Condition, ...] = ()
+    golden: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -91,7 +68,9 @@ class Rules:
 
 @dataclass(frozen=True)
 class Suite:
-    """A suite file. `devices` is a selector; `options` are the base of every variant."""
+    """A suite file. `devices` is a selector; `options` are the base of every variant; `builds` are names,
+    some of which it has `defined`.
+    """
 
     path: Path
     models: tuple[ModelRequest, ...]
@@ -99,8 +78,19 @@ class Suite:
     options: OptionSet = field(default_factory=OptionSet)
     devices: str | None = None
     rounds: int | None = None
+    is_auto: bool = False
+    precision: float | None = None
+    budget_s: float | None = None
+    minimum_effect: float | None = None
+    max_undecided: int | None = None
+    ab: tuple[str, ...] = ()
+    canary: bool = True
     include: tuple[CellRule, ...] = ()
     exclude: tuple[CellRule, ...] = ()
+    check: Check | None = None
+    tolerances: tuple[Tolerance, ...] = ()
+    builds: tuple[str, ...] = ()
+    defined: tuple[Build, ...] = ()
 
     @property
     def rules(self) -> Rules:
@@ -108,13 +98,23 @@ class Suite:
 
 
 DEFAULT_ROUNDS = 3
+DEFAULT_PAIRS = 10
+"""Pairs of rounds where nothing else decides their number. The smallest exact p of ten is 0.002, which stays
+below 5 % after many other comparisons are accounted for.
+"""
+MOST_ROUNDS = 1000
+DEFAULT_PRECISION = 0.02
 ALL_DEVICES = "*"
 
 
 @dataclass(frozen=True)
 class Request:
     """What `farm bench` and `farm plan` are asked to do. `inventory` None: the default one;
-    `variants` are complete, base options included.
+    `variants` are complete, base options included. `builds` are names (none: each device's own runtime),
+    which the suite has `defined` or the `builds_file` has (None: the one beside the inventory). `ab` are the
+    names of builds, variants or models of which the first is compared with each other one; `is_auto`,
+    `precision` and `budget_s` as in Sampling; `baseline` is a run to compare with. `check` None: outputs, if
+    there is something to compare them with; `goldens` are `MODEL:FILE`.
     """
 
     inventory: Path | None = None
@@ -124,3 +124,16 @@ class Request:
     rounds: int = DEFAULT_ROUNDS
     seed: int = 0
     rules: Rules = Rules()
+    is_auto: bool = False
+    precision: float = DEFAULT_PRECISION
+    budget_s: float | None = None
+    comparing: Comparing = Comparing()
+    ab: tuple[str, ...] = ()
+    canary: bool = False
+    baseline: str | None = None
+    check: Check | None = None
+    goldens: tuple[str, ...] = ()
+    tolerances: tuple[Tolerance, ...] = ()
+    builds: tuple[str, ...] = ()
+    builds_file: Path | None = None
+    defined: tuple[Build, ...] = ()

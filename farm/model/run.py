@@ -8,11 +8,13 @@ from enum import StrEnum
 from farm.errors import Fault, Stage
 from farm.model.artifact import Produced
 from farm.model.build import INVENTORY_BUILD
-from farm.model.comparison import Comparing, Comparison, Duel, Phase
+from farm.model.comparison import Comparing, Comparison, Duel, Earlier, Phase, PhasePlan
 from farm.model.device import Facts, RuntimeKind
-from farm.model.matrix import RoundKind, cell_id
+from farm.model.matrix import RoundKind, Sampling, cell_id, column
 from farm.model.measurement import TensorInfo
 from farm.model.options import Value
+from farm.model.outputs import Checking, CheckInput, OutputCheck
+from farm.model.telemetry import Telemetry
 
 SCHEMA_VERSION = 3
 """Version 2 says `preparations` where version 1 said `stages`; version 3 adds builds, phases and comparisons.
@@ -43,11 +45,20 @@ class DeviceStatus(StrEnum):
 
 
 class Quality(StrEnum):
-    """How reliable a round's value is. Only `ok` and `not-steady` are the result of a check."""
+    """How reliable a round's value is. Only `ok` rounds are compared; farm.analysis.quality decides."""
 
     OK = "ok"
+    THROTTLED = "throttled"
+    """The device was slowed down for its heat or power."""
+    FREQUENCY_DRIFT = "frequency-drift"
+    """The cores' frequency changed, and nothing says that heat was why."""
+    BUSY = "busy"
+    """Other processes, or other virtual machines, took processor time."""
+    MIGRATED = "migrated"
+    """Threads moved between cores of different kinds, or were on others than asked for."""
     NOT_STEADY = "not-steady"
     FEW_ITERATIONS = "few-iterations"
+    """Too few to tell whether they were steady, and nobody asked for so few."""
     NO_TIMES = "no-times"
     BAD_TIMES = "bad-times"
 
@@ -63,7 +74,9 @@ class CellStatus(StrEnum):
 class RoundResult:
     """The result of one round. Times in ms, per iteration in order; `value_ms` is the round's one value:
     the median of its steady iterations. `argv` is what ran on the device; `notes` say what of its files was
-    not kept. `phase` and `attempt` are the Round's.
+    not kept. `phase` and `attempt` are the Round's. `quality_evidence` says in words why the quality is not
+    `ok`; `telemetry` is what the device said of itself meanwhile. `waited_s`: for how long the round was held
+    back until the device was cool and idle.
     """
 
     kind: RoundKind
@@ -90,6 +103,9 @@ class RoundResult:
     artifacts: tuple[Produced, ...] = ()
     phase: Phase = Phase.SCREEN
     attempt: int = 0
+    quality_evidence: str | None = None
+    telemetry: Telemetry | None = None
+    waited_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -131,7 +147,11 @@ class Summary:
 
 @dataclass(frozen=True)
 class CellResult:
-    """One record of results.json; the shape is DESIGN's, section 7."""
+    """One record of results.json; the shape is DESIGN's, section 7.
+
+    What its numbers belong to are SHA-256: `runtime_digest` of its program (None where it is not known), of
+    its model, its inputs and its options with the files that these read (docs/run-directory.md).
+    """
 
     device: str
     model: str
@@ -152,10 +172,19 @@ class CellResult:
     summary: Summary | None = None
     artifacts: tuple[Produced, ...] = ()
     build: str = INVENTORY_BUILD.name
+    runtime_digest: str | None = None
+    model_sha256: str | None = None
+    input_sha256: str | None = None
+    options_sha256: str | None = None
 
     @property
     def id(self) -> str:
         return cell_id(self.device, self.model, self.variant, self.build)
+
+    @property
+    def column(self) -> str:
+        """Its place in a table of devices and models: `nchw44`, or `nchw44@release`."""
+        return column(self.variant, self.build)
 
 
 @dataclass(frozen=True)
@@ -200,10 +229,16 @@ class DeviceRecord:
 
 @dataclass(frozen=True)
 class ModelRecord:
+    """A model of a run. `check_inputs` are what its check rounds got, `golden` is the name of the file that
+    they are compared with.
+    """
+
     name: str
     sha256: str
     size_bytes: int
     input: str
+    check_inputs: tuple[CheckInput, ...] = ()
+    golden: str | None = None
 
 
 @dataclass(frozen=True)
@@ -218,7 +253,10 @@ class Results:
     """results.json: everything that scripts and the report read.
 
     `losses` say what of the run could not be written or read again: empty when all is here. `duels` were
-    planned; `comparisons` are what became of them, and of a comparison with another run.
+    planned; `comparisons` are what became of them, and of a comparison with another run. `outputs` are what
+    became of the check rounds. `phases` say how many rounds followed the first ones, and why, as it was
+    decided before they began; `earlier` is what an earlier run has of cells that are measured again only
+    where it has to be confirmed.
     """
 
     schema_version: int
@@ -238,3 +276,16 @@ class Results:
     duels: tuple[Duel, ...] = ()
     comparing: Comparing = Comparing()
     comparisons: tuple[Comparison, ...] = ()
+    sampling: Sampling | None = None
+    phases: tuple[PhasePlan, ...] = ()
+    earlier: tuple[Earlier, ...] = ()
+    checking: Checking = Checking()
+    outputs: tuple[OutputCheck, ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Variants in the order of the plan, each with every build that it was run with."""
+        met: dict[str, dict[str, None]] = {variant.name: {} for variant in self.variants}
+        for cell in self.cells:
+            met.setdefault(cell.variant, {})[cell.column] = None
+        return tuple(column for name, columns in met.items() for column in columns or (name,))

@@ -11,14 +11,16 @@ from farm.options.lookup import find, misspelling_note, option, search
 from farm.options.parse import from_mapping, merge, parse, parse_with_notes, without, words
 from farm.options.preparations import MODEL as MODEL_FEED
 from farm.options.preparations import preparations, recipe
-from farm.options.rounds import split_rounds
+from farm.options.rounds import CHECK_RUNS, OUTPUT_DUMP, check_round, split_rounds
 from farm.options.row import Group, Kind, Needs, Option, Support, Works
 from farm.options.schema import schema
 from farm.options.variants import product, slug, sweep, unique, variant, variant_name
 
 __all__ = [
     "CATALOGUE",
+    "CHECK_RUNS",
     "MODEL_FEED",
+    "OUTPUT_DUMP",
     "Findings",
     "Group",
     "Kind",
@@ -31,6 +33,7 @@ __all__ = [
     "applicable",
     "argv",
     "check",
+    "check_round",
     "find",
     "from_mapping",
     "input_files",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from farm.model.device import RuntimeKind
 from farm.model.matrix import RoundKind
 from farm.model.options import OptionSet, Value
 from farm.options.catalogue import BY_NAME
+from farm.options.check import ModelKind, check
 from farm.options.parse import build, without
 from farm.options.row import Option
 
@@ -53,3 +55,21 @@ def _observing(row: Option, timed: OptionSet, members: dict[str, Value]) -> Opti
     if row.observe_warmup == 0 and "fake-first" in timed:
         values["warmup-iter"] = 1  # the first run computes nothing: there must be a second
     return build(values)
+
+
+OUTPUT_DUMP = "bin-out-dump"
+CHECK_RUNS = 2
+"""Runs of the model in one check round: a seeded random operator gives other numbers in the second one."""
+
+_NOT_CHECKED = ("thread", "fake-first", "copy-to-host")
+"""Options that change nothing in an output, and that the dump of the outputs cannot be combined with."""
+
+
+def check_round(timed: OptionSet, runtime: RuntimeKind, model_kind: ModelKind) -> OptionSet | str:
+    """The options of a round that writes the model's outputs as the timed rounds compute them; a text where
+    they cannot be written: why.
+    """
+    values = without(timed, *_NOT_CHECKED).as_dict()
+    options = build({**values, "iter": CHECK_RUNS, "warmup-iter": 0, OUTPUT_DUMP: "outputs"})
+    refusals = check(options, runtime=runtime, model_kind=model_kind).refusals
+    return refusals[0] if refusals else options

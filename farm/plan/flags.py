@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from farm.model.matrix import Cell
+from farm.model.matrix import Cell, RoundKind
 from farm.options import option, unknown_to
 
 
 def unknown_flags(cell: Cell, flags: frozenset[str]) -> tuple[str, ...]:
-    """The options that the cell would send and a program of these flags does not have."""
-    sent = (*(one.options for one in cell.preparations), *(one.options for one in cell.rounds))
+    """The options that the cell would send and a program of these flags does not have. A check round that
+    cannot be run costs its cell nothing.
+    """
+    rounds = (one.options for one in cell.rounds if one.kind is not RoundKind.CHECK)
+    sent = (*(one.options for one in cell.preparations), *rounds)
     return tuple(dict.fromkeys(name for options in sent for name in unknown_to(options, flags)))
 
 

@@ -68,11 +68,14 @@ def fit_inputs(model: Model, tensors: Sequence[TensorInfo]) -> Model:
     except RequestError as error:
         hint = "; ".join(filter(None, (error.hint, f"inputs of the model: {_listed(known)}")))
         raise RequestError(f"--input of {model.name}: {error.message}", hint=hint) from error
-    left_out = known.keys() - {one.tensor for one in found}
+    given = {one.tensor for one in found}
+    left_out = tuple(one for one in tensors if one.direction == "input" and one.name in known.keys() - given)
     notes = _notes(ready)
     if left_out:
-        notes += (f"no data given for {', '.join(sorted(left_out))} of {model.name}: {ZEROS}",)
-    return replace(model, inputs=spec, notes=notes)
+        names = ", ".join(sorted(tensor.name for tensor in left_out))
+        notes += (f"no data given for {names} of {model.name}: {ZEROS}",)
+    is_reshaped = any(one.shape != known[one.tensor].shape for one in found if one.tensor in known)
+    return replace(model, inputs=spec, notes=notes, left_out=left_out, is_reshaped=is_reshaped)
 
 
 def leave_unchecked(model: Model, why: str) -> Model:
@@ -130,7 +133,7 @@ def _fit_text(part: InputPart, wanted: TensorInfo | None) -> _Ready:
         f"numbers for {wanted.name!r} sent as {made.dtype} {_braces(made.shape)};"
         f" load_and_run would read the text as {dtype} {_braces(shape)}"
     )
-    file = _keep(f"{ascii_name(wanted.name)}.npy", fitted.data)
+    file = keep_input(f"{ascii_name(wanted.name)}.npy", fitted.data)
     return _Ready(part.tensor, (replace(made, tensor=part.tensor),), file=file, notes=(note,))
 
 
@@ -163,12 +166,12 @@ def _file(part: InputPart, original: Artifact, data: bytes, prepared: Prepared) 
     name = original.name
     if prepared.data.startswith(b"\x93NUMPY"):
         name = str(Path(name).with_suffix(".npy"))
-    file = original if prepared.data is data else _keep(name, prepared.data)
+    file = original if prepared.data is data else keep_input(name, prepared.data)
     contents = tuple(replace(one, tensor=one.tensor or part.tensor) for one in prepared.contents)
     return _Ready(part.tensor, contents, file=file, notes=(*part.notes, *prepared.notes))
 
 
-def _keep(name: str, data: bytes) -> Artifact:
+def keep_input(name: str, data: bytes) -> Artifact:
     """Bytes as a file of the cache, by digest. Raises RunError when they cannot be written."""
     digest = hashlib.sha256(data).hexdigest()
     path = digest_path(resources.cache_folder() / "inputs", digest).with_suffix(Path(name).suffix.lower())
@@ -195,14 +198,15 @@ def _spec(text: str, ready: Sequence[_Ready]) -> InputSpec:
     for part in ready:
         prefix = "" if part.tensor is None else f"{part.tensor}:"
         if part.file is None:
-            pieces.append(_literal(prefix + part.inline))
+            pieces.append(literal(prefix + part.inline))
         else:
-            pieces.append(f"{_literal(prefix)}{{{len(files)}}}")
+            pieces.append(f"{literal(prefix)}{{{len(files)}}}")
             files.append(InputFile(part.tensor, part.file))
     return InputSpec(text, ";".join(pieces), tuple(files))
 
 
-def _literal(text: str) -> str:
+def literal(text: str) -> str:
+    """Text as a part of `InputSpec.template`."""
     return text.replace("{", "{{").replace("}", "}}")
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from farm.errors import RequestError
 from farm.model.artifact import Artifact
 from farm.model.build import INVENTORY_BUILD, Build
-from farm.model.device import Device, Facts, RuntimeKind
-from farm.model.matrix import Cell, Model, Plan, Preparation, Round, RoundKind, Skip
+from farm.model.comparison import Comparing
+from farm.model.device import Device, Facts, Runtime, RuntimeKind
+from farm.model.matrix import Cell, Model, Plan, Preparation, Round, RoundKind, Sampling, Skip
 from farm.model.options import OptionSet, Variant
 from farm.model.request import DEFAULT_ROUNDS, Rules
 from farm.options import (
@@ -24,7 +25,7 @@ from farm.options import (
     resolve_cores,
     split_rounds,
 )
-from farm.plan.rules import unwanted
+from farm.plan.rules import candidates, no_runtime, unwanted
 
 Files = Mapping[str, tuple[tuple[str, Artifact], ...]]
 """By variant: the local files that its options read, by option."""
@@ -42,6 +43,8 @@ class Sources:
     rules: Rules = Rules()
     files: Files = field(default_factory=dict)
     builds: tuple[Build, ...] = (INVENTORY_BUILD,)
+    sampling: Sampling | None = None
+    comparing: Comparing = Comparing()
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,8 @@ class Wanted:
     """A cell before its inputs are checked: its options are valid for the runtime.
 
     `variant` has the device's own cores in place of their names, as far as the inventory has them; `notes`
-    are about the options.
+    are about the options. `runtimes` are those that its build may mean there: the device has the first, its
+    facts decide where there are more.
     """
 
     device: Device
@@ -58,6 +62,8 @@ class Wanted:
     rounds: tuple[Round, ...]
     preparations: tuple[Preparation, ...]
     notes: tuple[str, ...]
+    build: str
+    runtimes: tuple[Runtime, ...]
 
 
 @dataclass(frozen=True)
@@ -86,10 +92,11 @@ def choose(sources: Sources) -> Matrix:
                 hint="put --input next to --model; for several models, one each in the same order",
             )
     outcomes = [
-        _outcome(sources, device, model, variant)
+        _outcome(sources, device, model, variant, build)
         for device in sources.devices
         for model in sources.models
         for variant in sources.variants
+        for build in sources.builds
     ]
     matrix = Matrix(
         tuple(one for one in outcomes if isinstance(one, Wanted)),
@@ -113,6 +120,7 @@ def make_plan(sources: Sources, matrix: Matrix, fitted: Sequence[Model]) -> Plan
             one.preparations,
             sources.files.get(one.variant.name, ()),
             (*models[one.model.name].notes, *one.notes),
+            one.build,
         )
         for one in matrix.wanted
     )
@@ -126,44 +134,68 @@ def make_plan(sources: Sources, matrix: Matrix, fitted: Sequence[Model]) -> Plan
         sources.seed,
         sources.rules,
         sources.builds,
+        sampling=sources.sampling,
+        comparing=sources.comparing,
     )
 
 
-def _outcome(sources: Sources, device: Device, model: Model, variant: Variant) -> Wanted | Skip:
+def _outcome(sources: Sources, device: Device, model: Model, variant: Variant, build: Build) -> Wanted | Skip:
+    skip = partial(Skip, device, model, variant, build=build.name)
     reason = unwanted(sources.rules, device, None, model=model.name, variant=variant.name)
     if reason is not None:
-        return Skip(device, model, variant, reason)
+        return skip(reason)
+    runtimes = tuple(dict.fromkeys(choice.runtime for choice in candidates(build, device, None)))
+    if not runtimes:
+        return skip(no_runtime(build, device))
     try:
         options = resolve_cores(variant.options, device.cores)
     except RequestError as error:
-        return Skip(device, model, variant, error.message)
-    reason = impossible(options, device.runtime.kind)
-    if reason is not None:
-        return Skip(device, model, variant, reason)
-    findings = _checked(device, model, variant.name, options)
+        return skip(error.message)
+    kinds = tuple(dict.fromkeys(runtime.kind for runtime in runtimes))
+    reasons = [impossible(options, kind) for kind in kinds]
+    if None not in reasons:
+        return skip(reasons[0] or "")
+    findings = _checked(device, model, variant.name, options, kinds)
     before, rest = preparations(options)
     return Wanted(
-        device,
+        replace(device, runtime=runtimes[0]),
         model,
         replace(variant, options=options),
-        _rounds(rest, sources.rounds),
+        rounds_of(rest, sources.rounds),
         before,
         (*findings.warnings, *findings.notes),
+        build.name,
+        runtimes,
     )
 
 
-def _checked(device: Device, model: Model, variant: str, options: OptionSet) -> Findings:
-    """Warnings and notes on the options. Raises RequestError where `check` refuses them."""
-    runtime = device.runtime.kind
+def _checked(
+    device: Device, model: Model, variant: str, options: OptionSet, kinds: Sequence[RuntimeKind]
+) -> Findings:
+    """Warnings and notes on the options. Raises RequestError where `check` refuses them on all these kinds
+    of runtime.
+    """
+    found = [_findings(options, model, kind) for kind in kinds]
+    fitting = next((one for one in found if not one.refusals), None)
+    if fitting is None:
+        where = f"variant {variant!r} of {model.name} on {device.name} ({kinds[0]} runtime)"
+        raise RequestError(f"{where}: {found[0].refusals[0]}", hint="farm options show NAME")
+    return fitting
+
+
+def _findings(options: OptionSet, model: Model, kind: RuntimeKind) -> Findings:
     with_input = merge(options, from_mapping({"input": model.inputs.text}))
-    findings = check(with_input, runtime=runtime, model_kind=model.kind)
-    if findings.refusals:
-        where = f"variant {variant!r} of {model.name} on {device.name} ({runtime} runtime)"
-        raise RequestError(f"{where}: {findings.refusals[0]}", hint="farm options show NAME")
-    return findings
+    return check(with_input, runtime=kind, model_kind=model.kind)
 
 
-def _rounds(options: OptionSet, timed: int) -> tuple[Round, ...]:
+def unfit(cell: Cell) -> str | None:
+    """Why the runtime that its build turned out to mean cannot run a cell; None when it can."""
+    options, kind = cell.variant.options, cell.device.runtime.kind
+    refusals = _findings(options, cell.model, kind).refusals
+    return impossible(options, kind) or next(iter(refusals), None)
+
+
+def rounds_of(options: OptionSet, timed: int) -> tuple[Round, ...]:
     """`timed` rounds, and one of each other kind that the options ask for."""
     planned: list[Round] = []
     for kind, options_of_round in split_rounds(options):
@@ -199,36 +231,13 @@ def impossible(options: OptionSet, runtime: RuntimeKind) -> str | None:
     return None
 
 
-def schedule(cells: Sequence[Cell], seed: int) -> tuple[tuple[Cell, Round], ...]:
-    """The order of one device's rounds.
-
-    Setup rounds come first, then the timed rounds in blocks of one per cell, each block shuffled from
-    `seed`, so that drift of the device affects all variants alike; separate rounds come last, where
-    they cannot disturb a time.
-    """
-    order = random.Random(f"{seed}/{cells[0].device.name}" if cells else seed)  # noqa: S311 - a schedule, no secret
-    lanes: dict[int, list[tuple[Cell, Round]]] = {}
-    last: list[tuple[Cell, Round]] = []
-    first: list[tuple[Cell, Round]] = []
-    for cell in cells:
-        for one in cell.rounds:
-            if one.kind is RoundKind.TIMED:
-                lanes.setdefault(one.index, []).append((cell, one))
-            else:
-                (first if one.kind is RoundKind.SETUP else last).append((cell, one))
-    timed: list[tuple[Cell, Round]] = []
-    for index in sorted(lanes):
-        block = lanes[index]
-        order.shuffle(block)
-        timed += block
-    return (*first, *timed, *last)
-
-
 def needed_artifacts(cells: Sequence[Cell]) -> tuple[Artifact, ...]:
     """The models and inputs that these cells need on their device, each once, in order."""
     found: dict[str, Artifact] = {}
     for cell in cells:
-        inputs = (file.artifact for file in cell.model.inputs.files)
+        check = cell.model.check.inputs if cell.model.check else None
+        files = (*cell.model.inputs.files, *(check.files if check else ()))
+        inputs = (file.artifact for file in files)
         for artifact in (cell.model.artifact, *inputs, *(file for _, file in cell.files)):
             found.setdefault(artifact.sha256, artifact)
     return tuple(found.values())

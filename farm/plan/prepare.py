@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from farm.inventory import read_devices
 from farm.inventory.files import require_files
+from farm.model.build import INVENTORY_BUILD
 from farm.model.device import Device, Inventory, RuntimeKind
-from farm.model.matrix import Model, Plan
+from farm.model.matrix import Model, Plan, Sampling
 from farm.model.request import Request
+from farm.plan.builds import read_builds, refuse_unfit_builds
+from farm.plan.checks.apply import with_checks
 from farm.plan.content.model_info import UnreadableError, model_tensors
+from farm.plan.duels import with_canaries, with_duels
 from farm.plan.inputs import fit_inputs, leave_unchecked
 from farm.plan.matrix import Matrix, Sources, choose, make_plan
 from farm.plan.models import option_files, read_models
@@ -43,8 +47,10 @@ def prepare(
     before anything is fetched, and RunError when the runtime cannot be installed.
     """
     inventory, devices = read_devices(request.inventory, request.devices)
-    require_files(devices)
-    refuse_wrong_programs(devices)
+    builds = read_builds(request, inventory)
+    require_files(devices, with_runtime=INVENTORY_BUILD in builds)
+    refuse_unfit_builds(builds, devices)
+    refuse_wrong_programs(devices, builds)
     sources = Sources(
         devices=devices,
         models=read_models(request.models),
@@ -53,18 +59,29 @@ def prepare(
         seed=request.seed,
         rules=request.rules,
         files=option_files(request.variants),
+        sampling=Sampling(request.rounds, request.is_auto, request.precision, request.budget_s),
+        comparing=request.comparing,
+        builds=builds,
     )
     matrix = choose(sources)
     runtime = install.installed()
-    wheel_devices = [device for device in devices if needs_wheel(matrix, device)]
+    wheel_devices = with_wheel(matrix)
     if runtime is None and fetch and wheel_devices and of_use(inventory, wheel_devices):
         runtime = install.ensure(progress)
     fitted = fit_models(matrix.models, runtime, progress)
-    return Prepared(make_plan(sources, matrix, fitted), inventory, runtime)
+    plan = with_duels(make_plan(sources, matrix, fitted), request.ab)
+    plan = with_checks(plan, request, runtime, progress, is_compared=bool(plan.duels or request.baseline))
+    return Prepared(with_canaries(plan) if request.canary else plan, inventory, runtime)
 
 
-def needs_wheel(matrix: Matrix, device: Device) -> bool:
-    return device.runtime.kind is RuntimeKind.WHEEL and any(one.device == device for one in matrix.wanted)
+def with_wheel(matrix: Matrix) -> tuple[Device, ...]:
+    """The devices that may run the wheel runtime, each with the one that it may get first."""
+    found: dict[str, Device] = {}
+    for one in matrix.wanted:
+        for runtime in one.runtimes:
+            if runtime.kind is RuntimeKind.WHEEL:
+                found.setdefault(one.device.name, replace(one.device, runtime=runtime))
+    return tuple(found.values())
 
 
 def fit_models(

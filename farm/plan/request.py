@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 from farm.errors import RequestError
 from farm.files import user_path
+from farm.inventory.checks import parse_check, parse_tolerances
+from farm.inventory.sampling import Rounds, budget_s_of, minimum_effect_of, names_in, precision_of, rounds_of
+from farm.model.comparison import Comparing
 from farm.model.options import OptionSet, Variant
-from farm.model.request import ALL_DEVICES, DEFAULT_ROUNDS, ModelRequest, Request, Rules, Suite
+from farm.model.request import (
+    ALL_DEVICES,
+    DEFAULT_PAIRS,
+    DEFAULT_PRECISION,
+    DEFAULT_ROUNDS,
+    ModelRequest,
+    Request,
+    Rules,
+    Suite,
+)
 from farm.options import merge, product, recipe, sweep, unique, variant
 from farm.plan.models import bundled_models
 
@@ -29,9 +42,21 @@ class Arguments:
     sweeps: tuple[str, ...] = ()
     recipe: str | None = None
     suite: Path | None = None
-    rounds: int | None = None
+    rounds: str | None = None
     seed: int | None = None
+    budget: str | None = None
+    precision: str | None = None
+    minimum_effect: str | None = None
+    max_undecided: int | None = None
+    ab: str | None = None
+    canary: bool | None = None
+    baseline: str | None = None
     options: OptionSet = OptionSet()
+    check: str | None = None
+    goldens: tuple[str, ...] = ()
+    tolerances: tuple[str, ...] = ()
+    builds: tuple[str, ...] = ()
+    builds_file: Path | None = None
 
 
 def read_request(arguments: Arguments) -> Request:
@@ -45,6 +70,7 @@ def read_request(arguments: Arguments) -> Request:
     if arguments.recipe is not None:
         base = merge(recipe(arguments.recipe), base)
     suite = _suite(arguments)
+    ab = _read("ab", names_in, arguments.ab) if arguments.ab is not None else suite.ab if suite else ()
     if suite is not None:
         base = merge(suite.options, base)
         columns = tuple(Variant(entry.name, entry.options) for entry in suite.variants)
@@ -55,10 +81,76 @@ def read_request(arguments: Arguments) -> Request:
         devices=arguments.devices or (suite and suite.devices) or ALL_DEVICES,
         models=suite.models if suite else _models(arguments.models, arguments.inputs),
         variants=with_base(base, columns),
-        rounds=arguments.rounds or (suite and suite.rounds) or DEFAULT_ROUNDS,
+        **_sampling(arguments, suite, compares=bool(ab or arguments.baseline)),
+        comparing=_comparing(arguments, suite),
+        ab=ab,
+        baseline=arguments.baseline,
+        canary=(suite is not None and suite.canary) if arguments.canary is None else arguments.canary,
         seed=secrets.randbelow(2**31) if arguments.seed is None else arguments.seed,
         rules=suite.rules if suite else Rules(),
+        check=parse_check(arguments.check) or (suite.check if suite else None),
+        goldens=arguments.goldens,
+        tolerances=parse_tolerances(arguments.tolerances) or (suite.tolerances if suite else ()),
+        builds=_names(arguments.builds or (suite.builds if suite else ())),
+        builds_file=arguments.builds_file,
+        defined=suite.defined if suite else (),
     )
+
+
+_T = TypeVar("_T")
+
+
+def _read(option: str, reader: Callable[[str], _T], text: str) -> _T:
+    """The value of an option, or a RequestError that names it."""
+    try:
+        return reader(text)
+    except RequestError as error:
+        hint = f"--{option} {error.hint}" if error.hint else None
+        raise RequestError(f"--{option} {error.message}", hint=hint) from None
+
+
+def _sampling(arguments: Arguments, suite: Suite | None, *, compares: bool) -> dict[str, Any]:
+    """Fields of a Request. The command line takes precedence over the suite; where something is compared the
+    default is more rounds.
+    """
+    rounds = _read("rounds", rounds_of, arguments.rounds) if arguments.rounds is not None else None
+    if rounds is None and suite is not None and (suite.rounds or suite.is_auto):
+        rounds = Rounds(None if suite.is_auto else suite.rounds)
+    is_auto = rounds is not None and rounds.is_auto
+    precision = (
+        _read("precision", precision_of, arguments.precision) if arguments.precision is not None else None
+    )
+    if precision is not None and not is_auto:
+        raise RequestError(
+            "--precision says how many rounds --rounds auto may take; with a number it has no effect",
+            hint="--rounds auto --precision 2%",
+        )
+    budget_s = _read("budget", budget_s_of, arguments.budget) if arguments.budget is not None else None
+    number = DEFAULT_PAIRS if compares or is_auto else DEFAULT_ROUNDS
+    return {
+        "rounds": (rounds and rounds.number) or number,
+        "is_auto": is_auto,
+        "precision": precision or (suite and suite.precision) or DEFAULT_PRECISION,
+        "budget_s": budget_s or (suite.budget_s if suite else None),
+    }
+
+
+def _comparing(arguments: Arguments, suite: Suite | None) -> Comparing:
+    usual = Comparing()
+    effect = arguments.minimum_effect
+    least = None if effect is None else _read("minimum-effect", minimum_effect_of, effect)
+    allowed = (arguments.max_undecided, suite.max_undecided if suite else None, usual.max_undecided)
+    return Comparing(
+        least or (suite and suite.minimum_effect) or usual.minimum_effect,
+        next(one for one in allowed if one is not None),
+    )
+
+
+def _names(builds: tuple[str, ...]) -> tuple[str, ...]:
+    twice = next((name for name in builds if builds.count(name) > 1), None)
+    if twice is not None:
+        raise RequestError(f"build {twice!r} is named twice", hint="remove one")
+    return builds
 
 
 def _suite(arguments: Arguments) -> Suite | None:

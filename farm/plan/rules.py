@@ -8,9 +8,10 @@ from fnmatch import fnmatchcase
 from functools import partial
 
 from farm.inventory.conditions import NUMBER_FACTS, SUBJECTS, TEXT_FACTS, Words
-from farm.model.build import Build
+from farm.model.build import Build, BuildChoice
+from farm.model.condition import Condition, Relation
 from farm.model.device import Device, Facts, Runtime
-from farm.model.request import Condition, Relation, Rules
+from farm.model.request import Rules
 
 SAME_ARCHITECTURE = {"arm64": "aarch64", "amd64": "x86_64", "x86-64": "x86_64", "x64": "x86_64"}
 
@@ -81,13 +82,29 @@ def runtime_of(build: Build, device: Device, facts: Facts | None) -> Runtime | N
     """What a build runs on a device: the first choice that applies; a build without choices is the
     device's own runtime. None when no choice applies, or when that depends on facts that are not known.
     """
+    first = next(iter(candidates(build, device, facts)), None)
+    return first.runtime if first and all_apply(first.when, device, facts) else None
+
+
+def candidates(build: Build, device: Device, facts: Facts | None) -> tuple[BuildChoice, ...]:
+    """The choices of a build that may apply to a device, up to the first that does; one where it is known
+    which. A build without choices has the device's own runtime.
+    """
     if not build.choices:
-        return device.runtime
+        return (BuildChoice((), device.runtime, device.source),)
+    found: list[BuildChoice] = []
     for choice in build.choices:
         applies_here = all_apply(choice.when, device, facts)
         if applies_here is not False:
-            return choice.runtime if applies_here else None
-    return None
+            found.append(choice)
+        if applies_here:
+            break
+    return tuple(found)
+
+
+def no_runtime(build: Build, device: Device) -> str:
+    """The reason of a cell whose build has nothing for its device."""
+    return f"build {build.name} has no runtime for {device.name}: none of its conditions holds"
 
 
 def _in_words(conditions: Iterable[Condition]) -> str:
@@ -100,7 +117,7 @@ def _holds(condition: Condition, device: Device, facts: Facts | None, cell: dict
         number = NUMBER_FACTS[subject](facts) if facts else None
         return None if number is None else _RELATIONS[condition.relation](number, float(condition.values[0]))
     if subject in TEXT_FACTS:
-        words = _fact(subject, facts)
+        words = _fact(subject, facts, device)
     elif subject == "attribute":
         words = tuple(value for key, value in device.attributes if key == condition.key)
     else:
@@ -112,7 +129,9 @@ def _holds(condition: Condition, device: Device, facts: Facts | None, cell: dict
     return found is not (condition.relation is Relation.UNEQUAL)
 
 
-def _fact(name: str, facts: Facts | None) -> Words | None:
+def _fact(name: str, facts: Facts | None, device: Device) -> Words | None:
+    if facts is None and name == "arch" and device.architecture:
+        return (device.architecture,)  # what the inventory says, until the device says it
     words = TEXT_FACTS[name](facts) if facts else ()
     has_none = facts is not None and name == "gpu"  # a probe that finds no GPU means that there is none
     return words if words or has_none else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 
+from farm.analysis.quality import last_attempts
 from farm.analysis.steady import steady
 from farm.analysis.summary import first_inference_ms, is_counted, p90
 from farm.model.artifact import Produced
@@ -31,11 +32,18 @@ STATUSES: Mapping[str, Status] = {
 
 QUALITY_WORDS = {
     Quality.OK: "steady",
+    Quality.THROTTLED: "throttled",
+    Quality.FREQUENCY_DRIFT: "frequency changed",
+    Quality.BUSY: "device busy",
+    Quality.MIGRATED: "threads moved",
     Quality.NOT_STEADY: "not steady",
     Quality.FEW_ITERATIONS: "too few iterations",
     Quality.NO_TIMES: "no times",
     Quality.BAD_TIMES: "impossible times",
 }
+
+
+SHOWN_WAIT_S = 0.5
 
 
 def anchor(index: int) -> str:
@@ -45,17 +53,21 @@ def anchor(index: int) -> str:
 
 def values_ms(cell: CellResult) -> tuple[float, ...]:
     """The values of the rounds that count, in the order in which they ran."""
-    return tuple(r.value_ms for r in cell.rounds if is_counted(r) and r.value_ms is not None)
+    return tuple(r.value_ms for r in last_attempts(cell.rounds) if is_counted(r) and r.value_ms is not None)
 
 
 def quality_warning(cell: CellResult) -> str | None:
     """A warning about the rounds behind a value, None when all of them were steady."""
-    counted = [r for r in cell.rounds if is_counted(r)]
+    counted = [r for r in last_attempts(cell.rounds) if is_counted(r)]
     doubtful = [r for r in counted if r.quality != Quality.OK]
     if not doubtful:
         return None
-    words = sorted({QUALITY_WORDS[r.quality] for r in doubtful})
+    words = sorted({_word(r.quality) for r in doubtful})
     return f"{', '.join(words)}: {len(doubtful)} of {count(len(counted), 'round')}"
+
+
+def _word(quality: Quality) -> str:
+    return QUALITY_WORDS.get(quality, quality.replace("-", " "))
 
 
 def failure_of(cell: CellResult) -> Failure | None:
@@ -75,7 +87,7 @@ def compose_cell(index: int, cell: CellResult, decimals: int) -> CellDetail:
         anchor=anchor(index),
         device=cell.device,
         model=cell.model,
-        variant=cell.variant,
+        variant=cell.column,
         status=STATUSES[cell.status],
         value=f"{in_ms(cell.summary.median_ms, decimals)} ms" if cell.summary else MISSING,
         options=tuple(Fact(f"--{name}", _option(value)) for name, value in cell.options.items()),
@@ -134,15 +146,31 @@ def _round(result: RoundResult, decimals: int) -> RoundRow:
     )
     started = moment(result.started_at)
     return RoundRow(
-        name=f"{result.kind} {result.index + 1}",
+        name=f"{result.kind} {result.index + 1}{' again' * result.attempt}",
         status=STATUSES[result.status],
         started=f"{started:%H:%M:%S}" if started else MISSING,
         figures=tuple(in_ms(time, decimals) for time in times),
         iterations=_iterations(result, len(kept)),
-        quality=QUALITY_WORDS[result.quality] if is_counted(result) else MISSING,
+        quality=_word(result.quality) if is_counted(result) else MISSING,
         is_ok=result.quality == Quality.OK or not is_counted(result),
-        error=result.error,
+        error=result.error or result.quality_evidence,
+        device=_device(result),
     )
+
+
+def _device(result: RoundResult) -> str:
+    """What the device was like: its hottest sensor, what others used of it, energy, and the wait before."""
+    said, told = [], result.telemetry
+    if told is not None and told.temperatures:
+        hottest = max(told.temperatures, key=lambda zone: zone.max_c)
+        said.append(f"{hottest.start_c:.0f} to {hottest.max_c:.0f} C")
+    if told is not None and told.others_cores is not None:
+        said.append(f"others {told.others_cores:.2f} cores")
+    energy = (one.per_inference_mj for one in (told.energy if told is not None else ()))
+    said += [f"{millijoules:.3g} mJ" for millijoules in energy if millijoules is not None][:1]
+    if result.waited_s is not None and result.waited_s >= SHOWN_WAIT_S:
+        said.append(f"waited {result.waited_s:.0f} s")
+    return ", ".join(said) or MISSING
 
 
 def _iterations(result: RoundResult, kept: int) -> str:

@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from farm.model.run import CellResult, CellStatus, ModelRecord, Results, RunStatus, Summary
 from farm.report.cell import STATUSES, anchor, compose_cell, failure_of, quality_warning, values_ms
+from farm.report.comparisons import compose_comparisons
 from farm.report.data import embedded_data, iterations_fit
 from farm.report.environment import compose_environment
 from farm.report.numerals import (
@@ -22,6 +23,7 @@ from farm.report.numerals import (
     in_ms,
     moment,
 )
+from farm.report.outputs import compose_outputs
 from farm.report.view import (
     Box,
     CellDetail,
@@ -41,7 +43,7 @@ from farm.report.view import (
 from farm.visible import cleaned
 
 Cells: TypeAlias = dict[tuple[str, str, str], tuple[int, CellResult]]
-"""Index in results.json and record, by device, model and variant."""
+"""Index in results.json and record, by device, model and column: a variant with its build."""
 
 
 UNFINISHED = {
@@ -54,16 +56,17 @@ UNFINISHED = {
 def compose(results: Results) -> ReportView:
     """The report of one run."""
     shown = cleaned(results)
-    cells: Cells = {(c.device, c.model, c.variant): (i, c) for i, c in enumerate(shown.cells)}
+    cells: Cells = {(c.device, c.model, c.column): (i, c) for i, c in enumerate(shown.cells)}
     decimals = {
         model: decimals_for(value for c in shown.cells if c.model == model for value in values_ms(c))
         for model in _in_order([m.name for m in shown.models], [c.model for c in shown.cells])
     }
-    variants = _in_order([v.name for v in shown.variants], [c.variant for c in shown.cells])
+    variants = shown.columns
     return ReportView(
         head=_head(shown),
         matrices=tuple(_matrix(shown, model, variants, cells, decimals[model]) for model in decimals),
         problems=_problems(shown),
+        outputs=compose_outputs(shown),
         cells=_details(shown, decimals),
         environment=compose_environment(shown.devices),
         method=Method(
@@ -73,6 +76,7 @@ def compose(results: Results) -> ReportView:
             iterations_embedded=iterations_fit(results),
         ),
         data=embedded_data(results),
+        comparisons=compose_comparisons(shown),
     )
 
 
@@ -234,7 +238,7 @@ def _problems(results: Results) -> tuple[Problem, ...]:
         if cell.status == CellStatus.COMPLETED:
             continue
         key = (cell.status, cell.device, failure_of(cell), cell.reason)
-        groups.setdefault(key, []).append(CellLink(anchor(index), f"{cell.model} / {cell.variant}"))
+        groups.setdefault(key, []).append(CellLink(anchor(index), f"{cell.model} / {cell.column}"))
     order = list(CellStatus)
     return tuple(
         Problem(STATUSES[status], device, tuple(links), failure, reason)

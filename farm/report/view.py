@@ -22,7 +22,7 @@ class Status:
 
 @dataclass(frozen=True)
 class Count:
-    """A number of cells that ended in one way."""
+    """A number of cells or checks that ended in one way, or of comparisons with one verdict."""
 
     status: Status
     cells: int
@@ -50,6 +50,65 @@ class Head:
     counts: tuple[Count, ...]
     cells: int
     trouble: str | None
+
+
+@dataclass(frozen=True)
+class PairsPlot:
+    """Pairs in run order: (x, y) per pair, y its ratio on an axis from `low` to `high`, which are texts.
+
+    `band` is the part of that axis within the minimum effect, `none` where the ratio is 1.
+    """
+
+    points: tuple[tuple[float, float], ...]
+    band: tuple[float, float]
+    none: float
+    low: str
+    high: str
+    text: str
+
+
+@dataclass(frozen=True)
+class ComparisonRow:
+    """One compared cell. `links` are the anchors of its two cells, None where the run does not have it.
+
+    `interval`, `measured` and the times are texts; `is_hidden`: shown on demand only, since nothing changed.
+    """
+
+    status: Status
+    device: str
+    what: str
+    baseline: str
+    candidate: str
+    links: tuple[str | None, str | None]
+    baseline_ms: str
+    candidate_ms: str
+    change: str
+    interval: str
+    measured: str
+    sentence: str
+    differences: tuple[str, ...]
+    notes: tuple[str, ...]
+    plot: PairsPlot | None
+    is_hidden: bool
+
+
+@dataclass(frozen=True)
+class Comparisons:
+    """What a run's comparisons came to. `decision` has GO, NO-GO or NOT DECIDED as its symbol; None where
+    only canaries were compared.
+
+    `worst` are the first of `rows` that are not unchanged; `canaries` says what the cells that were compared
+    with themselves showed, `is_doubtful`: that this is too much.
+    """
+
+    decision: Status | None
+    counts: tuple[Count, ...]
+    worst: tuple[ComparisonRow, ...]
+    rows: tuple[ComparisonRow, ...]
+    hidden: int
+    canaries: str | None
+    is_doubtful: bool
+    minimum_effect: str
 
 
 @dataclass(frozen=True)
@@ -111,7 +170,9 @@ class Matrix:
 
 @dataclass(frozen=True)
 class RoundRow:
-    """One round: `figures` are load, first inference, median, p90 and min, in ms."""
+    """One round: `figures` are load, first inference, median, p90 and min, in ms; `device` is what the device
+    was like; `error` why it failed or does not count.
+    """
 
     name: str
     status: Status
@@ -121,6 +182,7 @@ class RoundRow:
     quality: str
     is_ok: bool
     error: str | None
+    device: str
 
 
 @dataclass(frozen=True)
@@ -226,6 +288,44 @@ class Problem:
 
 
 @dataclass(frozen=True)
+class OutputTensor:
+    """One output of a check that is not as it should be."""
+
+    name: str
+    type: str
+    reference: str
+    snr: str
+    text: str
+
+
+@dataclass(frozen=True)
+class OutputRow:
+    """The outputs of a cell against something; numbers are of the worst output. `anchor` is that of the
+    cell's detail.
+    """
+
+    verdict: Status
+    cell: str
+    anchor: str | None
+    against: str
+    snr: str
+    largest: str
+    beyond: str
+    sentence: str
+    tensors: tuple[OutputTensor, ...]
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Outputs before times: `left_out` rows are in results.json only. `tolerances` are those stated."""
+
+    counts: tuple[Count, ...]
+    rows: tuple[OutputRow, ...]
+    left_out: int
+    tolerances: str
+
+
+@dataclass(frozen=True)
 class Method:
     """The values in the text on how the numbers were made."""
 
@@ -242,7 +342,9 @@ class ReportView:
     head: Head
     matrices: tuple[Matrix, ...]
     problems: tuple[Problem, ...]
+    outputs: Outputs | None
     cells: tuple[CellDetail, ...]
     environment: Environment
     method: Method
     data: Mapping[str, Any]
+    comparisons: Comparisons | None = None

@@ -13,12 +13,15 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import farm
-from farm.errors import ExitCode, Fault, Stage
+from farm.compare.outcome import has_times, measured_code
+from farm.errors import DeviceError, ExitCode
 from farm.model.matrix import Plan
-from farm.model.run import CellStatus, Results, RunStatus
+from farm.model.run import Results, RunStatus
 from farm.run.context import RunContext, Settings
-from farm.run.events import Event, Listener
+from farm.run.events import Event, Kind, Listener
+from farm.run.keeping import Keeper
 from farm.run.lane import Lane
+from farm.run.outputs.checker import check_devices, is_worth_telling
 from farm.run.record import Origin, Recorder
 from farm.run.secrets import Hider
 from farm.runtime.files import WheelFiles
@@ -38,10 +41,18 @@ async def bench(
     origin = Origin(farm.__version__, settings.command, _now())
     recorder = await Recorder.open(directory, plan, origin)
     context = RunContext(
-        plan, directory, recorder, settings, wheel, _guarded(listener, recorder.hider), time.monotonic
+        plan,
+        directory,
+        recorder,
+        settings,
+        wheel,
+        _guarded(listener, recorder.hider),
+        time.monotonic,
+        Keeper(settings.kept, directory, wheel.libraries if wheel else ()) if settings.kept else None,
     )
     try:
         await _run_lanes(context)
+        await _compare_devices(context)
     except BaseException:
         recorder.cancel(plan.cells)
         await recorder.end(RunStatus.INTERRUPTED, _now())
@@ -82,34 +93,24 @@ async def _run_lanes(context: RunContext) -> None:
                 lanes.create_task(lane.go(places), name=f"lane of {device.name}")
 
 
-ON_THE_DEVICE = frozenset({Stage.DEPLOY, Stage.EXECUTE, Stage.COLLECT})
-
-
-def exit_code(results: Results) -> ExitCode:
-    """The exit code of DESIGN, section 9. What only a device could show to be wrong with the request is a
-    failure (3), also where nothing ran: who asked has to change something, as for a part of a run.
-    """
-    statuses = {cell.status for cell in results.cells}
-    if CellStatus.FAILED in statuses:
-        told = _ran(results) or any(
-            cell.fault is Fault.USER and cell.stage in ON_THE_DEVICE
-            for cell in results.cells
-            if cell.status is CellStatus.FAILED
-        )
-        return ExitCode.CELLS_FAILED if told else ExitCode.NOTHING_RAN
-    if results.losses and CellStatus.COMPLETED in statuses:
-        return ExitCode.CELLS_FAILED  # who reads the run from disk does not find what was measured
-    return ExitCode.OK if CellStatus.COMPLETED in statuses else ExitCode.NOTHING_RAN
-
-
-def _ran(results: Results) -> bool:
-    return any(cell.summary is not None or cell.status is CellStatus.COMPLETED for cell in results.cells)
+async def _compare_devices(context: RunContext) -> None:
+    """Never raises except when cancelled: what was measured is not lost for what could not be compared."""
+    try:
+        checks = await check_devices(context)
+    except DeviceError:
+        return  # what of the journal is lost is told by the results
+    except Exception as error:  # noqa: BLE001 - a bug in farm
+        context.recorder.fault("", error)
+        return
+    for check in checks:
+        if is_worth_telling(check):
+            context.listener(Event(check.device, Kind.NOTE, f"outputs of {check.cell}: {check.sentence}"))
 
 
 def _status(results: Results) -> RunStatus:
-    if exit_code(results) is ExitCode.OK:
+    if measured_code(results) is ExitCode.OK:
         return RunStatus.COMPLETED
-    return RunStatus.PARTIAL if _ran(results) else RunStatus.FAILED
+    return RunStatus.PARTIAL if has_times(results) else RunStatus.FAILED
 
 
 def _now() -> str:

@@ -17,6 +17,7 @@ from farm.device.spool import FileEntry, Stream
 from farm.model.artifact import Produced
 from farm.model.matrix import Round
 from farm.options import outputs
+from farm.run.measure.readings import BESIDE
 from farm.store.folder import OUT, BadNameError, Incoming, RoundFolder
 from farm.visible import one_line
 
@@ -50,7 +51,9 @@ class Refused:
 
 @dataclass(frozen=True)
 class Pulled:
-    """The files of a round, kept or refused; `logs` are the kept streams by name."""
+    """The files of a round, kept or refused; `logs` are the kept streams by name, and what farm had written
+    beside them by role.
+    """
 
     logs: Mapping[str, Path]
     artifacts: tuple[Produced, ...]
@@ -91,7 +94,9 @@ async def collect(
 
 
 def role_of(path: str, one: Round) -> str:
-    """The role in results.json of a file that a round wrote; `file` for one that no option announced."""
+    """The role in results.json of a file that a round wrote; `file` for one that nobody announced."""
+    if path in BESIDE:
+        return BESIDE[path]
     for output in outputs(one.options):
         if path == output.path or path.startswith(f"{output.path}/"):
             return output.role
@@ -163,6 +168,8 @@ class _Collection:
                 Refused(role, f"{one_line(entry.path, LONGEST_NAME) or '(no name)'}: {error}")
             )
             return
+        if entry.path in BESIDE:
+            self.logs[role] = self.folder.path(self.kept[-1])
         self.paths.add(entry.path)
         if adopt is not None:
             adopt.need([entry.sha256])

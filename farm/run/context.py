@@ -8,13 +8,17 @@ from pathlib import Path
 
 from farm.device.disk.room import Room
 from farm.device.session import Session
+from farm.model.cooling import Cooldown
 from farm.model.deadlines import Deadlines
 from farm.model.device import Device, Facts
 from farm.model.matrix import Plan
 from farm.run.deploy import Deployed
 from farm.run.events import Listener
+from farm.run.keeping import Keeper
+from farm.run.measure.surroundings import Surroundings
 from farm.run.record import Recorder
 from farm.runtime.files import WheelFiles
+from farm.store.kept import KeptStore
 from farm.store.products import ProductStore
 from farm.store.programs import ProgramStore
 from farm.store.runs import RunDirectory
@@ -23,7 +27,9 @@ from farm.store.runs import RunDirectory
 @dataclass(frozen=True)
 class Settings:
     """Settings of a run: our name as lease holder, where products of preparations and flags of native
-    programs are kept, deadlines, how many devices run in parallel. `run_ends_at` is by the loop's clock.
+    programs are kept, deadlines, how many devices run in parallel. `run_ends_at` is by the loop's clock;
+    `cooldown` counts for all devices, None: as the inventory has it; `kept` is where what is pushed is kept,
+    None: nowhere.
     """
 
     holder: str
@@ -33,7 +39,9 @@ class Settings:
     programs: ProgramStore
     deadlines: Deadlines = Deadlines()
     run_ends_at: float | None = None
+    cooldown: Cooldown | None = None
     parallel: int = 100
+    kept: KeptStore | None = None
 
 
 @dataclass(frozen=True)
@@ -47,6 +55,7 @@ class RunContext:
     wheel: WheelFiles | None
     listener: Listener
     clock: Callable[[], float]
+    keeper: Keeper | None = None
 
 
 @dataclass(frozen=True)
@@ -58,6 +67,7 @@ class OnDevice:
     facts: Facts
     deployed: Deployed
     room: Room
+    surroundings: Surroundings
 
     @property
     def device(self) -> Device:

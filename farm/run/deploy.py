@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 from farm import agents
@@ -16,17 +17,22 @@ from farm.device.jobs import JobSpec, SmallOutcome, run_small
 from farm.device.session import Conversation, Session
 from farm.errors import DeviceError, Fault, RequestError, Stage
 from farm.files import digest_path, sha256_of
-from farm.model.artifact import Artifact
-from farm.model.device import Device, Facts, Python, Runtime, RuntimeKind
-from farm.model.matrix import Cell, Model
+from farm.model.artifact import Artifact, Tree
+from farm.model.device import Device, Facts, Python, Runtime
+from farm.model.matrix import Cell, InputSpec, Model
 from farm.options import outputs
 from farm.plan.layout import (
+    PRELOADED,
+    Files,
+    check_names,
     content_digest,
+    digest_with_preloaded,
     input_names,
+    laid_over,
     model_file_name,
     model_tree,
     native_digest,
-    native_files,
+    own_files,
     tree_of,
 )
 from farm.plan.matrix import needed_artifacts
@@ -41,6 +47,8 @@ REWRITTEN = frozenset({"fast-run-algo-policy", "tensorrt-cache"})
 
 UNPACK_DISK_FULL = 28
 DAMAGED = frozenset({"digest-mismatch", "short"})
+FILE_CHANGED, PRELOAD_PATH = "file-changed", "preload-path"
+LISTS = frozenset({"LD_LIBRARY_PATH", "LD_PRELOAD"})
 
 Sent = Callable[[int, int], None]
 """Progress of a transfer: bytes done, bytes in all."""
@@ -57,7 +65,7 @@ class Pushed:
 
 @dataclass(frozen=True)
 class Program:
-    """How a round is started: `argv` begins every argument vector; `digest` identifies the program with its
+    """How rounds are started: `argv` begins every argument vector; `digest` identifies the program with its
     own libraries, pushed or not, or alone where these are not known (`is_whole` is false); None where it is
     not known either. `linked` covers the device's libraries as well, of a program that is there already.
     """
@@ -70,22 +78,46 @@ class Program:
 
 
 @dataclass(frozen=True)
-class Deployed:
-    """Where things are on the device: the store, and the folder of each model by its name. All absolute."""
+class Part:
+    """What a runtime is made of on a device: the user's own `files` by their names there, a `program` that is
+    there already, the interpreter that drives the wheel.
+    """
 
-    program: Program
+    files: Files = ()
+    program: Program | None = None
+    python: Python | None = None
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """Where things are on the device: the program of each runtime, the store, the folder of each model. All
+    paths are absolute.
+    """
+
+    programs: Mapping[Runtime, Program] = field(default_factory=dict)
     store: str = ""
-    folders: Mapping[str, str] = field(default_factory=dict)
+    folders: Mapping[Model, str] = field(default_factory=dict)
+
+    def program(self, cell: Cell) -> Program:
+        """What the cell's build runs."""
+        return self.programs[cell.device.runtime]
 
     def model_path(self, model: Model) -> str:
-        return f"{self.folders[model.name]}/{model_file_name(model)}"
+        return f"{self.folders[model]}/{model_file_name(model)}"
 
     def input_text(self, model: Model) -> str | None:
         """The `--input` text with the device's paths in it, or None when inputs are left out."""
-        if not model.inputs.text:
+        return self._input_text(model, model.inputs, input_names(model.inputs))
+
+    def check_text(self, model: Model) -> str | None:
+        """The same of its check rounds."""
+        spec = model.check.inputs if model.check else None
+        return self.input_text(model) if spec is None else self._input_text(model, spec, check_names(spec))
+
+    def _input_text(self, model: Model, spec: InputSpec, names: Sequence[str]) -> str | None:
+        if not spec.text:
             return None
-        names = input_names(model.inputs)
-        return model.inputs.template.format(*(f"{self.folders[model.name]}/{name}" for name in names))
+        return spec.template.format(*(f"{self.folders[model]}/{name}" for name in names))
 
     def reads(self, cell: Cell) -> dict[str, str]:
         """Where the files are that options read, by option."""
@@ -175,7 +207,7 @@ def gone(message: str) -> DeviceError:
         message,
         stage=Stage.DEPLOY,
         fault=Fault.USER,
-        cause="file-changed",
+        cause=FILE_CHANGED,
         hint="run the bench again when nobody writes this file",
     )
 
@@ -185,28 +217,31 @@ async def deploy(
     cells: Sequence[Cell],
     facts: Facts,
     wheel: WheelFiles | None,
-    found: Program | None = None,
+    parts: Mapping[Runtime, Part],
 ) -> Deployed:
-    """Push what is missing and lay out the runtime and every model of `cells`; `found` is a program that is
-    on the device. What is run here was checked before, by farm.run.program.
+    """Push what is missing and lay out every runtime and model of `cells`. What is run here was checked
+    before, by farm.run.program.
 
-    Raises DeviceError, stage `deploy`: `disk-full`, `digest-mismatch`, `file-changed`.
+    Raises DeviceError, stage `deploy`: `disk-full`, `digest-mismatch`, `file-changed`, `preload-path`.
     """
-    session, runtime = pusher.session, pusher.session.device.runtime
+    session = pusher.session
     files = needed_artifacts(cells)
-    if runtime.kind is RuntimeKind.WHEEL:
+    wanted = {artifact.sha256: artifact for artifact in files}
+    wanted |= {artifact.sha256: artifact for part in parts.values() for _, artifact in part.files}
+    base: Files = ()
+    pythons = [part.python for part in parts.values() if part.python]
+    if pythons:
         assert wheel is not None, "farm.run.program refuses a device without it"
-        await _make_room_for_wheel(pusher, facts, wheel, files)
+        await _make_room_for_wheel(pusher, facts, wheel, tuple(wanted.values()))
         await pusher.push(files)
-        program = await _deploy_wheel(pusher, facts, wheel)
+        base = await _push_wheel(pusher, facts, wheel, pythons[0])
     else:
-        build = () if found else await _build_files(runtime)
-        await _make_room(pusher, (*files, *_files_of(build)))
+        await _make_room(pusher, tuple(wanted.values()))
         await pusher.push(files)
-        program = found or await _deploy_native(pusher, build)
-    models = {cell.model.name: cell.model for cell in cells}
-    folders = {name: await session.call(_laying_out(model)) for name, model in models.items()}
-    return Deployed(program, f"{session.workdir}/cas", folders)
+    programs = {runtime: await _lay_out(pusher, part, base) for runtime, part in parts.items()}
+    models = dict.fromkeys(cell.model for cell in cells)
+    folders = {model: await session.call(_laying_out(model)) for model in models}
+    return Deployed(programs, f"{session.workdir}/cas", folders)
 
 
 async def _make_room(pusher: Pusher, files: Sequence[Artifact], more_bytes: int = 0) -> None:
@@ -241,16 +276,18 @@ def _files_of(named: Iterable[tuple[str, Artifact]]) -> list[Artifact]:
 
 
 def _laying_out(model: Model) -> Conversation[str]:
-    tree = model_tree(model)
+    return _laying(model_tree(model))
+
+
+def _laying(tree: Tree) -> Conversation[str]:
     return lambda agent: agent.tree(tree)
 
 
-async def _deploy_wheel(pusher: Pusher, facts: Facts, wheel: WheelFiles) -> Program:
-    session = pusher.session
-    python = device_python(session.device, facts)
+async def _push_wheel(pusher: Pusher, facts: Facts, wheel: WheelFiles, python: Python) -> Files:
+    """The files of the wheel runtime by their names in a folder; all are on the device then."""
     runner = agents.runner_files()
     await pusher.push(_files_of(runner), own=True)
-    if session.device.is_local:
+    if pusher.session.device.is_local:
         libraries = wheel.libraries
         await pusher.push(_files_of(libraries), own=True)
     else:
@@ -260,11 +297,62 @@ async def _deploy_wheel(pusher: Pusher, facts: Facts, wheel: WheelFiles) -> Prog
             await _unpack(pusher, python, pack)
         else:
             pusher.pushed.reused += len(libraries)
-    tree = tree_of("wheel", (*runner, *libraries))
-    folder = await session.call(lambda agent: agent.tree(tree))
-    # -B: nothing is written beside the program; -E: the user's PYTHON* settings do not reach a round.
-    argv = (python.path, "-B", "-I", "-S", f"{folder}/load_and_run.py")
-    return Program(argv, digest=content_digest(tree.files))
+    return (*runner, *libraries)
+
+
+async def _lay_out(pusher: Pusher, part: Part, base: Files) -> Program:
+    """The program of a runtime; `base` are the wheel's files."""
+    await pusher.push(_files_of(part.files))
+    preloaded = [(name, one.sha256) for name, one in part.files if name.startswith(PRELOADED)]
+    digests = [digest for _, digest in preloaded]
+    if part.python:
+        tree = tree_of("wheel", laid_over(base, part.files))
+        folder = await pusher.session.call(_laying(tree))
+        # -B: nothing is written beside the program; -E: the user's PYTHON* settings do not reach a round.
+        argv = (part.python.path, "-B", "-I", "-S", f"{folder}/load_and_run.py")
+        made = Program(argv, digest=content_digest(tree.files))
+    elif part.program:
+        if not preloaded:
+            return part.program
+        folder = await pusher.session.call(_laying(tree_of("preload", part.files)))
+        digest, linked = part.program.digest, part.program.linked
+        made = replace(
+            part.program,
+            digest=digest and digest_with_preloaded(digest, digests),
+            linked=linked and digest_with_preloaded(linked, digests),
+        )
+    else:
+        folder = await pusher.session.call(_laying(tree_of("native", part.files)))
+        has_libraries = any(name.startswith("lib/") for name, _ in part.files)
+        environment = (("LD_LIBRARY_PATH", f"{folder}/lib"),) if has_libraries else ()
+        made = Program((f"{folder}/load_and_run",), environment, native_digest(part.files))
+    return replace(made, environment=(*made.environment, *_preload(folder, [name for name, _ in preloaded])))
+
+
+def _preload(folder: str, names: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """The setting that loads libraries first. Raises DeviceError where it cannot name them."""
+    if not names:
+        return ()
+    if re.search(r"[\s:;]", folder):  # it is a list, separated by these
+        raise DeviceError(
+            f"LD_PRELOAD cannot name a library in {folder}: its name has a blank or a colon",
+            stage=Stage.DEPLOY,
+            fault=Fault.USER,
+            cause=PRELOAD_PATH,
+            hint="set workdir of the device to a folder without, or leave out preload",
+        )
+    return (("LD_PRELOAD", ":".join(f"{folder}/{name}" for name in names)),)
+
+
+def environment_of(program: Program, device: Device) -> tuple[tuple[str, str], ...]:
+    """What a program is started with: its own settings, then the device's; where both have a list of
+    libraries or of their folders, its own come first.
+    """
+    own = dict(program.environment)
+    joined = {
+        name: f"{own[name]}:{value}" for name, value in device.environment if name in own and name in LISTS
+    }
+    return tuple((own | dict(device.environment) | joined).items())
 
 
 async def _unpack(pusher: Pusher, python: Python, pack: Pack) -> None:
@@ -329,18 +417,9 @@ def can_run_wheel(facts: Facts) -> bool:
     return right and (facts.libc or "glibc").startswith("glibc")
 
 
-async def _build_files(runtime: Runtime) -> tuple[tuple[str, Artifact], ...]:
-    """By its names on a device. Raises DeviceError `file-changed`."""
+async def own_files_of(runtime: Runtime) -> Files:
+    """The user's files of a runtime. Raises DeviceError `file-changed`."""
     try:
-        return await asyncio.to_thread(native_files, runtime)
+        return await asyncio.to_thread(own_files, runtime)
     except RequestError as error:
         raise gone(error.message) from error
-
-
-async def _deploy_native(pusher: Pusher, files: Sequence[tuple[str, Artifact]]) -> Program:
-    session = pusher.session
-    await pusher.push(_files_of(files))
-    tree = tree_of("native", files)
-    folder = await session.call(lambda agent: agent.tree(tree))
-    environment = (("LD_LIBRARY_PATH", f"{folder}/lib"),) if session.device.runtime.libraries else ()
-    return Program((f"{folder}/load_and_run",), environment, native_digest(files))

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from farm.plan.estimate import Span
+
 
 class Kind(StrEnum):
     """What an event is about."""
@@ -20,13 +22,16 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Event:
-    """One step of one device. `done` and `total` count rounds (ROUND) or bytes (TRANSFER)."""
+    """One step of one device. `done` and `total` count rounds (ROUND) or bytes (TRANSFER); `left` is how long
+    the device has still to work, where that is known.
+    """
 
     device: str
     kind: Kind
     text: str
     done: int = 0
     total: int | None = None
+    left: Span | None = None
 
 
 Listener = Callable[[Event], None]

@@ -27,8 +27,10 @@ from farm.options import outputs
 from farm.plan.layout import input_names
 from farm.run.collect import LIMITS, OTHER, Pulled, collect
 from farm.run.context import OnDevice
-from farm.run.deploy import Deployed
+from farm.run.deploy import Deployed, environment_of
 from farm.run.disk import disk_error
+from farm.run.measure.assess import assessed
+from farm.run.measure.readings import BESIDE, asked_for, read_readings, with_exact_times
 from farm.worker import LateError, WorkerError, in_worker
 
 OUT_DIR = "."
@@ -38,6 +40,8 @@ HUSH_S = 3.0
 TAIL_BYTES = 4096
 SMALL_LOG_BYTES = 32 << 10
 """A log that is read in a thread, whatever is in it; longer ones in a process of their own."""
+NOT_ASKED_FOR = frozenset({OTHER, *BESIDE.values()})
+"""Roles of files that no round fails for."""
 LOGS = frozenset({"stdout", "stderr"})
 """Roles of the files that a measurement is read from."""
 
@@ -46,10 +50,10 @@ LOGS = frozenset({"stdout", "stderr"})
 class Ready:
     """A cell on its device, ready to be run.
 
-    `program` and `environment` start it; `model_path` and `input_text` hold the device's paths;
-    `reads` are the paths of files that options read; `copies` are (name, digest) of files that each
-    round gets a copy of in its output folder, because it may rewrite them. `names` has what the user calls
-    the files at these paths.
+    `program` and `environment` start it; `model_path`, `input_text` and `check_text` (of check rounds) hold
+    the device's paths; `reads` are the paths of files that options read; `copies` are (name, digest) of files
+    that each round gets a copy of in its output folder, because it may rewrite them. `names` has what the
+    user calls the files at these paths.
     """
 
     cell: Cell
@@ -60,29 +64,32 @@ class Ready:
     reads: Mapping[str, str] = field(default_factory=dict)
     copies: tuple[tuple[str, str], ...] = ()
     names: Mapping[str, str] = field(default_factory=dict)
+    check_text: str | None = None
 
 
 def ready(cell: Cell, deployed: Deployed) -> Ready:
     """The cell as it was deployed, before any preparation."""
+    program = deployed.program(cell)
     return Ready(
         cell,
-        deployed.program.argv,
-        (*deployed.program.environment, *cell.device.environment),
+        program.argv,
+        environment_of(program, cell.device),
         deployed.model_path(cell.model),
         deployed.input_text(cell.model),
         deployed.reads(cell),
         deployed.copies(cell),
         _names(cell, deployed),
+        deployed.check_text(cell.model),
     )
 
 
 def _names(cell: Cell, deployed: Deployed) -> dict[str, str]:
     """Of the paths on the device that a round's messages may have."""
     model, options, program = cell.model, cell.variant.options, cell.device.runtime.program
-    folder = deployed.folders[model.name]
+    folder = deployed.folders[model]
     inputs = zip(input_names(model.inputs), model.inputs.files, strict=True)
     return {
-        **({deployed.program.argv[0]: program} if program else {}),
+        **({deployed.program(cell).argv[0]: program} if program else {}),
         deployed.model_path(model): _typed(model.artifact),
         **{f"{folder}/{name}": _typed(file.artifact) for name, file in inputs},
         **{path: str(options.get(option)) for option, path in deployed.reads(cell).items()},
@@ -100,7 +107,7 @@ def command_of(made: Ready, one: Round) -> tuple[str, ...]:
         one.options,
         program=made.program,
         model=made.model_path,
-        input_text=made.input_text,
+        input_text=made.check_text if one.kind is RoundKind.CHECK else made.input_text,
         out_dir=OUT_DIR,
         inputs=made.reads,
     )
@@ -119,12 +126,14 @@ class Executed:
 
 
 async def run_round(here: OnDevice, made: Ready, one: Round, *, adopt: bool = False) -> RoundResult:
-    """Execute, collect everything it wrote (always), judge.
+    """Wait until the device is fit for a timed round, execute, collect everything it wrote (always), judge.
 
     With `adopt`, what it wrote also stays in the device's store, for later rounds. A round that fails
     is a result with status `failed`; DeviceError means that the device cannot go on.
     """
     cell, directory = made.cell, here.context.directory
+    if one.kind is RoundKind.TIMED:
+        await here.surroundings.before()
     executed = await execute(here, made, one)
     folder = directory.round_folder(*cell.id.split("/"), round_name(one))
     hide = here.context.recorder.hider.log
@@ -133,9 +142,19 @@ async def run_round(here: OnDevice, made: Ready, one: Round, *, adopt: bool = Fa
             here.session, executed.job, folder, one, adopt=here.room if adopt else None, hide=hide
         )
         log = await read_log(pulled, one, here.context.settings.deadlines)
+        return await asyncio.to_thread(_concluded, here, one, executed, pulled, log)
     except OSError as error:
         raise disk_error(error) from error
-    return judge(one, executed, pulled, log)
+
+
+def _concluded(here: OnDevice, one: Round, executed: Executed, pulled: Pulled, log: RoundLog) -> RoundResult:
+    """The result of a round by all that was pulled of it. Raises OSError."""
+    readings = read_readings(pulled.logs)
+    measurement, note = with_exact_times(log.measurement, readings.exact_ns)
+    result = judge(one, executed, pulled, replace(log, measurement=measurement))
+    result = assessed(result, one, here.facts, readings, here.surroundings)
+    here.surroundings.after(readings.samples)
+    return replace(result, notes=(*result.notes, note)) if note else result
 
 
 async def read_log(pulled: Pulled, one: Round, deadlines: Deadlines) -> RoundLog:
@@ -158,7 +177,8 @@ async def execute(here: OnDevice, made: Ready, one: Round) -> Executed:
     deadlines, clock = here.context.settings.deadlines, here.context.clock
     argv = command_of(made, one)
     folders = tuple(output.path for output in outputs(one.options) if output.is_directory)
-    spec = JobSpec(name, argv, deadlines.round_s, deadlines.silence_s, made.environment, folders, made.copies)
+    environment = (*made.environment, *asked_for(here.device, here.facts, one))
+    spec = JobSpec(name, argv, deadlines.round_s, deadlines.silence_s, environment, folders, made.copies)
     started_at, began = datetime.now(UTC).isoformat(timespec="milliseconds"), clock()
     await start_job(here.session, spec)
     ended = await _see_through(here.session, spec)
@@ -250,7 +270,7 @@ def failure_of(one: Round, executed: Executed, pulled: Pulled, log: RoundLog) ->
         )
     if one.kind is RoundKind.TIMED and not log.measurement.complete:
         return _why_incomplete(pulled, log)
-    refused = next((item for item in pulled.refused if item.role != OTHER), None)
+    refused = next((item for item in pulled.refused if item.role not in NOT_ASKED_FOR), None)
     if refused is not None:
         return Cause(
             Fault.DEVICE,

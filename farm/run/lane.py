@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
+from typing import TypeVar
 
 from farm import agents
 from farm.device.disk.room import Room
@@ -19,26 +21,35 @@ from farm.device.probe import pythons_to_ask
 from farm.device.restarts import RestartedError, too_often
 from farm.device.session import Session
 from farm.errors import DeviceError, Fault, Stage
-from farm.model.device import Device, Facts, RuntimeKind
+from farm.model.build import INVENTORY_BUILD
+from farm.model.comparison import Phase
+from farm.model.device import Device, Facts, Runtime, RuntimeKind
 from farm.model.matrix import Cell, Round, Skip
 from farm.model.run import DeviceStatus, Restart, RoundResult, RoundStatus
 from farm.options import advice, applicable
+from farm.plan.builds import resolved, runtimes_of
+from farm.plan.estimate import Span
 from farm.plan.flags import unknown_flags, why_skipped
-from farm.plan.matrix import cells_of, on_cores, schedule
+from farm.plan.matrix import cells_of, on_cores, unfit
 from farm.plan.rules import unwanted
+from farm.plan.schedule import Step
 from farm.run.context import OnDevice, RunContext
-from farm.run.deploy import Deployed, Program, Pushed, Pusher, deploy
+from farm.run.deploy import Deployed, Part, Pushed, Pusher, deploy, own_files_of
 from farm.run.disk import disk_error, is_of_disk
 from farm.run.events import Event, Kind
 from farm.run.execute import Ready, ready, round_name, run_round
+from farm.run.measure.measuring import Measuring, Watch
+from farm.run.measure.surroundings import Surroundings
+from farm.run.outputs.checker import check_device, is_worth_telling
 from farm.run.pins import pin, unpin
 from farm.run.preparations import prepare
-from farm.run.program import UNKNOWN_HELP, check_program, flags_of
+from farm.run.program import OF_A_PROGRAM, UNKNOWN_HELP, Checked, check_program, flags_of
 from farm.run.reproduce import by_hand
 from farm.store.journal import JOURNAL
 from farm.transport.base import Transport
 
-PREPARED = "prepared"
+_T = TypeVar("_T")
+
 MOST_TRIES = 3
 """How often a round is begun that its device does not survive: it may be what restarts the device."""
 
@@ -53,12 +64,15 @@ class Lane:
         self._cells = cells_of(context.plan, device)
         self._recorder = context.recorder
         self._pushed = Pushed()
-        self._order: tuple[tuple[Cell, Round], ...] = ()
-        self._recorded: set[tuple[str, str]] = set()
-        """What needs not be done again: ids of cells with their rounds, or PREPARED."""
+        self._pythons: tuple[str, ...] = ()
+        """The interpreters that the probe asked for."""
+        self._measuring: Measuring | None = None
+        self._prepared: set[str] = set()
+        """Ids of cells of which the preparations are recorded."""
         self._now: tuple[str, Cell | None] = "", None
         self._broken: Counter[Restart] = Counter()
         self._restarts: tuple[Restart, ...] = ()
+        self._is_checked = False
 
     async def go(self, places: asyncio.Semaphore) -> None:
         """Never raises except when cancelled: errors become failed cells of the device."""
@@ -100,19 +114,20 @@ class Lane:
         """All that is left to do."""
         facts = await self._probe(session)
         cells = self._fit(facts)
-        if not cells and not self._order:
+        if not cells and self._measuring is None:
             self._emit(Kind.FINISHED, "no cell can run on this device")
             return
         if cells:
-            checked = await check_program(session, facts, has_wheel=self._context.wheel is not None)
-            cells = self._noted(cells, checked.note)
-            deployed = await self._deploy(room, session, facts, cells, checked.program)
-            cells = await self._fit_program(session, deployed, cells)
+            cells, parts = await self._look_at_programs(session, facts, cells)
+            deployed = await self._deploy(room, session, facts, cells, parts)
+            cells = await self._fit_programs(session, deployed, cells)
             cells = await self._pin(session, facts, cells)
-            here = OnDevice(self._context, session, facts, deployed, room)
+            around = await self._surroundings(session, facts)
+            here = OnDevice(self._context, session, facts, deployed, room, around)
             await self._rounds(here, await self._prepare(here, cells))
             await self._unpin(session)
-        self._emit(Kind.FINISHED, "done", len(self._order), len(self._order))
+        ran = self._measuring.count[0] if self._measuring else 0
+        self._emit(Kind.FINISHED, "done", ran, ran)
 
     @property
     def _doing(self) -> Restart:
@@ -127,7 +142,7 @@ class Lane:
         self._recorder.device(self._device.name, restarts=self._restarts)
         self._broken[key] += 1
         self._now = "taking it again", None
-        what = f"{cell.model.name} {cell.variant.name} {during}" if cell else during
+        what = f"{cell.name} {during}" if cell else during
         if cell and self._broken[key] >= MOST_TRIES:
             error = too_often(self._device.name, f"{MOST_TRIES} times during {during} of this cell")
             self._recorder.fail([cell], error)
@@ -148,45 +163,110 @@ class Lane:
 
     async def _probe(self, session: Session) -> Facts:
         self._step("probing")
-        facts = await session.call(lambda agent: agent.probe(pythons_to_ask(self._device.runtime)))
-        if not self._order:  # those of the start of the run
+        plan = self._context.plan
+        runtimes = (runtime for cell in self._cells for runtime in runtimes_of(plan, cell))
+        self._pythons = next(filter(None, map(pythons_to_ask, runtimes)), ())
+        facts = await session.call(lambda agent: agent.probe(self._pythons))
+        if self._measuring is None:  # those of the start of the run
             self._recorder.device(self._device.name, facts=facts)
         return facts
+
+    async def _surroundings(self, session: Session, facts: Facts) -> Surroundings:
+        """As they are now, before anything was run under this lease."""
+        cooldown = self._context.settings.cooldown or self._device.cooldown
+        tell = lambda text: self._emit(Kind.STEP, text)  # noqa: E731
+        around = Surroundings(session, cooldown, len(facts.core_ids) or None, tell, self._context.clock)
+        await around.begin()
+        return around
 
     def _fit(self, facts: Facts) -> tuple[Cell, ...]:
         """The open cells that this device can run, with advice; the others are skipped with the reason."""
         fitting: list[Cell] = []
-        for cell in cells_of(self._context.plan, self._device):
-            if self._recorder.is_closed(cell):
+        for planned in cells_of(self._context.plan, self._device):
+            if self._recorder.is_closed(planned):
                 continue
-            reason = self._misfit(cell, facts)
-            if reason is None:
+            cell = resolved(self._context.plan, planned, facts)
+            reason = cell if isinstance(cell, str) else self._misfit(cell, facts)
+            if isinstance(cell, str) or reason is not None:
+                self._skip(planned, reason or "")
+            else:
                 notes = (*cell.notes, *advice(cell.variant.options, facts=facts))
                 fitting.append(on_cores(replace(cell, notes=notes), facts))
-            else:
-                self._recorder.skip(Skip(cell.device, cell.model, cell.variant, reason))
         self._cells = tuple(fitting)
         return self._cells
 
+    def _skip(self, cell: Cell, reason: str) -> None:
+        self._recorder.skip(Skip(cell.device, cell.model, cell.variant, reason, cell.build))
+
     def _misfit(self, cell: Cell, facts: Facts) -> str | None:
         """Why a cell cannot run on a device with these facts, by its options or by the suite's rules."""
-        cannot = applicable(
-            cell.variant.options, runtime=self._device.runtime.kind, facts=facts, cores=cell.device.cores
+        cannot = unfit(cell) or applicable(
+            cell.variant.options, runtime=cell.device.runtime.kind, facts=facts, cores=cell.device.cores
         )
         rules = self._context.plan.rules
         return cannot or unwanted(
             rules, self._device, facts, model=cell.model.name, variant=cell.variant.name
         )
 
+    async def _look_at_programs(
+        self, session: Session, facts: Facts, cells: tuple[Cell, ...]
+    ) -> tuple[tuple[Cell, ...], dict[Runtime, Part]]:
+        """The cells whose program this device can run, and what these programs are made of."""
+
+        async def look(runtime: Runtime) -> Checked:
+            pythons = pythons_to_ask(runtime)
+            has = facts
+            if pythons and pythons != self._pythons:
+                has = await session.call(lambda agent: agent.probe(pythons))
+            checked = await check_program(session, has, runtime, has_wheel=self._context.wheel is not None)
+            return replace(checked, files=await own_files_of(runtime))
+
+        cells, found = await self._with_each(cells, look)
+        for runtime, checked in found.items():
+            cells = self._noted(cells, checked.note, runtime)
+        return cells, {runtime: Part(one.files, one.program, one.python) for runtime, one in found.items()}
+
+    async def _with_each(
+        self, cells: tuple[Cell, ...], step: Callable[[Runtime], Awaitable[_T]]
+    ) -> tuple[tuple[Cell, ...], dict[Runtime, _T]]:
+        """What a step gives for each runtime of the cells, and the cells whose runtime it can be done for.
+        What is wrong with one program fails its own cells; with the only one, all of the device.
+        """
+        done: dict[Runtime, _T] = {}
+        first: DeviceError | None = None
+        for runtime in dict.fromkeys(cell.device.runtime for cell in cells):
+            try:
+                done[runtime] = await step(runtime)
+            except DeviceError as error:
+                if error.cause not in OF_A_PROGRAM:
+                    raise
+                first = first or error
+                failed = [cell for cell in cells if cell.device.runtime == runtime]
+                self._recorder.fail(failed, error)
+                if len(failed) < len(cells):
+                    builds = ", ".join(dict.fromkeys(cell.build for cell in failed))
+                    self._emit(Kind.NOTE, f"build {builds} cannot be run here: {error.message}")
+        if first and not done:
+            raise first
+        return tuple(cell for cell in cells if cell.device.runtime in done), done
+
     async def _deploy(
-        self, room: Room, session: Session, facts: Facts, cells: Sequence[Cell], found: Program | None
+        self,
+        room: Room,
+        session: Session,
+        facts: Facts,
+        cells: Sequence[Cell],
+        parts: Mapping[Runtime, Part],
     ) -> Deployed:
         self._step("deploying")
         self._pushed.reused = 0
         sent = lambda done, total: self._emit(Kind.TRANSFER, "pushing", done, total)  # noqa: E731
         pusher = Pusher(session, room, sent, self._pushed)
+        if self._context.keeper is not None:
+            built = {runtime: part.files for runtime, part in parts.items()}
+            await self._context.keeper.keep(cells, built, partial(self._emit, Kind.NOTE))
         try:
-            deployed = await deploy(pusher, cells, facts, self._context.wheel, found)
+            deployed = await deploy(pusher, cells, facts, self._context.wheel, parts)
         finally:
             self._recorder.device(
                 self._device.name,
@@ -197,37 +277,54 @@ class Lane:
                 removed_files=room.freed.files,
                 agent_sha256=agents.agent_script().sha256,
             )
-        self._recorder.device(self._device.name, runtime_digest=deployed.program.digest)
+        for runtime, program in deployed.programs.items():
+            self._recorder.deployed(
+                [cell for cell in cells if cell.device.runtime == runtime], program.digest
+            )
+        own = next((cell for cell in cells if cell.build == INVENTORY_BUILD.name), None)
+        if own is not None:
+            self._recorder.device(self._device.name, runtime_digest=deployed.program(own).digest)
         return deployed
 
-    async def _fit_program(
+    async def _fit_programs(
         self, session: Session, deployed: Deployed, cells: tuple[Cell, ...]
     ) -> tuple[Cell, ...]:
-        """The cells whose options the native program has, by its --help; the others are skipped here."""
-        if self._device.runtime.kind is not RuntimeKind.NATIVE:
-            return cells
-        programs = self._context.settings.programs
-        flags = await flags_of(session, deployed.program, programs, lambda text: self._emit(Kind.NOTE, text))
-        if not flags:
-            return self._noted(cells, UNKNOWN_HELP)
+        """The cells whose options their native program has, by its --help; the others are skipped here."""
+        programs, note = self._context.settings.programs, partial(self._emit, Kind.NOTE)
+
+        async def ask(runtime: Runtime) -> frozenset[str] | None:
+            if runtime.kind is not RuntimeKind.NATIVE:
+                return None
+            return await flags_of(session, runtime, deployed.programs[runtime], programs, note)
+
+        cells, flags = await self._with_each(cells, ask)
+        for runtime, known in flags.items():
+            if known is not None and not known:
+                cells = self._noted(cells, UNKNOWN_HELP, runtime)
         able: list[Cell] = []
         for cell in cells:
-            missing = unknown_flags(cell, flags)
+            known = flags[cell.device.runtime]
+            missing = unknown_flags(cell, known) if known else ()
             if missing:
                 reason = why_skipped(missing)
-                self._recorder.skip(Skip(cell.device, cell.model, cell.variant, reason))
-                self._emit(Kind.NOTE, f"{cell.model.name} {cell.variant.name} skipped: {reason}")
+                self._skip(cell, reason)
+                self._emit(Kind.NOTE, f"{cell.name} skipped: {reason}")
             else:
                 able.append(cell)
         return tuple(able)
 
     async def _pin(self, session: Session, facts: Facts, cells: tuple[Cell, ...]) -> tuple[Cell, ...]:
-        """The cells, with a note on each setting that the device did not take."""
-        held = await pin(session, self._device, facts)
-        self._recorder.device(self._device.name, pinned=held.done, not_pinned=held.refused)
-        for text in held.refused:
-            cells = self._noted(cells, text)
-        return cells
+        """The cells, with a note on each setting that the device did not take; the facts that are kept are
+        those that hold for the rounds.
+        """
+        pinned, held = await pin(session, self._device, facts)
+        if pinned.done or pinned.refused:
+            self._recorder.device(
+                self._device.name, facts=held, pinned=pinned.done, not_pinned=pinned.refused
+            )
+        for text in pinned.refused:
+            self._emit(Kind.NOTE, text)
+        return tuple(replace(cell, notes=(*cell.notes, *pinned.refused)) for cell in cells)
 
     async def _unpin(self, session: Session) -> None:
         left = await unpin(session, self._device)
@@ -235,12 +332,15 @@ class Lane:
         for text in left:
             self._emit(Kind.NOTE, text)
 
-    def _noted(self, cells: tuple[Cell, ...], note: str | None) -> tuple[Cell, ...]:
-        """The cells with a note, which is told at once, too."""
+    def _noted(self, cells: tuple[Cell, ...], note: str | None, runtime: Runtime) -> tuple[Cell, ...]:
+        """The cells, those of a runtime with a note, which is told at once, too."""
         if note is None:
             return cells
         self._emit(Kind.NOTE, note)
-        return tuple(replace(cell, notes=(*cell.notes, note)) for cell in cells)
+        return tuple(
+            replace(cell, notes=(*cell.notes, note)) if cell.device.runtime == runtime else cell
+            for cell in cells
+        )
 
     async def _prepare(self, here: OnDevice, cells: Sequence[Cell]) -> list[Ready]:
         """The cells that can be run: one whose preparation failed is closed by the recorder."""
@@ -249,36 +349,57 @@ class Lane:
             if cell.preparations:
                 self._step(cell.preparations[0].kind, cell)
             made, results = await prepare(here, ready(cell, here.deployed))
-            if (cell.id, PREPARED) not in self._recorded:
+            if cell.id not in self._prepared:
                 results = tuple(
                     replace(one, round=self._told_of_restarts(one.round)) if one.round else one
                     for one in results
                 )
                 await self._recorder.preparations(cell, results)
-                self._recorded.add((cell.id, PREPARED))
+                self._prepared.add(cell.id)
                 here.session.progress()
             prepared.append(made)
         return prepared
 
     async def _rounds(self, here: OnDevice, prepared: Sequence[Ready]) -> None:
-        """All rounds in the order of the schedule, each collected and on disk before the next one."""
+        """All rounds that were not run yet, each collected and on disk before the next one."""
         by_id = {made.cell.id: made for made in prepared}
-        self._order = self._order or schedule([made.cell for made in prepared], self._context.plan.seed)
-        for number, (cell, one) in enumerate(self._order):
-            # Closed: an earlier round of this cell failed.
-            if self._recorder.is_closed(cell) or (cell.id, round_name(one)) in self._recorded:
-                continue
-            name = f"{cell.model.name} {cell.variant.name}"
-            self._now = round_name(one), cell
-            self._emit(Kind.ROUND, f"{name} {one.kind.value}", number, len(self._order))
-            result = self._told_of_restarts(await run_round(here, by_id[cell.id], one))
-            if result.engine:
-                self._recorder.device(self._device.name, engine=result.engine)
-            await self._recorder.round(cell, result, reproduce=by_hand(by_id[cell.id], here.deployed))
-            self._recorded.add((cell.id, round_name(one)))
-            here.session.progress()
-            if result.status is RoundStatus.FAILED:
-                self._emit(Kind.NOTE, f"{name}: {result.error}")
+        if self._measuring is None:
+            watch = Watch(self._context.clock, lambda text: self._emit(Kind.NOTE, text))
+            cells = [made.cell for made in prepared]
+            self._measuring = Measuring(self._context.plan, cells, self._recorder, watch)
+        measuring = self._measuring
+
+        async def run(step: Step) -> None:
+            await self._round(here, measuring, by_id[step[0].id], step)
+
+        async def end(cell: Cell) -> None:
+            await self._recorder.complete(cell, reproduce=by_hand(by_id[cell.id], here.deployed))
+
+        await measuring.go(run, end, self._check_outputs)
+
+    async def _round(self, here: OnDevice, measuring: Measuring, made: Ready, step: Step) -> None:
+        cell, one = step
+        name = cell.name
+        self._now = round_name(one), cell
+        self._emit(Kind.ROUND, f"{name} {_what(one)}", *measuring.count, left=measuring.left)
+        result = self._told_of_restarts(await run_round(here, made, one))
+        if result.engine:
+            self._recorder.device(self._device.name, engine=result.engine)
+        is_last = measuring.done(step, result)
+        reproduce = by_hand(made, here.deployed)
+        await self._recorder.round(made.cell, result, reproduce=reproduce, is_last=is_last)
+        here.session.progress()
+        if result.status is RoundStatus.FAILED:
+            self._emit(Kind.NOTE, f"{name}: {result.error}")
+
+    async def _check_outputs(self) -> None:
+        """Once, when all check rounds were run and none of the times."""
+        if self._is_checked:
+            return
+        self._is_checked = True
+        for check in await check_device(self._context, self._device):
+            if is_worth_telling(check):
+                self._emit(Kind.NOTE, f"outputs of {check.cell}: {check.sentence}")
 
     def _told_of_restarts(self, result: RoundResult) -> RoundResult:
         """With a note, if it is a repetition."""
@@ -307,10 +428,18 @@ class Lane:
 
     def _step(self, text: str, cell: Cell | None = None) -> None:
         self._now = text, cell
-        self._emit(Kind.STEP, f"{cell.model.name} {cell.variant.name}: {text}" if cell else text)
+        self._emit(Kind.STEP, f"{cell.name}: {text}" if cell else text)
 
-    def _emit(self, kind: Kind, text: str, done: int = 0, total: int | None = None) -> None:
-        self._context.listener(Event(self._device.name, kind, text, done, total))
+    def _emit(
+        self, kind: Kind, text: str, done: int = 0, total: int | None = None, *, left: Span | None = None
+    ) -> None:
+        self._context.listener(Event(self._device.name, kind, text, done, total, left))
+
+
+def _what(one: Round) -> str:
+    """`timed`, `confirm`, `timed again`."""
+    word = one.phase.value if one.phase is Phase.CONFIRM else one.kind.value
+    return f"{word} again" if one.attempt else word
 
 
 def _now() -> str:

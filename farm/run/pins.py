@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from farm.device.restarts import RestartedError
 from farm.device.session import Session
-from farm.device.settings.pins import Pinned, outcome, wanted
+from farm.device.settings.pins import Pinned, held, outcome, wanted
 from farm.errors import DeviceError
 from farm.model.device import Device, Facts
 
 
-async def pin(session: Session, device: Device, facts: Facts) -> Pinned:
-    """Set what the inventory says; what the device does not take is told, and costs no round.
+async def pin(session: Session, device: Device, facts: Facts) -> tuple[Pinned, Facts]:
+    """Set what the inventory says; what the device does not take is told, and costs no round. With the facts
+    as they are from then on.
 
     Raises DeviceError when the device cannot go on.
     """
     if device.pin is None:
-        return Pinned()
+        return Pinned(), facts
     asked = wanted(device.pin, device, facts)
     if not asked.settings:
-        return outcome(asked, ())
+        return outcome(asked, ()), facts
     how = device.pin.how
     pairs = [(one.path, one.value) for one in asked.settings]
     try:
@@ -26,8 +27,8 @@ async def pin(session: Session, device: Device, facts: Facts) -> Pinned:
     except DeviceError as error:
         if error.cause not in {"io", "unwritable", "disk-full"}:
             raise
-        return Pinned(refused=(*asked.refused, f"not pinned: {error.message}"))
-    return outcome(asked, refusals)
+        return Pinned(refused=(*asked.refused, f"not pinned: {error.message}")), facts
+    return outcome(asked, refusals), held(asked, refusals, facts)
 
 
 async def unpin(session: Session, device: Device) -> tuple[str, ...]:

@@ -97,7 +97,7 @@ async def prepare(here: OnDevice, made: Ready) -> tuple[Ready, tuple[Preparation
             preparation,
             model_sha256=model_sha256,
             runtime_digest=runtime_key(
-                here.deployed.program, here.device.name, here.context.directory.run_id
+                here.deployed.program(made.cell), here.device.name, here.context.directory.run_id
             ),
             device=here.device,
             facts=here.facts,
@@ -108,6 +108,7 @@ async def prepare(here: OnDevice, made: Ready) -> tuple[Ready, tuple[Preparation
             result, artifact = await _make(here, made, number, key)
         else:
             product, artifact = found
+            await _keep_for_later(here, made, product, artifact)
             await Pusher(here.session, here.room).push([artifact])
             result = PreparationResult(
                 preparation.kind, RoundStatus.COMPLETED, product.seconds, product.run_id, key, artifact.sha256
@@ -143,6 +144,7 @@ async def _make(
         directory.run_id,
     )
     artifact = await _keep(here, product, directory.path / written.path)
+    await _keep_for_later(here, made, product, artifact)
     done = PreparationResult(kind, RoundStatus.COMPLETED, result.wall_s, None, key, written.sha256, result)
     return done, artifact
 
@@ -155,6 +157,14 @@ async def _keep(here: OnDevice, product: Product, source: Path) -> Artifact:
         text = f"{not_kept(error)}: the next run does {product.kind} again"
         here.context.listener(Event(here.device.name, Kind.NOTE, text))
         return Artifact(product.file_name, product.sha256, product.size_bytes, source)
+
+
+async def _keep_for_later(here: OnDevice, made: Ready, product: Product, artifact: Artifact) -> None:
+    def note(text: str) -> None:
+        here.context.listener(Event(here.device.name, Kind.NOTE, text))
+
+    if here.context.keeper is not None:
+        await here.context.keeper.keep_product(made.cell, product, artifact, note)
 
 
 async def _feed(here: OnDevice, made: Ready, preparation: Preparation, artifact: Artifact) -> Ready:

@@ -7,7 +7,7 @@ import hashlib
 import io
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from farm.binaries.fit import described, shown
@@ -19,10 +19,17 @@ from farm.device.jobs import JobSpec, SmallOutcome, run_small
 from farm.device.session import Session
 from farm.errors import DeviceError, Fault, Stage
 from farm.logs.help import parse_flags
-from farm.model.device import Device, Facts, Runtime, RuntimeKind
-from farm.plan.layout import digest_with_libraries
-from farm.plan.programs import HINTS, LocalFile, build_problems, read_build
-from farm.run.deploy import Program, device_python, require_wheel_platform
+from farm.model.device import Device, Facts, Python, Runtime, RuntimeKind
+from farm.plan.layout import Files, digest_with_libraries
+from farm.plan.programs import HINTS, LocalFile, read_build, runtime_problems
+from farm.run.deploy import (
+    FILE_CHANGED,
+    PRELOAD_PATH,
+    Program,
+    device_python,
+    environment_of,
+    require_wheel_platform,
+)
 from farm.run.disk import not_kept
 from farm.store.programs import Known, ProgramStore
 
@@ -33,6 +40,20 @@ UNKNOWN_HELP = (
 )
 STARTS = frozenset(row.cause for row in LOADER)
 """Causes that a program has which did not start."""
+
+OF_A_PROGRAM = STARTS | {
+    "architecture",
+    "python-missing",
+    "runtime-missing",
+    "program-missing",
+    "wrong-architecture",
+    "program-damaged",
+    "not-a-program",
+    "loader-missing",
+    FILE_CHANGED,
+    PRELOAD_PATH,
+}
+"""Causes that are about one program: the device can run others."""
 
 OF_THE_PROGRAM = b"== program "
 FIND_PROGRAM = rf"""
@@ -60,34 +81,38 @@ _SYSTEM_FOLDER = re.compile(r"/(usr/)?lib[^/]*/|/(system|system_ext|vendor|apex|
 
 @dataclass(frozen=True)
 class Checked:
-    """What was found before anything is pushed: the program where it is on the device already, and a note on
-    what was not looked at.
+    """What was found before anything is pushed: the program where it is on the device already, the wheel's
+    interpreter, the user's own files, and a note on what was not looked at.
     """
 
     program: Program | None = None
     note: str | None = None
+    python: Python | None = None
+    files: Files = ()
 
 
-async def check_program(session: Session, facts: Facts, *, has_wheel: bool) -> Checked:
+async def check_program(session: Session, facts: Facts, runtime: Runtime, *, has_wheel: bool) -> Checked:
     """Look at what will be run.
 
     Raises DeviceError, stage `deploy`: `architecture`, `python-missing`, `runtime-missing`,
     `program-missing`, `wrong-architecture`, `program-damaged`, `not-a-program`, `loader-missing`.
     """
-    device = session.device
-    if device.runtime.kind is RuntimeKind.WHEEL:
+    files = await asyncio.to_thread(read_build, runtime)
+    if runtime.kind is RuntimeKind.WHEEL:
+        device = replace(session.device, runtime=runtime)
         require_wheel_platform(device, facts)
-        device_python(device, facts)
+        python = device_python(device, facts)
         if not has_wheel:
             raise _refused(
                 "runtime-missing", "the wheel runtime is not on this machine", "farm runtime install"
             )
-        return Checked()
-    if device.runtime.on_device:
-        return await _find_native(session, facts, device.runtime.program or "")
-    build = await asyncio.to_thread(read_build, device.runtime)
-    await _require_fitting(session, facts, build)
-    return Checked(note=_note(str(build[0].path), build[0].binary))
+        _require_fitting(session, facts, runtime, files)
+        return Checked(python=python)
+    _require_fitting(session, facts, runtime, files)
+    if runtime.on_device:
+        return await _find_native(session, facts, runtime.program or "")
+    await _require_loader(session, facts, files[0])
+    return Checked(note=_note(str(files[0].path), files[0].binary))
 
 
 def _note(path: str, binary: Binary) -> str | None:
@@ -97,16 +122,15 @@ def _note(path: str, binary: Binary) -> str | None:
     return f"{shown(path)} is {described(binary)}: the program that it starts was not looked at"
 
 
-async def _require_fitting(session: Session, facts: Facts, build: tuple[LocalFile, ...]) -> None:
-    """Raises DeviceError where the device cannot run or load one of these files."""
+def _require_fitting(session: Session, facts: Facts, runtime: Runtime, files: tuple[LocalFile, ...]) -> None:
+    """Raises DeviceError where the device cannot run or load one of these files of a runtime."""
     device, machine = session.device, machine_named(facts.architecture)
     narrow = facts.runs_32_bit is True
     whose = f"{device.name} is {facts.architecture}"
     if machine is not None and machine.narrow is not None and not narrow:
         whose = f"{whose}, and its kernel runs no programs of 32 bits"
-    for problem in build_problems(build, machine, whose, runs_narrow=narrow):
+    for problem in runtime_problems(runtime, files, machine, whose, runs_narrow=narrow):
         raise _refused(problem.cause, f"{problem.key}: {problem.text}", _hint(problem.cause, device, facts))
-    await _require_loader(session, facts, build[0])
 
 
 async def _require_loader(session: Session, facts: Facts, program: LocalFile) -> None:
@@ -161,7 +185,9 @@ async def _find_native(session: Session, facts: Facts, program: str) -> Checked:
     if not re.fullmatch(rb" *[0-9]{1,15} *", size):
         return Checked(found)  # a device without `wc` or `head`: the agent still looks at the program
     binary = read_binary(io.BytesIO(head), int(size))
-    await _require_fitting(session, facts, (LocalFile("runtime.program", Path(found.argv[0]), binary),))
+    program_file = LocalFile("runtime.program", Path(found.argv[0]), binary)
+    _require_fitting(session, facts, Runtime(RuntimeKind.NATIVE, program), (program_file,))
+    await _require_loader(session, facts, program_file)
     return Checked(found, _note(found.argv[0], binary))
 
 
@@ -181,7 +207,11 @@ def program_found(stdout: bytes) -> Program | None:
 
 
 async def flags_of(
-    session: Session, program: Program, store: ProgramStore, note: Callable[[str], None]
+    session: Session,
+    runtime: Runtime,
+    program: Program,
+    store: ProgramStore,
+    note: Callable[[str], None],
 ) -> frozenset[str]:
     """The flags of a deployed native program; its --help is run when the digest is new.
 
@@ -189,19 +219,19 @@ async def flags_of(
     looks the same. Where the cache cannot be written there is a `note`. Raises DeviceError when the device
     cannot go on, or cannot start the program.
     """
-    key = _key(session.device.runtime, program.digest)
+    key = _key(runtime, program.digest)
     known = await asyncio.to_thread(store.find, key) if key else None
     if known is None:
         spec = JobSpec(
             "program-help",
             (*program.argv, "--help"),
             HELP_LIMIT_S,
-            environment=(*program.environment, *session.device.environment),
+            environment=environment_of(program, session.device),
         )
         outcome = await run_small(session, spec)
         known = Known(parse_flags(outcome.stdout.decode("utf-8", "replace")), session.device.name)
         if not known.flags:
-            _require_start(session.device.runtime.program or "", outcome)
+            _require_start(runtime.program or "", outcome)
         elif key:
             try:
                 await asyncio.to_thread(store.keep, key, known)

@@ -11,11 +11,24 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
-from farm.errors import DeviceError, Stage
+from farm.errors import DeviceError, Fault, Stage
+from farm.model.comparison import PhasePlan
 from farm.model.device import Device
-from farm.model.journal import CellEnded, DeviceChanged, Event, FarmFault, Prepared, RoundEnded, RunEnded
-from farm.model.matrix import Cell, Plan, Skip, cell_id
+from farm.model.journal import (
+    CellEnded,
+    Deployed,
+    DeviceChanged,
+    Event,
+    FarmFault,
+    OutputsCompared,
+    PhasePlanned,
+    Prepared,
+    RoundEnded,
+    RunEnded,
+)
+from farm.model.matrix import Cell, CheckData, Model, Plan, RoundKind, Skip, cell_id
 from farm.model.measurement import UNAVAILABLE, UNKNOWN_FLAG
+from farm.model.outputs import OutputCheck, OutputVerdict
 from farm.model.run import (
     SCHEMA_VERSION,
     CellResult,
@@ -29,6 +42,7 @@ from farm.model.run import (
     RunStatus,
     VariantRecord,
 )
+from farm.plan.layout import input_digest, options_digest
 from farm.run.disk import disk_error
 from farm.run.secrets import Hider
 from farm.store.progress import Progress
@@ -38,6 +52,13 @@ from farm.transport.address import address_text
 from farm.visible import changed, writable
 
 NOT_RUN = "the run ended before it was measured"
+WRONG_OUTPUTS = "wrong-outputs"
+"""The cause of a cell whose outputs are not what they should be: its times do not count."""
+
+WRONG_HINT = (
+    "the report has the numbers, and the run directory both outputs; if this difference is right, give its "
+    "--tolerance, or make the golden file anew"
+)
 
 
 @dataclass(frozen=True)
@@ -60,6 +81,7 @@ class Recorder:
         self._directory = directory
         self._progress = Progress(plan)
         self._journal = journal
+        self._reproduce: dict[str, str] = {}
         self.hider = hider
 
     @classmethod
@@ -83,17 +105,37 @@ class Recorder:
         if (after := replace(before, **fields)) != before:
             self._keep(DeviceChanged(device=after))
 
+    def deployed(self, cells: Sequence[Cell], runtime_digest: str | None) -> None:
+        """Keep what runs these cells."""
+        ids = tuple(cell.id for cell in cells if self._progress.digest(cell.id) != runtime_digest)
+        if ids:
+            self._keep(Deployed(cells=ids, runtime_digest=runtime_digest))
+
     def skip(self, skip: Skip) -> None:
         self._keep(CellEnded(cell=skip.id, status=CellStatus.SKIPPED, reason=skip.reason))
 
-    async def round(self, cell: Cell, result: RoundResult, *, reproduce: str) -> None:
-        """Keep a round; the cell is closed with its last one, or with its first failure."""
+    async def round(self, cell: Cell, result: RoundResult, *, reproduce: str, is_last: bool = True) -> None:
+        """Keep a round; the cell is closed with its last one, or with its first failure. A check round that
+        fails costs its cell nothing but the check.
+        """
+        self._reproduce[cell.id] = reproduce
         kept = self._keep(RoundEnded(cell=cell.id, round=result))
-        rounds = self._progress.rounds(cell.id)
-        failed = next((one for one in rounds if one.status is RoundStatus.FAILED), None)
-        if failed is not None or len(rounds) == len(cell.rounds):
+        failed = result if result.status is RoundStatus.FAILED and counts(result) else None
+        if failed is not None or is_last:
             kept = self._end(cell, failed, reproduce=reproduce)
         await _on_disk(kept)
+
+    async def phase(self, plan: PhasePlan) -> None:
+        """Keep what was decided for a phase, before its first round."""
+        await _on_disk(self._keep(PhasePlanned(plan=plan)))
+
+    async def complete(self, cell: Cell, *, reproduce: str) -> None:
+        """Close a cell that gets no more rounds."""
+        await _on_disk(self._end(cell, None, reproduce=reproduce))
+
+    def cell(self, cell: Cell) -> CellResult:
+        """A cell with the rounds that it has so far."""
+        return self._progress.cell(cell.id)
 
     async def preparations(self, cell: Cell, results: tuple[PreparationResult, ...]) -> None:
         """Keep the results of a cell's preparations; a failed one closes the cell."""
@@ -126,6 +168,46 @@ class Recorder:
                 hint=failed.hint,
             )
         )
+
+    async def outputs(self, cells: Sequence[Cell], checks: tuple[OutputCheck, ...]) -> None:
+        """Keep what became of check rounds; one of `cells` whose outputs are wrong has failed, whatever its
+        rounds say.
+        """
+        if not checks:
+            return
+        kept = self._keep(OutputsCompared(checks=checks))
+        wrong: dict[str, OutputCheck] = {}
+        for check in checks:
+            if check.verdict is OutputVerdict.WRONG:
+                wrong.setdefault(check.cell, check)
+        for cell in cells:
+            if cell.id in wrong:
+                kept = self._fail_wrong(cell, wrong[cell.id]) or kept
+        await _on_disk(kept)
+
+    def _fail_wrong(self, cell: Cell, check: OutputCheck) -> Future[None] | None:
+        """None for a cell that ended otherwise."""
+        before = self._progress.end(cell.id)
+        if before is not None and before.status is not CellStatus.COMPLETED:
+            return None
+        failed = CellEnded(
+            cell=cell.id,
+            status=CellStatus.FAILED,
+            stage=Stage.EXECUTE,
+            fault=Fault.RUNTIME,
+            cause=WRONG_OUTPUTS,
+            error=f"wrong outputs {check.sentence}",
+            hint=WRONG_HINT,
+            notes=before.notes if before else cell.notes,
+            reproduce=before.reproduce if before else self._reproduce.get(cell.id),
+        )
+        return self._keep(failed)
+
+    def rounds(self, cell: Cell) -> tuple[RoundResult, ...]:
+        return self._progress.rounds(cell.id)
+
+    def checks(self) -> tuple[OutputCheck, ...]:
+        return self._progress.checks()
 
     def is_closed(self, cell: Cell) -> bool:
         return self._progress.is_closed(cell.id)
@@ -193,6 +275,11 @@ async def _on_disk(kept: Future[None]) -> None:
         raise disk_error(error) from error
 
 
+def counts(one: RoundResult) -> bool:
+    """Whether a round is one that a cell cannot do without."""
+    return one.kind is not RoundKind.CHECK
+
+
 def planned_results(run_id: str, plan: Plan, origin: Origin) -> Results:
     """The results of a run of which nothing was run: what was planned."""
     skipped = (_planned(skip, CellStatus.SKIPPED, skip.reason) for skip in plan.skips)
@@ -206,6 +293,7 @@ def planned_results(run_id: str, plan: Plan, origin: Origin) -> Results:
         for variant in plan.variants
         for build in plan.builds
     )
+    ordered = dict.fromkeys((*(key for key in order if key in cells), *cells))
     return Results(
         schema_version=SCHEMA_VERSION,
         run_id=run_id,
@@ -217,17 +305,29 @@ def planned_results(run_id: str, plan: Plan, origin: Origin) -> Results:
         seed=plan.seed,
         rounds=plan.rounds,
         devices=tuple(_device_record(device) for device in plan.devices),
-        models=tuple(
-            ModelRecord(model.name, model.artifact.sha256, model.artifact.size_bytes, model.inputs.text)
-            for model in plan.models
-        ),
+        models=tuple(_model_record(model) for model in plan.models),
         variants=tuple(
             VariantRecord(variant.name, variant.options.as_dict(), variant.options.digest)
             for variant in plan.variants
         ),
-        cells=tuple(cells[key] for key in order if key in cells),
+        cells=tuple(cells[key] for key in ordered),
         duels=plan.duels,
         comparing=plan.comparing,
+        sampling=plan.sampled,
+        earlier=plan.earlier,
+        checking=plan.checking,
+    )
+
+
+def _model_record(model: Model) -> ModelRecord:
+    check = model.check or CheckData()
+    return ModelRecord(
+        model.name,
+        model.artifact.sha256,
+        model.artifact.size_bytes,
+        model.inputs.text,
+        check.records,
+        check.golden.name if check.golden else None,
     )
 
 
@@ -242,6 +342,9 @@ def _planned(one: Cell | Skip, status: CellStatus, reason: str) -> CellResult:
         reason=reason,
         notes=one.notes if isinstance(one, Cell) else (),
         build=one.build,
+        model_sha256=one.model.artifact.sha256,
+        input_sha256=input_digest(one.model.inputs),
+        options_sha256=options_digest(one.variant.options, one.files if isinstance(one, Cell) else ()),
     )
 
 

@@ -23,6 +23,7 @@ def lay_out(home: Path, heat: Heat) -> None:
     if len(heat.clusters) == 2:  # as x86 has it; there the capacity does not count
         kinds = zip(("cpu_atom", "cpu_core"), heat.clusters, strict=True)
         files |= {f"devices/{name}/cpus": ",".join(map(str, one.cores)) for name, one in kinds}
+    files["class/thermal/cooling_device0/type"] = "thermal-cpufreq-0"
     for cluster in heat.clusters:
         for core in cluster.cores:
             files[f"{_CPU}/cpu{core}/cpu_capacity"] = f"{cluster.capacity}"
@@ -77,7 +78,10 @@ def _tell(home: Path, heat: Heat, temperature_c: float) -> float:
     """Write what the sensors show."""
     fixed, root = dict(heat.files), places.sys_folder(home)
     part = heat.throttled if temperature_c > heat.trip_c else 1.0
-    shown = {"class/thermal/thermal_zone0/temp": f"{temperature_c * 1000:.0f}"}
+    shown = {
+        "class/thermal/thermal_zone0/temp": f"{temperature_c * 1000:.0f}",
+        "class/thermal/cooling_device0/cur_state": f"{int(part < 1.0)}",
+    }
     factor = 0.0
     for cluster in heat.clusters:
         for core in cluster.cores:

@@ -41,6 +41,8 @@ def login_script(home: Path, login: Login) -> bytes:
         b'SHELL=/bin/sh PATH="$HOME/.sim/bin:$PATH"; export SHELL PATH',
         *(f"export {name}={shlex.quote(value)}".encode() for name, value in login.environment),
     ]
+    if not login.neighbours:
+        lines.append(b"export FARM_STAT=/dev/null")
     if heat_file(home).exists():
         lines.append(b'export FARM_SYS="$HOME/.sim/sys"')
     if login.forced is not None:

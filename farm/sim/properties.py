@@ -87,10 +87,11 @@ class Program:
 
     The e2e time of an iteration is `latency_ms`, times the factors of all flags (`enable-nchw44`) and models
     (stem of the file) in `factors` that a run has, times lognormal noise: `noise` is the standard deviation
-    of the logarithm. `seed` and the number of the run decide the noise. `pace` is how much of these times
-    really passes (1.0: all). `lacks` are flags that this build has not, `forgets` those whose files it
-    does not write. `says` is printed on stderr as it is
-    (surrogates are raw bytes), and then as many bytes of lines that mean nothing as `log_bytes` says.
+    of the logarithm. Of the same names, `shifts` are added to every value of the outputs, and `drift` times
+    the number of the inference in its process. `seed` and the number of the run decide the noise. `pace` is
+    how much of these times really passes (1.0: all). `lacks` are flags that this build has not, `forgets`
+    those whose files it does not write. `says` is printed on stderr as it is (surrogates are raw bytes), and
+    then as many bytes of lines that mean nothing as `log_bytes` says.
     """
 
     latency_ms: float = 2.0
@@ -101,6 +102,8 @@ class Program:
     first_ms: float = 5.0
     pace: float = 0.0
     outputs: tuple[Tensor, ...] = (Tensor(),)
+    shifts: tuple[tuple[str, float], ...] = ()
+    drift: float = 0.0
     ending: Ending = Ending.NORMAL
     lacks: tuple[str, ...] = ()
     forgets: tuple[str, ...] = ()
@@ -115,13 +118,15 @@ class Login:
     """What a login meets before it reaches the agent.
 
     `shell` runs the commands, with `rc` as its rc file (.bashrc or .cshrc). `forced` is run in the place of
-    every command (POSIX sh). `environment` is set for all.
+    every command (POSIX sh). `environment` is set for all. With `neighbours` the other processes of this
+    machine are seen on the device, and it is as busy as this machine; else it does not tell how busy it is.
     """
 
     shell: str = "sh"
     rc: str = ""
     forced: str | None = None
     environment: tuple[tuple[str, str], ...] = ()
+    neighbours: bool = False
 
 
 @dataclass(frozen=True)

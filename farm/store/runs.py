@@ -130,8 +130,9 @@ class RunDirectory:
         return self.report_path
 
     def round_folder(self, *parts: str) -> RoundFolder:
-        """`cells/<device>/<model>/<variant>/<round>`, every part made safe."""
-        return RoundFolder(self.path, self.path.joinpath("cells", *(path_name(part) for part in parts)))
+        """`cells/<device>/<model>/<variant>/<round>`, every part made safe; `variant@build` has two."""
+        safe = ("@".join(map(path_name, part.split("@"))) for part in parts)
+        return RoundFolder(self.path, self.path.joinpath("cells", *safe))
 
 
 def _cannot(what: str, path: Path, error: OSError) -> RunError:

@@ -12,14 +12,17 @@ from tests.agent.shells import SHELLS, Phone, Talk, end, make_box, make_path, un
 HERE = Path(__file__).parent
 EACH_TIME_UNDER_BASH = ("test_jobs.py", "test_numbers.py")
 """bash differs least from dash: the rest runs under it with `-m long` only."""
+NOT_UNDER_MKSH = ("test_sensors.py",)
+"""Where mksh is as good as busybox: under it with `-m long` only."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         callspec = getattr(item, "callspec", None)
-        if callspec is None or callspec.params.get("box") != "bash":
+        if callspec is None or item.path.parent != HERE:
             continue
-        if item.path.parent == HERE and item.path.name not in EACH_TIME_UNDER_BASH:
+        box, name = callspec.params.get("box"), item.path.name
+        if (box == "bash" and name not in EACH_TIME_UNDER_BASH) or (box == "mksh" and name in NOT_UNDER_MKSH):
             item.add_marker(pytest.mark.long)
 
 

@@ -146,6 +146,8 @@ class Phone:
     shell: str
     script: Path = AGENT
     talks: list[Talk] = field(default_factory=list)
+    settings: dict[str, str] = field(default_factory=dict)
+    """Further variables of its environment."""
 
     @property
     def workdir(self) -> Path:
@@ -153,7 +155,7 @@ class Phone:
 
     @property
     def environment(self) -> dict[str, str]:
-        return {"PATH": self.path, "HOME": str(self.folder)}
+        return {"PATH": self.path, "HOME": str(self.folder), **self.settings}
 
     def popen(
         self, *arguments: object, environment: dict[str, str] | None = None, **more: Any

@@ -12,10 +12,11 @@ def test_telemetry_says_what_its_columns_are(agent: Talk, epoch: int):
     until(lambda: agent.output("j", "telemetry").count(b"\n") >= 4)
     header, *lines = agent.output("j", "telemetry").decode().splitlines()
     names = header.split()
-    assert names[:3] == ["uptime_s", "load_1m", "cores"]
+    assert names[:6] == ["uptime_s", "load_1m", "cores", "running", "cpu", "own"]
     times = [float(line.split()[0]) for line in lines]
-    assert times == sorted(set(times))
-    for line in lines:
+    assert times == sorted(times)
+    assert lines[0].split()[2:4] == ["-", "-"]  # it is from before the start
+    for line in lines[1:]:
         words = dict(zip(names, line.split(), strict=True))
         assert int(words["cores"]) in range(os.cpu_count())
 
@@ -39,8 +40,47 @@ def test_telemetry_has_the_frequency_of_each_core_and_the_temperature_of_each_zo
     (phone.folder / "sys/class/thermal/thermal_zone0/temp").unlink()
     until(lambda: agent.output("j", "telemetry").endswith(b" -\n"))
     header, first, *_ = agent.output("j", "telemetry").decode().splitlines()
-    assert header == "uptime_s load_1m cores cpu0_khz cpu10_khz temp:soc%20thermal_mc"
-    assert first.split()[3:] == ["1800000", "2400000", "45123"]
+    assert header == "uptime_s load_1m cores running cpu own cpu0_khz cpu10_khz temp:soc%20thermal_mc"
+    assert first.split()[6:] == ["1800000", "2400000", "45123"]
+    agent("release", epoch)
+
+
+def test_counters_of_energy_and_of_throttling_come_as_they_are_beyond_32_bits(phone: Phone):
+    """Of a battery only what it gives counts. Throttling is read at both ends only: there are many counters."""
+    fake = {
+        "class/powercap/intel-rapl:0/name": "package-0\n",
+        "class/powercap/intel-rapl:0/energy_uj": "262143328849\n",
+        "class/powercap/intel-rapl:0:0/name": "core\n",
+        "class/powercap/intel-rapl:0:0/energy_uj": "1\n",
+        "class/power_supply/battery/status": "Discharging\n",
+        "class/power_supply/battery/current_now": "-812000\n",
+        "class/power_supply/battery/voltage_now": "4012345\n",
+        "class/power_supply/spare/status": "Charging\n",
+        "class/power_supply/spare/power_now": "7\n",
+        "class/power_supply/usb/power_now": "5123000\n",
+        "class/thermal/cooling_device0/type": "thermal-cpufreq-0\n",
+        "class/thermal/cooling_device0/cur_state": "3\n",
+        "class/thermal/cooling_device1/type": "pwm-fan\n",
+        "class/thermal/cooling_device1/cur_state": "1\n",
+        "devices/system/cpu/cpu0/thermal_throttle/core_throttle_count": "4294967999\n",
+        "devices/system/cpu/cpu0/thermal_throttle/package_throttle_count": "2\n",
+    }
+    for name, text in fake.items():
+        (phone.folder / "sys" / name).parent.mkdir(parents=True, exist_ok=True)
+        (phone.folder / "sys" / name).write_text(text)
+    phone.settings["FARM_SYS"] = str(phone.folder / "sys")
+    agent = phone.talk()
+    epoch = agent("lease", "me", 60)[0]
+    agent.start(epoch, "j", "sleep", "1.5")
+    assert agent.ended("j") == (0, "-")
+    header, *lines = agent.output("j", "telemetry").decode().splitlines()
+    assert header.split()[6:] == [
+        "cooling:thermal-cpufreq-0", "energy:package-0_uj", "current:battery_ua", "voltage:battery_uv",
+        "power:usb_uw", "throttle:cpu0:core", "throttle:cpu0:package",
+    ]  # fmt: skip
+    ends = ["3", "262143328849", "-812000", "4012345", "5123000", "4294967999", "2"]
+    assert [line.split()[6:] for line in (lines[0], lines[-1])] == [ends, ends]
+    assert {tuple(line.split()[6:]) for line in lines[1:-1]} <= {(*ends[:5], "-", "-")}
     agent("release", epoch)
 
 
@@ -85,5 +125,5 @@ def test_a_device_of_one_core_is_looked_at_rarely_and_its_limits_hold(phone: Pho
     agent.start(epoch, "j", "sleep", "300", wall_s=2)
     assert agent.ended("j") == (143, "wall-limit")
     _, *lines = agent.output("j", "telemetry").decode().splitlines()
-    assert [line.split()[2] for line in lines] == ["0"]
+    assert [line.split()[2] for line in lines] == ["0"] * 3  # before it, at its limit, after it
     agent("release", epoch)

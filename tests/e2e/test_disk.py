@@ -24,7 +24,7 @@ from farm.model.device import Address, Device, Facts, Runtime, RuntimeKind
 from farm.model.disk import Portion, StoreLimits
 from farm.model.matrix import Model
 from farm.model.options import OptionSet, Variant
-from farm.run.deploy import Deployed, Pusher, deploy
+from farm.run.deploy import Deployed, Part, Pusher, deploy, own_files_of
 from farm.run.devices.check import check_devices
 from farm.run.devices.clean import Cleaned, Cleaning, clean_devices
 from farm.store.artifacts import artifact_of
@@ -97,11 +97,18 @@ class Lab:
         plan = plan_of([device], [Model("m", model)], [Variant("v", OptionSet())])
         async with self.session(device) as session:
             pusher = Pusher(session, Room(session, self.notes.append))
-            return await deploy(pusher, plan.cells, Facts(), None), pusher
+            parts = {device.runtime: Part(await own_files_of(device.runtime))}
+            return await deploy(pusher, plan.cells, Facts(), None, parts), pusher
 
     def kept(self) -> set[str]:
         """Digests of the whole files in the store."""
         return {path.name for path in self.workdir.glob("cas/*/*")}
+
+
+def program_of(deployed: Deployed) -> Path:
+    """The only one, on the device."""
+    (program,) = deployed.programs.values()
+    return Path(program.argv[0])
 
 
 async def test_each_night_has_room_for_its_build_and_earlier_ones_go(tmp_path: Path, small: Path) -> None:
@@ -111,7 +118,7 @@ async def test_each_night_has_room_for_its_build_and_earlier_ones_go(tmp_path: P
     removed = []
     for night, build in enumerate(builds):
         deployed, pusher = await lab.deploy(build.path, model)
-        assert Path(deployed.program.argv[0]).read_bytes() == build.path.read_bytes()
+        assert program_of(deployed).read_bytes() == build.path.read_bytes()
         assert lab.kept() == {model.sha256, build.sha256}, "half of 4 MiB has room for one build"
         assert pusher.pushed.bytes == MB + (MB // 10 if night == 0 else 0)
         removed.append((pusher.room.freed.files, len(list(small.glob("trees/native-*")))))
@@ -194,7 +201,7 @@ async def test_a_disk_that_farm_filled_to_the_last_byte_takes_agent_lease_and_bu
     assert shutil.disk_usage(small).free == 0
     build = lab.file("second", MB)
     deployed, _ = await lab.deploy(build, model)
-    assert Path(deployed.program.argv[0]).read_bytes() == build.read_bytes()
+    assert program_of(deployed).read_bytes() == build.read_bytes()
     assert not filler.exists()
 
 

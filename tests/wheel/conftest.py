@@ -104,12 +104,16 @@ class Wheel:
     def place(self) -> Path:
         return Path(tempfile.mkdtemp(dir=self.scratch))
 
-    def __call__(self, *arguments: str | Path, within: Path | None = None, stdin: str | None = None) -> Ended:
+    def __call__(
+        self, *arguments: str | Path, within: Path | None = None, stdin: str | None = None, **settings: str
+    ) -> Ended:
+        """`settings` are further variables of its environment."""
         folder = within or self.place()
         done = subprocess.run(
             self.command(*arguments),
             cwd=folder,
-            env={"PATH": os.environ["PATH"], "HOME": str(folder), "LANG": "C", "TMPDIR": str(folder)},
+            env={"PATH": os.environ["PATH"], "HOME": str(folder), "LANG": "C", "TMPDIR": str(folder)}
+            | settings,
             input=stdin,
             stdin=subprocess.DEVNULL if stdin is None else None,
             capture_output=True,

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from farm.dumps.io_text import parse_io_text
-from farm.dumps.tensor import io_file_key, parse_tensor
+from farm.dumps.tensor import parse_tensor
+from farm.dumps.tensor_names import io_file_key
 
 from .conftest import BUNDLED, WALL_S, Wheel, close, golden, inputs_of, read_tensor
 

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from farm.dumps.profile import parse_profile
+from farm.logs.exact_times import parse_exact_times
 from farm.logs.load_and_run import parse_log
+from farm.run.measure.readings import with_exact_times
 
 from .conftest import BUNDLED, WALL_S, Wheel, close, golden, inputs_of, interpreters
 
@@ -55,6 +57,24 @@ def test_the_log_is_one_that_farm_reads(wheel: Wheel) -> None:
     assert (len(parsed.warmup_ms), parsed.engine) == (2, "MegBrain 1.13.0, MegDNN 9.3.0")
     assert parsed.complete
     assert parsed.skipped_lines == 0
+
+
+def test_the_exact_times_are_those_of_the_log_and_only_written_where_they_are_asked_for(wheel: Wheel) -> None:
+    done = wheel(TINY, "--iter", "12", FARM_TIMES="exact.txt").passed()
+    exact_ns = parse_exact_times((done.folder / "exact.txt").read_text())
+    printed = parse_log(done.err)
+    measurement, note = with_exact_times(printed, exact_ns)
+    assert (len(exact_ns), note) == (12, None)
+    assert [round(time_ms, 3) for time_ms in measurement.e2e_ms] == pytest.approx(printed.e2e_ms, abs=0.0011)
+    assert any(e2e_ns % 1000 for e2e_ns, _ in exact_ns)
+    assert all(0 < host_ns <= e2e_ns for e2e_ns, host_ns in exact_ns)
+    assert [one.name for one in wheel(TINY).passed().folder.iterdir()] == []
+
+
+def test_exact_times_that_cannot_be_written_end_no_run(wheel: Wheel) -> None:
+    done = wheel(TINY, "--iter", "2", FARM_TIMES="/nowhere/exact.txt").passed()
+    assert parse_log(done.err).complete
+    assert "was not written: No such file or directory" in done.err
 
 
 def test_the_summary_is_made_of_the_iterations(wheel: Wheel) -> None:

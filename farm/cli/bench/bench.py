@@ -14,35 +14,45 @@ import typer
 
 from farm import resources
 from farm.cli import arguments as args
+from farm.cli.bench.against import against
 from farm.cli.bench.catalogue_options import normalise
 from farm.cli.bench.deadline_options import names_help, with_deadlines
 from farm.cli.bench.failures import failures_of
+from farm.cli.bench.outputs import outputs_lines
 from farm.cli.bench.request_options import takes_request
+from farm.cli.bench.sampling import comparisons_of
 from farm.cli.bench.skips import skips_of
 from farm.cli.terminal import signals
+from farm.cli.terminal.comparisons import summary
 from farm.cli.terminal.console import out, say, show_error, show_json
 from farm.cli.terminal.live import Display
 from farm.cli.terminal.loop import run
 from farm.cli.terminal.progress import Bar, Lines
 from farm.cli.terminal.results import results_table
+from farm.compare.outcome import exit_code
 from farm.device.former import own_name
-from farm.errors import ExitCode, RunError
+from farm.errors import ExitCode, RequestError, RunError
+from farm.model.cooling import Cooldown, cooldown
 from farm.model.deadlines import Deadlines
-from farm.model.device import Device, Inventory, RuntimeKind
+from farm.model.device import Device, Inventory
 from farm.model.matrix import Plan
 from farm.model.request import Request
 from farm.model.run import CellStatus, Results
+from farm.plan.builds import may_run_wheel
+from farm.plan.estimate import expected
 from farm.plan.prepare import Prepared, prepare
 from farm.report.compose import compose
 from farm.report.environment import restarts_of
 from farm.report.render import render
-from farm.run.bench import bench, exit_code
+from farm.run.bench import bench
 from farm.run.context import Settings
 from farm.run.devices.check import is_wheel_of_use
 from farm.runtime.files import WheelFiles, wheel_files
 from farm.store.codec import results_to_dict
+from farm.store.kept import kept_store
 from farm.store.products import ProductStore
 from farm.store.programs import program_store
+from farm.store.recent import recent_results
 from farm.store.runs import RunDirectory
 
 SETTINGS: dict[str, Any] = {
@@ -51,6 +61,7 @@ SETTINGS: dict[str, Any] = {
     "  farm bench\n\n"
     "  farm bench --devices 'arm-*,gpu-*' --model resnet18.mge --iter 50\n\n"
     "  farm bench --model a.mge --input 'data:x.npy' --variant 'plain=' --variant 'mt2=--multithread 2'\n\n"
+    "  farm bench --build inventory --build release --model resnet18.mge\n\n"
     "  farm bench --suite inventory/nightly.yaml --run-id nightly-2026-11-23 --json",
 }
 
@@ -80,6 +91,15 @@ def command(
         list[str] | None,
         typer.Option(help=f"Another limit on a wait; repeatable. {names_help()}", metavar="NAME=S"),
     ] = None,
+    cool_down: Annotated[
+        str | None,
+        typer.Option(
+            help="Before a timed round wait until the device is as cool as this: a temperature, a time "
+            "limit, both, as 45C,60s, or off. Default: as the inventory says, else what it was when it was "
+            "taken and 5 C more, 30 s at most.",
+            metavar="45C,60s",
+        ),
+    ] = None,
     json: args.Json = False,
 ) -> None:
     """Run models on devices and write a report.
@@ -89,8 +109,15 @@ def command(
     """
     given = Deadlines(round_s=round_limit, silence_s=silence_limit, lease_wait_s=wait, reconnect_s=reconnect)
     deadlines = with_deadlines(given, deadline or ())
+    cooling = _cooldown(cool_down) if cool_down is not None else None
     with Bar() as bar:
         prepared = prepare(request, bar.update, fetch=True, of_use=_is_wheel_of_use)
+    plan = against(prepared.plan, request, runs_dir)
+    for line in comparisons_of(plan):
+        say(line)
+    if (time_needed := expected(plan, recent_results(runs_dir))) is not None:
+        say(f"takes {time_needed.text}")
+    kept = kept_store()
     directory = RunDirectory.create(runs_dir, run_id or new_run_id())
     settings = Settings(
         holder=own_name(f"run {directory.run_id}"),
@@ -98,14 +125,15 @@ def command(
         command=("farm", *sys.argv[1:]),
         products=ProductStore(resources.cache_folder() / "products"),
         programs=program_store(),
+        kept=None if kept.is_off else kept,
         deadlines=deadlines,
         run_ends_at=time.monotonic() + deadlines.run_s if deadlines.run_s else None,
+        cooldown=cooling,
     )
-    plan = prepared.plan
     with signals.held():  # no moment between the run and its report is cut
         try:
             with Display(plan) as display:
-                results = run(bench(plan, directory, _wheel(prepared), settings, display.on_event))
+                results = run(bench(plan, directory, _wheel(prepared, plan), settings, display.on_event))
         except KeyboardInterrupt:
             signals.clean_up()
             finish(directory, directory.results(), json=json)
@@ -114,19 +142,23 @@ def command(
     raise typer.Exit(exit_code(results) or (ExitCode.OK if is_reported else ExitCode.CELLS_FAILED))
 
 
+def _cooldown(text: str) -> Cooldown:
+    """Of --cool-down. Raises RequestError."""
+    try:
+        return cooldown(text)
+    except ValueError as error:
+        raise RequestError(f"--cool-down: {error}", hint="--cool-down 45C,60s") from error
+
+
 def _is_wheel_of_use(inventory: Inventory, devices: Sequence[Device]) -> bool:
     return run(is_wheel_of_use(devices, inventory.known_hosts))
 
 
-def _wheel(prepared: Prepared) -> WheelFiles | None:
+def _wheel(prepared: Prepared, plan: Plan) -> WheelFiles | None:
     """The wheel runtime's files where a device needs them."""
-    if prepared.runtime is None or not _needs_wheel(prepared.plan):
+    if prepared.runtime is None or not may_run_wheel(plan):
         return None
     return wheel_files(prepared.runtime, Lines().update)
-
-
-def _needs_wheel(plan: Plan) -> bool:
-    return any(cell.device.runtime.kind is RuntimeKind.WHEEL for cell in plan.cells)
 
 
 def finish(directory: RunDirectory, results: Results, *, json: bool) -> bool:
@@ -140,14 +172,18 @@ def finish(directory: RunDirectory, results: Results, *, json: bool) -> bool:
         show_json(results_to_dict(results))
         return report is not None
     out.print(results_table(results))
+    for told in summary(results):
+        out.print(told)
     for device in results.devices:
         if device.pushed_files or device.reused_files:
             say(f"{device.name}: pushed {device.pushed_bytes:,} bytes in {device.pushed_files} files, "
                 f"{device.reused_files} files already there", "dim")  # fmt: skip
         if restarts := restarts_of(device):
             say(f"{device.name}: restarts, and what was done again: {restarts}", "yellow")
+    for line in outputs_lines(results):
+        say(line)
     skipped = (
-        (cell.device, cell.model, cell.variant, cell.reason or "no reason was kept")
+        (cell.device, cell.model, cell.column, cell.reason or "no reason was kept")
         for cell in results.cells
         if cell.status is CellStatus.SKIPPED
     )

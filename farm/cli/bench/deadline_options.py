@@ -12,7 +12,7 @@ from farm.model.deadlines import Deadlines, by_name
 from farm.suggest import nearest
 
 OPEN = {name: row for name, row in by_name().items() if not row.metadata["option"]}
-NO_LIMIT = {name for name, row in OPEN.items() if row.default == 0}
+MAY_BE_0 = {name for name, row in OPEN.items() if row.metadata["may_be_0"]}
 
 
 def names_help() -> str:
@@ -44,7 +44,7 @@ def _seconds(name: str, text: str) -> float:
         seconds = float(text)
     except ValueError:
         seconds = math.nan
-    if math.isfinite(seconds) and (seconds > 0 or (seconds == 0 and name in NO_LIMIT)):
+    if math.isfinite(seconds) and (seconds > 0 or (seconds == 0 and name in MAY_BE_0)):
         return seconds
     raise RequestError(
         f"--deadline {name} wants a number of seconds, not {text!r}",

@@ -27,8 +27,7 @@ def failures_of(results: Results) -> list[tuple[str, str | None]]:
 
 def _sentence(cells: list[CellResult]) -> str:
     first = cells[0]
-    only = f"{first.device}/{first.model}/{first.variant}"
-    who = only if len(cells) == 1 else f"{first.device}: {len(cells)} cells"
+    who = first.id if len(cells) == 1 else f"{first.device}: {len(cells)} cells"
     return f"{who} failed at {first.stage}: {first.error}"
 
 

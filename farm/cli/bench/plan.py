@@ -4,22 +4,32 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from farm.cli import arguments as args
+from farm.cli.bench.against import against
 from farm.cli.bench.catalogue_options import normalise
 from farm.cli.bench.request_options import takes_request
+from farm.cli.bench.sampling import comparisons_of, duel_json, expected_json
 from farm.cli.bench.skips import skips_of
 from farm.cli.terminal.console import out, plain, show_json
 from farm.cli.terminal.progress import Bar
 from farm.cli.terminal.tables import plan_table
 from farm.model.artifact import Artifact
-from farm.model.device import Device, RuntimeKind
-from farm.model.matrix import Plan
+from farm.model.build import INVENTORY_BUILD
+from farm.model.device import Device, Runtime, RuntimeKind
+from farm.model.matrix import Plan, RoundKind
+from farm.model.outputs import Check
 from farm.model.request import Request
 from farm.options import words
+from farm.plan.builds import runtimes_of
+from farm.plan.estimate import expected
 from farm.plan.layout import files_to_push
+from farm.plan.matrix import cells_of
 from farm.plan.prepare import prepare
+from farm.store.recent import recent_results
 
 SETTINGS: dict[str, Any] = {
     "context_settings": {"token_normalize_func": normalise},
@@ -30,45 +40,80 @@ SETTINGS: dict[str, Any] = {
 
 
 @takes_request
-def command(*, request: Request, json: args.Json = False) -> None:
-    """Show the matrix, the skipped cells with the reason, and what would be pushed. Touches no device.
+def command(*, request: Request, runs_dir: args.EarlierRuns = None, json: args.Json = False) -> None:
+    """Show what a bench would run, compare and push, and how long it takes. Touches no device.
 
+    The time is by earlier runs in --runs-dir, where there are any. What is skipped has its reason.
     Takes the same options as `farm bench`. Facts of a device (its cores, its GPU) are checked by the
     bench after its probe.
     """
+    earlier = runs_dir or Path("runs")
     with Bar() as bar:
-        plan = prepare(request, bar.update, fetch=False).plan
+        plan = against(prepare(request, bar.update, fetch=False).plan, request, earlier)
+    time_needed = expected(plan, recent_results(earlier))
     if json:
-        show_json(as_json(plan))
+        show_json(as_json(plan) | {"expected": expected_json(time_needed)})
         return
     out.print(plan_table(plan))
-    skipped = ((one.device.name, one.model.name, one.variant.name, one.reason) for one in plan.skips)
+    for line in comparisons_of(plan):
+        out.print(plain(line))
+    skipped = ((one.device.name, one.model.name, one.column, one.reason) for one in plan.skips)
     for line in skips_of(skipped, "--json shows them"):
         out.print(plain(line))
     for variant_ in plan.variants:
         text = shlex.join(words(variant_.options)) or "(no options)"
         out.print(plain(f"variant {variant_.name}: {text}"))
+    if plan.checking.check is not Check.OFF:
+        out.print(plain(_checks(plan)))
     for note in dict.fromkeys(note for cell in plan.cells for note in cell.notes):
         out.print(plain(f"note: {note}", "yellow"))
     files = files_to_push(plan)
     for device in plan.devices:
-        out.print(plain(_pushed(device, files[device.name])))
+        out.print(plain(_pushed(plan, device, files[device.name])))
+    if time_needed is not None:
+        out.print(plain(f"takes {time_needed.text}"))
 
 
-def _pushed(device: Device, files: Sequence[Artifact]) -> str:
+def _pushed(plan: Plan, device: Device, files: Sequence[Artifact]) -> str:
     """What goes to a device, and how."""
     total = sum(file.size_bytes for file in files)
-    runtime = device.runtime
+    cells = cells_of(plan, device)
+    runtimes = {cell.build: runtimes_of(plan, cell) for cell in cells}
+    every = dict.fromkeys(runtime for some in runtimes.values() for runtime in some) or {device.runtime: None}
     what = "models and inputs"
-    if runtime.kind is RuntimeKind.NATIVE and not runtime.on_device:
-        what = "program, libraries, models and inputs" if runtime.libraries else "program, models and inputs"
+    if any(one.overlay or one.preload or (one.program and not one.on_device) for one in every):
+        libraries = any(one.libraries or one.overlay or one.preload for one in every)
+        what = "program, libraries, models and inputs" if libraries else "program, models and inputs"
     verb = "linked" if device.is_local else "pushed unless already there"
-    where = f" ({runtime.program} of the device)" if runtime.on_device else ""
-    libraries = ", whose libraries are pushed once" if runtime.kind is RuntimeKind.WHEEL else ""
+    told = [
+        f"{'' if build == INVENTORY_BUILD.name else f'build {build}: '}{_runtimes(some, device)}"
+        for build, some in runtimes.items()
+    ]
     return (
         f"{device.name}: {len(files)} files, {total:,} bytes of {what} ({verb}); "
-        f"{runtime.kind} runtime{where}{'' if device.is_local else libraries}"
+        f"{'; '.join(told) or _runtimes((device.runtime,), device)}"
     )
+
+
+def _checks(plan: Plan) -> str:
+    """How outputs are checked."""
+    checks = ((one.name, one.check.golden) for one in plan.models if one.check)
+    golden = ", ".join(f"{name} with {found.name}" for name, found in checks if found)
+    rounds = sum(one.kind is RoundKind.CHECK for cell in plan.cells for one in cell.rounds)
+    return f"outputs are checked in {rounds} rounds before the timed ones; {golden or 'no golden file'}"
+
+
+def _runtimes(runtimes: Sequence[Runtime], device: Device) -> str:
+    """`wheel runtime, whose libraries are pushed once`; several where the device's facts decide."""
+    told = []
+    for runtime in runtimes:
+        where = f" ({runtime.program} of the device)" if runtime.on_device else ""
+        is_pushed = runtime.kind is RuntimeKind.WHEEL and not device.is_local
+        told.append(
+            f"{runtime.kind} runtime{where}{', whose libraries are pushed once' if is_pushed else ''}"
+        )
+    told = list(dict.fromkeys(told))
+    return f"{' or '.join(told)}, as the probe will show" if len(runtimes) > 1 else told[0]
 
 
 def as_json(plan: Plan) -> dict[str, Any]:
@@ -76,11 +121,15 @@ def as_json(plan: Plan) -> dict[str, Any]:
     return {
         "rounds": plan.rounds,
         "seed": plan.seed,
+        "sampling": asdict(plan.sampled),
+        "duels": [duel_json(duel) for duel in plan.duels],
+        "check": plan.checking.check,
         "cells": [
             {
                 "device": cell.device.name,
                 "model": cell.model.name,
                 "variant": cell.variant.name,
+                "build": cell.build,
                 "options": cell.variant.options.as_dict(),
                 "rounds": [{"kind": one.kind, "index": one.index} for one in cell.rounds],
                 "notes": list(cell.notes),
@@ -88,7 +137,13 @@ def as_json(plan: Plan) -> dict[str, Any]:
             for cell in plan.cells
         ],
         "skips": [
-            {"device": s.device.name, "model": s.model.name, "variant": s.variant.name, "reason": s.reason}
+            {
+                "device": s.device.name,
+                "model": s.model.name,
+                "variant": s.variant.name,
+                "build": s.build,
+                "reason": s.reason,
+            }
             for s in plan.skips
         ],
         "push": {

@@ -48,8 +48,20 @@ def _arguments(
     sweep: args.Sweeps = None,
     recipe: args.Recipe = None,
     suite: args.Suite = None,
+    build: args.Builds = None,
+    builds: args.BuildsFile = None,
     rounds: args.Rounds = None,
+    budget: args.Budget = None,
+    precision: args.Precision = None,
+    minimum_effect: args.LeastEffect = None,
+    max_undecided: args.MostUndecided = None,
+    ab: args.Ab = None,
+    canary: args.Canary = None,
+    baseline: args.Baseline = None,
     seed: args.Seed = None,
+    check: args.Check = None,
+    golden: args.Goldens = None,
+    tolerance: args.Tolerances = None,
 ) -> Arguments:
     """The options in the order in which --help shows them."""
     return Arguments(
@@ -62,8 +74,20 @@ def _arguments(
         recipe=recipe,
         suite=suite,
         rounds=rounds,
+        budget=budget,
+        precision=precision,
+        minimum_effect=minimum_effect,
+        max_undecided=max_undecided,
+        ab=ab,
+        canary=canary,
+        baseline=baseline,
         seed=seed,
         options=options,
+        check=check,
+        goldens=tuple(golden or ()),
+        tolerances=tuple(tolerance or ()),
+        builds=tuple(build or ()),
+        builds_file=builds,
     )
 
 

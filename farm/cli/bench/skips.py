@@ -8,7 +8,7 @@ REASONS_SHOWN = 20
 NAMES_SHOWN = 3
 
 Skipped = tuple[str, str, str, str]
-"""Device, model, variant, reason."""
+"""Device, model, variant (with its build where it has one of a name), reason."""
 
 
 def skips_of(skipped: Iterable[Skipped], where_all_are: str) -> list[str]:

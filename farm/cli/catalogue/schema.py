@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from farm.cli.terminal.console import show_json
+from farm.inventory import builds, suite
 from farm.inventory import devices as inventory
-from farm.inventory import suite
 from farm.store.codec import results_schema
 
 SETTINGS: dict[str, Any] = {"epilog": "Examples:\n\n  farm schema inventory > inventory.schema.json"}
@@ -18,16 +18,18 @@ SETTINGS: dict[str, Any] = {"epilog": "Examples:\n\n  farm schema inventory > in
 class Document(StrEnum):
     INVENTORY = "inventory"
     SUITE = "suite"
+    BUILDS = "builds"
     RESULTS = "results"
 
 
 SCHEMAS = {
     Document.INVENTORY: inventory.schema,
     Document.SUITE: suite.schema,
+    Document.BUILDS: builds.schema,
     Document.RESULTS: results_schema,
 }
 
 
 def command(document: Annotated[Document, typer.Argument(help="Which document.")]) -> None:
-    """Print the JSON Schema of an inventory, a suite or a results.json."""
+    """Print the JSON Schema of an inventory, a suite, a builds file or a results.json."""
     show_json(SCHEMAS[document]())

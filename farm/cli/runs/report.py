@@ -8,9 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from farm.cli import arguments as args
+from farm.cli.runs.output import write_output
 from farm.cli.terminal.console import out, plain
-from farm.errors import RunError
-from farm.files import SHARED_FILE, write_atomic
 from farm.report.compose import compose
 from farm.report.render import render
 from farm.store.runs import find_run
@@ -40,18 +39,5 @@ def command(
         path = directory.write_report(html)
     else:
         path = output
-        try:
-            _write(path, html.encode("utf-8", "backslashreplace"))
-        except OSError as error:
-            raise RunError(f"cannot write {output}: {error.strerror}", hint="use another --output") from error
+        write_output(path, html)
     out.print(plain(str(path)))
-
-
-def _write(path: Path, data: bytes) -> None:
-    """A file, whole or not at all; into what is there where it is no file (`/dev/null`, a pipe). A link stays
-    one. Raises OSError.
-    """
-    if path.exists() and not path.is_file():
-        path.write_bytes(data)
-    else:
-        write_atomic(path.resolve(), data, mode=SHARED_FILE)

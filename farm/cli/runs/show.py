@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from farm.cli import arguments as args
+from farm.cli.bench.outputs import outputs_lines
+from farm.cli.terminal.comparisons import summary
 from farm.cli.terminal.console import out, plain, show_json
 from farm.cli.terminal.results import results_table
 from farm.report.environment import restarts_of
@@ -30,16 +32,16 @@ def command(run: args.Run, runs_dir: args.RunsDir = Path("runs"), json: args.Jso
     for loss in results.losses:
         out.print(plain(f"not all is here: {loss}"))
     out.print(results_table(results))
+    for line in summary(results):
+        out.print(line)
     for device in results.devices:
         if restarts := restarts_of(device):
             out.print(plain(f"{device.name}: restarts, and what was done again: {restarts}"))
+    for told in outputs_lines(results):
+        out.print(plain(told))
     for cell in results.cells:
         if cell.error or cell.reason:
-            out.print(
-                plain(
-                    f"{cell.device}/{cell.model}/{cell.variant}: {cell.status}: {cell.error or cell.reason}"
-                )
-            )
+            out.print(plain(f"{cell.id}: {cell.status}: {cell.error or cell.reason}"))
             if cell.hint:
                 out.print(plain(f"  try: {cell.hint}"))
     out.print(plain(f"files: {directory.path}"))

@@ -28,6 +28,7 @@ class _Row:
     style: str = ""
     done: int = 0
     total: int | None = None
+    left: str = ""
     printed_at: float = float("-inf")
 
 
@@ -63,6 +64,7 @@ class Display:
             return
         row.text = event.text
         row.style = {Kind.FAILED: "red", Kind.FINISHED: "green"}.get(event.kind, "")
+        row.left = f"{event.left.text} left" if event.left is not None else ""
         if event.kind in (Kind.ROUND, Kind.FINISHED, Kind.TRANSFER):
             row.done, row.total = event.done, event.total
         if not self._is_live:
@@ -92,6 +94,7 @@ class Display:
                 if row.text == "pushing"
                 else row.text
             )
+            text = f"{text}, {row.left}" if row.left else text
             table.add_row(visible(name), bar, count, plain(text, row.style))
         return table
 
@@ -101,4 +104,5 @@ def _fraction(event: Event) -> str:
         return ""
     if event.kind is Kind.TRANSFER:
         return f" {event.done / 1e6:.1f} of {event.total / 1e6:.1f} MB"
-    return f" (round {event.done + 1} of {event.total})"
+    left = f", {event.left.text} left" if event.left is not None else ""
+    return f" (round {event.done + 1} of {event.total}{left})"

@@ -18,9 +18,9 @@ _STYLES = {
 
 
 def results_table(results: Results) -> RenderableType:
-    """Device x model rows, variants as columns: median of rounds in ms and half their range."""
-    variants = [variant.name for variant in results.variants]
-    cells = {(cell.device, cell.model, cell.variant): cell for cell in results.cells}
+    """Device x model rows, variants and their builds as columns: median of rounds in ms and their range."""
+    variants = results.columns
+    cells = {(cell.device, cell.model, cell.column): cell for cell in results.cells}
     rows: list[Row] = []
     for model in results.models:
         times = [c.summary.median_ms for c in results.cells if c.model == model.name and c.summary]

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from farm.cli.terminal.console import out, plain
 from farm.cli.terminal.streams import WIDEST
-from farm.model.matrix import Plan
+from farm.model.matrix import Plan, cell_id, column
 from farm.visible import visible
 
 Row = tuple[str, str, Sequence[Text]]
@@ -20,18 +20,19 @@ Row = tuple[str, str, Sequence[Text]]
 
 def plan_table(plan: Plan) -> RenderableType:
     """What will run: a row per device and model, the number of rounds per variant."""
-    rounds = {(c.device.name, c.model.name, c.variant.name): str(len(c.rounds)) for c in plan.cells}
-    variants = [one.name for one in plan.variants]
+    rounds = {cell.id: str(len(cell.rounds)) for cell in plan.cells}
+    columns = [(variant.name, build.name) for variant in plan.variants for build in plan.builds]
     rows = [
         (
             device.name,
             model.name,
-            [Text(rounds.get((device.name, model.name, one), "skip")) for one in variants],
+            [Text(rounds.get(cell_id(device.name, model.name, *one), "skip")) for one in columns],
         )
         for device in plan.devices
         for model in plan.models
     ]
-    return matrix(f"{len(plan.cells)} cells, {plan.rounds} timed rounds each", variants, rows)
+    names = [column(*one) for one in columns]
+    return matrix(f"{len(plan.cells)} cells, {plan.rounds} timed rounds each", names, rows)
 
 
 def matrix(title: str, variants: Sequence[str], rows: Sequence[Row]) -> RenderableType:
@@ -64,8 +65,8 @@ def _listed(title: str, variants: Sequence[str], rows: Sequence[Row]) -> Iterato
 def simple_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     """A listing: no lines, cells folded rather than cut."""
     table = Table(box=None, padding=(0, 2, 0, 0))
-    for column in columns:
-        table.add_column(column, overflow="fold")
+    for name in columns:
+        table.add_column(name, overflow="fold")
     for row in rows:
         table.add_row(*(visible(cell) for cell in row))
     return table

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from farm.device.facts.text import core_ids, text_of
 from farm.errors import RequestError
@@ -90,6 +90,28 @@ def outcome(asked: Wanted, refusals: Sequence[Refusal]) -> Pinned:
     return Pinned(
         tuple(_on(text, cores) for text, cores in done.items()),
         (*asked.refused, *(_on(text, cores) for text, cores in refused.items())),
+    )
+
+
+def held(asked: Wanted, refusals: Sequence[Refusal], facts: Facts) -> Facts:
+    """The facts as they are while the settings hold: a number belongs to these."""
+    refused = {(one.path, one.value) for one in refusals}
+    governors, limits = dict(facts.governors), dict(facts.frequency_limits_khz)
+    turbo = facts.turbo
+    for one in asked.settings:
+        if (one.path, one.value) in refused:
+            continue
+        if one.what == "turbo":
+            turbo = one.told == "on"
+        elif one.core is not None and one.what == "governor":
+            governors[one.core] = one.value
+        elif one.core is not None and one.path.endswith("scaling_max_freq"):
+            limits[one.core] = int(one.value)
+    return replace(
+        facts,
+        governors=tuple(governors.items()),
+        frequency_limits_khz=tuple(limits.items()),
+        turbo=turbo,
     )
 
 

@@ -50,7 +50,7 @@ def _run(program: Program, home: Path, model: str, options: dict[str, str], numb
         log.abort("a simulated failure")
         return ABORTED
     times = Times(program, number, Path(model).stem, options)
-    write_all(program, options, times.iterations + times.warmups)
+    write_all(program, Path(model).stem, options, times.iterations + times.warmups)
     log.prepared(times)
     factor = warm(home, program.load_ms / 1000)
     for index in range(times.iterations):

@@ -6,6 +6,7 @@ import json
 import os
 import struct
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from farm.sim.properties import Program, Tensor, Written
@@ -14,8 +15,11 @@ FLOAT32 = 0
 MAX_DIMENSIONS = 7
 
 
-def write_all(program: Program, options: dict[str, str], runs: int) -> None:
+def write_all(program: Program, model: str, options: dict[str, str], runs: int) -> None:
     """All files of a run of `runs` iterations, warm-ups included."""
+    names = {model, *options, *(name.replace("_", "-") for name in options)}
+    shift = sum(amount for name, amount in program.shifts if name in names)
+    program = replace(program, outputs=tuple(_shifted(one, shift) for one in program.outputs))
     for name, write in _WRITERS.items():
         if name in options and name not in program.forgets:
             write(program, Path(options[name]), runs)
@@ -24,6 +28,10 @@ def write_all(program: Program, options: dict[str, str], runs: int) -> None:
             Path(f"/dev/{name.removeprefix('io_dump_')}").write_text(_io_text(program))
     for written in program.writes:
         _write(written)
+
+
+def _shifted(tensor: Tensor, amount: float) -> Tensor:
+    return replace(tensor, values=tuple(value + amount for value in tensor.values)) if amount else tensor
 
 
 def _write(written: Written) -> None:
@@ -38,7 +46,9 @@ def _write(written: Written) -> None:
 def _bin_out(program: Program, folder: Path, runs: int) -> None:
     for run in range(runs):
         for tensor in program.outputs:
-            (folder / f"run{run}-var{tensor.variable}").write_bytes(tensor_bytes(tensor))
+            (folder / f"run{run}-var{tensor.variable}").write_bytes(
+                tensor_bytes(_shifted(tensor, program.drift * run))
+            )
 
 
 def _bin_io(program: Program, folder: Path, _: int) -> None:

@@ -11,13 +11,16 @@ import hashlib
 import json
 import random
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from farm.analysis.steady import round_value
 from farm.analysis.summary import summarise
+from farm.compare.duels import comparisons
 from farm.errors import Fault, Stage
 from farm.model.artifact import Produced
+from farm.model.comparison import Change, Comparison, Duel, Effect, Phase, Verdict
 from farm.model.device import Facts, Gpu, Python, RuntimeKind
 from farm.model.matrix import RoundKind
 from farm.model.run import (
@@ -27,6 +30,7 @@ from farm.model.run import (
     DeviceRecord,
     DeviceStatus,
     ModelRecord,
+    Quality,
     Results,
     RoundResult,
     RoundStatus,
@@ -379,6 +383,25 @@ def hostile() -> Results:
         models=tuple(ModelRecord(text, text, 1, text) for text in HOSTILE),
         variants=tuple(VariantRecord(text, {}, text) for text in HOSTILE),
         cells=tuple(cells),
+        duels=tuple(Duel(text, other, Change.BUILD, since=text) for text, other in pairwise(HOSTILE)),
+        comparisons=tuple(hostile_comparison(i, text) for i, text in enumerate(HOSTILE)),
+    )
+
+
+def hostile_comparison(i: int, text: str) -> Comparison:
+    effect = Effect(1.05, None, 1e300, None, None, 0.0, 10) if i % 2 else None
+    return Comparison(
+        device=text,
+        baseline=text,
+        candidate=HOSTILE[i - 1],
+        change=Change.BUILD,
+        verdict=list(Verdict)[i % len(Verdict)],
+        sentence=text,
+        baseline_run=text,
+        confirm=effect,
+        differences=(text,),
+        notes=(text,),
+        baseline_ms=1.0,
     )
 
 
@@ -393,8 +416,101 @@ def many(cells: int) -> Results:
     return run(f"{cells} cells", devices, MODELS, list(VARIANTS), 5)
 
 
+COMPARED = {
+    # device, model: size of the change, spread of a pair, fresh pairs, quality of every second round
+    ("arm-1", "tiny"): (1.06, 0.01, 30, Quality.OK),
+    ("arm-1", "shufflenet_v2"): (1.001, 0.01, 0, Quality.OK),
+    ("arm-2", "tiny"): (1.04, 0.06, 0, Quality.OK),
+    ("arm-2", "shufflenet_v2"): (0.91, 0.01, 30, Quality.OK),
+    ("arm-3", "tiny"): (1.0, 0.01, 0, Quality.THROTTLED),
+    ("arm-3", "shufflenet_v2"): (1.0, 0.01, 0, Quality.OK),
+}
+
+
+def in_phase(
+    draw: random.Random, level_ms: float, pair: Phase, times_of: tuple[int, float], quality: Quality
+):
+    """Rounds of a phase; `times_of` has their number and the spread of their values."""
+    number, spread = times_of
+    made = []
+    for index in range(number):
+        value = round(level_ms * (1 + draw.gauss(0, spread)), 4)
+        made.append(
+            RoundResult(
+                RoundKind.TIMED,
+                index,
+                RoundStatus.COMPLETED,
+                quality=quality if index % 2 else Quality.OK,
+                e2e_ms=(value,) * 3,
+                value_ms=value,
+                phase=pair,
+            )
+        )
+    return tuple(made)
+
+
+def compared_cell(draw: random.Random, device: str, model: str, build: str) -> CellResult:
+    change, spread, fresh, quality = COMPARED[device, model]
+    level_ms = MODELS[model] * DEVICES[device] * (change if build == "new" else 1.0)
+    made = replace(cell(draw, device, model, "fp32", level_ms, 0), build=build)
+    rounds = (
+        *in_phase(draw, level_ms, Phase.SCREEN, (10, spread), quality),
+        *(in_phase(draw, level_ms, Phase.CONFIRM, (fresh, spread), quality) if build != "canary" else ()),
+    )
+    if (device, model, build) == ("arm-3", "shufflenet_v2", "new"):
+        return failed(
+            made,
+            stage=Stage.EXECUTE,
+            fault=Fault.RUNTIME,
+            cause="signal-11",
+            error="load_and_run ended by signal 11 (segmentation fault) in round 1.",
+        )
+    return replace(made, rounds=rounds, summary=summarise(rounds))
+
+
+def compared() -> Results:
+    """Two builds in one lease: all five verdicts, a cell that failed, and two canaries."""
+    draw = random.Random(7)
+    names = {device: DEVICES[device] for device in ("arm-1", "arm-2", "arm-3")}
+    made = run("release-1.14", names, {m: MODELS[m] for m in ("tiny", "shufflenet_v2")}, ["fp32"], 10)
+    cells, duels = [], []
+    for device, model in COMPARED:
+        builds = (
+            ("old", "new", "canary") if model == "shufflenet_v2" and device != "arm-3" else ("old", "new")
+        )
+        cells += [compared_cell(draw, device, model, build) for build in builds]
+        ids = [one.id for one in cells[-len(builds) :]]
+        duels.append(Duel(ids[0], ids[1], Change.BUILD))
+        if len(ids) > 2:
+            duels.append(Duel(ids[0], ids[2], Change.NOTHING, is_canary=True))
+    whole = replace(
+        made,
+        cells=tuple(cells),
+        duels=tuple(duels),
+        status=RunStatus.PARTIAL,
+        command=("farm", "bench", "--build", "old", "--build", "new", "--rounds", "auto"),
+    )
+    return replace(whole, comparisons=tuple(map(rounded, comparisons(whole))))
+
+
+def rounded(one: Comparison) -> Comparison:
+    """So that no processor's logarithm is another in the last digit."""
+
+    def nine(effect: Effect | None) -> Effect | None:
+        if effect is None:
+            return None
+        values: dict[str, Any] = {
+            name: round(value, 9) if isinstance(value, float) else value
+            for name, value in dataclasses.asdict(effect).items()
+        }
+        return Effect(**values)
+
+    q = None if one.q is None else round(one.q, 9)
+    return replace(one, screen=nine(one.screen), confirm=nine(one.confirm), q=q)
+
+
 FOLDER = Path(__file__).parent
-EXAMPLES = {"small": small, "lab": lab, "hostile": hostile, "empty": empty}
+EXAMPLES = {"small": small, "lab": lab, "hostile": hostile, "empty": empty, "compared": compared}
 
 
 def main() -> None:

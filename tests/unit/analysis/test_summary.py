@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from farm.analysis.steady import round_value
-from farm.analysis.summary import p90, summarise
+from farm.analysis.summary import median_interval, p90, summarise
 from farm.model.matrix import RoundKind
 from farm.model.run import RoundResult, RoundStatus, Summary
 
@@ -68,3 +69,15 @@ def test_no_rounds_make_no_summary():
 @given(st.lists(st.floats(0, 1e6), min_size=1, max_size=50))
 def test_p90_agrees_with_numpy(values):
     assert p90(values) == pytest.approx(np.percentile(values, 90), rel=1e-9, abs=1e-9)
+
+
+@pytest.mark.parametrize(("rounds", "off"), [(6, 0), (10, 0), (37, 0), (1000, 0), (1001, 1), (2000, 1)])
+def test_the_interval_of_a_median_is_that_of_the_sign_test(rounds, off):
+    values = list(np.random.default_rng(rounds).permutation(rounds).astype(float))
+    outside = int(stats.binom.ppf(0.025, rounds, 0.5))
+    assert median_interval(values) == pytest.approx((outside - 1, rounds - outside), abs=off)
+
+
+def test_few_rounds_have_no_interval():
+    assert median_interval([]) is None
+    assert median_interval([1.0, 2.0, 3.0, 4.0, 5.0]) is None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from farm.device.settings.left import Left
-from farm.device.settings.pins import Pinned, Refusal, outcome, wanted
+from farm.device.settings.pins import Pinned, Refusal, Wanted, held, outcome, wanted
 from farm.model.device import Address, CoreCluster, Device, Facts, Runtime, RuntimeKind
 from farm.model.pin import Extreme, Pin
 
@@ -94,6 +94,16 @@ def test_one_part_that_cannot_be_set_does_not_keep_the_others_from_it() -> None:
     assert outcome(asked, [Refusal(f"{CPU}/cpufreq/boost", "1", "")]).refused == (
         "turbo not pinned: the device does not say why",
     )
+
+
+def test_a_number_belongs_to_what_holds_while_it_is_measured() -> None:
+    asked = wanted(Pin("performance", 1_000_000, turbo=False), DEVICE, FACTS)
+    refused = [Refusal(f"{CPU}/cpu1/cpufreq/scaling_governor", "performance", "no")]
+    now = held(asked, refused, FACTS)
+    assert now.governors == ((0, "performance"), (1, "schedutil"))
+    assert now.frequency_limits_khz == ((0, 1_000_000), (1, 1_000_000))
+    assert now.turbo is False
+    assert held(Wanted(()), (), FACTS) == FACTS
 
 
 def test_what_is_left_is_told_in_one_line() -> None:

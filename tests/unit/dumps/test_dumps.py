@@ -13,7 +13,8 @@ from farm.dumps.io_text import parse_io_text
 from farm.dumps.malformed import MalformedError
 from farm.dumps.profile import parse_profile
 from farm.dumps.static_mem import parse_static_memory
-from farm.dumps.tensor import io_file_key, out_file_key, parse_tensor
+from farm.dumps.tensor import parse_tensor
+from farm.dumps.tensor_names import io_file_key, out_file_key
 
 
 def tensor_file(values, dtype, shape=None, name=b"var={id:7, layout:{}, owner:o{T}, name:n, slot:0}"):
@@ -27,6 +28,17 @@ def test_a_binary_tensor_of_megengine_is_read(samples):
     assert (tensor.variable, tensor.name, tensor.owner) == (5, "first.bias", "first.bias{ImmutableTensor}")
     assert (tensor.dtype, tensor.shape) == ("float32", (1, 8, 1, 1))
     assert tensor.values.shape == (1, 8, 1, 1)
+
+
+@pytest.mark.parametrize("shape", [(0,), (0, 3), (2, 0, 3)])
+def test_a_tensor_without_elements_keeps_its_zero(shape):
+    assert parse_tensor(tensor_file(np.empty(shape, "<f4"), 0)).shape == shape
+
+
+def test_a_tensor_that_was_cut_off_before_its_values_is_not_taken_for_one_without_any():
+    whole = tensor_file(np.ones(2, "<f4"), 0)
+    with pytest.raises(MalformedError, match=r"shape \(2,\) .*: 0 bytes"):
+        parse_tensor(whole[:-8])
 
 
 def test_the_binary_and_the_text_dump_agree(samples):

@@ -16,6 +16,7 @@ from farm.errors import RequestError
 from farm.inventory import devices as inventory
 from farm.inventory import find_default, read_devices, this_machine
 from farm.inventory.files import require_files
+from farm.inventory.runtime import RuntimeEntry
 from farm.inventory.yaml_source import parse
 from farm.model.device import Address, Runtime, RuntimeKind
 
@@ -354,7 +355,7 @@ def test_broken_yaml_is_refused_and_never_a_traceback(text):
 LEAVES = st.one_of(
     st.none(), st.booleans(), st.integers(), st.text(max_size=5), st.sampled_from(["4-7", "native", "x"])
 )
-KEYS = st.sampled_from([*inventory.DeviceEntry.model_fields, *inventory.RuntimeEntry.model_fields, "big"])
+KEYS = st.sampled_from([*inventory.DeviceEntry.model_fields, *RuntimeEntry.model_fields, "big"])
 TREES = st.recursive(
     LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=5)
 )

@@ -17,6 +17,7 @@ from farm.errors import RequestError
 from farm.inventory import conditions, suite
 from farm.model.device import Address, Device, Facts, Gpu, Runtime, RuntimeKind
 from farm.model.options import OptionSet
+from farm.model.outputs import Check, Tolerance
 from farm.model.request import Suite
 from farm.plan import rules
 from farm.plan.models import read_models
@@ -58,6 +59,44 @@ def options(found: Suite) -> dict[str, dict]:
 
 
 # --------------------------------------------------------------------------- what a file means
+
+
+def test_a_suite_says_what_outputs_should_be(nightly, tmp_path):
+    Path("golden").mkdir()
+    found = suite.load(
+        nightly("""\
+check: outputs
+tolerance: [1e-2, "float32=1e-4,1e-6"]
+models: {m: {file: m.mge, golden: golden}}
+""")
+    )
+    assert found.models[0].golden == tmp_path / "golden"
+    request = read_request(Arguments(suite=found.path))
+    assert request.check is Check.OUTPUTS
+    assert request.tolerances == (Tolerance("*", 1e-2, 0), Tolerance("float32", 1e-4, 1e-6))
+    given = Arguments(suite=found.path, check="off", tolerances=("0.1",))
+    assert (read_request(given).check, read_request(given).tolerances) == (
+        Check.OFF,
+        (Tolerance("*", 0.1, 0),),
+    )
+
+
+def test_mistakes_about_outputs_are_told_with_their_lines(nightly):
+    path = nightly("""\
+check: all
+tolerance: nan
+models:
+  m:
+    file: m.mge
+    golden: gone.npy
+""")
+    with pytest.raises(RequestError) as caught:
+        suite.load(path)
+    text = str(caught.value)
+    assert "nightly.yaml:1: check: --check all compares every tensor" in text
+    assert "nightly.yaml:2: tolerance: --tolerance nan" in text
+    assert re.search(r"nightly.yaml:6: model m, golden: no such file: .*gone.npy", text)
+    assert suite.load(nightly("check: off\nmodels: {m: m.mge}\n")).check is Check.OFF
 
 
 def test_a_suite_names_models_by_file_or_as_bundled(nightly, tmp_path):
@@ -280,7 +319,7 @@ MISTAKES = [
     ("models:", "nightly.yaml:1: models: is empty: define at least one model"),
     ("models: [a]", 'nightly.yaml:1: models: should be a mapping of "key: value"'),
     ("models: {a: m.mge}\nround: 1", "nightly.yaml:2: round: unknown key (did you mean rounds?)"),
-    ("models: {a: m.mge}\nrounds: 0", 'nightly.yaml:2: rounds: "0" is less than 1'),
+    ("models: {a: m.mge}\nrounds: 0", "nightly.yaml:2: rounds: '0' is not a number from 1 to 1000, nor auto; 10, or auto"),
     ("models:\n  a: x.mge", "nightly.yaml:2: model a, file: no such file: {here}/x.mge"),
     ("models:\n  a: {}", "nightly.yaml:2: model a: requires either file (a path) or bundled (a name)"),
     ("models:\n  a: {fil: m.mge}", "nightly.yaml:2: model a, fil: unknown key (did you mean file?)"),

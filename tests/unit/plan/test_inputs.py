@@ -22,7 +22,7 @@ from farm.plan.content.model_info import UnreadableError
 from farm.plan.inputs import fit_inputs, leave_unchecked, read_input
 from farm.plan.layout import input_names
 from farm.plan.matrix import Sources, choose, make_plan
-from farm.run.deploy import Deployed, Program
+from farm.run.deploy import Deployed
 from farm.runtime.install import InstalledRuntime
 
 DATA = TensorInfo("input", "data", (1, 3), "float32")
@@ -53,7 +53,7 @@ def travels(one: Model, index: int = 0) -> np.ndarray:
 
 def on_device(one: Model) -> str | None:
     """The text that the program gets."""
-    return Deployed(Program(()), folders={"m": "/d"}).input_text(one)
+    return Deployed(folders={one: "/d"}).input_text(one)
 
 
 def test_a_file_that_every_program_reads_right_travels_as_it_is(here: Path) -> None:

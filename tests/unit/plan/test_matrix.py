@@ -13,7 +13,7 @@ from farm.model.device import Address, Device, Runtime, RuntimeKind
 from farm.model.matrix import InputSpec, Model, RoundKind
 from farm.model.options import Variant
 from farm.options import parse
-from farm.plan.matrix import schedule
+from farm.plan.schedule import schedule
 from tests.unit.plans import plan_of
 
 
@@ -46,7 +46,7 @@ def test_the_same_seed_gives_the_same_order_and_another_seed_another() -> None:
 
     def order(seed: int) -> list[str]:
         plan = plan_of([device()], [model()], variants, rounds=6, seed=seed)
-        return [cell.variant.name for cell, _ in schedule(plan.cells, seed)]
+        return [cell.variant.name for cell, _ in schedule(plan.cells, seed).steps]
 
     assert order(7) == order(7)
     assert len({tuple(order(seed)) for seed in range(5)}) > 1
@@ -55,7 +55,7 @@ def test_the_same_seed_gives_the_same_order_and_another_seed_another() -> None:
 def test_every_block_of_rounds_has_each_variant_once_so_that_drift_falls_on_all() -> None:
     variants = [variant("a"), variant("b", "--cpu-default")]
     plan = plan_of([device()], [model("m"), model("n")], variants, rounds=5, seed=3)
-    steps = schedule(plan.cells, 3)
+    steps = schedule(plan.cells, 3).steps
     for block in range(5):
         cells = [cell.id for cell, one in steps[block * 4 : block * 4 + 4]]
         assert sorted(cells) == sorted(cell.id for cell in plan.cells)
@@ -65,7 +65,7 @@ def test_separate_rounds_come_after_all_timed_ones() -> None:
     plan = plan_of(
         [device()], [model()], [variant("p", "--profile p.json"), variant("q", "--cpu")], rounds=2, seed=1
     )
-    kinds = [one.kind for _, one in schedule(plan.cells, 1)]
+    kinds = [one.kind for _, one in schedule(plan.cells, 1).steps]
     assert kinds == [RoundKind.TIMED] * 4 + [RoundKind.PROFILE]
 
 

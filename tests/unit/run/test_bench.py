@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from farm.compare.outcome import exit_code
 from farm.errors import ExitCode, Fault, Stage
 from farm.model.run import CellStatus, RunStatus
-from farm.run.bench import _status, exit_code
+from farm.run.bench import _status
 from tests.data.results import make
 
 

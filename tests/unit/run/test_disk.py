@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from farm.compare.outcome import exit_code
 from farm.errors import DeviceError, ExitCode
 from farm.model.artifact import Artifact
 from farm.model.device import Address, Device, Runtime, RuntimeKind
 from farm.model.matrix import Model, Plan, RoundKind
 from farm.model.options import OptionSet, Variant
 from farm.model.run import CellStatus, RoundResult, RoundStatus, RunStatus
-from farm.run.bench import _guarded, exit_code
+from farm.run.bench import _guarded
 from farm.run.context import RunContext, Settings
 from farm.run.disk import HINTS
 from farm.run.events import Event, Kind

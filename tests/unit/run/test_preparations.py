@@ -14,7 +14,7 @@ import pytest
 
 from farm.model.device import Address, Device, Facts, Gpu, Runtime, RuntimeKind
 from farm.options import parse, preparations
-from farm.plan.layout import native_digest, native_files
+from farm.plan.layout import native_digest, own_files
 from farm.run import reproduce
 from farm.run.deploy import Program
 from farm.run.preparations import cache_key, runtime_key
@@ -80,7 +80,7 @@ def found(program: str, **environment: str) -> Program | None:
 def build(program: Path, *libraries: Path) -> str:
     """The digest of a local build."""
     paths = tuple(map(str, libraries))
-    return native_digest(native_files(Runtime(RuntimeKind.NATIVE, program=str(program), libraries=paths)))
+    return native_digest(own_files(Runtime(RuntimeKind.NATIVE, program=str(program), libraries=paths)))
 
 
 def test_one_build_has_one_digest_pushed_or_on_the_device(tmp_path: Path) -> None:

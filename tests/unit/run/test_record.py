@@ -40,9 +40,9 @@ async def ended(recorder: Recorder) -> CellResult:
 
 async def test_an_observer_that_cannot_be_had_skips_its_cell_which_keeps_its_times(tmp_path: Path) -> None:
     recorder, cell = await recorder_of(tmp_path, "--range 1000")
-    await recorder.round(cell, TIMED, reproduce="")
+    await recorder.round(cell, TIMED, reproduce="", is_last=False)
     assert not recorder.is_closed(cell)
-    await recorder.round(cell, unavailable(RoundKind.INFO), reproduce="")
+    await recorder.round(cell, unavailable(RoundKind.INFO), reproduce="", is_last=True)
     result = await ended(recorder)
     assert (result.status, result.reason, result.error) == (CellStatus.SKIPPED, REASON, None)
     assert result.summary is not None
@@ -64,7 +64,7 @@ async def test_a_round_is_in_the_journal_with_all_its_facts_before_the_next_one_
     tmp_path: Path,
 ) -> None:
     recorder, cell = await recorder_of(tmp_path, "--range 1000")
-    await recorder.round(cell, TIMED, reproduce="")
+    await recorder.round(cell, TIMED, reproduce="", is_last=False)
     (event,) = (e for e in read_journal(tmp_path / "r" / "journal.jsonl").events if isinstance(e, RoundEnded))
     assert (event.cell, event.round) == (cell.id, TIMED)
     await ended(recorder)

@@ -32,9 +32,9 @@ ROOT = Path(__file__).parents[3]
 RUNS = ROOT / "tests" / "data" / "runs"
 
 
-def planned() -> Results:
-    """`make.small()` before anything was run."""
-    whole = make.small()
+def planned(whole: Results | None = None) -> Results:
+    """`whole`, or `make.small()`, before anything was run."""
+    whole = whole or make.small()
     cells = (
         replace(
             cell,
@@ -47,7 +47,7 @@ def planned() -> Results:
         )
         for cell in whole.cells
     )
-    return replace(whole, status=RunStatus.RUNNING, ended_at=None, cells=tuple(cells))
+    return replace(whole, status=RunStatus.RUNNING, ended_at=None, cells=tuple(cells), comparisons=())
 
 
 def events_of(whole: Results) -> list[RoundEnded | CellEnded]:
@@ -77,6 +77,21 @@ def test_a_journal_gives_the_same_results_as_the_run_that_wrote_it(tmp_path: Pat
     assert [cell.summary for cell in results.cells] == [cell.summary for cell in whole.cells]
     assert (results.status, results.losses) == (RunStatus.INTERRUPTED, (GONE,))
     assert results.devices == whole.devices
+
+
+def test_comparisons_of_a_run_that_was_killed_are_those_of_its_rounds_and_a_run_that_goes_on_has_none(
+    tmp_path: Path,
+) -> None:
+    whole = make.compared()
+    run = RunDirectory.create(tmp_path, "run")
+    file = run.begin(planned(whole))
+    for event in events_of(whole):
+        file.append(line_of(event))
+    assert run.results().comparisons == ()
+    file.close()
+    assert {one.candidate: one.verdict for one in run.results().comparisons} == {
+        one.candidate: one.verdict for one in whole.comparisons
+    }
 
 
 def test_a_cell_whose_rounds_were_not_all_measured_keeps_those_that_were(tmp_path: Path) -> None:

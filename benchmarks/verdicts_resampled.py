@@ -1,0 +1,154 @@
+"""Verdicts of comparisons that are put together from recorded real rounds, exactly as farm decides them.
+
+    .venv/bin/python benchmarks/verdicts_resampled.py [--comparisons 1000] [--budget 30] [--seed 0] [FILE]
+
+FILE (benchmarks/data/rounds.jsonl) has the values of rounds in the order in which they ran, as
+benchmarks/record_rounds.py writes it. A comparison is made of blocks of 20 consecutive rounds from random
+places of what was recorded: rounds 1 and 2 are a pair, 3 and 4, and so on, so what drifts and lasts stays
+as it was. Which of a pair is the candidate is drawn; the candidate's times are multiplied by 1, 1.01, 1.05
+or 1.10. Then goes on what `--rounds auto` does: a pilot of 10 pairs may settle it, else it says how many
+fresh pairs (of other places) decide. With a budget of so many pairs more is left undecided, and no slowdown
+may be `unchanged`.
+
+Prints, for each model, label and slowdown, the share of each verdict and the pairs of the phase that
+decides. Only rounds of quality `ok` count. Exit code 1 when a figure is missed; of labels other than
+`quiet` only false verdicts do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import random
+import statistics
+import sys
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import raw_records
+from record_rounds import OUT
+
+from farm.analysis import effects, sample_size, verdicts
+from farm.model.comparison import Verdict
+
+MINIMUM = 0.03
+TOGETHER = 20
+"""Consecutive rounds that stay together."""
+PLANTED = (1.0, 1.01, 1.05, 1.10)
+SHOWN = (Verdict.UNCHANGED, Verdict.SLOWER, Verdict.FASTER, Verdict.INCONCLUSIVE)
+LINE = "{:32}{:>8}{:>9}{:>13}" + "{:>11}" * 4 + "{:>18}  {}"
+HEADS = ("model, label", "planted", "budget", "comparisons", "unchanged", "slower", "faster", "unclear")
+
+
+@dataclass
+class Tally:
+    counts: Counter[Verdict] = field(default_factory=Counter)
+    pairs: list[int] = field(default_factory=list)
+
+    def share(self, *wanted: Verdict) -> float:
+        return sum(self.counts[one] for one in wanted) / self.counts.total()
+
+
+class Rounds:
+    """What was recorded of one model under one label."""
+
+    def __init__(self, blocks: list[list[float | None]]) -> None:
+        self.blocks = [block for block in blocks if len(block) >= TOGETHER]
+        self.weights = [len(block) - TOGETHER + 1 for block in self.blocks]
+
+    def pairs(self, rng: random.Random, count: int, factor: float) -> tuple[list[float], list[float]]:
+        """Round values in ms of so many pairs: baseline and candidate."""
+        before: list[float] = []
+        after: list[float] = []
+        while len(before) < count:
+            (block,) = rng.choices(self.blocks, self.weights)
+            start = rng.randrange(len(block) - TOGETHER + 1)
+            part = block[start : start + TOGETHER]
+            for first, second in zip(part[::2], part[1::2], strict=True):
+                if first is None or second is None or len(before) == count:
+                    continue
+                both = (first, second) if rng.random() < 0.5 else (second, first)
+                before.append(both[0])
+                after.append(both[1] * factor)
+        return before, after
+
+    def noise(self) -> tuple[float, float]:
+        """MAD and standard deviation of the log ratios of neighbours."""
+        logs = [
+            math.log(b / a)
+            for block in self.blocks
+            for a, b in zip(block[::2], block[1::2], strict=False)
+            if a and b
+        ]
+        return statistics.median(map(abs, logs)), statistics.pstdev(logs)
+
+
+def compared(rounds: Rounds, rng: random.Random, factor: float, budget: int | None) -> tuple[Verdict, int]:
+    """The verdict of a comparison, and the pairs of the phase that decided."""
+    pilot = rounds.pairs(rng, sample_size.PILOT_PAIRS, factor)
+    if verdicts.screen_settles(effects.paired(*pilot), MINIMUM):
+        return Verdict.UNCHANGED, sample_size.PILOT_PAIRS
+    count = min(sample_size.pairs_to_decide(*pilot, MINIMUM), budget or sample_size.MOST_PAIRS)
+    effect = effects.paired(*rounds.pairs(rng, count, factor))
+    (q,) = verdicts.false_discovery_rates([effect.p])
+    return verdicts.decide(effect, q, MINIMUM), count
+
+
+def is_met(tally: Tally, factor: float, *, is_free: bool) -> bool:
+    """`is_free`: rounds of a quiet machine, as many as were asked for: a verdict is expected."""
+    if factor == 1.0:
+        is_clear = not is_free or tally.share(Verdict.UNCHANGED) >= 0.90
+        return tally.share(Verdict.SLOWER, Verdict.FASTER) <= 0.01 and is_clear
+    if factor < 1 + MINIMUM:
+        return tally.share(Verdict.SLOWER) == 0
+    return tally.share(Verdict.SLOWER) >= 0.95 if is_free else tally.share(Verdict.UNCHANGED) == 0
+
+
+def tallied(rounds: Rounds, rng: random.Random, factor: float, budget: int | None, comparisons: int) -> Tally:
+    tally = Tally()
+    for _ in range(comparisons):
+        verdict, count = compared(rounds, rng, factor, budget)
+        tally.counts[verdict] += 1
+        tally.pairs.append(count)
+    tally.pairs.sort()
+    return tally
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("file", type=Path, nargs="?", default=OUT)
+    parser.add_argument("--comparisons", type=int, default=1000)
+    parser.add_argument("--budget", type=int, default=30)
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args()
+    known: dict[tuple[str, str], list[list[float | None]]] = defaultdict(list)
+    for one in raw_records.read(given.file):
+        values = zip(one["values_ms"], one["qualities"], strict=True)
+        known[one["model"], one["label"]].append([ms if quality == "ok" else None for ms, quality in values])
+    is_good = True
+    print(LINE.format(*HEADS, "pairs 5-50-95 %", ""))
+    for (model, label), blocks in sorted(known.items()):
+        rounds, total = Rounds(blocks), sum(map(len, blocks))
+        median, deviation = rounds.noise()
+        noise = f"MAD {median:.3f}, standard deviation {deviation:.3f}"
+        print(f"  {total} rounds; log ratios of neighbours: {noise}")
+        for factor in PLANTED:
+            for budget in (None, given.budget):
+                rng = random.Random(f"{given.seed} {model} {label} {factor} {budget}")
+                tally = tallied(rounds, rng, factor, budget, given.comparisons)
+                places = [int(share * given.comparisons) for share in (0.05, 0.5, 0.95)]
+                spread = "-".join(str(tally.pairs[place]) for place in places)
+                shares = [f"{tally.share(one):.1%}" for one in SHOWN]
+                met = is_met(tally, factor, is_free=budget is None and label == "quiet")
+                is_good &= met
+                name = f"{model}, {label}"
+                words = (name, f"{factor - 1:.0%}", budget or "auto", given.comparisons, *shares, spread)
+                print(LINE.format(*words, "pass" if met else "FAIL"), flush=True)
+    return 0 if is_good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,172 @@
+"""What a cell's number belongs to, and in what the two sides of a comparison differ."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from farm.model.comparison import Change
+from farm.model.device import Facts, RuntimeKind
+from farm.model.run import CellResult, DeviceRecord, ModelRecord, Results
+from farm.visible import one_line
+
+LONGEST_VALUE = 80
+
+
+@dataclass(frozen=True)
+class Side:
+    """A cell of a run, with the records of its device and its model where the run has them."""
+
+    results: Results
+    cell: CellResult
+
+    @property
+    def device(self) -> DeviceRecord:
+        found = (one for one in self.results.devices if one.name == self.cell.device)
+        return next(found, DeviceRecord(self.cell.device, "", RuntimeKind.NATIVE))
+
+    @property
+    def facts(self) -> Facts:
+        return self.device.facts or Facts()
+
+    @property
+    def model(self) -> ModelRecord | None:
+        return next((one for one in self.results.models if one.name == self.cell.model), None)
+
+
+Reader: TypeAlias = Callable[[Side], str | None]
+
+
+@dataclass(frozen=True)
+class Trait:
+    """One fact. `part_of` is the declared change that it may differ with; `is_harmless`: a difference is
+    told, and the comparison holds all the same.
+    """
+
+    label: str
+    read: Reader
+    part_of: Change | None = None
+    is_harmless: bool = False
+
+
+TRAITS = (
+    Trait("model", lambda s: s.model.sha256[:12] if s.model else None, Change.MODEL),
+    Trait("input", lambda s: (s.model.input or "none given") if s.model else None, Change.MODEL),
+    Trait("options", lambda s: _options(s.cell), Change.VARIANT),
+    Trait("runtime", lambda s: str(s.device.runtime), Change.BUILD),
+    Trait("runtime's files", lambda s: (s.device.runtime_digest or "")[:12], Change.BUILD),
+    Trait("engine", lambda s: s.device.engine, Change.BUILD),
+    Trait("architecture", lambda s: s.facts.architecture),
+    Trait("CPU", lambda s: s.facts.cpu_model),
+    Trait("cores", lambda s: _list(sorted(s.facts.core_ids))),
+    Trait("cores of the control group", lambda s: _list(s.facts.cpuset)),
+    Trait("CPU limit", lambda s: _number(s.facts.cpu_limit_cores)),
+    Trait("highest frequency", lambda s: _by_core(s.facts.max_frequency_khz)),
+    Trait("frequency limit", lambda s: _by_core(s.facts.frequency_limits_khz)),
+    Trait("frequency driver", lambda s: s.facts.frequency_driver),
+    Trait("governor", lambda s: _by_core(s.facts.governors)),
+    Trait("turbo", lambda s: _on(s.facts.turbo)),
+    Trait("SMT", lambda s: _on(s.facts.smt)),
+    Trait("virtual machine", lambda s: s.facts.virtual),
+    Trait("power", lambda s: _power(s.facts)),
+    Trait("kernel", lambda s: s.facts.kernel),
+    Trait("C library", lambda s: s.facts.libc),
+    Trait("GPU", lambda s: ", ".join(gpu.name for gpu in s.facts.gpus)),
+    Trait("GPU driver", lambda s: _each(gpu.driver for gpu in s.facts.gpus)),
+    Trait("GPU power limit, W", lambda s: _each(gpu.power_limit_w for gpu in s.facts.gpus)),
+    # These differ from night to night, or have no part in a model's time.
+    Trait("CPU features", lambda s: _features(s.facts), is_harmless=True),
+    Trait("system", lambda s: s.facts.os_name, is_harmless=True),
+    Trait("clock source", lambda s: s.facts.clock_source, is_harmless=True),
+    Trait("memory", lambda s: _gigabytes(s.facts.memory_bytes), is_harmless=True),
+    Trait("address", lambda s: s.device.address, is_harmless=True),
+    Trait("farm", lambda s: s.results.farm_version, is_harmless=True),
+)
+
+
+@dataclass(frozen=True)
+class Differences:
+    """What differs beyond the declared change: `blocking` makes a comparison invalid, `harmless` does not."""
+
+    blocking: tuple[str, ...] = ()
+    harmless: tuple[str, ...] = ()
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        return self.blocking + self.harmless
+
+
+Fingerprint: TypeAlias = Mapping[str, str]
+"""What a number belongs to: value by label. What is not known is left out."""
+
+
+def fingerprint(side: Side) -> Fingerprint:
+    return {trait.label: value for trait in TRAITS if (value := trait.read(side))}
+
+
+def differences(baseline: Fingerprint, candidate: Fingerprint, change: Change) -> Differences:
+    """In words, `kernel: 6.1.43 and 6.1.75`. What one side does not know is no difference."""
+    blocking: list[str] = []
+    harmless: list[str] = []
+    for trait in _unequal(baseline, candidate):
+        if trait.part_of is None or trait.part_of is not change:
+            texts = (one_line(side[trait.label], LONGEST_VALUE) for side in (baseline, candidate))
+            (harmless if trait.is_harmless else blocking).append(f"{trait.label}: {' and '.join(texts)}")
+    return Differences(tuple(blocking), tuple(harmless))
+
+
+def changes(baseline: Fingerprint, candidate: Fingerprint) -> frozenset[Change]:
+    """What really changed of that which a comparison can be about."""
+    return frozenset(trait.part_of for trait in _unequal(baseline, candidate) if trait.part_of)
+
+
+def _unequal(baseline: Fingerprint, candidate: Fingerprint) -> Iterator[Trait]:
+    common = baseline.keys() & candidate.keys()
+    return (one for one in TRAITS if one.label in common and baseline[one.label] != candidate[one.label])
+
+
+def _options(cell: CellResult) -> str:
+    shown = (f"--{name}={value}" for name, value in sorted(cell.options.items()))
+    return " ".join(shown) or "the program's defaults"
+
+
+def _list(values: Iterable[object]) -> str:
+    return ",".join(map(str, values))
+
+
+def _each(values: Iterable[object | None]) -> str:
+    """Of each GPU; nothing where it is known of none."""
+    known = list(values)
+    return ", ".join("unknown" if one is None else str(one) for one in known) if any(known) else ""
+
+
+def _number(value: float | None) -> str | None:
+    return None if value is None else f"{value:g}"
+
+
+def _on(value: bool | None) -> str | None:
+    return None if value is None else "on" if value else "off"
+
+
+def _power(facts: Facts) -> str | None:
+    if not facts.power_supplies:
+        return None
+    drained = any(one.kind == "Battery" and one.status == "Discharging" for one in facts.power_supplies)
+    return "battery" if drained else "mains"
+
+
+def _by_core(pairs: Sequence[tuple[int, object]]) -> str:
+    """One value where all cores agree, else each core with its own."""
+    values = {str(value) for _, value in pairs}
+    if len(values) == 1:
+        return values.pop()
+    return ", ".join(f"{core}: {value}" for core, value in sorted(pairs, key=lambda pair: pair[0]))
+
+
+def _features(facts: Facts) -> str:
+    return " ".join(sorted(facts.cpu_features))
+
+
+def _gigabytes(size_bytes: int | None) -> str | None:
+    return None if size_bytes is None else f"{size_bytes / 2**30:.1f} GiB"

@@ -1,0 +1,1 @@
+"""What a run came to, for other tools: JUnit, GitHub, Markdown. Pure."""

@@ -1,0 +1,1 @@
+"""Check rounds in a plan: their inputs, the golden files, the tolerances."""

@@ -1,0 +1,119 @@
+"""The comparisons of a run as the report shows them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from farm.analysis.effects import LARGEST_LOG
+from farm.compare.outcome import Decision, canaries, counts, decision, ranked
+from farm.compare.rounds import Pairs, pairs
+from farm.compare.words import SYMBOLS, change_of, interval, pairs_of, percent
+from farm.model.comparison import Comparing, Comparison, Phase, Verdict
+from farm.model.run import CellResult, Results
+from farm.report.cell import anchor
+from farm.report.numerals import MISSING, MOST_DECIMALS, count, decimals_for, in_ms
+from farm.report.view import ComparisonRow, Comparisons, Count, PairsPlot, Status
+
+WORST = 5
+
+MOST_PLOTS = 300
+"""Rows with a plot: the first ones."""
+
+MOST_POINTS = 300
+"""Pairs of a plot; of more, every k-th is drawn."""
+
+DECISIONS = {
+    Decision.GO: Status("go", Decision.GO, "no confirmed regression, and no more undecided than may be"),
+    Decision.NO_GO: Status("no-go", Decision.NO_GO, "a confirmed regression or wrong outputs"),
+    Decision.UNDECIDED: Status("undecided", Decision.UNDECIDED, "too much is undecided to say"),
+}
+
+
+def compose_comparisons(results: Results) -> Comparisons | None:
+    """None for a run that compared nothing, and whose outputs are not known to be wrong."""
+    decided = decision(results)
+    if not results.comparisons and decided is None:
+        return None
+    numbers = {cell.id: (i, cell) for i, cell in enumerate(results.cells)}
+    order = ranked(results.comparisons)
+    rows = tuple(
+        _row(one, numbers, results.comparing, has_plot=i < MOST_PLOTS) for i, one in enumerate(order)
+    )
+    seen = canaries(results.comparisons)
+    return Comparisons(
+        decision=DECISIONS[decided] if decided else None,
+        counts=tuple(Count(_status(verdict), n) for verdict, n in counts(results.comparisons).items()),
+        worst=tuple(row for row in rows if not row.is_hidden)[:WORST],
+        rows=rows,
+        hidden=sum(row.is_hidden for row in rows),
+        canaries=f"{seen.changed} of {count(seen.total, 'canary cell')} differed from themselves"
+        if seen.total
+        else None,
+        is_doubtful=seen.is_out_of_bounds,
+        minimum_effect=f"{100 * results.comparing.minimum_effect:g} %",
+    )
+
+
+def _status(verdict: Verdict) -> Status:
+    return Status(verdict.value, SYMBOLS[verdict], verdict.value)
+
+
+def _row(
+    one: Comparison, numbers: Mapping[str, tuple[int, CellResult]], comparing: Comparing, *, has_plot: bool
+) -> ComparisonRow:
+    found = [numbers.get(name) for name in (one.baseline, one.candidate)]
+    times = [value for value in (one.baseline_ms, one.candidate_ms) if value]
+    decimals = min(decimals_for(times) + 1, MOST_DECIMALS)
+    before, after = found
+    return ComparisonRow(
+        status=_status(one.verdict),
+        device=one.device,
+        what=one.candidate.removeprefix(f"{one.device}/"),
+        baseline=f"run {one.baseline_run}"
+        if one.baseline_run
+        else one.baseline.removeprefix(f"{one.device}/"),
+        candidate=one.candidate,
+        links=(anchor(before[0]) if before else None, anchor(after[0]) if after else None),
+        baseline_ms=in_ms(one.baseline_ms, decimals),
+        candidate_ms=in_ms(one.candidate_ms, decimals),
+        change=change_of(one.effect) if one.effect else MISSING,
+        interval=(interval(one.effect) if one.effect else None) or MISSING,
+        measured=pairs_of(one.effect, fresh=one.confirm is not None) if one.effect else MISSING,
+        sentence=one.sentence,
+        differences=one.differences,
+        notes=one.notes,
+        plot=_plot(pairs(before[1], after[1], Phase.CONFIRM if one.confirm else Phase.SCREEN), comparing)
+        if has_plot and before and after and one.effect and one.effect.is_paired
+        else None,
+        is_hidden=one.verdict is Verdict.UNCHANGED,
+    )
+
+
+def _plot(measured: Pairs, comparing: Comparing) -> PairsPlot | None:
+    """The log ratios of the pairs, on an axis that has the minimum effect in it to both sides."""
+    both = zip(measured.baseline_ms, measured.candidate_ms, strict=True)
+    logs = [math.log(after) - math.log(before) for before, after in both if before > 0 and after > 0]
+    if len(logs) < 2:
+        return None
+    least = math.log1p(comparing.minimum_effect)
+    low, high = min(*logs, -1.5 * least), max(*logs, 1.5 * least)
+    every = math.ceil(len(logs) / MOST_POINTS)
+
+    def height(log: float) -> float:
+        return (log - low) / (high - low)
+
+    shown = logs[::every]
+    return PairsPlot(
+        points=tuple((i / max(len(shown) - 1, 1), height(log)) for i, log in enumerate(shown)),
+        band=(height(-least), height(least)),
+        none=height(0.0),
+        low=_percent(low),
+        high=_percent(high),
+        text=f"{count(len(logs), 'pair')} in the order in which they ran, from {_percent(min(logs))} to "
+        f"{_percent(max(logs))}",
+    )
+
+
+def _percent(log: float) -> str:
+    return percent(math.expm1(min(log, LARGEST_LOG)))

@@ -1,0 +1,1 @@
+"""Outputs of check rounds: what is compared with what, and when."""

@@ -1,0 +1,230 @@
+"""What was pushed, kept on the controller by digest: a run can be had again when its build folder is gone.
+
+    <root>/<aa>/<sha256>        the files; last used is their time of modification
+    <root>/runs/<name>          one for each run that refers to files: the path of its manifest, then digests
+
+A file is never a hard link to the user's: who overwrites that would overwrite what is kept.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import os
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote_from_bytes, unquote_to_bytes
+
+from farm import resources
+from farm.errors import RequestError
+from farm.files import PRIVATE_FILE, digest_path, private_folder, sha256_of, write_atomic
+from farm.model.artifact import Artifact
+from farm.model.disk import Portion, portion
+
+SHARE = Portion(10, 20 << 30)
+"""How much the store may hold: 10 % of the disk, at most 20 GiB."""
+
+RESERVE = Portion(5, 1 << 30)
+"""What stays free for results: nothing is kept that leaves less."""
+
+VARIABLE = "FARM_KEPT_SHARE"
+RUNS = "runs"
+UNFINISHED_S = 86_400
+"""After so long a copy that was begun is one of a farm that was killed."""
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_FICLONE = 0x40049409
+_BLOCK_BYTES = 1 << 20
+
+
+class FullError(OSError):
+    """There is no room for a file. The message says what takes it."""
+
+
+class ChangedError(ValueError):
+    """The file is not what it was when its digest was taken."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A file of the store. `used_at` is in seconds since 1970."""
+
+    path: Path
+    size_bytes: int
+    used_at: float
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A run that refers to files of the store, by the path of its manifest."""
+
+    path: Path
+    manifest: Path
+    digests: frozenset[str]
+
+
+class KeptStore:
+    """Safe for concurrent farms: files are written aside and renamed, and checked when they are used."""
+
+    def __init__(self, root: Path, share: Portion = SHARE) -> None:
+        self.root = root
+        self.share = share
+
+    @property
+    def is_off(self) -> bool:
+        """Whether the user wants nothing to be kept."""
+        return 0 in (self.share.percent, self.share.most_bytes)
+
+    def keep(self, artifact: Artifact) -> None:
+        """Keep a copy of a file. Raises ChangedError when it has another digest by now, FullError when there
+        is no room beside what runs refer to, OSError when it cannot be read or written.
+        """
+        path = digest_path(self.root, artifact.sha256)
+        if _has(path, artifact.size_bytes):
+            os.utime(path)
+            return
+        private_folder(path.parent)
+        self._make_room(artifact)
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        try:
+            _copy(artifact.path, temporary)
+            if sha256_of(temporary) != artifact.sha256:
+                raise ChangedError(f"{artifact.path} was changed or removed after the run was planned")
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def find(self, sha256: str) -> Path | None:
+        """A kept file, if it is here and intact; one that was damaged is removed."""
+        if not _DIGEST.fullmatch(sha256):
+            return None
+        path = digest_path(self.root, sha256)
+        with contextlib.suppress(OSError):
+            if sha256_of(path) == sha256:
+                os.utime(path)
+                return path
+            path.unlink()
+        return None
+
+    def refer(self, manifest: Path, digests: Sequence[str]) -> None:
+        """These files stay for as long as there is that manifest. Raises OSError."""
+        place = os.fsencode(manifest.absolute())
+        path = private_folder(self.root / RUNS) / hashlib.sha256(place).hexdigest()[:16]
+        known = path.read_text("ascii").split() if path.exists() else [quote_from_bytes(place)]
+        write_atomic(path, "\n".join(dict.fromkeys((*known, *digests))).encode("ascii"))
+
+    def references(self) -> tuple[Reference, ...]:
+        """The runs that refer to files here; those that were removed are forgotten. Raises OSError."""
+        found = []
+        for path in _entries(self.root / RUNS):
+            if path.name.startswith("."):
+                continue  # being written
+            place, *digests = path.read_text("ascii", "replace").split() or [""]
+            manifest = Path(os.fsdecode(unquote_to_bytes(place)))
+            if _is_gone(manifest):
+                path.unlink(missing_ok=True)
+            else:
+                found.append(Reference(path, manifest, frozenset(digests)))
+        return tuple(found)
+
+    def stored(self) -> tuple[Stored, ...]:
+        """All files, those that were used last at the end. Raises OSError."""
+        found = []
+        for folder in _entries(self.root):
+            for path in _entries(folder) if folder.name != RUNS else ():
+                with contextlib.suppress(FileNotFoundError):
+                    state = path.stat()
+                    found.append(Stored(path, state.st_size, state.st_mtime))
+        return tuple(sorted(found, key=lambda one: one.used_at))
+
+    def limit_bytes(self) -> int:
+        """How much it may hold. Raises OSError."""
+        return self.share.of(shutil.disk_usage(private_folder(self.root)).total) or 0
+
+    def _make_room(self, artifact: Artifact) -> None:
+        """Remove what no run refers to, least recently used first, until there is room for a file."""
+        stored, disk = self.stored(), shutil.disk_usage(self.root)
+        limit_bytes, reserve_bytes = self.limit_bytes(), RESERVE.of(disk.total) or 0
+        held_bytes, free_bytes = sum(one.size_bytes for one in stored), disk.free
+        lacking_bytes = artifact.size_bytes + max(held_bytes - limit_bytes, reserve_bytes - free_bytes)
+        if lacking_bytes <= 0:
+            return
+        referred = frozenset[str]().union(*(one.digests for one in self.references()))
+        removable = [one for one in stored if self._is_removable(one, referred)]
+        if sum(one.size_bytes for one in removable) < lacking_bytes:
+            raise FullError(errno.ENOSPC, self._why_full(held_bytes, limit_bytes, free_bytes), str(self.root))
+        for one in removable:
+            if lacking_bytes <= 0:
+                break
+            one.path.unlink(missing_ok=True)
+            lacking_bytes -= one.size_bytes
+
+    @staticmethod
+    def _is_removable(one: Stored, referred: frozenset[str]) -> bool:
+        if one.path.name.startswith("."):
+            return one.used_at < time.time() - UNFINISHED_S
+        return one.path.name not in referred
+
+    @staticmethod
+    def _why_full(held_bytes: int, limit_bytes: int, free_bytes: int) -> str:
+        from humanize import naturalsize
+
+        return (
+            f"no room: it holds {naturalsize(held_bytes)} of runs that are still there, of at most "
+            f"{naturalsize(limit_bytes)} ({VARIABLE}), and the disk has {naturalsize(free_bytes)} free"
+        )
+
+
+def kept_store() -> KeptStore:
+    """The store in the user's cache folder. Raises RequestError when $FARM_KEPT_SHARE is no such share."""
+    text = os.environ.get(VARIABLE, "").strip()
+    try:
+        share = portion(text) if text else SHARE
+    except ValueError as error:
+        raise RequestError(f"{VARIABLE}: {error}", hint=f"{VARIABLE}=0 keeps nothing") from error
+    return KeptStore(resources.cache_folder() / "kept", share)
+
+
+def _has(path: Path, size_bytes: int) -> bool:
+    try:
+        return path.stat().st_size == size_bytes
+    except OSError:
+        return False
+
+
+def _is_gone(manifest: Path) -> bool:
+    """Whether a run was removed; one that cannot be looked at is still there."""
+    try:
+        manifest.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except (OSError, ValueError):
+        return False
+    return False
+
+
+def _entries(folder: Path) -> Iterator[Path]:
+    try:
+        yield from sorted(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return
+
+
+def _copy(source: Path, target: Path) -> None:
+    """A copy of its own, on the disk; where the file system can, it takes room once one of them changes."""
+    with source.open("rb") as stream:
+        handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
+        with os.fdopen(handle, "wb") as copy:
+            try:
+                fcntl.ioctl(copy.fileno(), _FICLONE, stream.fileno())
+            except OSError:
+                shutil.copyfileobj(stream, copy, _BLOCK_BYTES)
+            copy.flush()
+            os.fsync(copy.fileno())

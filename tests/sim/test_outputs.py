@@ -1,0 +1,86 @@
+"""Outputs before times: what `farm bench` makes of devices and variants that compute other numbers."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from farm.sim.fleet import fleet
+from farm.sim.properties import Program, Properties, Tensor
+from tests.e2e.conftest import Farm, Outcome
+from tests.sim.conftest import bench
+
+pytestmark = pytest.mark.sshd
+
+VALUES = (0.25, 0.5, -1.0, 2.0, 3.0)
+OUT = Tensor(VALUES, (1, 10), "prob")
+
+
+def verdicts(outcome: Outcome, against: str) -> dict[str, str]:
+    """By cell."""
+    checks = outcome.results["outputs"]
+    return {check["cell"]: check["verdict"] for check in checks if check["against"] == against}
+
+
+def sentence(outcome: Outcome, against: str, cell: str) -> str:
+    checks = outcome.results["outputs"]
+    return next(one["sentence"] for one in checks if (one["against"], one["cell"]) == (against, cell))
+
+
+async def test_outputs_are_compared_with_golden_files_across_variants_and_across_devices(
+    farm: Farm, devices: Path
+) -> None:
+    """arm-2 computes NaN with one option, arm-3 something else each time."""
+    small, large = ("enable-nchw44", 1e-4), ("enable-nchw88", 1e-2)
+    wanted = {
+        "arm-1": Properties(Program(outputs=(OUT,), shifts=(small, large))),
+        "arm-2": Properties(Program(outputs=(OUT,), shifts=(("enable-nchw88", math.nan),))),
+        "arm-3": Properties(Program(outputs=(OUT,), drift=0.5)),
+    }
+    golden = farm.folder / "golden.npy"
+    np.save(golden, np.array([VALUES * 2]))
+    variants = ("plain=", "small=--enable-nchw44", "large=--enable-nchw88")
+    words = [word for text in variants for word in ("--variant", text)]
+    async with fleet(wanted, devices) as running:
+        outcome = await bench(farm, running, *words, "--golden", f"tiny:{golden}", "--rounds", "1")
+    assert outcome.code == 1, outcome.stderr
+    assert verdicts(outcome, "itself") == {
+        "arm-1/tiny/plain": "equal",
+        "arm-1/tiny/small": "equal",
+        "arm-1/tiny/large": "equal",
+        "arm-2/tiny/plain": "equal",
+        "arm-2/tiny/small": "equal",
+        "arm-2/tiny/large": "equal",
+        "arm-3/tiny/plain": "not-comparable",
+        "arm-3/tiny/small": "not-comparable",
+        "arm-3/tiny/large": "not-comparable",
+    }
+    assert "tiny differs from itself" in sentence(outcome, "itself", "arm-3/tiny/plain")
+    assert verdicts(outcome, "golden") == {
+        "arm-1/tiny/plain": "equal",
+        "arm-1/tiny/small": "within",
+        "arm-1/tiny/large": "wrong",
+        "arm-2/tiny/plain": "equal",
+        "arm-2/tiny/small": "equal",
+        "arm-2/tiny/large": "wrong",
+        "arm-3/tiny/plain": "not-comparable",
+        "arm-3/tiny/small": "not-comparable",
+        "arm-3/tiny/large": "not-comparable",
+    }
+    assert verdicts(outcome, "variant") == {
+        "arm-1/tiny/small": "within",
+        "arm-1/tiny/large": "finding",
+        "arm-2/tiny/small": "equal",
+        "arm-2/tiny/large": "finding",
+    }
+    assert verdicts(outcome, "device") == {"arm-2/tiny/plain": "equal", "arm-2/tiny/small": "within"}
+    (wrong,) = outcome.cells(device="arm-1", variant="large")
+    assert (wrong["status"], wrong["cause"], wrong["summary"]) == ("failed", "wrong-outputs", None)
+    assert "10 of 10 values beyond rtol 0.001, atol 3e-05, largest difference 0.01" in wrong["error"]
+    # One more process for the first cell of each variant; the wrong ones are not timed.
+    rounds = {cell["variant"]: len(cell["rounds"]) for cell in outcome.cells(device="arm-1")}
+    assert rounds == {"plain": 3, "small": 3, "large": 2}
+    assert "farm report" in (farm.folder / "runs" / "one" / "report.html").read_text()
