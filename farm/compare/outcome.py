@@ -12,7 +12,7 @@ from farm.analysis.canary import is_out_of_bounds
 from farm.compare.words import SYMBOLS
 from farm.errors import ExitCode, Fault, Stage
 from farm.model.comparison import Comparison, Verdict
-from farm.model.outputs import Against, OutputVerdict
+from farm.model.outputs import Against, OutputCheck, OutputVerdict
 from farm.model.run import CellResult, CellStatus, Results
 
 CHANGED = frozenset({Verdict.FASTER, Verdict.SLOWER})
@@ -115,6 +115,11 @@ def code_of(comparisons: Sequence[Comparison], max_undecided: int, missing: int 
     return ExitCode.UNDECIDED if is_open(comparisons, max_undecided, missing) else ExitCode.OK
 
 
+def is_undecided(results: Results) -> bool:
+    """Whether more of a run is undecided than may be, its other verdicts aside."""
+    return is_open(results.comparisons, results.comparing.max_undecided, unknown_outputs(results))
+
+
 def is_open(comparisons: Sequence[Comparison], max_undecided: int, missing: int = 0) -> bool:
     """Whether more is undecided than may be, or the canaries say that nothing can be decided."""
     undecided = sum(one.verdict in UNDECIDED for one in asked(comparisons)) + missing
@@ -128,8 +133,12 @@ def wrong_outputs(results: Results) -> int:
 
 def unknown_outputs(results: Results) -> int:
     """How many checks that somebody asked for could not be made."""
-    unknown = OutputVerdict.NOT_COMPARABLE
-    return sum(one.against in PROMISES and one.verdict is unknown for one in results.outputs)
+    return sum(map(is_unknown, results.outputs))
+
+
+def is_unknown(check: OutputCheck) -> bool:
+    """Whether outputs that somebody wanted to be compared could not be."""
+    return check.against in PROMISES and check.verdict is OutputVerdict.NOT_COMPARABLE
 
 
 def measured_code(results: Results) -> ExitCode:

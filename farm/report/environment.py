@@ -157,7 +157,6 @@ def gpus_of(facts: Facts) -> str | None:
             f"driver {gpu.driver}" if gpu.driver else None,
             f"compute {gpu.compute_capability}" if gpu.compute_capability else None,
             in_memory(gpu.memory_bytes) if gpu.memory_bytes else None,
-            f"{gpu.max_clock_mhz} MHz" if gpu.max_clock_mhz else None,
         )
         for gpu in facts.gpus
     )
@@ -218,14 +217,19 @@ def power_of(facts: Facts) -> str | None:
 
 
 def _gpu_states(facts: Facts) -> str | None:
-    """Temperature, power and what holds the clocks down; idleness is no news."""
+    """Clocks, temperature, power and what holds the clocks down; idleness is no news."""
     texts = []
     for gpu in facts.gpus:
         held = [reason for reason in gpu.throttle_reasons or () if reason != "idle"]
+        most = f" of {gpu.max_clock_mhz}" if gpu.max_clock_mhz is not None else ""
         told = (
             gpu.performance_state,
+            f"{gpu.clock_mhz}{most} MHz" if gpu.clock_mhz is not None else None,
+            f"memory {gpu.memory_clock_mhz} MHz" if gpu.memory_clock_mhz is not None else None,
+            f"{in_memory(gpu.memory_used_bytes)} in use" if gpu.memory_used_bytes else None,
             f"{gpu.temperature_c} °C" if gpu.temperature_c is not None else None,
             f"{gpu.power_w:.0f} W" if gpu.power_w is not None else None,
+            "no persistence mode" if gpu.is_persistent is False else None,
             f"held down: {', '.join(held)}" if held else None,
         )
         texts.append(", ".join(filter(None, told)))

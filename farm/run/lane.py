@@ -66,6 +66,8 @@ class Lane:
         self._pushed = Pushed()
         self._pythons: tuple[str, ...] = ()
         """The interpreters that the probe asked for."""
+        self._engine_of = ""
+        """The build whose engine the record of the device has: builds may have different ones."""
         self._measuring: Measuring | None = None
         self._prepared: set[str] = set()
         """Ids of cells of which the preparations are recorded."""
@@ -383,7 +385,8 @@ class Lane:
         self._now = round_name(one), cell
         self._emit(Kind.ROUND, f"{name} {_what(one)}", *measuring.count, left=measuring.left)
         result = self._told_of_restarts(await run_round(here, made, one))
-        if result.engine:
+        self._engine_of = self._engine_of or (cell.build if result.engine else "")
+        if result.engine and cell.build == self._engine_of:
             self._recorder.device(self._device.name, engine=result.engine)
         is_last = measuring.done(step, result)
         reproduce = by_hand(made, here.deployed)

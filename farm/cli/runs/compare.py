@@ -16,7 +16,7 @@ from farm.compare.outcome import code_of, counts, ranked
 from farm.compare.runs import TwoRuns, compare_runs
 from farm.errors import RequestError
 from farm.model.comparison import Change, Comparing, Verdict
-from farm.store.runs import RunDirectory, find_run
+from farm.store.runs import find_run
 
 SETTINGS: dict[str, Any] = {
     "epilog": "Examples:\n\n"
@@ -46,6 +46,7 @@ def command(
         bool,
         typer.Option("--confirm", help="Measure old and new in one lease where something looks changed."),
     ] = False,
+    inventory: args.Inventory = None,
     runs_dir: args.RunsDir = Path("runs"),
     json: args.Json = False,
 ) -> None:
@@ -58,23 +59,18 @@ def command(
     old, new = find_run(runs_dir, baseline), find_run(runs_dir, run)
     if old.path.resolve() == new.path.resolve():
         raise RequestError(f"{baseline} and {run} are the same run", hint="farm runs list shows the others")
-    if confirm:
-        new = confirmed(old, new)
     compared = compare_runs(old.results(), new.results(), comparing, change)
+    if confirm:
+        from farm.cli.bench.confirming import Where, confirmed  # what comparing alone does not need
+
+        by = confirmed(old, new, compared, Where(inventory, runs_dir))
+        compared = compare_runs(old.results(), new.results(), comparing, compared.change, by=by)
     code = code_of(compared.comparisons, max_undecided, missing=len(compared.without_baseline))
     if json:
         show_json(as_json(compared) | {"exit_code": int(code)})
     else:
         _show(compared, show_all=show_all)
     raise typer.Exit(code)
-
-
-def confirmed(baseline: RunDirectory, run: RunDirectory) -> RunDirectory:
-    """The run that measured both in one lease. To be connected with what measures."""
-    raise RequestError(
-        f"--confirm cannot measure {run.run_id} against {baseline.run_id} yet",
-        hint=f"farm compare {baseline.run_id} {run.run_id}",
-    )
 
 
 def _minimum(text: str) -> float:

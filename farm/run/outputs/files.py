@@ -10,12 +10,14 @@ from farm.dumps.tensor_names import out_file_key
 from farm.model.artifact import Produced
 from farm.model.matrix import Golden, RoundKind
 from farm.model.run import RoundResult, RoundStatus
-from farm.options import OUTPUT_DUMP
+from farm.options import CHECK_RUNS, OUTPUT_DUMP
 
 SMALL_BYTES = 8 << 20
-"""A file that is read at once. Larger ones are memory maps, in a process of their own: one that is cut off
-meanwhile ends it.
+"""Of both sides: read into memory, in a thread. What is larger is memory maps, in a process of its own: a
+file that is cut off meanwhile ends it.
 """
+
+MOST_OUTPUTS = 1000
 
 NO_ROUND = "it has no outputs: there was no check round, or it wrote none"
 
@@ -50,6 +52,8 @@ def outputs_of(rounds: Sequence[RoundResult], run_folder: Path) -> Outputs:
     if failed is not None:
         return Outputs(problem=f"its check round failed: {failed.error}")
     runs = tuple(run for one in checks for run in _runs(one.artifacts, run_folder))
+    if any(len(run) > MOST_OUTPUTS for run in runs):
+        return Outputs(problem=f"it has more than {MOST_OUTPUTS} outputs")
     return Outputs(runs) if runs else Outputs(problem=NO_ROUND)
 
 
@@ -59,9 +63,16 @@ def _runs(artifacts: Sequence[Produced], run_folder: Path) -> list[Run]:
         key = out_file_key(one.path.rpartition("/")[2]) if one.role == OUTPUT_DUMP else None
         if key is not None:
             run, variable = key
+            if run >= CHECK_RUNS:
+                continue
             file = OutputFile(run_folder / one.path, one.path, one.size_bytes)
             found.setdefault(run, {})[variable] = file
     return [tuple(by_id[key] for key in sorted(by_id)) for _, by_id in sorted(found.items())]
+
+
+def are_small(files: Sequence[OutputFile]) -> bool:
+    """Whether these are read into memory."""
+    return sum(file.size_bytes for file in files) <= SMALL_BYTES
 
 
 def golden_run(golden: Golden) -> Run:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from farm.model.deadlines import Deadlines
 from farm.model.outputs import Against, Compared, OutputVerdict, Tolerance
-from farm.run.outputs.files import SMALL_BYTES, Run
+from farm.run.outputs.files import Run, are_small
 from farm.worker import LateError, WorkerError, in_worker
 
 
@@ -22,7 +22,7 @@ async def compare_runs(
 ) -> Compared:
     """In a thread where they are small, else in a process of its own; what takes too long is not compared."""
     arguments = candidate, reference, against, is_strict, stated
-    if sum(file.size_bytes for file in (*candidate, *reference)) <= SMALL_BYTES:
+    if are_small((*candidate, *reference)):
         return await asyncio.to_thread(_compare, *arguments)
     try:
         return await in_worker(deadlines.compare_outputs_s, _compare, *arguments)

@@ -48,7 +48,7 @@ def pairs(draw: st.DrawFn) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     return np.where(draw(hnp.arrays(np.bool_, shape)), other, reference), reference
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(pairs())
 def test_the_numbers_of_chunks_are_those_of_the_whole(
     pair: tuple[NDArray[np.float32], NDArray[np.float32]],

@@ -29,7 +29,8 @@ from farm.plan.checks.golden import read_golden, require_fit
 from farm.plan.checks.random_input import random_input, why_not
 from farm.plan.inputs import fit_inputs, read_input
 from farm.plan.layout import model_tree
-from farm.plan.matrix import needed_artifacts, schedule
+from farm.plan.matrix import needed_artifacts
+from farm.plan.schedule import schedule
 from farm.run.deploy import Deployed, Program
 from farm.run.execute import command_of, ready
 from farm.runtime.install import InstalledRuntime
@@ -92,7 +93,7 @@ def test_check_rounds_come_before_the_timed_ones_and_have_the_options_of_these()
         planned(model("data:[1.0,2.0,3.0]", DATA), options="--enable-nchw44 --iter 50 --profile p"),
         check=Check.OUTPUTS,
     )
-    order = schedule([cell for cell in plan.cells if cell.device.name == "a"], 1)
+    order = schedule([cell for cell in plan.cells if cell.device.name == "a"], 1).steps
     kinds = [one.kind for _, one in order]
     assert kinds == [RoundKind.CHECK] * 4 + [RoundKind.TIMED] * 2 + [RoundKind.PROFILE]
     options = next(
@@ -146,7 +147,7 @@ def test_the_other_side_of_a_canary_has_no_check_round() -> None:
 def test_inputs_that_nobody_gave_are_random_numbers_of_the_check_rounds_only(here: Path) -> None:
     plan = checked(planned(model("data:[1.0,2.0,3.0]", DATA, MORE)), check=Check.OUTPUTS)
     cell = plan.cells[0]
-    made = ready(cell, Deployed(Program(("p",)), folders={"m": "/d"}))
+    made = ready(cell, Deployed({cell.device.runtime: Program(("p",))}, folders={cell.model: "/d"}))
     timed, check = (
         next(one for one in cell.rounds if one.kind is kind) for kind in (RoundKind.TIMED, RoundKind.CHECK)
     )

@@ -8,7 +8,6 @@ from dataclasses import replace
 import pytest
 
 from farm.model.comparison import Comparing, Verdict
-from farm.report.columns import columns
 from farm.report.comparisons import MOST_PLOTS, MOST_POINTS
 from farm.report.compose import compose
 from farm.report.render import render
@@ -144,8 +143,8 @@ def test_a_run_with_canaries_only_says_what_they_showed_and_decides_nothing(resu
 
 
 def test_a_build_is_a_column_of_its_own(results):
-    assert columns(results) == ("fp32@old", "fp32@new", "fp32@canary")
-    assert columns(make.small()) == ("fp32", "4 threads")
+    assert results.columns == ("fp32@old", "fp32@new", "fp32@canary")
+    assert make.small().columns == ("fp32", "4 threads")
     matrix = compose(results).matrices[0]
     assert [box is None for box in matrix.rows[0].boxes] == [False, False, True]  # tiny has no canary
 

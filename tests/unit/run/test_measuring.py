@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections import Counter
 from collections.abc import Callable
@@ -331,3 +332,34 @@ async def test_outputs_are_compared_when_all_were_checked_and_nothing_was_timed(
     results = await bench.run()
     assert bench.compared_after == 2
     assert [one.kind for one in results.cells[0].rounds] == [RoundKind.CHECK] + [RoundKind.TIMED] * 10
+
+
+async def test_an_interruption_in_the_confirmation_keeps_what_was_measured(tmp_path: Path) -> None:
+    bench = Bench(plan("abc"), tmp_path, noisy(1.1))
+    ends_at = 30 + 5
+
+    async def run(step: Step) -> None:
+        if len(bench.order) == ends_at:
+            raise asyncio.CancelledError
+        await Bench._round(bench, step)
+
+    bench._round = run  # type: ignore[method-assign]
+    with pytest.raises(asyncio.CancelledError):
+        await bench.run()
+    bench.recorder.cancel(bench.plan.cells)
+    results = await bench.recorder.end(RunStatus.INTERRUPTED, "")
+    assert sum(len(cell.rounds) for cell in results.cells) == ends_at
+    assert [cell.status for cell in results.cells] == ["cancelled", "cancelled", "completed"]
+    assert len(results.phases) == 1
+    assert [one.verdict for one in results.comparisons] == [Verdict.INCONCLUSIVE]
+    assert RunDirectory(tmp_path / "r").results() == results
+
+
+async def test_two_runs_that_were_the_screen_are_confirmed_at_once(tmp_path: Path) -> None:
+    before_ms, after_ms = ([factor * (2 + 0.001 * number) for number in range(6)] for factor in (1, 1.1))
+    earlier = (Earlier("d/m/a", "old", tuple(before_ms)), Earlier("d/m/b", "new", tuple(after_ms)))
+    made = replace(plan(duels=(replace(AB[0], since="old"),)), earlier=earlier)
+    bench = Bench(made, tmp_path, noisy(1.1, 0.005))
+    results = await bench.run()
+    assert bench.counts("a") == bench.counts("b") == {"confirm": 10}
+    assert [one.verdict for one in results.comparisons] == [Verdict.SLOWER]

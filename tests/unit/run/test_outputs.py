@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from farm.compare.outcome import exit_code
 from farm.errors import ExitCode, Fault
 from farm.files import sha256_of
 from farm.model.artifact import Artifact, Produced
@@ -23,7 +24,6 @@ from farm.model.matrix import Cell, CheckData, Golden, Model, Plan, Round, Round
 from farm.model.options import OptionSet, Variant
 from farm.model.outputs import Against, Check, Checking, CheckInput, OutputVerdict, Tolerance
 from farm.model.run import CellResult, CellStatus, Results, RoundResult, RoundStatus, RunStatus
-from farm.run.bench import exit_code
 from farm.run.context import RunContext, Settings
 from farm.run.outputs.between import compare_with_run
 from farm.run.outputs.checker import check_device, check_devices
@@ -314,7 +314,7 @@ def test_a_dump_of_gigabytes_is_a_memory_map(tmp_path: Path) -> None:
     found = compare_files([file(tmp_path / "a")], [file(tmp_path / "b")], Against.BASELINE, True, ())
     assert (found.verdict, found.tensors[0].elements, found.tensors[0].mismatches) == ("wrong", count, 1)
     assert found.tensors[0].nans == 1
-    assert isinstance(_dumped(tmp_path / "a").flat, np.memmap)
+    assert isinstance(_dumped(file(tmp_path / "a"), in_memory=False).flat, np.memmap)
 
 
 def test_a_golden_file_of_many_megabytes_is_a_memory_map_too(tmp_path: Path) -> None:
@@ -342,6 +342,23 @@ async def test_large_outputs_are_compared_in_a_process_of_their_own_with_a_deadl
     assert found[60.0].verdict is OutputVerdict.EQUAL
     assert found[1e-9].verdict is OutputVerdict.NOT_COMPARABLE
     assert "deadline compare-outputs" in found[1e-9].sentence
+
+
+async def test_a_device_that_sends_odd_outputs_costs_no_more_than_its_check(folder: Path) -> None:
+    """Names of a megabyte, runs that nobody asked for, more outputs than any model has."""
+    lab = Lab(folder, names=("a", "b"))
+    await lab.open()
+    name = b"var={id:81, layout:{1}, Float32, owner:o{T}, name:" + b"n\x1b" * 500_000 + b", slot:0}"
+    data = struct.pack("<10I", len(name), 0, 7, 1, *(0,) * 6) + name + b"\0" * 4
+    await lab.wrote(0, data, data, b"junk", b"junk")
+    many = [Produced("bin-out-dump", f"cells/1/run0-var{number}", "0" * 64, 4) for number in range(1001)]
+    result = RoundResult(RoundKind.CHECK, 0, RoundStatus.COMPLETED, artifacts=tuple(many))
+    await lab.recorder.round(lab.cell(1), result, reproduce="")
+    results = await lab.end()
+    assert verdicts(results, Against.ITSELF) == ["equal", "not-comparable"]
+    assert len(results.outputs[0].tensors[0].name) < 300
+    assert "\x1b" not in results.outputs[0].sentence
+    assert results.outputs[1].sentence == "it has more than 1000 outputs"
 
 
 async def test_two_nights_are_compared_where_their_inputs_were_the_same(folder: Path) -> None:
