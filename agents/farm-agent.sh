@@ -1555,11 +1555,11 @@ restore_journal() { # file epoch
 } 2>/dev/null
 
 start_guard() { # a process that restores settings when this lease has ended and nobody else did
-  local tries=50
+  local left=50
   guard_settings "$mine"
   until is_guarded "$mine"; do
-    [ $tries -gt 0 ] || return
-    tries=$((tries - 1))
+    [ $left -gt 0 ] || return
+    left=$((left - 1))
     doze
   done
 }
