@@ -1,6 +1,6 @@
-"""Verdicts of comparisons that are put together from recorded real rounds, exactly as farm decides them.
+"""Verdicts of comparisons that are put together from recorded real rounds, by farm's own code throughout.
 
-    .venv/bin/python benchmarks/verdicts_resampled.py [--comparisons 1000] [--budget 30] [--seed 0] [FILE]
+    .venv/bin/python benchmarks/verdicts_resampled.py [--comparisons 1000] [--budget 30] [--also busy] [FILE]
 
 FILE (benchmarks/data/rounds.jsonl) has the values of rounds in the order in which they ran, as
 benchmarks/record_rounds.py writes it. A comparison is made of blocks of 20 consecutive rounds from random
@@ -10,9 +10,9 @@ or 1.10. Then goes on what `--rounds auto` does: a pilot of 10 pairs may settle 
 fresh pairs (of other places) decide. With a budget of so many pairs more is left undecided, and no slowdown
 may be `unchanged`.
 
-Prints, for each model, label and slowdown, the share of each verdict and the pairs of the phase that
-decides. Only rounds of quality `ok` count. Exit code 1 when a figure is missed; of labels other than
-`quiet` only false verdicts do.
+Prints, for each model, label and slowdown, the share of each verdict and the fresh pairs (0: the pilot
+settled it). Only rounds of quality `ok` count, as in a run, unless more are named by `--also`. Exit code 1
+when a figure is missed; of what was recorded as `loaded` only false verdicts do.
 """
 
 from __future__ import annotations
@@ -23,22 +23,50 @@ import random
 import statistics
 import sys
 from collections import Counter, defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import raw_records
 from record_rounds import OUT
 
-from farm.analysis import effects, sample_size, verdicts
-from farm.model.comparison import Verdict
+from farm.analysis.sample_size import PILOT_PAIRS
+from farm.compare.duels import comparisons
+from farm.model.comparison import Change, Comparing, Duel, Phase, PhasePlan, Verdict
+from farm.model.matrix import RoundKind, Sampling
+from farm.model.run import (
+    SCHEMA_VERSION,
+    CellResult,
+    CellStatus,
+    Results,
+    RoundResult,
+    RoundStatus,
+    RunStatus,
+)
+from farm.run.measure import sampler
+from farm.run.measure.sampler import Screened
 
 MINIMUM = 0.03
+SAMPLING = Sampling(PILOT_PAIRS, is_auto=True)
+DUEL = Duel("local/m/before", "local/m/after", Change.VARIANT)
+RESULTS = Results(
+    SCHEMA_VERSION, "r", "0", "", None, RunStatus.COMPLETED, (), 0, PILOT_PAIRS, (), (), (), (), duels=(DUEL,)
+)
 TOGETHER = 20
 """Consecutive rounds that stay together."""
 PLANTED = (1.0, 1.01, 1.05, 1.10)
-SHOWN = (Verdict.UNCHANGED, Verdict.SLOWER, Verdict.FASTER, Verdict.INCONCLUSIVE)
-LINE = "{:32}{:>8}{:>9}{:>13}" + "{:>11}" * 4 + "{:>18}  {}"
-HEADS = ("model, label", "planted", "budget", "comparisons", "unchanged", "slower", "faster", "unclear")
+SHOWN = (Verdict.UNCHANGED, Verdict.SLOWER, Verdict.FASTER, Verdict.INCONCLUSIVE, Verdict.INVALID)
+LINE = "{:32}{:>8}{:>9}{:>13}" + "{:>13}" * 5 + "{:>18}  {}"
+HEADS = (
+    "model, label",
+    "planted",
+    "budget",
+    "comparisons",
+    "unchanged",
+    "slower",
+    "faster",
+    "inconclusive",
+    "invalid",
+)
 
 
 @dataclass
@@ -85,18 +113,35 @@ class Rounds:
 
 
 def compared(rounds: Rounds, rng: random.Random, factor: float, budget: int | None) -> tuple[Verdict, int]:
-    """The verdict of a comparison, and the pairs of the phase that decided."""
-    pilot = rounds.pairs(rng, sample_size.PILOT_PAIRS, factor)
-    if verdicts.screen_settles(effects.paired(*pilot), MINIMUM):
-        return Verdict.UNCHANGED, sample_size.PILOT_PAIRS
-    count = min(sample_size.pairs_to_decide(*pilot, MINIMUM), budget or sample_size.MOST_PAIRS)
-    effect = effects.paired(*rounds.pairs(rng, count, factor))
-    (q,) = verdicts.false_discovery_rates([effect.p])
-    return verdicts.decide(effect, q, MINIMUM), count
+    """The verdict that a run with these rounds ends with, and the fresh pairs that it took."""
+    screen = cells(Phase.SCREEN, rounds.pairs(rng, PILOT_PAIRS, factor))
+    left_s = None if budget is None else 2 * budget / sampler.MARGIN
+    screened = Screened(
+        "local", screen, (DUEL,), {}, SAMPLING, Comparing(MINIMUM), seconds_of=lambda _: 1.0, left_s=left_s
+    )
+    (allotment,) = sampler.decide(screened).allotments
+    fresh = cells(Phase.CONFIRM, rounds.pairs(rng, allotment.rounds, factor))
+    both = [replace(cell, rounds=cell.rounds + fresh[key].rounds) for key, cell in screen.items()]
+    results = replace(RESULTS, cells=tuple(both), phases=(PhasePlan("local", Phase.CONFIRM, (allotment,)),))
+    (comparison,) = comparisons(results)
+    return comparison.verdict, allotment.rounds
+
+
+def cells(phase: Phase, sides: tuple[list[float], list[float]]) -> dict[str, CellResult]:
+    """Two variants of a model, as results.json has them after so many rounds of a phase."""
+    made = {}
+    for name, values_ms in zip(("before", "after"), sides, strict=True):
+        timed = [
+            RoundResult(RoundKind.TIMED, index, RoundStatus.COMPLETED, value_ms=value_ms, phase=phase)
+            for index, value_ms in enumerate(values_ms)
+        ]
+        cell = CellResult("local", "m", name, {}, (), CellStatus.COMPLETED, rounds=tuple(timed))
+        made[cell.id] = cell
+    return made
 
 
 def is_met(tally: Tally, factor: float, *, is_free: bool) -> bool:
-    """`is_free`: rounds of a quiet machine, as many as were asked for: a verdict is expected."""
+    """`is_free`: rounds without a load generator, as many as were asked for: a verdict is expected."""
     if factor == 1.0:
         is_clear = not is_free or tally.share(Verdict.UNCHANGED) >= 0.90
         return tally.share(Verdict.SLOWER, Verdict.FASTER) <= 0.01 and is_clear
@@ -123,13 +168,17 @@ def main() -> int:
     parser.add_argument("--comparisons", type=int, default=1000)
     parser.add_argument("--budget", type=int, default=30)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--also", action="append", default=[], help="a quality that counts beside `ok`: busy")
     given = parser.parse_args()
+    counted = {"ok", *given.also}
     known: dict[tuple[str, str], list[list[float | None]]] = defaultdict(list)
     for one in raw_records.read(given.file):
         values = zip(one["values_ms"], one["qualities"], strict=True)
-        known[one["model"], one["label"]].append([ms if quality == "ok" else None for ms, quality in values])
+        known[one["model"], one["label"]].append(
+            [ms if quality in counted else None for ms, quality in values]
+        )
     is_good = True
-    print(LINE.format(*HEADS, "pairs 5-50-95 %", ""))
+    print(LINE.format(*HEADS, "fresh 5-50-95 %", ""))
     for (model, label), blocks in sorted(known.items()):
         rounds, total = Rounds(blocks), sum(map(len, blocks))
         median, deviation = rounds.noise()
@@ -142,7 +191,7 @@ def main() -> int:
                 places = [int(share * given.comparisons) for share in (0.05, 0.5, 0.95)]
                 spread = "-".join(str(tally.pairs[place]) for place in places)
                 shares = [f"{tally.share(one):.1%}" for one in SHOWN]
-                met = is_met(tally, factor, is_free=budget is None and label == "quiet")
+                met = is_met(tally, factor, is_free=budget is None and label != "loaded")
                 is_good &= met
                 name = f"{model}, {label}"
                 words = (name, f"{factor - 1:.0%}", budget or "auto", given.comparisons, *shares, spread)

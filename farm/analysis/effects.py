@@ -53,9 +53,7 @@ def paired(baseline_ms: Sequence[float], candidate_ms: Sequence[float]) -> Effec
     before_ms, after_ms = _pairs_of_times(baseline_ms, candidate_ms)
     if not any(before_ms + after_ms):
         return _unknown(len(before_ms), is_paired=True)
-    before, after = _logs(before_ms, after_ms)
-    ratios = after - before
-    ratios.sort()
+    ratios = _ordered_ratios(before_ms, after_ms)
     count = len(ratios)
     total = count * (count + 1) // 2
     depths = [ranks.signed_rank_depth(count, level) for level in (0.05, 0.10)]
@@ -95,9 +93,7 @@ def half_width_90(baseline_ms: Sequence[float], candidate_ms: Sequence[float]) -
     depth = ranks.signed_rank_depth(len(before_ms), 0.10)
     if not depth or not any(before_ms + after_ms):
         return None
-    before, after = _logs(before_ms, after_ms)
-    ratios = after - before
-    ratios.sort()
+    ratios = _ordered_ratios(before_ms, after_ms)
     total = len(ratios) * (len(ratios) + 1) // 2
     low, high = ranks.sums_of_two(ratios, [depth, total + 1 - depth])
     return (high - low) / 4 * UNIT
@@ -128,6 +124,13 @@ def _logs(before_ms: Sequence[float], after_ms: Sequence[float]) -> tuple[Intege
         return np.rint(np.log(np.maximum(values_ms, least_ms)) / UNIT).astype(np.int64)
 
     return logs(before_ms), logs(after_ms)
+
+
+def _ordered_ratios(before_ms: Sequence[float], after_ms: Sequence[float]) -> Integers:
+    before, after = _logs(before_ms, after_ms)
+    ratios = after - before
+    ratios.sort()
+    return ratios
 
 
 def _wanted(total: int, depths: Sequence[int]) -> list[int]:

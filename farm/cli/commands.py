@@ -58,6 +58,11 @@ COMMANDS = (
         "Show what farm keeps on devices and would remove; with --yes, remove it.",
     ),
     Command("runs list", "farm.cli.runs.list", "List runs, oldest first."),
+    Command(
+        "runs kept",
+        "farm.cli.runs.kept",
+        "Show what is kept of runs to measure them again, and which run refers to how much.",
+    ),
     Command("runs show", "farm.cli.runs.show", "Show one run's matrix, failures and files."),
     Command(
         "report",

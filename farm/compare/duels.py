@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from farm.analysis.effects import paired, unpaired
@@ -11,13 +11,13 @@ from farm.analysis.sample_size import pairs_wanted
 from farm.analysis.verdicts import FEWEST_PAIRS, decide, false_discovery_rates, screen_settles
 from farm.compare.drift import drift
 from farm.compare.fingerprint import Differences, Side, differences, fingerprint
+from farm.compare.lookup import NOT_CONFIRMED, Lookup, lookup
 from farm.compare.rounds import Pairs, failed_round, pairs, timed, values_ms
 from farm.compare.words import percent, sentence, sides
+from farm.model.build import BASELINE
 from farm.model.comparison import Comparing, Comparison, Duel, Earlier, Effect, Phase, Verdict
-from farm.model.outputs import OutputVerdict
 from farm.model.run import CellResult, CellStatus, Results
 
-NOT_CONFIRMED = "no fresh pairs were measured to confirm it"
 CUT_SHORT = "the fresh pairs that were to confirm it were cut short"
 
 
@@ -47,8 +47,8 @@ def comparisons(results: Results) -> tuple[Comparison, ...]:
     Only fresh pairs decide `faster` and `slower`, at the false discovery rate over all that were confirmed;
     canaries are judged by themselves, each at its own p, so that their false changes can be counted.
     """
-    cells = {cell.id: cell for cell in results.cells}
-    bouts = [_bout(results, cells, duel) for duel in results.duels]
+    found = lookup(results)
+    bouts = [_bout(results, found, duel) for duel in results.duels]
     p_of = {
         i: one.confirmed.p
         for i, one in enumerate(bouts)
@@ -58,16 +58,19 @@ def comparisons(results: Results) -> tuple[Comparison, ...]:
     return tuple(_judged(one, results.comparing, q_of.get(i)) for i, one in enumerate(bouts))
 
 
-def _bout(results: Results, cells: Mapping[str, CellResult], duel: Duel) -> Bout:
-    baseline, candidate = cells.get(duel.baseline), cells.get(duel.candidate)
+def _bout(results: Results, found: Lookup, duel: Duel) -> Bout:
+    baseline, candidate = found.cells.get(duel.baseline), found.cells.get(duel.candidate)
+    before = found.earlier.get(duel.baseline)
+    if baseline is None and before is not None and candidate is not None:
+        baseline = replace(candidate, build=BASELINE, rounds=(), runtime_digest=None)  # not measured again
     if baseline is None or candidate is None:
         gone = duel.baseline if baseline is None else duel.candidate
         return Bout(duel, (duel.baseline, duel.candidate), refusal=f"this run has no cell {gone}")
-    before = next((one for one in results.earlier if one.cell == duel.baseline), None)
     screen, confirm = (pairs(baseline, candidate, phase) for phase in (Phase.SCREEN, Phase.CONFIRM))
     known = {**fingerprint(Side(results, baseline))}
     if before is not None and not confirm.count:  # nothing of it was measured in this lease
         known |= dict(before.fingerprint)
+    is_gone = duel.since is not None and baseline.status is CellStatus.SKIPPED
     bout = Bout(
         duel,
         sides(duel, baseline, candidate),
@@ -76,10 +79,10 @@ def _bout(results: Results, cells: Mapping[str, CellResult], duel: Duel) -> Bout
         confirm=confirm,
         screened=_two_nights(before, candidate) if before else _effect(screen),
         confirmed=_effect(confirm),
-        is_gone=duel.since is not None and baseline.status is CellStatus.SKIPPED,
-        short=_short(results, duel),
+        is_gone=is_gone,
+        short=(trouble(baseline) if is_gone else None) or found.why_short(duel),
     )
-    return replace(bout, refusal=_refusal(results, bout, (baseline, candidate)))
+    return replace(bout, refusal=_refusal(found, bout, (baseline, candidate)))
 
 
 def _effect(measured: Pairs) -> Effect | None:
@@ -92,23 +95,13 @@ def _two_nights(before: Earlier, candidate: CellResult) -> Effect | None:
     return effect if effect.n >= FEWEST_PAIRS else None
 
 
-def _short(results: Results, duel: Duel) -> str:
-    """Why a duel was not confirmed, as the run decided it."""
-    for phase in results.phases:
-        for one in phase.allotments:
-            if one.cells == (duel.baseline, duel.candidate) and one.rounds < one.wanted:
-                return one.reason
-        if phase.cut and phase.device == duel.candidate.partition("/")[0]:
-            return phase.cut
-    return NOT_CONFIRMED
-
-
-def _refusal(results: Results, bout: Bout, cells: Sequence[CellResult]) -> str | None:
+def _refusal(found: Lookup, bout: Bout, cells: Sequence[CellResult]) -> str | None:
     baseline, candidate = cells
-    is_known = bout.screened is not None and not bout.screened.is_paired and not baseline.rounds
+    was_measured_before = bout.duel.baseline in found.earlier
+    is_known = was_measured_before and not timed(baseline) and baseline.status is not CellStatus.FAILED
     if why := trouble(candidate) or (None if is_known else trouble(baseline)):
         return why
-    if why := wrong_outputs(results, candidate) or wrong_outputs(results, baseline):
+    if why := found.wrong.get(bout.duel.candidate) or found.wrong.get(bout.duel.baseline):
         return why
     if bout.differences.blocking:
         return f"they differ in {'; '.join(bout.differences.blocking)}"
@@ -116,7 +109,7 @@ def _refusal(results: Results, bout: Bout, cells: Sequence[CellResult]) -> str |
         return None
     if bout.confirm.is_spoilt:
         return bout.confirm.refusal
-    return bout.screen.refusal if bout.screened is None else None
+    return None if was_measured_before else bout.screen.refusal
 
 
 def trouble(cell: CellResult) -> str | None:
@@ -132,12 +125,6 @@ def trouble(cell: CellResult) -> str | None:
     return f"{cell.id} {'was ' if cell.status is not CellStatus.FAILED else ''}{cell.status}" + (
         f": {why}" if why else ""
     )
-
-
-def wrong_outputs(results: Results, cell: CellResult) -> str | None:
-    """A wrong result has no speed."""
-    wrong = (one for one in results.outputs if one.verdict is OutputVerdict.WRONG and one.cell == cell.id)
-    return next((f"the outputs of {cell.id} are wrong: {one.sentence}" for one in wrong), None)
 
 
 def _judged(bout: Bout, comparing: Comparing, q: float | None) -> Comparison:
@@ -174,7 +161,8 @@ def _verdict(bout: Bout, comparing: Comparing, q: float | None) -> tuple[Verdict
     least = comparing.minimum_effect
     if bout.confirmed is not None:
         return decide(bout.confirmed, bout.confirmed.p if q is None else q, least), ""
-    assert bout.screened is not None  # else there is a refusal
+    if bout.screened is None:  # the earlier run has too few rounds to look at
+        return Verdict.INCONCLUSIVE, CUT_SHORT if bout.confirm.total else bout.short
     if bout.duel.is_canary:
         return decide(bout.screened, bout.screened.p, least), ""
     if screen_settles(bout.screened, least) and not bout.confirm.total:

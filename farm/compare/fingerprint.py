@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeAlias
 
+from farm.model.build import INVENTORY_BUILD
 from farm.model.comparison import Change
 from farm.model.device import Facts, RuntimeKind
 from farm.model.run import CellResult, DeviceRecord, ModelRecord, Results
@@ -21,18 +23,38 @@ class Side:
     results: Results
     cell: CellResult
 
-    @property
+    @cached_property
     def device(self) -> DeviceRecord:
         found = (one for one in self.results.devices if one.name == self.cell.device)
         return next(found, DeviceRecord(self.cell.device, "", RuntimeKind.NATIVE))
 
-    @property
+    @cached_property
     def facts(self) -> Facts:
         return self.device.facts or Facts()
 
     @property
+    def is_own_runtime(self) -> bool:
+        """Whether the cell was run with what its device's record tells of: the inventory's runtime."""
+        return self.cell.build == INVENTORY_BUILD.name
+
+    @property
+    def runtime_digest(self) -> str | None:
+        """Runs of former versions have it for the device only."""
+        return self.cell.runtime_digest or (self.device.runtime_digest if self.is_own_runtime else None)
+
+    @property
+    def engine(self) -> str | None:
+        """As the log says it."""
+        told = next((one.engine for one in self.cell.rounds if one.engine), None)
+        return told or (self.device.engine if self.is_own_runtime else None)
+
+    @cached_property
     def model(self) -> ModelRecord | None:
         return next((one for one in self.results.models if one.name == self.cell.model), None)
+
+    @property
+    def input(self) -> str | None:
+        return (self.model.input or "none given") if self.model else None
 
 
 Reader: TypeAlias = Callable[[Side], str | None]
@@ -41,22 +63,26 @@ Reader: TypeAlias = Callable[[Side], str | None]
 @dataclass(frozen=True)
 class Trait:
     """One fact. `part_of` is the declared change that it may differ with; `is_harmless`: a difference is
-    told, and the comparison holds all the same.
+    told, and the comparison holds all the same. `unless`: a better fact, and where both sides have that, this
+    one does not count.
     """
 
     label: str
     read: Reader
     part_of: Change | None = None
     is_harmless: bool = False
+    unless: str | None = None
 
 
 TRAITS = (
-    Trait("model", lambda s: s.model.sha256[:12] if s.model else None, Change.MODEL),
-    Trait("input", lambda s: (s.model.input or "none given") if s.model else None, Change.MODEL),
+    Trait("model", lambda s: (s.cell.model_sha256 or (s.model.sha256 if s.model else ""))[:12], Change.MODEL),
+    Trait("input's data", lambda s: (s.cell.input_sha256 or "")[:12], Change.MODEL),
+    Trait("input", lambda s: s.input, Change.MODEL, unless="input's data"),
     Trait("options", lambda s: _options(s.cell), Change.VARIANT),
-    Trait("runtime", lambda s: str(s.device.runtime), Change.BUILD),
-    Trait("runtime's files", lambda s: (s.device.runtime_digest or "")[:12], Change.BUILD),
-    Trait("engine", lambda s: s.device.engine, Change.BUILD),
+    Trait("files of options", lambda s: (s.cell.options_sha256 or "")[:12], Change.VARIANT),
+    Trait("runtime", lambda s: str(s.device.runtime) if s.is_own_runtime else None, Change.BUILD),
+    Trait("runtime's files", lambda s: (s.runtime_digest or "")[:12], Change.BUILD),
+    Trait("engine", lambda s: s.engine, Change.BUILD),
     Trait("architecture", lambda s: s.facts.architecture),
     Trait("CPU", lambda s: s.facts.cpu_model),
     Trait("cores", lambda s: _list(sorted(s.facts.core_ids))),
@@ -123,7 +149,11 @@ def changes(baseline: Fingerprint, candidate: Fingerprint) -> frozenset[Change]:
 
 def _unequal(baseline: Fingerprint, candidate: Fingerprint) -> Iterator[Trait]:
     common = baseline.keys() & candidate.keys()
-    return (one for one in TRAITS if one.label in common and baseline[one.label] != candidate[one.label])
+    return (
+        one
+        for one in TRAITS
+        if one.label in common and one.unless not in common and baseline[one.label] != candidate[one.label]
+    )
 
 
 def _options(cell: CellResult) -> str:

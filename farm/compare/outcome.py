@@ -115,6 +115,11 @@ def code_of(comparisons: Sequence[Comparison], max_undecided: int, missing: int 
     return ExitCode.UNDECIDED if is_open(comparisons, max_undecided, missing) else ExitCode.OK
 
 
+def is_undecided(results: Results) -> bool:
+    """Whether more of a run is undecided than may be, its other verdicts aside."""
+    return is_open(results.comparisons, results.comparing.max_undecided, unknown_outputs(results))
+
+
 def is_open(comparisons: Sequence[Comparison], max_undecided: int, missing: int = 0) -> bool:
     """Whether more is undecided than may be, or the canaries say that nothing can be decided."""
     undecided = sum(one.verdict in UNDECIDED for one in asked(comparisons)) + missing
@@ -132,8 +137,12 @@ def unknown_outputs(results: Results) -> int:
 
 
 def unknown(checks: Iterable[OutputCheck]) -> int:
-    nothing = OutputVerdict.NOT_COMPARABLE
-    return sum(one.against in PROMISES and one.verdict is nothing for one in checks)
+    return sum(map(is_unknown, checks))
+
+
+def is_unknown(check: OutputCheck) -> bool:
+    """Whether outputs that somebody wanted to be compared could not be."""
+    return check.against in PROMISES and check.verdict is OutputVerdict.NOT_COMPARABLE
 
 
 def measured_code(results: Results) -> ExitCode:

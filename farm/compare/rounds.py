@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from farm.analysis.effects import is_time
 from farm.analysis.quality import last_attempts
+from farm.analysis.summary import of_deciding_phase
 from farm.analysis.verdicts import FEWEST_PAIRS
 from farm.model.comparison import Phase
 from farm.model.matrix import RoundKind
@@ -96,11 +97,14 @@ class Values(NamedTuple):
 
 
 def values_ms(cell: CellResult, phase: Phase | None = None) -> Values:
-    """Of one phase or of all; of a round that was repeated, the last attempt."""
-    chosen = (one for one in timed(cell) if phase in (None, one.phase))
-    last = [(one, fault(cell, one)) for one in last_attempts(chosen)]
-    good = (one.value_ms for one, why in last if why is None and one.value_ms is not None)
-    return Values(tuple(good), tuple(why for _, why in last if why is not None))
+    """Of one phase, or of the one that the cell's own number is of; of a round that was repeated, the last
+    attempt.
+    """
+    last = last_attempts(timed(cell))
+    chosen = of_deciding_phase(last) if phase is None else [one for one in last if one.phase is phase]
+    judged = [(one, fault(cell, one)) for one in chosen]
+    good = (one.value_ms for one, why in judged if why is None and one.value_ms is not None)
+    return Values(tuple(good), tuple(why for _, why in judged if why is not None))
 
 
 def fault(cell: CellResult, one: RoundResult) -> str | None:

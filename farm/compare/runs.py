@@ -14,13 +14,14 @@ from dataclasses import dataclass, replace
 from farm.analysis.effects import unpaired
 from farm.analysis.sample_size import pairs_wanted
 from farm.analysis.verdicts import FEWEST_PAIRS, screen_settles
-from farm.compare.duels import comparisons, trouble, wrong_outputs
+from farm.compare.duels import comparisons, trouble
 from farm.compare.fingerprint import Differences, Side, differences, fingerprint
 from farm.compare.match import found_change, match
 from farm.compare.rounds import MOST_DROPPED, values_ms
 from farm.compare.words import sentence
 from farm.errors import RequestError
 from farm.model.comparison import Change, Comparing, Comparison, Earlier, Effect, Verdict
+from farm.model.outputs import OutputVerdict
 from farm.model.run import CellResult, Results
 
 TWO_NIGHTS = "rounds of two runs, not pairs of one"
@@ -40,9 +41,15 @@ class TwoRuns:
 
 
 def compare_runs(
-    baseline: Results, run: Results, comparing: Comparing, change: Change | None = None
+    baseline: Results,
+    run: Results,
+    comparing: Comparing,
+    change: Change | None = None,
+    *,
+    by: Results | None = None,
 ) -> TwoRuns:
-    """`change` None: found from what differs. What `run` confirmed against this baseline counts as confirmed.
+    """`change` None: found from what differs. What `run`, or a run made for it (`by`), confirmed against this
+    baseline counts as confirmed.
 
     Raises RequestError where there is no common cell.
     """
@@ -55,7 +62,8 @@ def compare_runs(
             hint=f"farm runs show {baseline.run_id}   (--change build, model or variant pairs cells whose "
             "names differ in that)",
         )
-    confirmed = _confirmed(baseline, run, comparing)
+    confirmed = dict(_confirmed(baseline, run, comparing))
+    confirmed |= _confirmed(baseline, by, comparing) if by else {}
     compared = (
         confirmed.get(after.id) or _compared(Side(baseline, before), Side(run, after), declared, comparing)
         for before, after in matched.pairs
@@ -133,9 +141,16 @@ def _verdict(effect: Effect, comparing: Comparing) -> tuple[Verdict, str]:
 
 def _refusal(before: Side, after: Side, apart: Differences) -> str | None:
     for side in (before, after):
-        if why := trouble(side.cell) or wrong_outputs(side.results, side.cell):
+        if why := trouble(side.cell) or _wrong(side):
             return f"{why} (run {side.results.run_id})"
     return f"they differ in {'; '.join(apart.blocking)}" if apart.blocking else None
+
+
+def _wrong(side: Side) -> str | None:
+    """A wrong result has no speed."""
+    checks = (one for one in side.results.outputs if one.cell == side.cell.id)
+    wrong = next((one for one in checks if one.verdict is OutputVerdict.WRONG), None)
+    return None if wrong is None else f"the outputs of {wrong.cell} are wrong: {wrong.sentence}"
 
 
 def _told(dropped: Counter[str]) -> str:

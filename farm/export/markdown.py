@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from farm.compare.outcome import canaries, counts, decision, ranked
 from farm.compare.words import SYMBOLS, change_of, interval, pairs_of
-from farm.export.outcomes import Item, Weight, items
+from farm.export.outcomes import Item, items
 from farm.model.comparison import Comparison, Verdict
 from farm.model.run import Results
 from farm.visible import cleaned, one_line
@@ -78,7 +78,7 @@ def _row(one: Comparison) -> tuple[str, ...]:
 
 
 def _is_told(item: Item) -> bool:
-    return item.kind in ("failed", "wrong-outputs") and item.weight in (Weight.BAD, Weight.BROKEN)
+    return item.kind in ("failed", "wrong-outputs", "unknown-outputs")
 
 
 def _failed(failed: Sequence[Item]) -> Iterator[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from farm.compare.outcome import UNDECIDED, canaries, is_open, ranked
+from farm.compare.outcome import UNDECIDED, canaries, is_undecided, is_unknown, ranked
 from farm.model.comparison import Verdict
 from farm.model.outputs import OutputVerdict
 from farm.model.run import CellResult, CellStatus, Results
@@ -37,10 +37,13 @@ class Item:
 
 def items(results: Results) -> Iterator[Item]:
     """Comparisons, outputs, canaries, then the cells; the worst of each first."""
-    yield from _compared(results)
+    undecided = Weight.BROKEN if is_undecided(results) else Weight.OPEN
+    yield from _compared(results, undecided)
     for check in results.outputs:
         if check.verdict is OutputVerdict.WRONG:
             yield Item(check.device, check.cell, "wrong-outputs", Weight.BAD, check.sentence)
+        elif is_unknown(check):
+            yield Item(check.device, check.cell, "unknown-outputs", undecided, check.sentence)
     seen = canaries(results.comparisons)
     if seen.total:
         text = f"{seen.changed} of {seen.total} cells differed from themselves"
@@ -53,14 +56,13 @@ def items(results: Results) -> Iterator[Item]:
         yield _measured(cell)
 
 
-def _compared(results: Results) -> Iterator[Item]:
-    too_many = is_open(results.comparisons, results.comparing.max_undecided)
+def _compared(results: Results, undecided: Weight) -> Iterator[Item]:
     for one in ranked(results.comparisons):
         weight = Weight.GOOD
         if one.verdict is Verdict.SLOWER:
             weight = Weight.BAD
         elif one.verdict in UNDECIDED:
-            weight = Weight.BROKEN if too_many else Weight.OPEN
+            weight = undecided
         yield Item(one.device, one.candidate, one.verdict, weight, one.sentence)
 
 

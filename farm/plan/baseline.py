@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,7 +13,6 @@ from farm.files import is_tree_name
 from farm.model.artifact import Artifact
 from farm.model.build import BASELINE, INVENTORY_BUILD
 from farm.model.device import Device, Runtime, RuntimeKind
-from farm.model.kept import KeptCell, KeptFile, KeptModel, KeptRuntime
 from farm.model.matrix import Cell, InputFile, InputSpec, Model
 from farm.model.options import Variant
 from farm.model.run import CellResult, Results
@@ -20,9 +21,20 @@ from farm.plan.layout import PRELOADED
 from farm.plan.matrix import rounds_of
 from farm.runtime.wheel import WHEEL
 from farm.store.kept import KeptStore
-from farm.store.manifest import MANIFEST, Manifest, read_manifest
+from farm.store.manifest import (
+    MANIFEST,
+    KeptCell,
+    KeptFile,
+    KeptModel,
+    KeptProduct,
+    KeptRuntime,
+    Manifest,
+    read_manifest,
+)
 from farm.store.products import Product, ProductStore
 from farm.store.runs import RunDirectory
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -58,18 +70,19 @@ def baseline_cells(
 
 def restore_products(run: RunDirectory, kept: KeptStore, products: ProductStore) -> None:
     """Put kept products of preparations back into their cache where it lost them, so that a baseline is
-    measured with the algorithms that were found then. Raises OSError, and RequestError as `read_manifest`.
+    measured with the algorithms that were found then. What cannot be put back is searched for once more.
     """
-    for line in (one for some in read_manifest(run.path / MANIFEST).products.values() for one in some):
-        path = None if products.find(line.key) else kept.find(line.file.sha256)
-        if path is not None:
-            file = line.file
-            products.keep(
-                Product(
-                    line.key, line.kind, file.name, file.sha256, file.size_bytes, line.seconds, line.run_id
-                ),
-                path,
-            )
+    with contextlib.suppress(RequestError, OSError):
+        lines = read_manifest(run.path / MANIFEST).products.values()
+        for line in (one for some in lines for one in some if _DIGEST.fullmatch(one.key)):
+            path = None if products.find(line.key) else kept.find(line.file.sha256)
+            if path is not None:
+                products.keep(_product(line), path)
+
+
+def _product(line: KeptProduct) -> Product:
+    name, sha256, size_bytes = line.file.name, line.file.sha256, line.file.size_bytes
+    return Product(line.key, line.kind, name, sha256, size_bytes, line.seconds, line.run_id)
 
 
 @dataclass

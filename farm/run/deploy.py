@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 from farm import agents
-from farm.binaries.machines import machine_named
 from farm.device.agent import Missing
 from farm.device.disk.room import Room
 from farm.device.faults import DISK_FULL
@@ -36,11 +35,9 @@ from farm.plan.layout import (
     tree_of,
 )
 from farm.plan.matrix import needed_artifacts
-from farm.plan.programs import HINTS, WHEEL_MACHINE, not_for_wheel
 from farm.runtime.compact import Pack
 from farm.runtime.files import WheelFiles
 
-OLDEST_PYTHON = (3, 6)
 UNPACK_WALL_S = 900
 REWRITTEN = frozenset({"fast-run-algo-policy", "tensorrt-cache"})
 """Options whose file the program reads, and rewrites at the end of every run."""
@@ -379,42 +376,6 @@ async def _unpack_once(pusher: Pusher, python: Python, pack: Pack) -> SmallOutco
     argv = (python.path, "-B", "-I", "-S", *paths, "--remove-pack")
     spec = JobSpec(f"unpack-{pack.artifact.sha256[:12]}", argv, UNPACK_WALL_S)
     return await run_small(pusher.session, spec)
-
-
-def device_python(device: Device, facts: Facts) -> Python:
-    """The interpreter that drives the wheel's libraries. Raises DeviceError `python-missing`."""
-    wanted = device.runtime.python
-    for python in facts.pythons:
-        if python.version >= OLDEST_PYTHON:  # the probe asked for the wanted one alone
-            return python
-    found = ", ".join(f"{one.path} {'.'.join(map(str, one.version))}" for one in facts.pythons) or "none"
-    raise DeviceError(
-        f"no CPython >= 3.6{f' named {wanted}' if wanted else ''} on the device (found: {found})",
-        stage=Stage.DEPLOY,
-        fault=Fault.DEVICE,
-        cause="python-missing",
-        hint="install python3 on the device, set runtime: {kind: wheel, python: PATH}, or use kind: native",
-    )
-
-
-def require_wheel_platform(device: Device, facts: Facts) -> None:
-    """The PyPI wheel is Linux x86-64 with glibc only. Raises DeviceError `architecture`."""
-    if not can_run_wheel(facts):
-        what = " ".join(word for word in (facts.architecture, facts.system, facts.libc) if word)
-        raise DeviceError(
-            not_for_wheel(f"{device.name} is {what}"),
-            stage=Stage.DEPLOY,
-            fault=Fault.USER,
-            cause="architecture",
-            hint=HINTS["architecture"],
-        )
-
-
-def can_run_wheel(facts: Facts) -> bool:
-    """Whether nothing that is known of a device speaks against it."""
-    machine = machine_named(facts.architecture)
-    right = facts.architecture is None or (machine is not None and machine.name == WHEEL_MACHINE)
-    return right and (facts.libc or "glibc").startswith("glibc")
 
 
 async def own_files_of(runtime: Runtime) -> Files:

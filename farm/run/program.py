@@ -21,18 +21,24 @@ from farm.errors import DeviceError, Fault, Stage
 from farm.logs.help import parse_flags
 from farm.model.device import Device, Facts, Python, Runtime, RuntimeKind
 from farm.plan.layout import Files, digest_with_libraries
-from farm.plan.programs import HINTS, LocalFile, read_build, runtime_problems
+from farm.plan.programs import (
+    HINTS,
+    WHEEL_MACHINE,
+    LocalFile,
+    not_for_wheel,
+    read_build,
+    runtime_problems,
+)
 from farm.run.deploy import (
     FILE_CHANGED,
     PRELOAD_PATH,
     Program,
-    device_python,
     environment_of,
-    require_wheel_platform,
 )
 from farm.run.disk import not_kept
 from farm.store.programs import Known, ProgramStore
 
+OLDEST_PYTHON = (3, 6)
 HELP_LIMIT_S = 60
 FIND_LIMIT_S = 60
 UNKNOWN_HELP = (
@@ -113,6 +119,42 @@ async def check_program(session: Session, facts: Facts, runtime: Runtime, *, has
         return await _find_native(session, facts, runtime.program or "")
     await _require_loader(session, facts, files[0])
     return Checked(note=_note(str(files[0].path), files[0].binary))
+
+
+def device_python(device: Device, facts: Facts) -> Python:
+    """The interpreter that drives the wheel's libraries. Raises DeviceError `python-missing`."""
+    wanted = device.runtime.python
+    for python in facts.pythons:
+        if python.version >= OLDEST_PYTHON:  # the probe asked for the wanted one alone
+            return python
+    found = ", ".join(f"{one.path} {'.'.join(map(str, one.version))}" for one in facts.pythons) or "none"
+    raise DeviceError(
+        f"no CPython >= 3.6{f' named {wanted}' if wanted else ''} on the device (found: {found})",
+        stage=Stage.DEPLOY,
+        fault=Fault.DEVICE,
+        cause="python-missing",
+        hint="install python3 on the device, set runtime: {kind: wheel, python: PATH}, or use kind: native",
+    )
+
+
+def require_wheel_platform(device: Device, facts: Facts) -> None:
+    """The PyPI wheel is Linux x86-64 with glibc only. Raises DeviceError `architecture`."""
+    if not can_run_wheel(facts):
+        what = " ".join(word for word in (facts.architecture, facts.system, facts.libc) if word)
+        raise DeviceError(
+            not_for_wheel(f"{device.name} is {what}"),
+            stage=Stage.DEPLOY,
+            fault=Fault.USER,
+            cause="architecture",
+            hint=HINTS["architecture"],
+        )
+
+
+def can_run_wheel(facts: Facts) -> bool:
+    """Whether nothing that is known of a device speaks against it."""
+    machine = machine_named(facts.architecture)
+    right = facts.architecture is None or (machine is not None and machine.name == WHEEL_MACHINE)
+    return right and (facts.libc or "glibc").startswith("glibc")
 
 
 def _note(path: str, binary: Binary) -> str | None:

@@ -114,13 +114,16 @@ class Recorder:
     def skip(self, skip: Skip) -> None:
         self._keep(CellEnded(cell=skip.id, status=CellStatus.SKIPPED, reason=skip.reason))
 
-    async def round(self, cell: Cell, result: RoundResult, *, reproduce: str, is_last: bool = True) -> None:
-        """Keep a round; the cell is closed with its last one, or with its first failure. A check round that
-        fails costs its cell nothing but the check.
+    async def round(
+        self, cell: Cell, result: RoundResult, *, reproduce: str, is_last: bool | None = None
+    ) -> None:
+        """Keep a round; the cell is closed with its last one (`is_last`; None: when it has as many as the
+        plan says), or with its first failure. A check round that fails costs its cell nothing but the check.
         """
         self._reproduce[cell.id] = reproduce
         kept = self._keep(RoundEnded(cell=cell.id, round=result))
         failed = result if result.status is RoundStatus.FAILED and counts(result) else None
+        is_last = len(self._progress.rounds(cell.id)) == len(cell.rounds) if is_last is None else is_last
         if failed is not None or is_last:
             kept = self._end(cell, failed, reproduce=reproduce)
         await _on_disk(kept)

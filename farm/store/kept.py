@@ -156,8 +156,7 @@ class KeptStore:
         lacking_bytes = artifact.size_bytes + max(held_bytes - limit_bytes, reserve_bytes - free_bytes)
         if lacking_bytes <= 0:
             return
-        referred = frozenset[str]().union(*(one.digests for one in self.references()))
-        removable = [one for one in stored if self._is_removable(one, referred)]
+        removable = self._removable(stored)
         if sum(one.size_bytes for one in removable) < lacking_bytes:
             raise FullError(errno.ENOSPC, self._why_full(held_bytes, limit_bytes, free_bytes), str(self.root))
         for one in removable:
@@ -166,11 +165,25 @@ class KeptStore:
             one.path.unlink(missing_ok=True)
             lacking_bytes -= one.size_bytes
 
-    @staticmethod
-    def _is_removable(one: Stored, referred: frozenset[str]) -> bool:
-        if one.path.name.startswith("."):
-            return one.used_at < time.time() - UNFINISHED_S
-        return one.path.name not in referred
+    def clean(self) -> int:
+        """Remove what no run refers to; how many bytes that were. Raises OSError."""
+        freed_bytes = 0
+        for one in self._removable(self.stored()):
+            one.path.unlink(missing_ok=True)
+            freed_bytes += one.size_bytes
+        return freed_bytes
+
+    def _removable(self, stored: Sequence[Stored]) -> list[Stored]:
+        """In the same order."""
+        referred = frozenset[str]().union(*(one.digests for one in self.references()))
+        begun_before = time.time() - UNFINISHED_S
+        return [
+            one
+            for one in stored
+            if (
+                one.used_at < begun_before if one.path.name.startswith(".") else one.path.name not in referred
+            )
+        ]
 
     @staticmethod
     def _why_full(held_bytes: int, limit_bytes: int, free_bytes: int) -> str:

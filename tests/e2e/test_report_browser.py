@@ -190,3 +190,39 @@ def test_a_report_prints(tab, report):
     assert tab.js(HIDDEN.format("details.cell"))
     assert not tab.js(HIDDEN.format(".matrix"))
     assert tab.js("getComputedStyle(document.documentElement).backgroundColor") == "rgb(255, 255, 255)"
+
+
+ROWS = "[...document.querySelectorAll('.verdicts tbody')].filter(body => body.checkVisibility()).length"
+
+
+def test_what_is_unchanged_is_shown_on_demand(tab, report):
+    tab.open(report("compared"))
+    assert tab.js(ROWS) == 5
+    tab.js("document.querySelector('.show-all input').click()")
+    assert tab.js(ROWS) == 6
+    tab.js("document.querySelector('.show-all input').click()")
+    assert tab.js(ROWS) == 5
+
+
+def test_comparisons_can_be_read_without_scripts_and_all_of_them_are_there(tab, report):
+    tab.open(report("compared"), scripts=False)
+    text = re.sub(r"[\s\u202f]+", " ", tab.text())
+    for said in (
+        "NO-GO",
+        "slower",
+        "+5.8 %",
+        "30 fresh pairs",
+        "no change of 3 % or more",
+        "5 throttled",
+    ):
+        assert said in text, said
+    assert "show all" not in text
+
+
+def test_the_decision_and_what_to_look_at_first_are_on_the_first_screen(tab, report):
+    for width in (390, 1280):
+        tab.open(report("compared"), width=width)
+        for part in (".decision", "#comparisons .counts", ".worst li"):
+            assert tab.js(f"document.querySelector('{part}').getBoundingClientRect().bottom < innerHeight"), (
+                part
+            )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import Counter
 from pathlib import Path
@@ -13,6 +14,7 @@ from farm.sim.fleet import fleet
 from farm.sim.properties import Program, Properties
 from tests.e2e.conftest import Farm, Outcome
 from tests.sim.conftest import bench
+from tests.sim.test_builds import another_build
 
 pytestmark = pytest.mark.sshd
 
@@ -77,3 +79,64 @@ async def test_a_budget_that_is_too_small_leaves_it_open_and_the_canary_is_measu
     (canary,) = (one for one in results["comparisons"] if one["is_canary"])
     assert canary["candidate"] == "arm-1/tiny/plain@canary"
     assert "slower" not in {one["verdict"] for one in results["comparisons"]}
+
+
+async def test_a_build_that_became_slower_is_confirmed_against_the_bytes_of_an_earlier_run(
+    farm: Farm, devices: Path, tmp_path: Path
+) -> None:
+    """Which were overwritten meanwhile."""
+    farm.may_be_slower = True
+    program = Program(factors=(("cpu-default", 1.1),), noise=0.003)
+    async with fleet({"arm-1": Properties(program)}, devices) as running:
+        path = another_build(running, tmp_path, "")
+        (devices / "builds.yaml").write_text(f"builds: {{new: {{kind: native, program: {path}}}}}\n")
+        words = ("--build", "new", "--rounds", "6")
+        outcome = await bench(farm, running, *words, "--run-id", "old")
+        assert outcome.code == 0, outcome.stderr
+        another_build(running, tmp_path, "--cpu-default")
+        outcome = await bench(farm, running, *words, "--baseline", "latest")
+    assert outcome.code == 1, outcome.stderr
+    results = outcome.results
+    (one,) = results["comparisons"]
+    assert (one["verdict"], one["baseline_run"]) == ("slower", "old")
+    assert (one["baseline"], one["candidate"]) == (
+        "arm-1/tiny/default@baseline-new",
+        "arm-1/tiny/default@new",
+    )
+    assert phases(results, "default", "new") == {"screen": 6, "confirm": 10}
+    assert phases(results, "default", "baseline-new") == {"confirm": 10}
+
+
+@pytest.mark.long
+async def test_two_runs_that_are_over_are_confirmed_with_what_was_kept_of_both(
+    farm: Farm, devices: Path, tmp_path: Path
+) -> None:
+    farm.may_be_slower = True
+    program = Program(factors=(("cpu-default", 1.1),), noise=0.003)
+    async with fleet({"arm-1": Properties(program)}, devices) as running:
+        path = another_build(running, tmp_path, "")
+        (devices / "builds.yaml").write_text(f"builds: {{new: {{kind: native, program: {path}}}}}\n")
+        words = ("--build", "new", "--rounds", "6")
+        await bench(farm, running, *words, "--run-id", "old")
+        another_build(running, tmp_path, "--cpu-default")
+        await bench(farm, running, *words)
+        path.unlink()
+        asked = ("compare", "old", "one", "--inventory", str(running.inventory), "--json")
+        before = await asyncio.to_thread(farm, *asked)
+        after = await asyncio.to_thread(farm, *asked, "--confirm")
+    assert (before.code, after.code) == (5, 1), after.stderr
+    (one,) = after.results["comparisons"]
+    assert (one["verdict"], one["confirm"]["n"]) == ("slower", 10)
+
+
+async def test_what_cannot_be_confirmed_stays_open(farm: Farm, devices: Path) -> None:
+    """Two runs of which nothing was kept."""
+    farm.environment["FARM_KEPT_SHARE"] = "0"
+    async with fleet({"arm-1": Properties()}, devices) as running:
+        for name in ("old", "one"):
+            await bench(farm, running, "--run-id", name, "--rounds", "1")
+        asked = ("compare", "old", "one", "--confirm", "--inventory", str(running.inventory))
+        outcome = await asyncio.to_thread(farm, *asked)
+        assert len(running.devices["arm-1"].runs()) == 2
+    assert outcome.code == 5, outcome.stderr
+    assert "nothing can be confirmed of old and one: arm-1/tiny/default of old" in outcome.stderr

@@ -5,8 +5,10 @@ from __future__ import annotations
 import secrets
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,7 +16,7 @@ import typer
 
 from farm import resources
 from farm.cli import arguments as args
-from farm.cli.bench.against import against
+from farm.cli.bench.against import against, restore
 from farm.cli.bench.catalogue_options import normalise
 from farm.cli.bench.deadline_options import names_help, with_deadlines
 from farm.cli.bench.failures import failures_of
@@ -40,14 +42,15 @@ from farm.model.request import Request
 from farm.model.run import CellStatus, Results
 from farm.plan.builds import may_run_wheel
 from farm.plan.estimate import expected
-from farm.plan.prepare import Prepared, prepare
+from farm.plan.prepare import prepare
 from farm.report.compose import compose
 from farm.report.environment import restarts_of
 from farm.report.render import render
 from farm.run.bench import bench
 from farm.run.context import Settings
 from farm.run.devices.check import is_wheel_of_use
-from farm.runtime.files import WheelFiles, wheel_files
+from farm.runtime.files import wheel_files
+from farm.runtime.install import InstalledRuntime
 from farm.store.codec import results_to_dict
 from farm.store.kept import kept_store
 from farm.store.products import ProductStore
@@ -112,34 +115,64 @@ def command(
     cooling = _cooldown(cool_down) if cool_down is not None else None
     with Bar() as bar:
         prepared = prepare(request, bar.update, fetch=True, of_use=_is_wheel_of_use)
-    plan = against(prepared.plan, request, runs_dir)
+    products = ProductStore(resources.cache_folder() / "products")
+    plan = against(prepared.plan, request, runs_dir, products)
     for line in comparisons_of(plan):
         say(line)
     if (time_needed := expected(plan, recent_results(runs_dir))) is not None:
         say(f"takes {time_needed.text}")
-    kept = kept_store()
+    restore(request, runs_dir, product_store())
     directory = RunDirectory.create(runs_dir, run_id or new_run_id())
+    around = Around(prepared.inventory, prepared.runtime, deadlines, cooling)
+    results, is_reported = measure(plan, directory, around, partial(finish, directory, json=json))
+    raise typer.Exit(exit_code(results) or (ExitCode.OK if is_reported else ExitCode.CELLS_FAILED))
+
+
+@dataclass(frozen=True)
+class Around:
+    """What a plan is measured with; `cooldown` counts for all devices, None: as the inventory has it."""
+
+    inventory: Inventory
+    runtime: InstalledRuntime | None
+    deadlines: Deadlines = Deadlines()
+    cooldown: Cooldown | None = None
+
+
+def measure(
+    plan: Plan, directory: RunDirectory, around: Around, finished: Callable[[Results], bool]
+) -> tuple[Results, bool]:
+    """Run a plan with its display; `finished` is called with what it came to, also of one that is
+    interrupted, and what it says is handed on.
+    """
+    kept, deadlines = kept_store(), around.deadlines
     settings = Settings(
         holder=own_name(f"run {directory.run_id}"),
-        known_hosts=prepared.inventory.known_hosts,
+        known_hosts=around.inventory.known_hosts,
         command=("farm", *sys.argv[1:]),
-        products=ProductStore(resources.cache_folder() / "products"),
+        products=product_store(),
         programs=program_store(),
         kept=None if kept.is_off else kept,
         deadlines=deadlines,
         run_ends_at=time.monotonic() + deadlines.run_s if deadlines.run_s else None,
-        cooldown=cooling,
+        cooldown=around.cooldown,
     )
+    wheel = None
+    if around.runtime is not None and may_run_wheel(plan):
+        wheel = wheel_files(around.runtime, Lines().update)
     with signals.held():  # no moment between the run and its report is cut
         try:
             with Display(plan) as display:
-                results = run(bench(plan, directory, _wheel(prepared, plan), settings, display.on_event))
+                results = run(bench(plan, directory, wheel, settings, display.on_event))
         except KeyboardInterrupt:
             signals.clean_up()
-            finish(directory, directory.results(), json=json)
+            finished(directory.results())
             raise
-        is_reported = finish(directory, results, json=json)
-    raise typer.Exit(exit_code(results) or (ExitCode.OK if is_reported else ExitCode.CELLS_FAILED))
+        return results, finished(results)
+
+
+def product_store() -> ProductStore:
+    """Of this user."""
+    return ProductStore(resources.cache_folder() / "products")
 
 
 def _cooldown(text: str) -> Cooldown:
@@ -152,13 +185,6 @@ def _cooldown(text: str) -> Cooldown:
 
 def _is_wheel_of_use(inventory: Inventory, devices: Sequence[Device]) -> bool:
     return run(is_wheel_of_use(devices, inventory.known_hosts))
-
-
-def _wheel(prepared: Prepared, plan: Plan) -> WheelFiles | None:
-    """The wheel runtime's files where a device needs them."""
-    if prepared.runtime is None or not may_run_wheel(plan):
-        return None
-    return wheel_files(prepared.runtime, Lines().update)
 
 
 def finish(directory: RunDirectory, results: Results, *, json: bool) -> bool:

@@ -48,10 +48,13 @@ def _pairs(plan: Plan) -> list[str]:
 
 def _amount(plan: Plan) -> str:
     sampling = plan.sampled
+    known = {one.cell for one in plan.earlier}
     least = f"{plan.comparing.minimum_effect:.1%}"
     if sampling.is_auto:
         first = f"a pilot of {sampling.rounds} rounds, then as many fresh ones as its noise asks for"
         told = f"{first} ({sampling.precision:.1%} precision, {least} minimum effect)"
+    elif plan.duels and all(cell.id in known for cell in plan.cells):
+        told = f"{max(DEFAULT_PAIRS, sampling.rounds)} fresh pairs ({least})"
     elif plan.duels:
         fresh = max(DEFAULT_PAIRS, sampling.rounds)
         told = f"{sampling.rounds} rounds, then {fresh} fresh pairs of what these do not settle ({least})"

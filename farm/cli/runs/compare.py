@@ -19,7 +19,7 @@ from farm.compare.runs import TwoRuns, compare_runs
 from farm.errors import ExitCode, RequestError
 from farm.model.comparison import Change, Comparing, Verdict
 from farm.model.outputs import OutputVerdict
-from farm.store.runs import RunDirectory, find_run
+from farm.store.runs import find_run
 
 SETTINGS: dict[str, Any] = {
     "epilog": "Examples:\n\n"
@@ -49,6 +49,7 @@ def command(
         bool,
         typer.Option("--confirm", help="Measure old and new in one lease where something looks changed."),
     ] = False,
+    inventory: args.Inventory = None,
     runs_dir: args.RunsDir = Path("runs"),
     json: args.Json = False,
 ) -> None:
@@ -61,9 +62,12 @@ def command(
     old, new = find_run(runs_dir, baseline), find_run(runs_dir, run)
     if old.path.resolve() == new.path.resolve():
         raise RequestError(f"{baseline} and {run} are the same run", hint="farm runs list shows the others")
-    if confirm:
-        new = confirmed(old, new)
     compared = compare_runs(old.results(), new.results(), comparing, change)
+    if confirm:
+        from farm.cli.bench.confirming import Where, confirmed  # what comparing alone does not need
+
+        by = confirmed(old, new, compared, Where(inventory, runs_dir))
+        compared = compare_runs(old.results(), new.results(), comparing, compared.change, by=by)
     checks = outputs_of_both(old, new, compared)
     missing = len(compared.without_baseline) + unknown(checks)
     code = code_of(compared.comparisons, max_undecided, missing=missing)
@@ -77,14 +81,6 @@ def command(
         for line in checks_lines(checks):
             out.print(plain(line))
     raise typer.Exit(code)
-
-
-def confirmed(baseline: RunDirectory, run: RunDirectory) -> RunDirectory:
-    """The run that measured both in one lease. To be connected with what measures."""
-    raise RequestError(
-        f"--confirm cannot measure {run.run_id} against {baseline.run_id} yet",
-        hint=f"farm compare {baseline.run_id} {run.run_id}",
-    )
 
 
 def _minimum(text: str) -> float:

@@ -13,7 +13,7 @@ from farm.compare.fingerprint import Side, fingerprint
 from farm.compare.match import match
 from farm.compare.rounds import values_ms
 from farm.errors import RequestError
-from farm.model.build import BASELINE, CANARY, INVENTORY_BUILD
+from farm.model.build import BASELINE, INVENTORY_BUILD
 from farm.model.comparison import Change, Duel, Earlier
 from farm.model.device import Device
 from farm.model.matrix import Cell, Plan, RoundKind, Skip
@@ -24,7 +24,7 @@ from farm.run.record import Origin, planned_results
 from farm.store.kept import KeptStore
 from farm.store.runs import RunDirectory
 
-AGAIN = frozenset({RoundKind.TIMED, RoundKind.SETUP, RoundKind.CHECK})
+AGAIN = frozenset({RoundKind.TIMED, RoundKind.SETUP})
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def with_baseline(plan: Plan, former: Former, kept: KeptStore) -> Plan:
     The old cells are measured only where the screen does not show that nothing changed. Raises RequestError
     where the two have no cell in common. Reads and hashes files: not for the event loop.
     """
-    results = _without_own(former.results)
+    results = former.results
     twins = {duel.candidate for duel in plan.duels if duel.is_canary}
     cells = [cell for cell in plan.cells if cell.id not in twins]
     planned = planned_results("", replace(plan, cells=tuple(cells), skips=()), Origin("", (), ""))
@@ -54,14 +54,6 @@ def with_baseline(plan: Plan, former: Former, kept: KeptStore) -> Plan:
     olds = old_cells(former, list(partners.values()), plan.devices, kept)
     sides = [_side(cell, partners.get(cell.id), olds, former) for cell in cells]
     return _with(plan, sides)
-
-
-def _without_own(results: Results) -> Results:
-    """Without the cells that farm had added: canaries, and those of a baseline of its own."""
-    own = (CANARY, BASELINE)
-    of_own = tuple(f"{name}-" for name in own)
-    asked = (one for one in results.cells if one.build not in own and not one.build.startswith(of_own))
-    return replace(results, cells=tuple(asked))
 
 
 @dataclass(frozen=True)
@@ -96,7 +88,7 @@ def _side(cell: Cell, was: CellResult | None, olds: Mapping[str, Cell | Gone], f
     else:
         old = checked_as(without_observers(found), cell)
     duel = Duel(old.id, cell.id, _changed(cell, was, former.results), since=run)
-    return OldSide(old, duel, earlier_of(old.id, Side(former.results, was)))
+    return OldSide(old, duel, earlier_of(old.id, former.results, was))
 
 
 def without_observers(cell: Cell) -> Cell:
@@ -117,10 +109,11 @@ def _changed(cell: Cell, was: CellResult, results: Results) -> Change:
     return Change.BUILD if was.options == cell.variant.options.as_dict() else Change.VARIANT
 
 
-def earlier_of(cell: str, side: Side) -> Earlier | None:
-    values = values_ms(side.cell).values
-    known = tuple(fingerprint(side).items())
-    return Earlier(cell, side.results.run_id, values, known) if values else None
+def earlier_of(cell: str, results: Results, was: CellResult) -> Earlier | None:
+    """What a run has of one of its cells, under the id that it gets; None where no round counts."""
+    values = values_ms(was).values
+    known = tuple(fingerprint(Side(results, was)).items())
+    return Earlier(cell, results.run_id, values, known) if values else None
 
 
 def _with(plan: Plan, sides: Iterable[OldSide]) -> Plan:

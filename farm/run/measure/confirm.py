@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from farm.compare.fingerprint import Side
 from farm.compare.runs import TwoRuns
 from farm.errors import RequestError
 from farm.model.comparison import Comparing, Comparison, Duel, Earlier, Verdict
@@ -26,6 +25,10 @@ class Confirming:
     seed: int
 
 
+class NothingError(RequestError):
+    """Nothing is to be confirmed, or nothing can be: the comparisons stay as they are."""
+
+
 @dataclass(frozen=True)
 class _Pair:
     """Two cells to measure, with what is known of them."""
@@ -41,20 +44,20 @@ def plan_of_confirmation(
     """Both runs' bytes in pairs, wherever their rounds do not show that nothing changed.
 
     There is no screen: the rounds of the two runs were it. What is gone of a cell leaves its comparison as
-    it is. Raises RequestError where nothing is to be confirmed, or nothing can be. Reads and hashes files:
+    it is. Raises NothingError where nothing is to be confirmed, or nothing can be. Reads and hashes files:
     not for the event loop.
     """
     names = f"{old.results.run_id} and {new.results.run_id}"
     undecided = [one for one in compared.comparisons if one.verdict is Verdict.INCONCLUSIVE]
     if not undecided:
-        raise RequestError(f"nothing to confirm: no cell differs between {names} that is not decided")
+        raise NothingError(f"nothing to confirm: no cell differs between {names} that is not decided")
     olds = _Side(old, [one.baseline for one in undecided], devices, kept)
     news = _Side(new, [one.candidate for one in undecided], devices, kept)
     found = [_pair(one, olds, news) for one in undecided]
     pairs = [one for one in found if isinstance(one, _Pair)]
     if not pairs:
         reasons = "; ".join(dict.fromkeys(one for one in found if isinstance(one, str)))
-        raise RequestError(
+        raise NothingError(
             f"nothing can be confirmed of {names}: {reasons}",
             hint="farm bench --baseline RUN measures what is new against what is left of RUN",
         )
@@ -83,8 +86,8 @@ def _pair(one: Comparison, olds: _Side, news: _Side) -> _Pair | str:
     was, now = olds.was[one.baseline], news.was[one.candidate]
     after = replace(after, build=now.build)
     known = (
-        earlier_of(before.id, Side(olds.run.results, was)),
-        earlier_of(after.id, Side(news.run.results, now)),
+        earlier_of(before.id, olds.run.results, was),
+        earlier_of(after.id, news.run.results, now),
     )
     return _Pair(
         Duel(before.id, after.id, one.change, since=olds.run.results.run_id),

@@ -85,22 +85,37 @@ def test_only_rounds_of_the_same_phase_and_index_are_a_pair():
 def test_of_a_pair_that_was_repeated_the_last_attempt_counts():
     found = spoilt(duel(1.0), 4, Quality.BUSY)
     assert only(found).verdict is Verdict.INVALID
+    old, new = found.cells
+    far = replace(
+        old, rounds=tuple(replace(one, value_ms=99.0) if one.index < 4 else one for one in old.rounds)
+    )
     again = tuple(
         replace(side, rounds=(*side.rounds, *timed(noise(4, 0.005, seed=9), attempt=1)))
-        for side in found.cells
+        for side in (far, new)
     )
     repeated = only(replace(found, cells=again))
     assert repeated.verdict is Verdict.UNCHANGED
     assert repeated.pairs_dropped == 0
+    assert repeated.baseline_ms < 11
 
 
-def test_half_of_a_repeated_pair_is_not_paired_with_an_earlier_attempt():
+@pytest.mark.parametrize("side", [0, 1])
+def test_half_of_a_repeated_pair_is_not_paired_with_an_earlier_attempt(side):
     found = spoilt(duel(1.0), 1, Quality.BUSY)
+    cells = list(found.cells)
+    cut = timed([99.0], attempt=1)  # the run ended before its other half
+    cells[side] = replace(cells[side], rounds=(*cells[side].rounds, *cut))
+    assert only(replace(found, cells=tuple(cells))).pairs_dropped == 1
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -1.0, None])
+def test_what_is_no_time_is_dropped_with_its_partner_and_counted(value):
+    found = duel(1.0)
     old, new = found.cells
-    cut = replace(
-        old, rounds=(*old.rounds, *timed([99.0], attempt=1))
-    )  # the run was cut before its other half
-    assert only(replace(found, cells=(cut, new))).pairs_dropped == 1
+    odd = (replace(old.rounds[0], value_ms=value), *old.rounds[1:])
+    judged = only(replace(found, cells=(replace(old, rounds=odd), new)))
+    assert judged.notes == ("1 of 10 pairs does not count: 1 without a time",)
+    assert judged.screen.n == 9
 
 
 @pytest.mark.parametrize("quality", sorted(set(Quality) - {Quality.OK}))
@@ -179,12 +194,13 @@ def test_false_discoveries_are_held_down_over_all_that_were_confirmed():
 
 
 def test_a_canary_is_judged_by_its_own_rounds_and_does_not_count_among_the_confirmed():
-    found = duel(1.08, screen=12)
-    canary = replace(found.duels[0], is_canary=True)
-    judged = only(replace(found, duels=(canary,)))
-    assert judged.verdict is Verdict.SLOWER  # a false change: that is what a canary is there to show
-    assert judged.q is None
-    assert judged.is_canary
+    for confirm in (0, 20):
+        found = duel(1.08, screen=12, confirm=confirm)
+        canary = replace(found.duels[0], is_canary=True)
+        judged = only(replace(found, duels=(canary,)))
+        assert judged.verdict is Verdict.SLOWER  # a false change: that is what a canary is there to show
+        assert judged.q is None
+        assert judged.is_canary
 
 
 def test_what_differs_beyond_the_declared_change_makes_a_comparison_invalid_and_is_named():
@@ -273,6 +289,36 @@ def test_what_looks_as_in_an_earlier_run_is_unchanged_without_being_measured_aga
     assert judged.verdict is Verdict.UNCHANGED
     assert not judged.effect.is_paired
     assert "between run nightly-1 and this run" in judged.sentence
+
+
+def test_an_old_side_that_was_not_measured_again_need_not_be_in_the_results():
+    made = against_earlier(1.0)
+    assert only(replace(made, cells=made.cells[1:])) == only(made)
+
+
+def test_an_earlier_run_with_too_few_rounds_to_look_at_leaves_it_open():
+    made = against_earlier(1.0)
+    few = replace(made.earlier[0], values_ms=made.earlier[0].values_ms[:3])
+    judged = only(replace(made, earlier=(few,)))
+    assert judged.verdict is Verdict.INCONCLUSIVE
+    assert judged.sentence == "not decided: no fresh pairs were measured to confirm it"
+
+
+def test_an_old_side_that_failed_when_it_was_measured_again_is_named():
+    made = against_earlier(1.2)
+    failed = replace(made.cells[0], status=CellStatus.FAILED, error="ended by signal 11")
+    judged = only(replace(made, cells=(failed, made.cells[1])))
+    assert judged.verdict is Verdict.INVALID
+    assert "ended by signal 11" in judged.sentence
+
+
+def test_an_old_side_that_is_gone_may_be_unchanged_by_its_earlier_rounds_and_else_says_that_it_is_gone():
+    for change, verdict in ((1.0, Verdict.UNCHANGED), (1.2, Verdict.INCONCLUSIVE)):
+        made = against_earlier(change)
+        gone = replace(made.cells[0], status=CellStatus.SKIPPED, reason="its program is not kept any more")
+        judged = only(replace(made, cells=(gone, made.cells[1])))
+        assert judged.verdict is verdict
+        assert ("its program is not kept any more" in judged.sentence) is (verdict is Verdict.INCONCLUSIVE)
 
 
 def test_what_looks_changed_since_an_earlier_run_is_slower_only_with_fresh_pairs_of_both():

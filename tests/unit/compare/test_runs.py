@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -11,7 +11,7 @@ from farm.compare.fingerprint import TRAITS, Side, changes, differences, fingerp
 from farm.compare.match import found_change
 from farm.compare.runs import compare_runs, earlier
 from farm.errors import RequestError
-from farm.model.comparison import Change, Comparing, Duel, Verdict
+from farm.model.comparison import Change, Comparing, Duel, Phase, Verdict
 from farm.model.device import Facts, Gpu, PowerSupply
 from farm.model.run import CellStatus, ModelRecord, Quality, Results
 from tests.unit.compare.made import FACTS, cell, duel, noise, run, timed
@@ -54,6 +54,14 @@ def test_two_nights_are_never_slower_or_faster_by_themselves(change):
     assert found.confirm is None
 
 
+def test_of_a_cell_that_was_confirmed_the_fresh_rounds_count_which_its_own_number_is_of():
+    """Who gets fresh rounds is decided by the first ones: these are a choice."""
+    first, fresh = timed(noise(10, 0.004, 12.0)), timed(noise(20, 0.004), Phase.CONFIRM)
+    found = compared(night(), run(cell(*first, *fresh)))
+    assert found.verdict is Verdict.UNCHANGED
+    assert found.candidate_ms == cell(*first, *fresh).summary.median_ms
+
+
 def test_too_few_rounds_are_inconclusive_and_never_unchanged():
     found = compared(night(rounds=3), night(rounds=3, seed=2))
     assert found.verdict is Verdict.INCONCLUSIVE
@@ -86,6 +94,23 @@ def test_what_a_run_confirmed_against_this_baseline_counts_as_confirmed():
     assert [one.verdict for one in other.comparisons] == [Verdict.INCONCLUSIVE]
     stricter = compare_runs(baseline, since, Comparing(0.10))
     assert [one.verdict for one in stricter.comparisons] == [Verdict.UNCHANGED]
+
+
+def test_what_was_confirmed_against_another_run_does_not_count():
+    """A run may have duels with two baselines: each is confirmed against its own."""
+    made = duel(1.06, confirm=20)
+    old, new = made.cells
+    elsewhere = tuple(replace(side, device="arm-2") for side in (old, new))
+    duels = (
+        replace(made.duels[0], since="night-1"),
+        Duel(elsewhere[0].id, elsewhere[1].id, Change.BUILD, since="night-0"),
+    )
+    whole = run(old, new, *elsewhere, duels=duels)
+    baseline = run(
+        *(replace(side, rounds=timed(noise(10, 0.005))) for side in (new, elsewhere[1])), run_id="night-1"
+    )
+    found = compare_runs(baseline, whole, COMPARING)
+    assert [one.verdict for one in found.comparisons] == [Verdict.SLOWER, Verdict.INCONCLUSIVE]
 
 
 def test_a_canary_is_not_compared_with_another_night():
@@ -177,6 +202,41 @@ def test_a_device_that_is_not_what_it_was_makes_it_invalid(facts, named):
     assert found.differences == (named,)
 
 
+def with_digests(results: Results, **digests: str) -> Results:
+    return replace(results, cells=tuple(replace(one, **cast("Any", digests)) for one in results.cells))
+
+
+@pytest.mark.parametrize(
+    ("digest", "change", "named"),
+    [
+        ("runtime_digest", Change.BUILD, "runtime's files"),
+        ("model_sha256", Change.MODEL, "model"),
+        ("input_sha256", Change.MODEL, "input's data"),
+        ("options_sha256", Change.VARIANT, "files of options"),
+    ],
+)
+def test_bytes_that_differ_are_what_changed_whatever_their_names_are(digest, change, named):
+    old, new = (with_digests(night(), **{digest: value}) for value in ("a" * 64, "b" * 64))
+    assert found_change(old, new) is change
+    assert compared(old, new).verdict is Verdict.UNCHANGED
+    undeclared = compared(old, new, Change.NOTHING)
+    assert undeclared.verdict is Verdict.INVALID
+    assert undeclared.differences == (f"{named}: {'a' * 12} and {'b' * 12}",)
+
+
+def test_the_same_input_under_another_path_is_no_difference():
+    old, new = night(), replace(night(), models=(ModelRecord("m", "ab" * 32, 1, "data:elsewhere.npy"),))
+    assert compared(old, new, Change.NOTHING).verdict is Verdict.INVALID
+    before, after = (with_digests(one, input_sha256="c" * 64) for one in (old, new))
+    assert compared(before, after, Change.NOTHING).verdict is Verdict.UNCHANGED
+
+
+def test_a_build_has_a_runtime_of_its_own_and_not_that_of_its_device():
+    """The device's record has what the inventory says, which another build does not run."""
+    old, new = (run(cell(*timed(noise(10, 0.004)), build="release"), run_id=name) for name in "ab")
+    assert compared(old, with_runtime(new, "bb"), Change.NOTHING).verdict is Verdict.UNCHANGED
+
+
 def test_a_new_driver_is_named():
     old, new = (replace(FACTS, gpus=(Gpu("T4", driver),)) for driver in ("535", "550"))
     found = compared(with_facts(night(), old), with_facts(night(), new))
@@ -202,7 +262,8 @@ def test_every_trait_is_read_and_has_a_name_of_its_own():
         smt=False, virtual="kvm", power_supplies=(PowerSupply("BAT0", "Battery", status="Discharging"),),
         clock_source="arch_sys_counter",
     )  # fmt: skip
-    made = with_facts(night(), whole)
+    digests = dict.fromkeys(("model_sha256", "input_sha256", "options_sha256"), "a" * 64)
+    made = with_digests(with_facts(night(), whole), **digests)
     made = replace(made, devices=tuple(replace(one, engine="MegEngine 1.13.0") for one in made.devices))
     known = fingerprint(Side(made, made.cells[0]))
     assert set(known) == {trait.label for trait in TRAITS}
@@ -214,8 +275,7 @@ def test_every_trait_is_read_and_has_a_name_of_its_own():
 def test_what_an_earlier_run_has_of_a_cell_is_kept_with_what_it_belongs_to():
     made = night()
     found = earlier(made, made.cells[0], "arm-1/m/fp32@baseline")
-    assert found.run == "night-1"
-    assert len(found.values_ms) == 10
+    assert (found.cell, found.run, len(found.values_ms)) == ("arm-1/m/fp32@baseline", "night-1", 10)
     assert dict(found.fingerprint)["kernel"] == "6.1.43"
 
 

@@ -85,6 +85,19 @@ def test_what_is_undecided_is_no_error_of_junit_as_far_as_it_may_be(compared):
     assert len(list(root.iter("skipped"))) == 3
 
 
+def test_outputs_that_could_not_be_compared_are_in_every_format(compared):
+    unknown = OutputCheck(
+        "arm-1", "arm-1/m/v", Against.GOLDEN, "g", OutputVerdict.NOT_COMPARABLE, "no outputs"
+    )
+    made = replace(compared, comparisons=(), outputs=(unknown,))
+    assert [one.get("type") for one in valid(junit(made)).iter("error")] == ["unknown-outputs", "failed"]
+    assert "::error title=unknown-outputs%3A arm-1/m/v::no outputs\n" in github(made)
+    assert "- `arm-1/m/v`: no outputs" in markdown(made)
+    allowed = replace(made, comparing=Comparing(max_undecided=1))
+    assert [one.get("type") for one in valid(junit(allowed)).iter("error")] == ["failed"]
+    assert "::warning title=unknown-outputs" in github(allowed)
+
+
 def test_canaries_that_are_out_of_bounds_are_an_error_of_junit(compared):
     doubtful = tuple(replace(one, is_canary=True, verdict=Verdict.SLOWER) for one in compared.comparisons)
     root = valid(junit(replace(compared, comparisons=doubtful)))
@@ -178,6 +191,14 @@ def test_a_long_markdown_table_is_cut_and_says_so(compared):
     text = markdown(replace(compared, comparisons=many))
     assert text.count("**slower**") == MOST_ROWS
     assert "7 more are in the report." in text
+
+
+def test_what_xml_cannot_hold_at_all_is_named(compared):
+    one = replace(compared.comparisons[0], candidate="a\ufffeb\x00", sentence="\uffff")
+    root = valid(junit(replace(compared, comparisons=(one,), cells=())))
+    case = root.find(".//testcase")
+    assert case.get("name") == "a<U+FFFE>b<U+0000>"
+    assert case.find("failure").text == "<U+FFFF>"
 
 
 NAME = st.text(st.characters(), max_size=20) | st.sampled_from(make.HOSTILE)

@@ -13,15 +13,17 @@ from typing import Any
 
 import pytest
 
+from farm.cli.bench.against import against
 from farm.files import digest_path
 from farm.model.artifact import Artifact
 from farm.model.build import INVENTORY_BUILD, Build, BuildChoice
 from farm.model.device import Address, Device, Runtime, RuntimeKind
 from farm.model.matrix import Cell, InputFile, InputSpec, Model, Plan
 from farm.model.options import Variant
+from farm.model.request import Request
 from farm.model.run import Results
 from farm.options import parse
-from farm.plan.baseline import Gone, baseline_cells, restore_products
+from farm.plan.baseline import Gone, baseline_cells
 from farm.plan.layout import model_tree, native_digest, own_files
 from farm.plan.matrix import Sources, choose, make_plan
 from farm.plan.models import option_files
@@ -190,18 +192,23 @@ async def test_options_that_nobody_knows_any_more_are_a_reason(night: Night) -> 
     assert "options are not known any more" in night.cells()[0].reason
 
 
-async def test_products_of_searches_are_put_back_into_their_cache(night: Night, tmp_path: Path) -> None:
+async def test_products_of_searches_are_put_back_into_their_cache(
+    night: Night, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FARM_CACHE_DIR", str(night.kept.root.parent))
     source = tmp_path / "fast-run.cache"
     source.write_bytes(b"algorithms")
     artifact = artifact_of(source)
     product = Product(
-        "k" * 64, "fast-run", source.name, artifact.sha256, artifact.size_bytes, 3.0, "yesterday"
+        "c" * 64, "fast-run", source.name, artifact.sha256, artifact.size_bytes, 3.0, "yesterday"
     )
     await Keeper(night.kept, night.run).keep_product(night.plan.cells[2], product, artifact, pytest.fail)
     source.unlink()
     products = ProductStore(tmp_path / "products")
-    restore_products(night.run, night.kept, products)
-    found, again = products.find("k" * 64)
+    night.run.write_results(night.results)
+    request = Request(baseline="yesterday")
+    await asyncio.to_thread(against, night.plan, request, tmp_path / "runs", products)
+    found, again = products.find("c" * 64)
     assert found == product
     assert again.path.read_bytes() == b"algorithms"
 

@@ -8,7 +8,6 @@ from dataclasses import replace
 import pytest
 
 from farm.model.comparison import Comparing, Verdict
-from farm.report.columns import columns
 from farm.report.comparisons import MOST_PLOTS, MOST_POINTS
 from farm.report.compose import compose
 from farm.report.render import render
@@ -144,10 +143,19 @@ def test_a_run_with_canaries_only_says_what_they_showed_and_decides_nothing(resu
 
 
 def test_a_build_is_a_column_of_its_own(results):
-    assert columns(results) == ("fp32@old", "fp32@new", "fp32@canary")
-    assert columns(make.small()) == ("fp32", "4 threads")
+    assert results.columns == ("fp32@old", "fp32@new", "fp32@canary")
+    assert make.small().columns == ("fp32", "4 threads")
     matrix = compose(results).matrices[0]
     assert [box is None for box in matrix.rows[0].boxes] == [False, False, True]  # tiny has no canary
+
+
+def test_a_cell_that_was_confirmed_shows_the_fresh_rounds_which_its_number_is_of(results):
+    view = compose(results)
+    box = view.matrices[0].rows[0].boxes[0]
+    assert (box.times.rounds, len(box.times.strip.rounds)) == ("30 rounds", 30)
+    detail = next(cell for cell in view.cells if cell.anchor == box.anchor)
+    assert [one.name for one in detail.rounds][9:11] == ["timed 10", "confirm 1"]
+    assert len(detail.rounds) == 40
 
 
 def test_without_rounds_or_cells_a_comparison_is_shown_as_it_is(results):

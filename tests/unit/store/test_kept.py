@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import json
 import os
 import shutil
 import time
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from farm.cli.runs.kept import command as kept_command
 from farm.errors import RequestError
 from farm.files import digest_path
 from farm.model.artifact import Artifact
@@ -121,7 +123,7 @@ def test_what_a_run_refers_to_stays_until_the_run_is_removed(store: KeptStore, t
 def test_a_run_may_refer_to_more_files_later(store: KeptStore, tmp_path: Path) -> None:
     path = manifest(tmp_path, "run")
     store.refer(path, ["a" * 64])
-    store.refer(path, ["b" * 64, "a" * 64])
+    store.refer(path, ["b" * 64])
     (one,) = store.references()
     assert one.digests == {"a" * 64, "b" * 64}
 
@@ -171,6 +173,24 @@ def test_copies_that_a_killed_farm_began_are_removed_for_room_after_a_day(
     os.utime(begun, (0, 0))
     store.keep(file(tmp_path, "new"))
     assert not begun.exists()
+
+
+def test_what_no_run_refers_to_can_be_removed_by_hand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FARM_CACHE_DIR", str(tmp_path))
+    store = kept_store()
+    mine, nobodys = file(tmp_path, "mine"), file(tmp_path, "nobodys", 3 * KB)
+    store.refer(manifest(tmp_path, "run"), [mine.sha256])
+    for one in (mine, nobodys):
+        store.keep(one)
+    kept_command(json=True)
+    before = json.loads(capsys.readouterr().out)
+    assert (before["held_bytes"], before["unused_bytes"], before["freed_bytes"]) == (7 * KB, 3 * KB, 0)
+    assert before["runs"] == [{"run": str(tmp_path / "run"), "files": 1, "bytes": 4 * KB}]
+    kept_command(clean=True)
+    assert "removed: 3.0 kB" in capsys.readouterr().out
+    assert held(store) == {mine.sha256}
 
 
 def test_the_share_of_the_disk_is_a_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
