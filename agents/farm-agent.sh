@@ -4,6 +4,7 @@
 #   sh farm-agent.sh serve WORKDIR                     answers requests on stdin until it ends
 #   sh farm-agent.sh receive WORKDIR DIGEST OFFSET     appends stdin to a partial upload
 #   sh farm-agent.sh supervise WORKDIR JOB FORKS NUMBERS    runs one job to its end (started by `start`)
+#   sh farm-agent.sh guard WORKDIR EPOCH               restores settings when their lease has ended (started by `set`)
 #
 # POSIX sh plus `local`, for dash, bash, busybox ash and mksh; the tools are those that both busybox and toybox
 # have (no awk, no dd). What runs while something is measured (request loop, poll, beat, watchdog, telemetry) uses
@@ -279,6 +280,7 @@ do_lease() { # holder ttl_s [epoch] ; with the epoch of a lease that is held: th
   done
   [ ! -d lease/ran ] || rm -rf lease/ran # the names of jobs of earlier leases, which can start no more
   end_all lease-lost || err stuck "$REPLY" || return # what an earlier lease left running
+  restore_all "$epoch"
   beat 2>/dev/null || beat_again 2>/dev/null || err disk-full "cannot write the beat" || return
   # shellcheck disable=SC2086 # a word or none
   ok "$epoch" "$boot" $before
@@ -318,6 +320,7 @@ do_release() { # epoch
   [ -n "$holder" ] || { ok && return; } # the reply to an earlier release was lost
   [ "$epoch" = "$1" ] || err stale "the lease is no longer $1 but $epoch" || return
   end_all killed || err stuck "$REPLY" || return
+  restore_all "$1"
   claim free || { [ -z "$REPLY" ] || blame "$REPLY" || return; }
   ok
 }
@@ -615,13 +618,13 @@ end_all() { # why -> fails with what does not die in REPLY
 # ---- one job, from its start to its end -----------------------------------------------------------------
 
 supervise() { # workdir job forks numbers
-  local line wall silence forks="$3" numbers="$4" latest pipe watch code
+  local line wall silence forks="$3" numbers="$4" latest pipe watch code its_epoch
   exec 2>/dev/null # bash tells how its children died
   workdir=$1 job=$2 supervisor=$$
   cd "$workdir" && take || return
   find_boot && job_boot=$boot
   read -r epoch wall silence lease_text <"spool/$job/limit"
-  known=$epoch
+  known=$epoch its_epoch=$epoch
   # Who asked for it may have slept meanwhile, and somebody else have the device now.
   valid "$epoch" || { conclude 137 lease-lost && return; }
   cd "spool/$job" || return
@@ -664,8 +667,20 @@ supervise() { # workdir job forks numbers
   until finish; do sleep 1; done # what the command left behind
   read -r why _ <"spool/$job/why"
   conclude "$code" "${why:--}"
+  guard_settings "$its_epoch"
   exec 5>&-
   [ "$why" != lease-lost ] || { lease_state && [ -n "$holder" ] && [ -n "$expired" ] && claim free; }
+}
+
+guard_settings() { # epoch ; where settings of the device were changed and nobody is left who would restore them
+  [ -d settings ] && [ -e "settings/$1" ] && ! is_guarded "$1" || return 0
+  # The pipe, descriptor 5, says that the round is supervised.
+  (exec setsid sh "${self:-$0}" guard "$workdir" "$1" </dev/null >/dev/null 2>&1 4<&- 5>&- 6>&- 7>&- 8>&-) &
+}
+is_guarded() { # epoch -> guard: the process
+  local guard_born
+  { read -r guard guard_born <"settings/guard.$1"; } 2>/dev/null &&
+    look "$guard" && [ "$born" = "$guard_born" ] && [ "$state" != Z ]
 }
 
 nap() { sleep "$1"; } # seconds
@@ -689,6 +704,7 @@ watch() { # epoch wall_s silence_s ; once a pause, until a limit is passed or th
     if [ "$silence" -gt 0 ] && [ $((now - grew)) -ge "$silence" ] && is_silent; then why=silence-limit; fi
     [ "/proc/$supervisor/fd/8" -ef /proc/self/fd/8 ] || why=lost # cheaper than `look`
   done
+  guard_settings "$mine"
   blame_end "$why"
   finish
   is_supervised || [ -s "spool/$job/exit" ] || conclude 137 lost
@@ -831,19 +847,24 @@ case ${1-}:$# in supervise:5) shift && supervise "$@"; exit ;; esac
 # What the kernel does not know, `execvp` (so `env`, `setsid`) hands to a shell, which runs its bytes as commands:
 # a file of an odd name is the least of it. So a program is looked at before each start.
 
-find_machine() { # -> machine, as `uname` says; DEL, ONE, ...: bytes of ELF headers
-  [ -z "${machine-}" ] || return 0
-  machine=$(uname -m) # may be any text
+find_machine() { # -> machine, as `uname` says; it may be any text
+  machine=${machine:-$(uname -m)}
+  machine=${machine:-unknown}
+}
+find_bytes() { # -> DEL, ONE, ...: bytes of ELF headers
+  [ -z "${DEL-}" ] || return 0
+  DEL=$'\177' ONE=$'\001' TWO=$'\002' THREE=$'\003' ARM64=$'\267'
+  [ ${#DEL} -ne 1 ] || return 0
   # shellcheck disable=SC2046
   set -- $(printf '\177 \001 \002 \003 \267')
-  machine=${machine:-unknown} DEL=${1-} ONE=${2-} TWO=${3-} THREE=${4-} ARM64=${5-} narrow=''
-  look_at "/proc/$$/exe" && own_kind=$kind
+  DEL=${1-} ONE=${2-} TWO=${3-} THREE=${4-} ARM64=${5-}
 }
 
 look_at() { # file -> kind: what it is for, `script`, `cut` or `other`; empty where it cannot be read
   local head=''
   kind=''
   [ -f "$1" ] || return 0
+  find_bytes
   { { head=$(head -c 20 <&3) && offset_of $$ 3; } 3<"$1"; } 2>/dev/null || return 0
   case $head in
     "${DEL}ELF"*) [ "$REPLY" -ge 20 ] || { kind='cut' && return; } ;;
@@ -862,21 +883,35 @@ look_at() { # file -> kind: what it is for, `script`, `cut` or `other`; empty wh
 
 runs() { # kind ; whether the kernel runs it; true where nobody here knows
   case $machine:$1 in
-    *:"$own_kind" | x86_64:'64-bit x86' | aarch64:'64-bit ARM' | armv8*:'64-bit ARM' | arm*:'32-bit ARM') ;;
-    aarch64:'32-bit ARM' | x86_64:'32-bit x86') runs_narrow ;;
+    x86_64:'64-bit x86' | aarch64:'64-bit ARM' | armv8*:'64-bit ARM' | arm*:'32-bit ARM') return ;;
+    aarch64:'32-bit ARM' | x86_64:'32-bit x86') ! runs_narrow || return 0 ;;
+  esac
+  [ -n "${own_kind-}" ] || { look_at "/proc/$$/exe" && own_kind=${kind:--} kind=$1; }
+  case $machine:$1 in
+    *:"$own_kind") ;;
     x86_64:* | aarch64:* | arm*:* | i[3-6]86:*) return 1 ;;
   esac
 }
 
-runs_narrow() { # whether a kernel of 64 bits runs programs of 32 bits: by one that does nothing but end with 42
-  local file="$workdir/incoming/narrow.$$"
-  if [ -z "$narrow" ]; then
-    narrow=no
-    { narrow_program >"$file" && chmod 700 "$file" && (exec env "$file") </dev/null >/dev/null; } 2>/dev/null
-    [ $? -ne 42 ] || narrow=yes
-    rm -f "$file"
-  fi
+runs_narrow() { # whether a kernel of 64 bits runs programs of 32 bits: it is asked once after each of its starts
+  local of=''
+  [ -n "${narrow-}" ] || { { read -r of narrow <"$workdir/narrow"; } 2>/dev/null; }
+  [ -z "$of" ] || [ "$of" = "$boot" ] || narrow=
+  case $narrow in
+    yes | no) ;;
+    *)
+      try_narrow
+      [ "$boot" = - ] || { put "$boot $narrow" >"$workdir/narrow"; } 2>/dev/null
+      ;;
+  esac
   [ "$narrow" = yes ]
+}
+try_narrow() { # -> narrow: by a program that does nothing but end with 42
+  local file="$workdir/incoming/narrow.$$"
+  narrow=no
+  { narrow_program >"$file" && chmod 700 "$file" && (exec env "$file") </dev/null >/dev/null; } 2>/dev/null
+  [ $? -ne 42 ] || narrow=yes
+  rm -f "$file"
 }
 narrow_program() { # a header, one segment, `exit(42)`
   local number='\050' entry='\124\0\1\0' start='\0\0\1\0' flags='\0\0\0\5' # ARM
@@ -1368,6 +1403,198 @@ do_remove() { # epoch path... ; files, partial uploads and trees of the store
   ok
 }
 
+# ---- settings of the device -----------------------------------------------------------------------------
+# What `set` changes is written down first, in settings/<epoch>: a line `<boot> <how> <holder>`, then a line
+# `<path below /sys> <value before>` for each change. It is restored in reverse order by whoever comes first once the
+# lease has ended: `unset` or `release`, a guard that lives as long as there is something to restore, the watch of a
+# round (by another guard), or the next agent. Who restores a journal has renamed it to
+# settings/busy.<epoch>.<pid>.<born>, which one process can. What could not be restored stays in settings/left.<epoch>
+# and is tried again by the next holder. A restart makes the kernel forget settings: journals of another boot go.
+
+is_setting() { # path value
+  local number="${1#devices/system/cpu/cpu}"
+  number=${number%%/*}
+  is_name "$2" || return
+  case $1 in devices/system/cpu/cpufreq/boost | devices/system/cpu/intel_pstate/no_turbo) return ;; esac
+  is_number "$number" || return
+  case ${1#"devices/system/cpu/cpu$number/cpufreq/"} in
+    scaling_governor | scaling_min_freq | scaling_max_freq) ;;
+    *) return 1 ;;
+  esac
+}
+
+do_set() { # epoch how (path value)... ; tells of those that did not take their value: path value why
+  local mine="$1" how="$2" new='' failed='' changed='' why had=''
+  valid "$1" || err stale "$REPLY" || return
+  case $2:$(($# % 2)) in direct:0 | sudo:0) ;; *) err usage "set epoch direct|sudo (path value)..." || return ;; esac
+  shift 2
+  note_settings "$@" || err usage "not a setting: $REPLY" || return
+  if [ -n "$new" ]; then
+    [ ! -s "settings/$mine" ] || had=yes
+    attempt write_journal || blame "${why:-No space left}" || return
+    start_guard || err io "the guard of the settings did not start" || return
+  fi
+  while [ $# -gt 0 ]; do
+    write_setting "$1" "$2" || { encode "$REPLY" && failed="$failed $1 $2 $REPLY"; }
+    shift 2
+  done
+  [ -z "$new" ] || [ -n "$changed$had" ] || restore_all "$mine"
+  put "$id ok$failed"
+}
+note_settings() { # (path value)... -> new: lines for the journal; fails with what is no setting in REPLY
+  local planned=''
+  while [ $# -gt 0 ]; do
+    REPLY="$1=$2"
+    is_setting "$1" "$2" || return
+    case $planned in # what this request has set by then
+      *"$NL$1 "*) setting=${planned##*"$NL$1 "} && setting=${setting%%"$NL"*} ;;
+      *) read_setting "$1" && may_write "$1" || setting=$2 ;;
+    esac
+    [ "$setting" = "$2" ] || { new=$new$NL"$1 $setting" && planned=$planned$NL"$1 $2"; }
+    shift 2
+  done
+}
+may_write() { [ "$how" = sudo ] || [ -w "$sys/$1" ]; }
+write_journal() {
+  local journal="settings/$mine" old
+  encode "$holder" && old="$boot $how $REPLY"
+  [ -d settings ] || mkdir settings || return
+  [ ! -s "$journal" ] || old=$(cat "$journal") || return
+  put "$old$new" >"settings/new.$mine" && flush "settings/new.$mine" && mv -f "settings/new.$mine" "$journal"
+}
+read_setting() { # path -> setting; fails where it cannot be read
+  local line
+  { fetch "$sys/$1" && setting=$line; } 2>/dev/null || setting=
+  is_name "$setting" || setting=
+  [ -n "$setting" ]
+}
+write_setting() { # path value -> changed; fails with the reason in REPLY
+  local file="$sys/$1" why=''
+  REPLY='it cannot be read'
+  [ -e "$file" ] || REPLY='the kernel does not have it'
+  read_setting "$1" || return
+  [ "$setting" != "$2" ] || return 0
+  REPLY='no right to write it'
+  may_write "$1" || return
+  if [ "$how" = sudo ]; then
+    why=$(put "$2" | sudo -n tee "$file" 2>&1 >/dev/null)
+  else
+    { put "$2" >"$file"; } 2>/dev/null
+  fi
+  read_setting "$1"
+  REPLY=${why:-it is ${setting:-nothing} instead}
+  REPLY=${REPLY%%"$NL"*}
+  [ "$setting" = "$2" ] && changed=yes
+}
+
+do_unset() { # epoch ; tells as `settings`
+  valid "$1" || err stale "$REPLY" || return
+  restore_all "$1"
+  do_settings
+}
+do_settings() { # what of earlier leases could not be restored: holder path value why
+  local file first who path value why left=''
+  set +f
+  for file in settings/left.*; do
+    { read -r first _ who <"$file"; } 2>/dev/null && [ "$first" = "$boot" ] || continue
+    while read -r path value why; do
+      [ "$path" = "$boot" ] || left="$left $who $path $value $why"
+    done <"$file"
+  done
+  set -f
+  put "$id ok$left"
+}
+
+restore_all() { # (epoch of this process) ; of leases that have ended and of this one: the last first
+  local file files=''
+  [ -d settings ] || return 0
+  [ -z "${1-}" ] || rm -f "settings/new.$1"
+  set +f
+  for file in settings/[1lb]*; do files="$file $files"; done
+  set -f
+  for file in $files; do
+    [ -n "${1-}" ] || { lease_state && [ -n "$expired" ]; } || return 0 # who holds the device does it
+    restore_of "$file"
+  done
+  end_guards
+  rmdir settings 2>/dev/null
+  return 0
+}
+restore_of() { # file of settings/
+  local number="${1##*/}" busy
+  number=${number#left.} number=${number#busy.} number=${number%%.*}
+  case $1 in */busy.*) until_restored "$1" && return ;; esac
+  look $$ && busy=settings/busy.$number.$$.$born
+  mv "$1" "$busy" 2>/dev/null && restore_journal "$busy" "$number" # or another was faster
+}
+until_restored() { # busy file ; fails when who was at it has died, after 5 s by our hand
+  local pid="${1#*.*.}" tries=50 its_born
+  its_born=${pid#*.} pid=${pid%%.*}
+  while [ -e "$1" ] && [ "$pid" != $$ ] && look "$pid" && [ "$born" = "$its_born" ] && [ "$state" != Z ]; do
+    [ $tries -gt 0 ] || kill -KILL "$pid" 2>/dev/null
+    doze
+    tries=$((tries - 1))
+  done
+  [ ! -e "$1" ]
+}
+restore_journal() { # file epoch
+  local file="$1" number="$2" first='' how='' who path value left='' changed=''
+  { read -r first how who <"$file"; } 2>/dev/null
+  if [ "$first" = "$boot" ]; then
+    set -- # the lines in reverse order
+    while read -r path value _; do
+      ! is_setting "$path" "$value" || set -- "$path $value" "$@"
+    done <"$file"
+    while [ $# -gt 0 ]; do
+      write_setting "${1% *}" "${1#* }" || { encode "$REPLY" && left=$NL"$1 $REPLY$left"; }
+      shift
+    done
+    [ -z "$left" ] || { put "$first $how $who$left" >"$file.left" && mv -f "$file.left" "settings/left.$number"; }
+  fi
+  rm -f "$file"
+} 2>/dev/null
+
+start_guard() { # a process that restores settings when this lease has ended and nobody else did
+  local left=50
+  guard_settings "$mine"
+  until is_guarded "$mine"; do
+    [ $left -gt 0 ] || return
+    left=$((left - 1))
+    doze
+  done
+}
+has_journal() { # epoch ; to be restored, or being restored
+  local file
+  [ ! -e "settings/$1" ] || return 0
+  set +f
+  for file in "settings/busy.$1".*; do :; done
+  set -f
+  [ -e "$file" ]
+}
+end_guards() { # of leases without a journal, unless it is this process
+  local file guard
+  set +f
+  set -- settings/guard.*
+  set -f
+  for file do
+    [ -e "$file" ] && ! has_journal "${file##*.}" || continue
+    ! is_guarded "${file##*.}" || [ "$guard" = $$ ] || kill -KILL "-$guard" 2>/dev/null
+    rm -f "$file"
+  done
+}
+guard() { # workdir epoch
+  workdir=$1 mine=$2
+  cd "$workdir" || return
+  find_boot
+  ! is_guarded "$mine" || return 0
+  look $$ && put "$$ $born" >"settings/guard.$mine"
+  while has_journal "$mine"; do
+    restore_all
+    ! has_journal "$mine" || sleep $PAUSE_OF_GUARD_S
+  done
+} 2>/dev/null
+PAUSE_OF_GUARD_S=5
+
 # ---- what the device is ---------------------------------------------------------------------------------
 
 do_hello() { # text... ; says the texts back, which shows that the line is clean for all bytes
@@ -1377,11 +1604,19 @@ do_hello() { # text... ; says the texts back, which shows that the line is clean
 }
 
 shell_name() {
+  local folder name blanks="$IFS"
   case ${KSH_VERSION-}:${BASH_VERSION-} in
-    ?*:*) put mksh ;;
-    *:?*) put bash ;;
-    *) readlink "/proc/$$/exe" ;;
+    ?*:*) put mksh && return ;;
+    *:?*) put bash && return ;;
   esac
+  IFS=:
+  for folder in $PATH; do
+    for name in dash busybox; do
+      [ ! "$folder/$name" -ef "/proc/$$/exe" ] || { IFS=$blanks && put "$folder/$name" && return; }
+    done
+  done
+  IFS=$blanks
+  readlink "/proc/$$/exe"
 }
 
 do_sense() { # two lines as of telemetry, of now
@@ -1395,30 +1630,23 @@ do_processes() { send "$(cd /proc && set +f && exec grep -hs . [0-9]*/stat)"; } 
 do_probe() { send "$(probe "$@" 2>/dev/null)"; } # name of a Python interpreter... ; none: none is asked for
 
 probe() { # sections for farm/device/probe.py
-  local name limit='' loaders=''
+  local name limit='' loaders='' line
   ! command -v timeout >/dev/null || limit='timeout 30'
-  part uname && uname -snrm
-  # One process reads them all: lines `<path>:<text>`. Of the memory two are enough, of the process its cores:
-  # toybox writes each line by itself.
-  part files
-  set +f
-  grep -HsvE "^(([^M]|M[^e]|Mem[^TA]).* kB\$|([ABD-Zunvx][^:]*|C[ao][^:]*|Cpus_allowed):$TAB)" \
-    /etc/os-release /proc/cpuinfo /proc/meminfo /proc/self/status /proc/loadavg /sys/devices/system/cpu/online \
-    /sys/devices/system/cpu/cpu[0-9]*/cpufreq/cpuinfo_max_freq \
-    /sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_governor \
-    /sys/class/thermal/thermal_zone[0-9]*/temp /sys/class/thermal/thermal_zone[0-9]*/type
-  set -f
+  part uname && name=$(uname -snrm) && put "$name"
+  machine=${name##* }
+  part files && probe_files
+  part tree # texts that end with a zero byte, which shells leave out
+  line='' && { read -r line <"$sys/firmware/devicetree/base/model"; }
+  [ -z "$line" ] || put "$line"
+  [ ! -r "$sys/firmware/devicetree/base/compatible" ] || tr '\0' ' ' <"$sys/firmware/devicetree/base/compatible"
   part df && df -Pk "$workdir"
-  part nvidia
-  # shellcheck disable=SC2086
-  command -v nvidia-smi >/dev/null &&
-    $limit nvidia-smi --query-gpu=name,driver_version,compute_cap,memory.total --format=csv,noheader
+  part nvidia && ask_gpus
   part pythons && ask_pythons "$@"
   part getprop
   ! command -v getprop >/dev/null ||
-    getprop | grep -E '^\[ro\.(product\.manufacturer|product\.model|soc\.model|build\.version\.release)\]'
+    getprop | grep -E '^\[ro\.(product\.manufacturer|product\.model|soc\.manufacturer|soc\.model|board\.platform|build\.version\.release)\]'
   part loaders && find_loaders
-  part libc && { getconf GNU_LIBC_VERSION || { command -v ldd >/dev/null && ldd --version 2>&1 | head -n 2; } || ask_loaders; }
+  part libc && ask_libc
   part narrow && find_machine
   case $machine in aarch64 | x86_64) runs_narrow && put yes || put no ;; esac
   part shell && shell_name
@@ -1429,6 +1657,59 @@ probe() { # sections for farm/device/probe.py
 }
 part() { put "" && put "== $1"; }
 
+probe_files() { # lines `<path>:<text>`, of files below /sys without it; one process reads them all
+  # Lines that nobody reads are left out, since toybox writes each by itself: of the memory, the process, the system's
+  # name, and of each processor.
+  local names path root depth none
+  none="([^M]|M[^e]|Mem[^TA]).* kB|HugePages_.*|([ABD-Zunvx][^:]*|C[ao][^:]*|Cpus_allowed):$TAB.*|[A-OQ-Z][A-Z_]*=.*"
+  none="$none|(vendor_id|cpu [fcM]|stepping|micro|cache|physical|siblings|core id|apicid|initial|fpu|cpuid|wp|bugs|[bB]ogo"
+  none="$none|clflush|address|vmx|CPU [avr])[^:]*$TAB:.*|(model|TLB size)$TAB+:.*|power management:.*"
+  cd "$sys" || return
+  set --
+  while IFS=: read -r _ names path; do # the limits of a control group, and of all that it is in
+    path=${path%/} root=fs/cgroup/$names depth=0
+    case ,$names, in
+      ,,) [ -f fs/cgroup/cgroup.controllers ] || continue && root=fs/cgroup ;;
+      *,cpu,* | *,cpuset,* | *,memory,*) ;;
+      *) continue ;;
+    esac
+    while [ $depth -lt 16 ]; do
+      set -- "$@" "$root$path/cpu.max" "$root$path/memory.max" "$root$path/cpuset.cpus.effective"
+      [ "$root" = fs/cgroup ] || set -- "$@" "$root$path/cpu.cfs_quota_us" "$root$path/cpu.cfs_period_us" \
+        "$root$path/memory.limit_in_bytes" "$root$path/cpuset.effective_cpus"
+      [ -n "$path" ] || break
+      path=${path%/*} depth=$((depth + 1))
+    done
+  done </proc/self/cgroup
+  set +f
+  grep -HsvE "^($none)?\$" \
+    /etc/os-release /proc/cpuinfo /proc/meminfo /proc/self/status /proc/loadavg \
+    devices/system/cpu/online devices/system/cpu/smt/active devices/system/cpu/cpu0/cpufreq/scaling_driver \
+    devices/system/cpu/cpu0/cpufreq/scaling_available_governors devices/system/cpu/intel_pstate/no_turbo \
+    devices/system/cpu/cpufreq/boost devices/cpu_core/cpus devices/cpu_atom/cpus \
+    devices/soc0/machine devices/soc0/family devices/soc0/soc_id \
+    devices/system/cpu/cpu[0-9]*/cpufreq/cpuinfo_m[ai][xn]_freq devices/system/cpu/cpu[0-9]*/cpu_capacity \
+    devices/system/cpu/cpu[0-9]*/cpufreq/scaling_governor devices/system/cpu/cpu[0-9]*/cpufreq/scaling_max_freq \
+    devices/system/cpu/cpu[0-9]*/regs/identification/midr_el1 \
+    devices/system/clocksource/clocksource0/current_clocksource hypervisor/type class/dmi/id/sys_vendor \
+    class/dmi/id/product_name class/thermal/thermal_zone[0-9]*/temp class/thermal/thermal_zone[0-9]*/type \
+    class/power_supply/*/type class/power_supply/*/online class/power_supply/*/status \
+    class/power_supply/*/capacity "$@"
+  set -f
+  cd "$workdir" || exit
+}
+
+ask_gpus() { # names of columns, then a line for each; drivers refuse a question with a name that they do not know
+  local basic=name,driver_version,memory.total fields
+  command -v nvidia-smi >/dev/null || return 0
+  fields=$basic,compute_cap,memory.used,pstate,persistence_mode,clocks.sm,clocks.max.sm,clocks.mem
+  fields=$fields,temperature.gpu,power.draw,power.limit
+  for fields in "$fields,clocks_throttle_reasons.active" "$fields,clocks_event_reasons.active" "$basic,compute_cap" "$basic"; do
+    # shellcheck disable=SC2086
+    $limit nvidia-smi "--query-gpu=$fields" --format=csv && return
+  done
+}
+
 find_loaders() { # -> loaders, and a line for each: what loads dynamic programs
   local file
   set +f
@@ -1437,13 +1718,19 @@ find_loaders() { # -> loaders, and a line for each: what loads dynamic programs
   done
   set -f
 }
+ask_libc() {
+  case $loaders in */ld-musl-* | */ld-[0-9]* | */linker*) return ;; esac # its name says it
+  getconf GNU_LIBC_VERSION || { command -v ldd >/dev/null && ldd --version 2>&1 | head -n 2; } || ask_loaders
+}
 ask_loaders() { # of busybox systems: the first that can be run says which library it is of
-  local file
+  local file line
   find_machine
   for file in $loaders; do
-    look_at "$file"
-    runs "$kind" || continue
-    $limit "$file" --version 2>&1 | head -n 2
+    case $machine:$file in
+      x86_64:*/ld-linux-x86-64.so.2 | aarch64:*/ld-linux-aarch64.so.1) ;;
+      *) look_at "$file" && runs "$kind" || continue ;;
+    esac
+    "$file" --version 2>&1 | { read -r line && put "$line" && read -r line && put "$line"; }
     return
   done
 }
@@ -1486,6 +1773,7 @@ serve() { # workdir
   open_workdir "$1" || return
   answer $$ "$workdir"
   look $$ && agent_born=$born
+  restore_all
   local line argument verb
   while IFS= read -r line; do # a last line without its newline is a cut request: it is dropped
     # shellcheck disable=SC2086 # splitting is meant
@@ -1504,9 +1792,9 @@ serve() { # workdir
     esac
     case $verb:$# in
       hello:* | probe:* | have:* | verify:* | commit:2 | adopt:3 | link:[2-9]* | link:1?* | tree:[1-9]* | stock:0 | \
-        remove:[2-9] | remove:[1-9]?* | holder:0 | lease:[23] | resume:[12] | beat:1 | release:1 | \
-        start:[89] | start:[1-9]?* | sense:0 | processes:0 | poll:1 | wait:1 | gather:2 | read:4 | kill:1 | drop:1 | \
-        jobs:0 | bye:0)
+        remove:[2-9] | remove:[1-9]?* | set:[4-9] | set:[1-9]?* | unset:1 | settings:0 | holder:0 | lease:[23] | \
+        resume:[12] | beat:1 | release:1 | start:[89] | start:[1-9]?* | sense:0 | processes:0 | poll:1 | wait:1 | \
+        gather:2 | read:4 | kill:1 | drop:1 | jobs:0 | bye:0)
         "do_$verb" "$@" </dev/null
         ;;
       %:*) err usage "an escape that is none" ;;
@@ -1535,6 +1823,6 @@ receive() { # workdir digest offset
 
 case $0 in /*) self=$0 ;; *) self=$PWD/$0 ;; esac
 case ${1-}:$# in
-  serve:2 | receive:4) "$@" ;;
+  serve:2 | receive:4 | guard:3) "$@" ;;
   *) put "usage: farm-agent.sh serve WORKDIR" >&2 && exit 64 ;;
 esac

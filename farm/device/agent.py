@@ -12,6 +12,8 @@ from farm.device.disk.stock import Stock, parse_stock
 from farm.device.faults import HeldError, RefusedError, broken, late
 from farm.device.line import Line
 from farm.device.probe import parse_facts
+from farm.device.settings.left import Left
+from farm.device.settings.pins import Refusal
 from farm.device.spool import Gathered, JobSpec, JobState, parse_gathered, parse_number, parse_state
 from farm.device.start import accepted, start_agent, written
 from farm.device.wire import Reply
@@ -33,6 +35,7 @@ PROCESSES_LIMIT_BYTES = 32 << 20
 LISTING_LIMIT_BYTES = 64 << 20
 STOCK_LIMIT_BYTES = 64 << 20
 REMOVED_AT_ONCE = 200
+SET_AT_ONCE = 60
 DEFAULTS = Deadlines()
 SAFETY_POLL_S = 10.0
 """How long an end can stay unknown that the agent does not report (of a supervisor that was killed)."""
@@ -205,6 +208,25 @@ class Agent:
         """Kill what still runs under the lease, and free the device."""
         await self._work("release", str(epoch))
 
+    async def change(self, epoch: int, how: str, settings: Sequence[tuple[str, str]]) -> tuple[Refusal, ...]:
+        """Change settings, (path below /sys, value), for the time of the lease, in this order: the agent
+        restores them whatever happens. What is refused.
+        """
+        refused: list[Refusal] = []
+        for begin in range(0, len(settings), SET_AT_ONCE):
+            words = chain.from_iterable(settings[begin : begin + SET_AT_ONCE])
+            reply = await self._work("set", str(epoch), how, *words)
+            refused += (Refusal(*fields) for fields in _groups(reply, 3))
+        return tuple(refused)
+
+    async def restore(self, epoch: int) -> tuple[Left, ...]:
+        """Restore the settings that were changed; what could not be, of earlier leases too."""
+        return tuple(Left(*fields) for fields in _groups(await self._work("unset", str(epoch)), 4))
+
+    async def unrestored(self) -> tuple[Left, ...]:
+        """Settings of earlier leases that could not be restored so far."""
+        return tuple(Left(*fields) for fields in _groups(await self._ok("settings"), 4))
+
     async def start_job(self, epoch: int, spec: JobSpec) -> int:
         """Start a job in its output folder; the program's pid."""
         reply = await self._work("start", str(epoch), *spec.words())
@@ -297,3 +319,10 @@ class Agent:
             raise late("the upload did not move", self._deadlines, "transfer-stall") from None
         self._line.moved()
         return result
+
+
+def _groups(reply: Reply, size: int) -> tuple[tuple[str, ...], ...]:
+    """The fields of a reply, so many for each thing that it tells of."""
+    if len(reply.fields) % size:
+        raise broken(f"a list of settings has {len(reply.fields)} fields")
+    return tuple(reply.fields[begin : begin + size] for begin in range(0, len(reply.fields), size))

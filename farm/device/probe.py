@@ -6,21 +6,29 @@ Everything here comes from a device: numbers are checked, text is cut, what does
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
-from farm.device.arm_cores import CORES
-from farm.model.device import Facts, Gpu, Python, Runtime, RuntimeKind
-from farm.visible import one_line
+from farm.device.facts import cores, machine, sensors
+from farm.device.facts.nvidia import parse_gpus
+from farm.device.facts.text import (
+    FEW_LIMIT,
+    LIST_LIMIT,
+    TEXT_LIMIT,
+    Files,
+    decimal,
+    files_of,
+    first,
+    number,
+    numbered,
+    pairs,
+    text_of,
+)
+from farm.model.device import Facts, Python, Runtime, RuntimeKind
 
-TEXT_LIMIT = 200
 LINES_LIMIT = 50_000
-LIST_LIMIT = 4096
-FEW_LIMIT = 256
-
-_HEX = re.compile(r"0x[0-9a-fA-F]{1,4}")
-_CAPABILITY = re.compile(r"[0-9]{1,3}\.[0-9]{1,2}")
-ONLINE = "/sys/devices/system/cpu/online"
-CPU = "/sys/devices/system/cpu/cpu[]/cpufreq"
-ZONE = "/sys/class/thermal/thermal_zone[]"
+CPUFREQ = f"{cores.CPU}/cpufreq"
+CLOCK_SOURCE = "/sys/devices/system/clocksource/clocksource0/current_clocksource"
+FIRST_POLICY = "/sys/devices/system/cpu/cpu0/cpufreq"
 # One after the other is asked, until one will do: see `farm.run.program.device_python`.
 PYTHONS = ("python3", *(f"python3.{minor}" for minor in range(6, 14)))
 
@@ -50,111 +58,82 @@ def sections(raw: str) -> dict[str, list[str]]:
 def parse_facts(raw: str) -> Facts:
     """The facts that the text holds; None or empty for what it does not."""
     part = sections(raw)
-    uname = part.get("uname", [])
-    system, hostname, kernel, architecture = (*_line(uname).split()[:4], None, None, None, None)[:4]
-    files = _files(part.get("files", []))
-    cpuinfo = files.get("/proc/cpuinfo", [])
-    meminfo = dict(_pairs(files.get("/proc/meminfo", [])))
+    system, hostname, kernel, architecture = (
+        *first(part.get("uname", [])).split()[:4], None, None, None, None,
+    )[:4]  # fmt: skip
+    files = files_of(part.get("files", []))
+    meminfo = dict(pairs(files.get("/proc/meminfo", [])))
     disk_bytes, disk_free_bytes = disk_of(part.get("df", []))
     properties = dict(_PROPERTY.findall("\n".join(part.get("getprop", []))))
     release = dict(line.partition("=")[::2] for line in files.get("/etc/os-release", []))
     android = properties.get("ro.build.version.release")
-    loaders = tuple(filter(None, map(_text, part.get("loaders", [])[:FEW_LIMIT])))
-    return Facts(
-        hostname=_text(hostname),
-        system=_text(system),
-        kernel=_text(kernel),
-        architecture=_text(architecture),
-        os_name=_text(f"Android {android}" if android else release.get("PRETTY_NAME", "").strip("\"'")),
+    loaders = tuple(filter(None, map(text_of, part.get("loaders", [])[:FEW_LIMIT])))
+    known = Facts(
+        hostname=text_of(hostname),
+        system=text_of(system),
+        kernel=text_of(kernel),
+        architecture=text_of(architecture),
+        os_name=text_of(f"Android {android}" if android else release.get("PRETTY_NAME", "").strip("\"'")),
         libc=_libc(part.get("libc", [])) or ("bionic" if android else _libc_of(loaders)),
         loaders=loaders,
-        runs_32_bit={"yes": True, "no": False}.get(_line(part.get("narrow", []))),
-        cpu_model=_cpu_model(cpuinfo) or _text(properties.get("ro.soc.model")),
-        cpu_features=_cpu_features(cpuinfo),
-        core_ids=_usable_cores(files, cpuinfo),
-        governors=_governors(files),
-        max_frequency_khz=_frequencies(files),
+        runs_32_bit={"yes": True, "no": False}.get(first(part.get("narrow", []))),
         memory_bytes=_kib(meminfo.get("MemTotal")),
         memory_available_bytes=_kib(meminfo.get("MemAvailable")),
         disk_bytes=disk_bytes,
         disk_free_bytes=disk_free_bytes,
-        load_average_1m=_decimal(_line(files.get("/proc/loadavg", [])).partition(" ")[0]),
-        temperatures_c=_temperatures(files),
-        gpus=_gpus(part.get("nvidia", [])),
+        load_average_1m=decimal(first(files.get("/proc/loadavg", [])).partition(" ")[0]),
+        gpus=parse_gpus(part.get("nvidia", [])),
         pythons=_pythons(part.get("pythons", [])),
-        shell=_text(_line(part.get("shell", []))),
-        tools=tuple(filter(None, map(_text, part.get("tools", [])[:FEW_LIMIT]))),
+        shell=text_of(first(part.get("shell", []))),
+        tools=tuple(filter(None, map(text_of, part.get("tools", [])[:FEW_LIMIT]))),
+    )
+    return _with_machine(_with_cores(known, files, properties), files, part.get("tree", []), properties)
+
+
+def _with_cores(known: Facts, files: Files, properties: dict[str, str]) -> Facts:
+    core_ids = cores.usable_cores(files)
+    governors = first(files.get(f"{FIRST_POLICY}/scaling_available_governors", [])).split()
+    return replace(
+        known,
+        cpu_model=cores.cpu_model(files) or text_of(properties.get("ro.soc.model")),
+        cpu_features=_cpu_features(files.get("/proc/cpuinfo", [])),
+        core_ids=core_ids,
+        clusters=cores.clusters_of(files, core_ids),
+        governors=_governors(files),
+        available_governors=tuple(filter(None, map(text_of, governors[:FEW_LIMIT]))),
+        frequency_driver=text_of(first(files.get(f"{FIRST_POLICY}/scaling_driver", []))),
+        max_frequency_khz=tuple(cores.frequencies_khz(files).items()),
+        min_frequency_khz=tuple(cores.frequencies_khz(files, "cpuinfo_min_freq").items()),
+        frequency_limits_khz=tuple(cores.frequencies_khz(files, "scaling_max_freq").items()),
     )
 
 
-def _usable_cores(files: dict[str, list[str]], cpuinfo: list[str]) -> tuple[int, ...]:
-    """The cores that are online, less those that the agent may not use (affinity, cpuset)."""
-    online = core_ids(_line(files.get(ONLINE, []))) or _processors(cpuinfo)
-    allowed = core_ids(dict(_pairs(files.get("/proc/self/status", []))).get("Cpus_allowed_list", ""))
-    return tuple(core for core in online if core in allowed) or online
-
-
-def core_ids(text: str) -> tuple[int, ...]:
-    """Core numbers from the kernel's list format, `0-3,6` (cpuset(7)); empty for anything else."""
-    found: list[int] = []
-    for piece in filter(None, text[:LIST_LIMIT].split(",")):
-        match = re.fullmatch(r"([0-9]{1,4})(?:-([0-9]{1,4}))?", piece)
-        if match is None or len(found) > LIST_LIMIT:
-            return ()
-        found += range(int(match[1]), int(match[2] or match[1]) + 1)
-    return tuple(found)
-
-
-def _text(text: str | None) -> str | None:
-    return one_line(text, TEXT_LIMIT) or None if text else None
-
-
-def _line(lines: list[str]) -> str:
-    return lines[0] if lines else ""
-
-
-def _files(lines: list[str]) -> dict[str, list[str]]:
-    """The lines of each file, from lines `<path>:<text>`; none of the paths has a colon."""
-    found: dict[str, list[str]] = {}
-    for line in lines:
-        path, _, text = line.partition(":")
-        found.setdefault(path, []).append(text.strip())
-    return found
-
-
-def _numbered(files: dict[str, list[str]], pattern: str) -> dict[int, str]:
-    """The first line of each file whose path is `pattern` with a number for the brackets, by the number."""
-    path = re.compile(re.escape(pattern).replace(r"\[\]", "([0-9]{1,4})"))
-    found = ((match, lines[0]) for name, lines in files.items() if (match := path.fullmatch(name)))
-    return {int(match[1]): line for match, line in sorted(found, key=lambda one: int(one[0][1]))}
-
-
-def _pairs(lines: list[str]) -> list[tuple[str, str]]:
-    return [(name.strip(), value.strip()) for name, _, value in (line.partition(":") for line in lines)]
-
-
-def _number(text: str) -> int | None:
-    """A plain number; `int` itself would take other digits, signs and more of them than it can print."""
-    return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else None
-
-
-def _decimal(text: str) -> float | None:
-    return float(text) if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", text) else None
+def _with_machine(known: Facts, files: Files, tree: list[str], properties: dict[str, str]) -> Facts:
+    return replace(
+        known,
+        board=machine.board_of(files, tree, properties),
+        soc=machine.soc_of(files, tree, properties),
+        virtual=machine.virtual_of(files, known.cpu_features),
+        cpuset=machine.cpuset_of(files),
+        cpu_limit_cores=machine.cpu_limit_cores(files),
+        memory_limit_bytes=machine.memory_limit_bytes(files, known.memory_bytes),
+        turbo=machine.turbo_of(files),
+        smt=machine.smt_of(files),
+        clock_source=text_of(first(files.get(CLOCK_SOURCE, []))),
+        temperatures_c=sensors.temperatures_c(files),
+        power_supplies=sensors.power_supplies(files),
+        unreadable=sensors.unreadable(files),
+    )
 
 
 def _kib(text: str | None) -> int | None:
-    number = _number((text or "").partition(" ")[0])
-    return None if number is None else number * 1024
+    kib = number((text or "").partition(" ")[0])
+    return None if kib is None else kib * 1024
 
 
-def _governors(files: dict[str, list[str]]) -> tuple[tuple[int, str], ...]:
-    found = _numbered(files, f"{CPU}/scaling_governor").items()
-    return tuple((core, governor) for core, text in found if (governor := _text(text)))
-
-
-def _frequencies(files: dict[str, list[str]]) -> tuple[tuple[int, int], ...]:
-    found = _numbered(files, f"{CPU}/cpuinfo_max_freq").items()
-    return tuple((core, khz) for core, text in found if (khz := _number(text)))
+def _governors(files: Files) -> tuple[tuple[int, str], ...]:
+    found = numbered(files, f"{CPUFREQ}/scaling_governor").items()
+    return tuple((core, governor) for core, text in found if (governor := text_of(text)))
 
 
 def _libc(lines: list[str]) -> str | None:
@@ -163,7 +142,7 @@ def _libc(lines: list[str]) -> str | None:
     if "musl" in text:
         return "musl"
     match = re.search(r"(?:glibc|GLIBC|GNU libc)\D{0,20}(\d+\.\d+)", text) or re.search(
-        r"\)\s+(\d+\.\d+)$", _line(lines)
+        r"\)\s+(\d+\.\d+)$", first(lines)
     )
     return f"glibc {match[1]}" if match else None
 
@@ -180,73 +159,16 @@ def _libc_of(loaders: tuple[str, ...]) -> str | None:
     return "glibc" if any(name.startswith("ld-linux") for name in names) else None
 
 
-def _cpu_model(lines: list[str]) -> str | None:
-    """The processor's own name; on ARM, where the kernel has at most that of an architecture or a board, the
-    names of its cores.
-    """
-    pairs = _pairs(lines)
-    implementers = [value for name, value in pairs if name == "CPU implementer"]
-    parts = [value for name, value in pairs if name == "CPU part"]
-    cores = dict.fromkeys(zip(implementers, parts, strict=False))
-    names = {core: core_name(*core) for core in cores}
-    if not any(names.values()):
-        for name, value in pairs:
-            if name in ("model name", "Hardware", "cpu model", "uarch") and value:
-                return _text(value)
-    return _text(" + ".join(dict.fromkeys(names[core] or f"ARM {core[0]}/{core[1]}" for core in cores)))
-
-
-def core_name(implementer: str, part: str) -> str | None:
-    """The name of an ARM core by the numbers in /proc/cpuinfo, with its maker before it unless that is ARM.
-    A part that is not known is a number; None for a maker that is not known.
-    """
-    if not (_HEX.fullmatch(implementer) and _HEX.fullmatch(part)):
-        return None
-    maker, cores = CORES.get(int(implementer, 16), (None, {}))
-    core = cores.get(int(part, 16))
-    if maker is None or core is None:
-        return maker and f"{maker} {part}"
-    return core if maker == "ARM" or core.startswith(maker) else f"{maker} {core}"
-
-
 def _cpu_features(lines: list[str]) -> tuple[str, ...]:
     """Features that every core has: `flags` on x86, `Features` on ARM (there `asimddp` is dot product)."""
-    per_core = [set(value.split()) for name, value in _pairs(lines) if name in ("flags", "Features")]
+    per_core = [set(value.split()) for name, value in pairs(lines) if name in ("flags", "Features")]
     return tuple(sorted(set.intersection(*per_core)))[:LIST_LIMIT] if per_core else ()
-
-
-def _processors(lines: list[str]) -> tuple[int, ...]:
-    numbers = (_number(value) for name, value in _pairs(lines) if name == "processor")
-    return tuple(number for number in numbers if number is not None)
 
 
 def disk_of(lines: list[str]) -> tuple[int | None, int | None]:
     """Size and free bytes; POSIX `df -Pk`: the second and fourth word of the last line are KiB."""
     words = lines[-1].split() if len(lines) > 1 else []
     return (_kib(words[1]), _kib(words[3])) if len(words) >= 6 else (None, None)
-
-
-def _temperatures(files: dict[str, list[str]]) -> tuple[tuple[str, float], ...]:
-    """Zones that show nothing plausible are left out."""
-    found = []
-    names = _numbered(files, f"{ZONE}/type")
-    for number, value in list(_numbered(files, f"{ZONE}/temp").items())[:FEW_LIMIT]:
-        zone = _text(names.get(number))
-        if zone and re.fullmatch(r"-?[0-9]{1,6}", value) and -60_000 < int(value) < 200_000:
-            found.append((zone, int(value) / 1000))
-    return tuple(found)
-
-
-def _gpus(lines: list[str]) -> tuple[Gpu, ...]:
-    """`nvidia-smi --query-gpu=name,driver_version,compute_cap,memory.total --format=csv,noheader`."""
-    found = []
-    for line in lines[:FEW_LIMIT]:
-        words = [_text(word) for word in line.split(",")]
-        match words:
-            case [str(name), driver, str(capability), str(memory)] if _CAPABILITY.fullmatch(capability):
-                mib = _number(memory.partition(" ")[0])
-                found.append(Gpu(name, driver, capability, mib and mib << 20))
-    return tuple(found)
 
 
 def _pythons(lines: list[str]) -> tuple[Python, ...]:

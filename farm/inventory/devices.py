@@ -16,6 +16,7 @@ from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema, fie
 from farm.binaries.machines import MACHINES, machine_named
 from farm.errors import RequestError
 from farm.files import is_file
+from farm.inventory.cores import CoreIds, PinEntry, check_pin, pin_of
 from farm.inventory.entry import NAME, NAME_RULE, Entry, Text, Texts
 from farm.inventory.files import is_hidden
 from farm.inventory.mistakes import Mistake, refuse
@@ -33,8 +34,6 @@ SUITE_KEYS = frozenset({"models", "variants", "sweep"})
 RESERVED = frozenset({"all"})
 """Names with a special meaning in selectors."""
 
-MAX_CORE_ID = 4095
-_CORES = re.compile(r"(\d{1,4})(?:-(\d{1,4}))?")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HOST = re.compile(r"[^\s@/,-][^\s@/,]{0,254}")
 _HOST_AND_PORT = re.compile(r"[^:\s]+:\d+")
@@ -43,39 +42,6 @@ _JUMP = re.compile(r"[^\s-]\S*")
 
 
 # --------------------------------------------------------------------------- the shape of a file
-
-
-def _core_ids(value: object) -> object:
-    """Core ids of `4-7`, `0-3,6` or a list of such, in the order given."""
-    parts = value if isinstance(value, list) else [value]
-    ids: list[int] = []
-    for part in ",".join(str(part) for part in parts).split(","):
-        found = _CORES.fullmatch(part.strip())
-        if not found:
-            raise ValueError(f'"{part.strip()}" is not a core id or a range such as 4-7')
-        first, last = int(found[1]), int(found[2] or found[1])
-        if first > last:
-            raise ValueError(f'"{part.strip()}": the range ends before it starts')
-        if last > MAX_CORE_ID:
-            raise ValueError(f"core {last} is above {MAX_CORE_ID}, the highest core id")
-        ids += range(first, last + 1)
-    if len(set(ids)) < len(ids):
-        raise ValueError("has the same core twice")
-    return tuple(ids)
-
-
-CoreIds = Annotated[
-    tuple[int, ...],
-    BeforeValidator(_core_ids),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": ["string", "integer"]},
-                {"type": "array", "items": {"type": ["string", "integer"]}, "minItems": 1},
-            ]
-        }
-    ),
-]
 
 
 def _of_disk(value: object) -> object:
@@ -123,6 +89,10 @@ class Settings(Entry):
     tags: Texts = Field((), description="for selectors: tag:cuda")
     cores: dict[str, CoreIds] = Field({}, description="names for sets of cores, e.g. big: 4-7")
     attributes: dict[str, Text] = Field({}, description="for selectors: site=lab2")
+    pin: PinEntry | None = Field(
+        None,
+        description="governor, frequency and turbo for the time of a run; replaces that of groups as a whole",
+    )
     soc: Text | None = Field(None, description="the same as attributes.soc")
     arch: str | None = Field(
         None, description="the processor's architecture, as uname -m has it: builds are checked against it"
@@ -332,9 +302,11 @@ def _device(
         attributes=union("all_attributes"),
         environment=union("env"),
         store=_store([layer.store for layer in layers if layer.store]),
+        pin=pin_of(last("pin")),
         cooldown=_cooldown([layer.cooldown for layer in layers if layer.cooldown]),
         source=document.source(("devices", name)),
     )
+    check_pin(document, device)
     workdir = last("workdir")
     return replace(device, workdir=workdir) if workdir else device
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from farm.model.cooling import Cooldown
 from farm.model.disk import StoreLimits
+from farm.model.pin import Pin
 
 LOCAL = "local"
 """Name and address of the embedded device: this machine, through an in-process SSH server."""
@@ -72,6 +73,7 @@ class Device:
     cores: tuple[tuple[str, tuple[int, ...]], ...] = ()
     attributes: tuple[tuple[str, str], ...] = ()
     environment: tuple[tuple[str, str], ...] = ()
+    pin: Pin | None = None
     source: str | None = field(default=None, compare=False)
 
     @property

@@ -200,7 +200,11 @@ class Restart:
 
 @dataclass(frozen=True)
 class DeviceRecord:
-    """A device in a run: address, facts, what was pushed to it and removed from it, and its restarts."""
+    """A device in a run: address, facts, what was pushed to it and removed from it, and its restarts.
+
+    `pinned` are the settings that were held during the rounds, in words; `not_pinned` those that the device
+    did not take, `not_restored` those that it did not give back, with the reasons.
+    """
 
     name: str
     address: str
@@ -218,6 +222,9 @@ class DeviceRecord:
     removed_bytes: int = 0
     removed_files: int = 0
     restarts: tuple[Restart, ...] = ()
+    pinned: tuple[str, ...] = ()
+    not_pinned: tuple[str, ...] = ()
+    not_restored: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

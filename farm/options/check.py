@@ -82,7 +82,7 @@ def applicable(
     threads = thread_count(options)
     if facts.core_ids and threads > len(facts.core_ids):
         return f"{threads} threads on {len(facts.core_ids)} cores"
-    return missing_cores(options, facts.core_ids, cores)
+    return missing_cores(options, facts, cores)
 
 
 def advice(options: OptionSet, *, facts: Facts) -> tuple[str, ...]:

@@ -1,17 +1,24 @@
-"""Core ids and core labels of a thread pool."""
+"""Core ids, and names for sets of cores, of a thread pool."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from farm.errors import RequestError
+from farm.model.device import Facts
 from farm.model.options import OptionSet
 from farm.options.parse import build
 
 CoreLabels = Sequence[tuple[str, Sequence[int]]]
 """A device's labels for its cores: `(("big", (4, 5, 6, 7)), ("little", (0, 1, 2, 3)))`."""
 
+OPTION = "multi-thread-core-ids"
 POOL_OPTIONS = ("multithread", "multithread-default")
+
+AUTOMATIC = ("all", "little", "mid", "big")
+"""Labels that need no inventory: all cores that may be used, and those of the slowest, the fastest and the
+other kinds. Which ones these are, the device says once it was probed.
+"""
 
 
 def thread_count(options: OptionSet) -> int:
@@ -19,38 +26,81 @@ def thread_count(options: OptionSet) -> int:
     return max((int(value) for name in POOL_OPTIONS if (value := options.get(name))), default=0)
 
 
-def resolve_cores(options: OptionSet, cores: CoreLabels) -> OptionSet:
+def automatic_cores(name: str, facts: Facts) -> tuple[int, ...]:
+    """The cores that an automatic label means on a device. Raises RequestError where it means none."""
+    kinds = [one.cores for one in facts.clusters]
+    own = "name them in the inventory, cores: {big: 4-7}"
+    if name == "all":
+        if not facts.core_ids:
+            raise RequestError("the device does not say which cores it has", hint=own)
+        return facts.core_ids
+    if not kinds:
+        raise RequestError(
+            f"{name} cores: the device does not say which of its cores are of one kind", hint=own
+        )
+    if len(kinds) == 1:
+        raise RequestError(f"{name} cores: the device has one kind of core", hint="all are: all")
+    chosen = {"little": kinds[:1], "mid": kinds[1:-1], "big": kinds[-1:]}[name]
+    if not chosen:
+        raise RequestError(f"{name} cores: the device has two kinds of core, little and big", hint=own)
+    return tuple(core for cores in chosen for core in cores)
+
+
+def resolve_cores(options: OptionSet, cores: CoreLabels, facts: Facts | None = None) -> OptionSet:
     """The option set with core ids in place of core labels.
 
-    Of a label with more cores than the pool has threads, the first ones are used. Raises RequestError for an
-    unknown label, and for fewer cores than threads.
+    Of a label with more cores than the pool has threads, the first ones are used. Without `facts` an
+    automatic label that the device's own do not have stays. Raises RequestError for an unknown label, for an
+    automatic one that means no core of the device, and for fewer cores than threads.
     """
-    text = options.get("multi-thread-core-ids")
+    text = options.get(OPTION)
     if text is None:
         return options
-    labels = {name: [str(core) for core in ids] for name, ids in cores}
+    labels = {name: tuple(ids) for name, ids in cores}
+    parts = str(text).split(",")
+    if facts is None and any(part in AUTOMATIC and part not in labels for part in parts):
+        return options
     ids: list[str] = []
-    for part in str(text).split(","):
-        if not part.isdigit() and part not in labels:
-            known = ", ".join(labels) or "none"
+    for part in parts:
+        if part.isdigit():
+            ids.append(part)
+        elif part in labels:
+            ids += map(str, labels[part])
+        elif part in AUTOMATIC and facts is not None:
+            ids += map(str, automatic_cores(part, facts))
+        else:
+            known = ", ".join((*labels, *(name for name in AUTOMATIC if name not in labels)))
             raise RequestError(
                 f"unknown core label {part!r} (the device has: {known})",
                 hint="check `cores:` in the inventory",
             )
-        ids.extend([part] if part.isdigit() else labels[part])
     threads = thread_count(options)
     if threads and len(ids) != threads:
         if len(ids) < threads or str(text).replace(",", "").isdigit():
-            raise RequestError(f"{threads} threads, but {len(ids)} core ids ({text})")
+            cores_told = (
+                f"{len(ids)} core ids ({text}{'' if text == ','.join(ids) else ': ' + ','.join(ids)})"
+            )
+            raise RequestError(f"{threads} threads, but {cores_told}")
         ids = ids[:threads]
-    return build(options.as_dict() | {"multi-thread-core-ids": ",".join(ids)})
+    return build(options.as_dict() | {OPTION: ",".join(ids)})
 
 
-def missing_cores(options: OptionSet, core_ids: Sequence[int], cores: CoreLabels) -> str | None:
-    """Why the cores asked for are not on a device, None if they are. Empty `core_ids`: not known."""
+def core_list(cores: Sequence[int]) -> str:
+    """Cores as Linux writes them: `0-3,6`."""
+    runs: list[list[int]] = []
+    for core in sorted(set(cores)):
+        if runs and core == runs[-1][1] + 1:
+            runs[-1][1] = core
+        else:
+            runs.append([core, core])
+    return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in runs)
+
+
+def missing_cores(options: OptionSet, facts: Facts, cores: CoreLabels) -> str | None:
+    """Why the cores asked for are not on a device, None if they are."""
     try:
-        ids = str(resolve_cores(options, cores).get("multi-thread-core-ids") or "")
+        ids = str(resolve_cores(options, cores, facts).get(OPTION) or "")
     except RequestError as error:
-        return error.message
-    missing = [core for core in ids.split(",") if core and core_ids and int(core) not in core_ids]
+        return f"{error.message} ({error.hint})" if error.hint else error.message
+    missing = [core for core in ids.split(",") if core and facts.core_ids and int(core) not in facts.core_ids]
     return f"the device has no core {', '.join(missing)}" if missing else None

@@ -10,7 +10,7 @@ from farm.errors import RequestError
 from farm.model.artifact import Artifact
 from farm.model.build import INVENTORY_BUILD, Build
 from farm.model.comparison import Comparing
-from farm.model.device import Device, Runtime, RuntimeKind
+from farm.model.device import Device, Facts, Runtime, RuntimeKind
 from farm.model.matrix import Cell, Model, Plan, Preparation, Round, RoundKind, Sampling, Skip
 from farm.model.options import OptionSet, Variant
 from farm.model.request import DEFAULT_ROUNDS, Rules
@@ -51,8 +51,9 @@ class Sources:
 class Wanted:
     """A cell before its inputs are checked: its options are valid for the runtime.
 
-    `variant` has the device's own cores in place of their names; `notes` are about the options. `runtimes`
-    are those that its build may mean there: the device has the first, its facts decide where there are more.
+    `variant` has the device's own cores in place of their names, as far as the inventory has them; `notes`
+    are about the options. `runtimes` are those that its build may mean there: the device has the first, its
+    facts decide where there are more.
     """
 
     device: Device
@@ -202,6 +203,23 @@ def rounds_of(options: OptionSet, timed: int) -> tuple[Round, ...]:
         taken = sum(1 for one in planned if one.kind is kind)
         planned += [Round(kind, taken + index, options_of_round) for index in range(repeat)]
     return tuple(planned)
+
+
+def on_cores(cell: Cell, facts: Facts) -> Cell:
+    """With core ids in place of names for cores that only a probed device can resolve: see `resolve_cores`.
+
+    Raises RequestError where it cannot; `farm.options.applicable` says so before.
+    """
+
+    def resolved(options: OptionSet) -> OptionSet:
+        return resolve_cores(options, cell.device.cores, facts)
+
+    return replace(
+        cell,
+        variant=replace(cell.variant, options=resolved(cell.variant.options)),
+        rounds=tuple(replace(one, options=resolved(one.options)) for one in cell.rounds),
+        preparations=tuple(replace(one, options=resolved(one.options)) for one in cell.preparations),
+    )
 
 
 def impossible(options: OptionSet, runtime: RuntimeKind) -> str | None:

@@ -8,7 +8,8 @@ from typing import TypeAlias
 
 from farm.model.device import Facts
 from farm.model.run import DeviceRecord
-from farm.report.numerals import MISSING, by_core, core_list, in_bytes, in_ghz, in_memory
+from farm.options.cores import core_list
+from farm.report.numerals import MISSING, by_core, in_bytes, in_ghz, in_memory
 from farm.report.view import Environment, EnvironmentGroup, EnvironmentRow
 
 Reader: TypeAlias = Callable[[DeviceRecord, Facts], str | None]
@@ -48,22 +49,38 @@ GROUPS: tuple[tuple[str, tuple[Row, ...]], ...] = (
         "Hardware",
         (
             ("architecture", True, lambda _, f: f.architecture),
+            ("board", True, lambda _, f: f.board),
+            ("chip", True, lambda _, f: f.soc),
+            ("virtual machine", True, lambda _, f: f.virtual),
             ("CPU", True, lambda _, f: f.cpu_model),
             ("CPU features", True, lambda _, f: " ".join(f.cpu_features)),
             ("cores", True, lambda _, f: _cores(f.core_ids)),
+            ("kinds of cores", True, lambda _, f: clusters_of(f)),
+            ("threads share cores", True, lambda _, f: _word(f.smt, "yes", "no")),
             ("max. frequency", True, lambda _, f: by_core(f.max_frequency_khz, in_ghz)),
             ("memory", True, lambda _, f: in_memory(f.memory_bytes)),
-            ("GPU", True, lambda _, f: _gpus(f)),
+            ("limits of the control group", True, lambda _, f: _limits(f)),
+            ("clock source", True, lambda _, f: f.clock_source),
+            ("GPU", True, lambda _, f: gpus_of(f)),
         ),
     ),
     (
         "At the start of the run",
         (
             ("governor", True, lambda _, f: by_core(f.governors, str)),
+            ("frequency limit", True, lambda _, f: _frequency_limits(f)),
+            ("frequency driver", True, lambda _, f: f.frequency_driver),
+            ("turbo", True, lambda _, f: _word(f.turbo, "on", "off")),
+            ("pinned for the rounds", True, lambda d, _: "; ".join(d.pinned)),
+            ("not pinned", False, lambda d, _: "; ".join(d.not_pinned)),
+            ("not restored", False, lambda d, _: "; ".join(d.not_restored)),
+            ("power", True, lambda _, f: power_of(f)),
             ("load, 1 minute", False, lambda _, f: _decimal(f.load_average_1m, "")),
+            ("GPU state", False, lambda _, f: _gpu_states(f)),
             ("memory free", False, lambda _, f: in_memory(f.memory_available_bytes)),
             ("disk free", False, lambda _, f: in_bytes(f.disk_free_bytes)),
             ("temperatures", False, lambda _, f: _temperatures(f)),
+            ("unreadable", False, lambda _, f: ", ".join(f.unreadable)),
         ),
     ),
     (
@@ -130,7 +147,7 @@ def _pythons(facts: Facts) -> str | None:
     )
 
 
-def _gpus(facts: Facts) -> str | None:
+def gpus_of(facts: Facts) -> str | None:
     def text(name: str, *more: str | None) -> str:
         return ", ".join([name, *(part for part in more if part)])
 
@@ -147,3 +164,73 @@ def _gpus(facts: Facts) -> str | None:
 
 def _temperatures(facts: Facts) -> str | None:
     return ", ".join(f"{zone} {_decimal(value, ' °C')}" for zone, value in facts.temperatures_c)
+
+
+def _word(told: bool | None, yes: str, no: str) -> str | None:
+    return None if told is None else yes if told else no
+
+
+def machine_of(facts: Facts) -> str:
+    """Board, chip and what says that it is a virtual machine, in one line."""
+    virtual = f"virtual ({facts.virtual})" if facts.virtual else None
+    return ", ".join(dict.fromkeys(filter(None, (facts.board, facts.soc, virtual))))
+
+
+def clusters_of(facts: Facts) -> str | None:
+    """The fastest kind first: `4x Cortex-A76 (4-7, 2.40 GHz), 4x Cortex-A55 (0-3, 1.80 GHz)`."""
+    if len(facts.clusters) < 2:
+        return None
+    texts = []
+    for one in reversed(facts.clusters):
+        clock = f", {in_ghz(one.max_frequency_khz)}" if one.max_frequency_khz else ""
+        texts.append(f"{len(one.cores)}x {one.name or 'core'} ({core_list(one.cores)}{clock})")
+    return ", ".join(texts)
+
+
+def _frequency_limits(facts: Facts) -> str | None:
+    """Where it is below what the cores can do."""
+    most = dict(facts.max_frequency_khz)
+    return by_core(
+        [(core, khz) for core, khz in facts.frequency_limits_khz if khz < most.get(core, 0)], in_ghz
+    )
+
+
+def _limits(facts: Facts) -> str | None:
+    told = [
+        f"{facts.cpu_limit_cores:g} cores' time" if facts.cpu_limit_cores is not None else None,
+        f"cores {core_list(facts.cpuset)}" if facts.cpuset and facts.cpuset != facts.core_ids else None,
+        in_memory(facts.memory_limit_bytes) if facts.memory_limit_bytes is not None else None,
+    ]
+    return ", ".join(filter(None, told))
+
+
+def power_of(facts: Facts) -> str | None:
+    """`mains`, `battery 78 %, discharging`; None where the device tells nothing of it."""
+    told = []
+    for one in facts.power_supplies:
+        if one.kind == "Battery":
+            charge = f" {one.capacity_percent} %" if one.capacity_percent is not None else ""
+            told.append(f"battery{charge}{f', {one.status.lower()}' if one.status else ''}")
+        elif one.is_online:
+            told.append((one.kind or one.name).lower())
+    return "; ".join(told)
+
+
+def _gpu_states(facts: Facts) -> str | None:
+    """Clocks, temperature, power and what holds the clocks down; idleness is no news."""
+    texts = []
+    for gpu in facts.gpus:
+        held = [reason for reason in gpu.throttle_reasons or () if reason != "idle"]
+        most = f" of {gpu.max_clock_mhz}" if gpu.max_clock_mhz is not None else ""
+        told = (
+            gpu.performance_state,
+            f"{gpu.clock_mhz}{most} MHz" if gpu.clock_mhz is not None else None,
+            f"memory {gpu.memory_clock_mhz} MHz" if gpu.memory_clock_mhz is not None else None,
+            f"{in_memory(gpu.memory_used_bytes)} in use" if gpu.memory_used_bytes else None,
+            f"{gpu.temperature_c} °C" if gpu.temperature_c is not None else None,
+            f"{gpu.power_w:.0f} W" if gpu.power_w is not None else None,
+            "no persistence mode" if gpu.is_persistent is False else None,
+            f"held down: {', '.join(held)}" if held else None,
+        )
+        texts.append(", ".join(filter(None, told)))
+    return "; ".join(filter(None, texts))

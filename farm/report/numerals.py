@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 
+from farm.options.cores import core_list
+
 MISSING = "\N{EN DASH}"
 
 MOST_DECIMALS = 3
@@ -72,17 +74,6 @@ def moment(text: str | None) -> datetime | None:
     except ValueError:
         return None
     return read if read.tzinfo else read.replace(tzinfo=UTC)
-
-
-def core_list(cores: Sequence[int]) -> str:
-    """Cores as Linux writes them: `0-3,6`."""
-    runs: list[list[int]] = []
-    for core in sorted(set(cores)):
-        if runs and core == runs[-1][1] + 1:
-            runs[-1][1] = core
-        else:
-            runs.append([core, core])
-    return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in runs)
 
 
 def count(number: int, noun: str) -> str:

@@ -30,7 +30,7 @@ from farm.options import advice, applicable
 from farm.plan.builds import resolved, runtimes_of
 from farm.plan.estimate import Span
 from farm.plan.flags import unknown_flags, why_skipped
-from farm.plan.matrix import cells_of, unfit
+from farm.plan.matrix import cells_of, on_cores, unfit
 from farm.plan.rules import unwanted
 from farm.plan.schedule import Step
 from farm.run.context import OnDevice, RunContext
@@ -41,6 +41,7 @@ from farm.run.execute import Ready, ready, round_name, run_round
 from farm.run.measure.measuring import Measuring, Watch
 from farm.run.measure.surroundings import Surroundings
 from farm.run.outputs.checker import check_device, is_worth_telling
+from farm.run.pins import pin, unpin
 from farm.run.preparations import prepare
 from farm.run.program import OF_A_PROGRAM, UNKNOWN_HELP, Checked, check_program, flags_of
 from farm.run.reproduce import by_hand
@@ -122,9 +123,11 @@ class Lane:
             cells, parts = await self._look_at_programs(session, facts, cells)
             deployed = await self._deploy(room, session, facts, cells, parts)
             cells = await self._fit_programs(session, deployed, cells)
+            cells = await self._pin(session, facts, cells)
             around = await self._surroundings(session, facts)
             here = OnDevice(self._context, session, facts, deployed, room, around)
             await self._rounds(here, await self._prepare(here, cells))
+            await self._unpin(session)
         ran = self._measuring.count[0] if self._measuring else 0
         self._emit(Kind.FINISHED, "done", ran, ran)
 
@@ -190,7 +193,7 @@ class Lane:
                 self._skip(planned, reason or "")
             else:
                 notes = (*cell.notes, *advice(cell.variant.options, facts=facts))
-                fitting.append(replace(cell, notes=notes))
+                fitting.append(on_cores(replace(cell, notes=notes), facts))
         self._cells = tuple(fitting)
         return self._cells
 
@@ -311,6 +314,25 @@ class Lane:
             else:
                 able.append(cell)
         return tuple(able)
+
+    async def _pin(self, session: Session, facts: Facts, cells: tuple[Cell, ...]) -> tuple[Cell, ...]:
+        """The cells, with a note on each setting that the device did not take; the facts that are kept are
+        those that hold for the rounds.
+        """
+        pinned, held = await pin(session, self._device, facts)
+        if pinned.done or pinned.refused:
+            self._recorder.device(
+                self._device.name, facts=held, pinned=pinned.done, not_pinned=pinned.refused
+            )
+        for text in pinned.refused:
+            self._emit(Kind.NOTE, text)
+        return tuple(replace(cell, notes=(*cell.notes, *pinned.refused)) for cell in cells)
+
+    async def _unpin(self, session: Session) -> None:
+        left = await unpin(session, self._device)
+        self._recorder.device(self._device.name, not_restored=left)
+        for text in left:
+            self._emit(Kind.NOTE, text)
 
     def _noted(self, cells: tuple[Cell, ...], note: str | None, runtime: Runtime) -> tuple[Cell, ...]:
         """The cells, those of a runtime with a note, which is told at once, too."""

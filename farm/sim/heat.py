@@ -20,6 +20,9 @@ def lay_out(home: Path, heat: Heat) -> None:
     """All files of the device's /sys, at the temperature of idleness."""
     cores = sorted(core for cluster in heat.clusters for core in cluster.cores)
     files = {f"{_CPU}/online": ",".join(map(str, cores)), "class/thermal/thermal_zone0/type": heat.zone}
+    if len(heat.clusters) == 2:  # as x86 has it; there the capacity does not count
+        kinds = zip(("cpu_atom", "cpu_core"), heat.clusters, strict=True)
+        files |= {f"devices/{name}/cpus": ",".join(map(str, one.cores)) for name, one in kinds}
     files["class/thermal/cooling_device0/type"] = "thermal-cpufreq-0"
     for cluster in heat.clusters:
         for core in cluster.cores:

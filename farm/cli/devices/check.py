@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -15,6 +16,7 @@ from farm.errors import ExitCode
 from farm.inventory import read_devices
 from farm.model.device import Facts
 from farm.model.request import ALL_DEVICES
+from farm.report.environment import clusters_of, gpus_of, machine_of, power_of
 from farm.report.numerals import MISSING, by_core, in_bytes, in_memory
 from farm.run.devices.check import Checked, check_devices
 
@@ -33,8 +35,9 @@ def command(devices: args.Selector = None, inventory: args.Inventory = None, jso
         )
         if any(one.facts for one in checked):
             out.print()
-            columns = ("device", "memory left", "disk left", "governor", "temperature")
+            columns = ("device", "memory left", "disk left", "governor", "temperature", "power")
             out.print(simple_table(columns, [_state(one.device, one.facts) for one in checked if one.facts]))
+            _show_machines(checked)
         for one in checked:
             for warning in one.warnings:
                 say(f"{one.device}: {warning}", "yellow")
@@ -63,7 +66,20 @@ def _state(device: str, facts: Facts) -> tuple[str, ...]:
         _part(in_bytes(facts.disk_free_bytes), in_bytes(facts.disk_bytes)),
         by_core(facts.governors, str) or MISSING,
         f"{hottest[1]:.0f} °C ({hottest[0]})" if hottest else MISSING,
+        power_of(facts) or MISSING,
     )
+
+
+def _show_machines(checked: Sequence[Checked]) -> None:
+    """What the devices are, where they say it."""
+    rows = [
+        (one.device, machine_of(one.facts), clusters_of(one.facts) or MISSING, gpus_of(one.facts) or MISSING)
+        for one in checked
+        if one.facts and (machine_of(one.facts) or clusters_of(one.facts) or one.facts.gpus)
+    ]
+    if rows:
+        out.print()
+        out.print(simple_table(("device", "machine", "kinds of cores", "GPU"), rows))
 
 
 def _part(left: str, whole: str) -> str:

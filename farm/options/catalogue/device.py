@@ -81,7 +81,8 @@ ROWS = (
         metavar="IDS",
         not_lite=CORES_WITH_LITE,
         wheel_with_lite=True,
-        help="Bind the pool's threads to these cores: `0,1`, `4-7`, or a core label of the device (`big`).",
+        help="Bind the pool's threads to these cores: `0,1`, `4-7`, or a name: one of the device's `cores:`, "
+        "or `big`, `mid`, `little`, `all`.",
         native=condition("as many ids as threads"),
         wheel=condition("as many ids as threads, each of them allowed to the process"),
         traps=(

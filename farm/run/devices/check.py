@@ -61,9 +61,19 @@ async def _check(device: Device, transports: Transports) -> Checked:
         async with agent_of(device, transports) as agent:
             facts = await agent.probe(pythons_to_ask(device.runtime))
             holder = await agent.holder()
+            left = await agent.unrestored()
     except DeviceError as error:
         return Checked(device.name, stage=error.stage.value, error=error.message, hint=error.hint)
-    return Checked(device.name, facts, holder, _warnings(device, facts))
+    return Checked(
+        device.name,
+        facts,
+        holder,
+        (*_warnings(device, facts), *(one.text for one in left), *_lying(facts)),
+    )
+
+
+def _lying(facts: Facts) -> tuple[str, ...]:
+    return (f"unreadable: {', '.join(facts.unreadable)}",) if facts.unreadable else ()
 
 
 def _warnings(device: Device, facts: Facts) -> tuple[str, ...]:

@@ -16,10 +16,10 @@ from farm.errors import RequestError
 from farm.model.build import BASELINE, INVENTORY_BUILD
 from farm.model.comparison import Change, Duel, Earlier
 from farm.model.device import Device
-from farm.model.matrix import Cell, Plan, Round, RoundKind, Skip
+from farm.model.matrix import Cell, Plan, RoundKind, Skip
 from farm.model.run import CellResult, Results
-from farm.options import check_round
 from farm.plan.baseline import Gone, baseline_cells
+from farm.plan.checks.apply import checked_as
 from farm.run.record import Origin, planned_results
 from farm.store.kept import KeptStore
 from farm.store.runs import RunDirectory
@@ -86,7 +86,7 @@ def _side(cell: Cell, was: CellResult | None, olds: Mapping[str, Cell | Gone], f
     if isinstance(found, Gone):
         old = Skip(cell.device, cell.model, cell.variant, found.reason, old_name(was.build))
     else:
-        old = _checked_as(without_observers(found), cell)
+        old = checked_as(without_observers(found), cell)
     duel = Duel(old.id, cell.id, _changed(cell, was, former.results), since=run)
     return OldSide(old, duel, earlier_of(old.id, former.results, was))
 
@@ -94,19 +94,6 @@ def _side(cell: Cell, was: CellResult | None, olds: Mapping[str, Cell | Gone], f
 def without_observers(cell: Cell) -> Cell:
     """An old cell with the rounds that it has once more: no profiles, no dumps."""
     return replace(cell, rounds=tuple(one for one in cell.rounds if one.kind in AGAIN))
-
-
-def _checked_as(old: Cell, new: Cell) -> Cell:
-    """An old cell whose outputs are checked as those of the new one are, if it is the same model."""
-    timed = next((one for one in old.rounds if one.kind is RoundKind.TIMED), None)
-    is_checked = any(one.kind is RoundKind.CHECK for one in new.rounds)
-    if timed is None or not is_checked or old.model.artifact.sha256 != new.model.artifact.sha256:
-        return old
-    options = check_round(timed.options, old.device.runtime.kind, old.model.kind)
-    if isinstance(options, str):
-        return old
-    model = replace(old.model, check=new.model.check)
-    return replace(old, model=model, rounds=(*old.rounds, Round(RoundKind.CHECK, 0, options)))
 
 
 def old_name(build: str) -> str:

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from farm.device.arm_cores import CORES
-from farm.device.probe import core_ids, parse_facts, pythons_to_ask
-from farm.model.device import Facts, Gpu, Python, Runtime, RuntimeKind
+from farm.device.facts.text import core_ids
+from farm.device.probe import parse_facts, pythons_to_ask
+from farm.model.device import CoreCluster, Facts, Gpu, Python, Runtime, RuntimeKind
 
 SERVER = """\
 
@@ -137,6 +138,8 @@ def test_a_server_with_a_gpu():
         disk_bytes=479152832 * 1024,
         disk_free_bytes=442399744 * 1024,
         load_average_1m=0.52,
+        clusters=(CoreCluster((0, 1), max_frequency_khz=3500000),),
+        unreadable=("temperature of broken zone", "temperature of iwlwifi_1"),
         temperatures_c=(("x86_pkg_temp", 47.0), ("last zone", 51.0)),
         gpus=(Gpu("NVIDIA H200", "570.86.15", "9.0", 143771 << 20),),
         pythons=(
@@ -306,11 +309,26 @@ def test_a_hostile_device_gives_facts_that_can_be_stored(raw: str):
     check(parse_facts(raw))
 
 
-SECTIONS = ["uname", "files", "df", "nvidia", "pythons", "getprop", "tools", "libc", "loaders", "narrow"]
+SECTIONS = [
+    "uname",
+    "files",
+    "tree",
+    "df",
+    "nvidia",
+    "pythons",
+    "getprop",
+    "tools",
+    "libc",
+    "loaders",
+    "narrow",
+]
 PATHS = [
     "/etc/os-release", "/proc/cpuinfo", "/proc/meminfo", "/proc/loadavg", "/sys/devices/system/cpu/online",
     f"{CPU0}/cpuinfo_max_freq", f"{CPU0}/scaling_governor", "/sys/class/thermal/thermal_zone0/temp",
-    "/sys/class/thermal/thermal_zone0/type",
+    "/sys/class/thermal/thermal_zone0/type", "devices/system/cpu/cpu0/cpu_capacity", "devices/cpu_atom/cpus",
+    "devices/system/cpu/cpu0/regs/identification/midr_el1", "class/power_supply/BAT0/capacity",
+    "fs/cgroup/a:b/cpu.max", "fs/cgroup/cpu/cpu.cfs_quota_us", "fs/cgroup/memory.max", "class/dmi/id/product_name",
+    "fs/cgroup/cpuset.cpus.effective", "devices/system/cpu/cpu0/cpufreq/scaling_max_freq",
 ]  # fmt: skip
 LINES = st.one_of(
     st.text(max_size=40), st.builds("{}:{}".format, st.sampled_from(PATHS), st.text(max_size=40))

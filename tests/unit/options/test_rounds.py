@@ -1,6 +1,7 @@
 import pytest
 
 from farm.errors import RequestError
+from farm.model.device import CoreCluster, Facts
 from farm.model.matrix import RoundKind
 from farm.options import CATALOGUE, argv, input_files, outputs, parse, resolve_cores, split_rounds
 
@@ -212,3 +213,46 @@ def test_a_label_with_too_few_cores_is_refused():
 def test_options_without_cores_stay_as_they_are():
     options = parse(["--multithread", "4"])
     assert resolve_cores(options, BIG) is options
+
+
+KINDS = Facts(
+    core_ids=tuple(range(8)),
+    clusters=(CoreCluster((0, 1, 2, 3)), CoreCluster((4, 5, 6)), CoreCluster((7,))),
+)
+
+
+@pytest.mark.parametrize(
+    ("line", "ids"),
+    [
+        ("--multithread 1 --multi-thread-core-ids big", "7"),
+        ("--multithread 3 --multi-thread-core-ids mid", "4,5,6"),
+        ("--multithread 2 --multi-thread-core-ids little", "0,1"),
+        ("--multithread 4 --multi-thread-core-ids big,mid", "7,4,5,6"),
+        ("--multithread 8 --multi-thread-core-ids all", "0,1,2,3,4,5,6,7"),
+    ],
+)
+def test_kinds_of_cores_have_names_without_an_inventory_once_the_device_is_known(line, ids):
+    options = parse(line.split())
+    assert resolve_cores(options, ()) is options
+    assert resolve_cores(options, (), KINDS).as_dict()["multi-thread-core-ids"] == ids
+
+
+def test_a_label_of_the_inventory_counts_more_than_the_kind_of_the_same_name():
+    options = parse(["--multithread", "2", "--multi-thread-core-ids", "big"])
+    assert resolve_cores(options, BIG, KINDS).as_dict()["multi-thread-core-ids"] == "4,5"
+
+
+@pytest.mark.parametrize(
+    ("name", "threads", "facts", "why"),
+    [
+        ("big", 1, Facts(), "does not say which of its cores are of one kind"),
+        ("all", 1, Facts(), "does not say which cores it has"),
+        ("little", 1, Facts(clusters=KINDS.clusters[:1]), "one kind of core"),
+        ("mid", 1, Facts(clusters=KINDS.clusters[:2]), "two kinds of core"),
+        ("big", 2, KINDS, r"2 threads, but 1 core ids \(big: 7\)"),
+    ],
+)
+def test_a_kind_that_a_device_has_not_is_refused_with_the_reason(name, threads, facts, why):
+    options = parse(f"--multithread {threads} --multi-thread-core-ids {name}".split())
+    with pytest.raises(RequestError, match=why):
+        resolve_cores(options, (), facts)

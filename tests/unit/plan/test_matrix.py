@@ -18,7 +18,12 @@ from tests.unit.plans import plan_of
 
 
 def device(name: str = "arm-1", kind: RuntimeKind = RuntimeKind.WHEEL) -> Device:
-    return Device(name, Address("10.0.0.1"), Runtime(kind, program="/bin/true"), cores=(("big", (4, 5)),))
+    return Device(
+        name,
+        Address("10.0.0.1"),
+        Runtime(kind, program="/bin/true"),
+        cores=(("big", (4, 5)), ("fast", (4, 5))),
+    )
 
 
 def model(name: str = "tiny") -> Model:
@@ -84,7 +89,7 @@ def test_a_core_label_becomes_the_devices_cores() -> None:
     plan = plan_of(
         [device()],
         [model()],
-        [variant("big", "--multithread 2 --multi-thread-core-ids big")],
+        [variant("fast", "--multithread 2 --multi-thread-core-ids fast")],
         rounds=1,
         seed=1,
     )
@@ -96,12 +101,12 @@ def test_a_label_that_a_device_does_not_have_skips_its_cells_only() -> None:
     plan = plan_of(
         [device(), other],
         [model()],
-        [variant("big", "--multithread 2 --multi-thread-core-ids big")],
+        [variant("fast", "--multithread 2 --multi-thread-core-ids fast")],
         rounds=1,
         seed=1,
     )
     assert [cell.device.name for cell in plan.cells] == ["arm-1"]
-    assert "big" in plan.skips[0].reason
+    assert "fast" in plan.skips[0].reason
 
 
 def test_input_in_a_variant_is_refused_since_it_belongs_to_a_model() -> None:

@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from farm.options.cores import core_list
 from farm.report.numerals import (
     MISSING,
     as_duration,
     as_ratio,
-    core_list,
     decimals_for,
     in_bytes,
     in_memory,

@@ -1,0 +1,1 @@
+"""Settings of a device that hold for a lease: which ones a pin means, and what became of them. Pure."""

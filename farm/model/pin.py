@@ -1,0 +1,36 @@
+"""Settings of a device that a run may change and holds for its lease: governor, frequency, turbo."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class How(StrEnum):
+    """With which rights settings are written."""
+
+    DIRECT = "direct"
+    SUDO = "sudo"
+    """By `sudo -n tee`: the user may run it without a password."""
+
+
+class Extreme(StrEnum):
+    """What a core's clock does at the least and at the most."""
+
+    MIN = "min"
+    MAX = "max"
+
+
+@dataclass(frozen=True)
+class Pin:
+    """What is set before the first round and restored after the last one; None: as it is.
+
+    `frequency_khz` is both the lowest and the highest frequency from then on. `cores` are those that governor
+    and frequency are set of: a core label or ids as `4-7`; None: all.
+    """
+
+    governor: str | None = None
+    frequency_khz: int | Extreme | None = None
+    turbo: bool | None = None
+    cores: str | None = None
+    how: How = How.DIRECT
