@@ -7,8 +7,8 @@ from farm.model.run import DeviceRecord
 from farm.report.environment import compose_environment
 
 
-def told(facts: Facts, **fields: object) -> dict[str, str]:
-    record = DeviceRecord("d", "a", RuntimeKind.NATIVE, facts=facts, **fields)
+def told(facts: Facts, pinned: tuple[str, ...] = (), not_pinned: tuple[str, ...] = ()) -> dict[str, str]:
+    record = DeviceRecord("d", "a", RuntimeKind.NATIVE, facts=facts, pinned=pinned, not_pinned=not_pinned)
     return {row.label: row.texts[0] for group in compose_environment([record]).groups for row in group.rows}
 
 
