@@ -1,17 +1,18 @@
 """Records real rounds of a bundled model on this machine, under farm, for benchmarks/verdicts_resampled.py.
 
     .venv/bin/python benchmarks/record_rounds.py [--rounds 600] [--model bundled:shufflenet_v2_x0_5]
-        [--label quiet] [--block 100] [--iter 20] [--out FILE]
+        [--label shared] [--block 100] [--iter 20] [--out FILE] [options of `farm bench`]
 
 Each `farm bench` of `--block` rounds of one cell, one after the other, is a line of FILE
 (benchmarks/data/rounds.jsonl):
 
-    {"block": 3, "at": "2026-11-26T07:01:02+00:00", "device": "local", "label": "quiet", "model": "...",
+    {"block": 3, "at": "2026-11-26T07:01:02+00:00", "device": "local", "label": "shared", "model": "...",
      "options": ["--iter", "20", ...], "values_ms": [20.123, null, ...], "qualities": ["ok", "no-times", ...]}
 
-`values_ms` are the rounds' values in the order in which they ran, null where a round had none. `--label`
-says what else goes on here (start a load generator by hand for `--label loaded`). A later call goes on
-until FILE has so many rounds of this model and label.
+`values_ms` are the rounds' values in the order in which they ran, null where a round had none; a round that
+farm repeated is there twice. `--label` says what else goes on here: start a load generator by hand for
+`--label loaded` (and do not wait for it to end: `--deadline idle=0.2`). A later call goes on until FILE has
+so many rounds of this model and label.
 """
 
 from __future__ import annotations
@@ -58,12 +59,12 @@ def main() -> int:
     )
     parser.add_argument("--rounds", type=int, default=600)
     parser.add_argument("--model", default="bundled:shufflenet_v2_x0_5")
-    parser.add_argument("--label", default="quiet")
+    parser.add_argument("--label", default="shared")
     parser.add_argument("--block", type=int, default=100)
     parser.add_argument("--iter", type=int, default=20)
     parser.add_argument("--out", type=Path, default=OUT)
-    given = parser.parse_args()
-    options = ("--iter", str(given.iter), "--warmup-iter", "3", "--cpu-default")
+    given, more = parser.parse_known_args()
+    options = ("--iter", str(given.iter), "--warmup-iter", "3", "--cpu-default", *more)
     name = given.model.removeprefix("bundled:")
     while True:
         known = raw_records.read(given.out)

@@ -1,6 +1,6 @@
 """Verdicts of comparisons that are put together from recorded real rounds, by farm's own code throughout.
 
-    .venv/bin/python benchmarks/verdicts_resampled.py [--comparisons 1000] [--budget 30] [--seed 0] [FILE]
+    .venv/bin/python benchmarks/verdicts_resampled.py [--comparisons 1000] [--budget 30] [--also busy] [FILE]
 
 FILE (benchmarks/data/rounds.jsonl) has the values of rounds in the order in which they ran, as
 benchmarks/record_rounds.py writes it. A comparison is made of blocks of 20 consecutive rounds from random
@@ -11,8 +11,8 @@ fresh pairs (of other places) decide. With a budget of so many pairs more is lef
 may be `unchanged`.
 
 Prints, for each model, label and slowdown, the share of each verdict and the fresh pairs (0: the pilot
-settled it). Only rounds of quality `ok` count. Exit code 1 when a figure is missed; of labels other than
-`quiet` only false verdicts do.
+settled it). Only rounds of quality `ok` count, as in a run, unless more are named by `--also`. Exit code 1
+when a figure is missed; of what was recorded as `loaded` only false verdicts do.
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ def cells(phase: Phase, sides: tuple[list[float], list[float]]) -> dict[str, Cel
 
 
 def is_met(tally: Tally, factor: float, *, is_free: bool) -> bool:
-    """`is_free`: rounds of a quiet machine, as many as were asked for: a verdict is expected."""
+    """`is_free`: rounds without a load generator, as many as were asked for: a verdict is expected."""
     if factor == 1.0:
         is_clear = not is_free or tally.share(Verdict.UNCHANGED) >= 0.90
         return tally.share(Verdict.SLOWER, Verdict.FASTER) <= 0.01 and is_clear
@@ -168,11 +168,15 @@ def main() -> int:
     parser.add_argument("--comparisons", type=int, default=1000)
     parser.add_argument("--budget", type=int, default=30)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--also", action="append", default=[], help="a quality that counts beside `ok`: busy")
     given = parser.parse_args()
+    counted = {"ok", *given.also}
     known: dict[tuple[str, str], list[list[float | None]]] = defaultdict(list)
     for one in raw_records.read(given.file):
         values = zip(one["values_ms"], one["qualities"], strict=True)
-        known[one["model"], one["label"]].append([ms if quality == "ok" else None for ms, quality in values])
+        known[one["model"], one["label"]].append(
+            [ms if quality in counted else None for ms, quality in values]
+        )
     is_good = True
     print(LINE.format(*HEADS, "fresh 5-50-95 %", ""))
     for (model, label), blocks in sorted(known.items()):
@@ -187,7 +191,7 @@ def main() -> int:
                 places = [int(share * given.comparisons) for share in (0.05, 0.5, 0.95)]
                 spread = "-".join(str(tally.pairs[place]) for place in places)
                 shares = [f"{tally.share(one):.1%}" for one in SHOWN]
-                met = is_met(tally, factor, is_free=budget is None and label == "quiet")
+                met = is_met(tally, factor, is_free=budget is None and label != "loaded")
                 is_good &= met
                 name = f"{model}, {label}"
                 words = (name, f"{factor - 1:.0%}", budget or "auto", given.comparisons, *shares, spread)

@@ -222,7 +222,7 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--reports", type=int, default=20_000)
-    parser.add_argument("--rule", type=int, default=10_000, help="comparisons of each noise and change")
+    parser.add_argument("--rule", type=int, default=4000, help="comparisons of each noise and change")
     parser.add_argument("--out", type=Path, default=OUT)
     wanted = parser.parse_args()
     known = raw_records.read(wanted.out)

@@ -133,7 +133,11 @@ def wrong_outputs(results: Results) -> int:
 
 def unknown_outputs(results: Results) -> int:
     """How many checks that somebody asked for could not be made."""
-    return sum(map(is_unknown, results.outputs))
+    return unknown(results.outputs)
+
+
+def unknown(checks: Iterable[OutputCheck]) -> int:
+    return sum(map(is_unknown, checks))
 
 
 def is_unknown(check: OutputCheck) -> bool:

@@ -20,9 +20,9 @@ from farm.compare.match import found_change, match
 from farm.compare.rounds import MOST_DROPPED, values_ms
 from farm.compare.words import sentence
 from farm.errors import RequestError
-from farm.model.comparison import Change, Comparing, Comparison, Effect, Verdict
+from farm.model.comparison import Change, Comparing, Comparison, Earlier, Effect, Verdict
 from farm.model.outputs import OutputVerdict
-from farm.model.run import Results
+from farm.model.run import CellResult, Results
 
 TWO_NIGHTS = "rounds of two runs, not pairs of one"
 
@@ -77,6 +77,12 @@ def compare_runs(
         matched.without_baseline,
         matched.not_in_run,
     )
+
+
+def earlier(baseline: Results, cell: CellResult, name: str) -> Earlier:
+    """What `baseline` has of one of its cells, for a run that has it under the id `name`."""
+    known = fingerprint(Side(baseline, cell))
+    return Earlier(name, baseline.run_id, values_ms(cell).values, tuple(known.items()))
 
 
 def _confirmed(baseline: Results, run: Results, comparing: Comparing) -> Mapping[str, Comparison]:

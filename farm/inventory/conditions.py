@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from farm.errors import RequestError
-from farm.model.condition import Condition, Relation
+from farm.model.build import Condition, Relation
 from farm.model.device import Device, Facts
 from farm.suggest import nearest
 

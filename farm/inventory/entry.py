@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 
 from farm.errors import RequestError
 from farm.inventory.conditions import parse
-from farm.model.condition import Condition
+from farm.model.build import Condition
 from farm.suggest import nearest
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")

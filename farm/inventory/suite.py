@@ -21,7 +21,7 @@ from farm.inventory.checks import parse_check, parse_tolerances
 from farm.inventory.entry import TEXTS_SCHEMA, Conditions, Entry, Texts, listed
 from farm.inventory.versions import upgrade
 from farm.inventory.yaml_source import Document, Place, Scalar, read
-from farm.model.condition import Condition, Relation
+from farm.model.build import Condition, Relation
 from farm.model.options import OptionSet, Variant
 from farm.model.request import MOST_ROUNDS, CellRule, ModelRequest, Suite, VariantRequest
 from farm.options.input_spec import parse_input

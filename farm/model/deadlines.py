@@ -33,7 +33,7 @@ class Deadlines:
     round_s: int = _of(1800, "a round", "--round-limit")
     idle_s: float = _of(
         3.0,
-        "a device is busy with others' work before a timed round; then it runs all the same",
+        "others use the device before a timed round, which then runs all the same; 0: no wait",
         may_be_0=True,
     )
     device_s: float = _of(0.0, "all work on one device; 0: no limit", may_be_0=True)

@@ -78,8 +78,8 @@ class Model:
     """A model file. `name` is unique in a plan and safe in a path; `kind` is the interface of
     load_and_run that such a file goes to: `mdl` (a MegBrain graph) or `lite` (a packed model); a
     `testcase` holds its own inputs and is for `mdl`. `notes` are about its inputs; `left_out` are those that
-    nobody gave data for, None where it is not known; `is_reshaped` says that the data given have another
-    shape than the model's own. `check` is None without check rounds.
+    nobody gave data for (a shape alone is none), None where it is not known; `is_reshaped` says that the data
+    given have another shape than the model's own. `check` is None without check rounds.
     """
 
     name: str

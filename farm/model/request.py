@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from farm.model.build import Build
+from farm.model.build import Build, Condition
 from farm.model.comparison import Comparing
-from farm.model.condition import Condition
 from farm.model.options import OptionSet, Variant
 from farm.model.outputs import Check, Tolerance
 

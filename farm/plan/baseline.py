@@ -13,7 +13,6 @@ from farm.files import is_tree_name
 from farm.model.artifact import Artifact
 from farm.model.build import BASELINE, INVENTORY_BUILD
 from farm.model.device import Device, Runtime, RuntimeKind
-from farm.model.kept import KeptCell, KeptFile, KeptModel, KeptProduct, KeptRuntime
 from farm.model.matrix import Cell, InputFile, InputSpec, Model
 from farm.model.options import Variant
 from farm.model.run import CellResult, Results
@@ -22,7 +21,16 @@ from farm.plan.layout import PRELOADED
 from farm.plan.matrix import rounds_of
 from farm.runtime.wheel import WHEEL
 from farm.store.kept import KeptStore
-from farm.store.manifest import MANIFEST, Manifest, read_manifest
+from farm.store.manifest import (
+    MANIFEST,
+    KeptCell,
+    KeptFile,
+    KeptModel,
+    KeptProduct,
+    KeptRuntime,
+    Manifest,
+    read_manifest,
+)
 from farm.store.products import Product, ProductStore
 from farm.store.runs import RunDirectory
 

@@ -7,7 +7,7 @@ inputs, and refuses or converts what this model's run would abort on. Both serve
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -75,7 +75,16 @@ def fit_inputs(model: Model, tensors: Sequence[TensorInfo]) -> Model:
         names = ", ".join(sorted(tensor.name for tensor in left_out))
         notes += (f"no data given for {names} of {model.name}: {ZEROS}",)
     is_reshaped = any(one.shape != known[one.tensor].shape for one in found if one.tensor in known)
+    left_out += tuple(_shape_alone(ready, known))
     return replace(model, inputs=spec, notes=notes, left_out=left_out, is_reshaped=is_reshaped)
+
+
+def _shape_alone(ready: Sequence[_Ready], known: Mapping[str, TensorInfo]) -> Iterator[TensorInfo]:
+    """Inputs of which a shape was given (`{1,3}`) and no data."""
+    for part in ready:
+        wanted = known.get(part.tensor or DEFAULT_TENSOR)
+        if wanted and part.inline.startswith("{"):
+            yield replace(wanted, shape=part.contents[0].shape)
 
 
 def leave_unchecked(model: Model, why: str) -> Model:

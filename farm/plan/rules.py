@@ -8,8 +8,7 @@ from fnmatch import fnmatchcase
 from functools import partial
 
 from farm.inventory.conditions import NUMBER_FACTS, SUBJECTS, TEXT_FACTS, Words
-from farm.model.build import Build, BuildChoice
-from farm.model.condition import Condition, Relation
+from farm.model.build import Build, BuildChoice, Condition, Relation
 from farm.model.device import Device, Facts, Runtime
 from farm.model.request import Rules
 

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 
 from farm.analysis.quality import last_attempts
 from farm.analysis.steady import steady
-from farm.analysis.summary import first_inference_ms, is_counted, p90
+from farm.analysis.summary import first_inference_ms, is_counted, of_deciding_phase, p90
 from farm.model.artifact import Produced
+from farm.model.comparison import Phase
 from farm.model.options import Value
 from farm.model.run import (
     CellResult,
@@ -52,13 +53,17 @@ def anchor(index: int) -> str:
 
 
 def values_ms(cell: CellResult) -> tuple[float, ...]:
-    """The values of the rounds that count, in the order in which they ran."""
-    return tuple(r.value_ms for r in last_attempts(cell.rounds) if is_counted(r) and r.value_ms is not None)
+    """The values of the rounds that the cell's number is of, in the order in which they ran."""
+    return tuple(one.value_ms for one in _counted(cell) if one.value_ms is not None)
+
+
+def _counted(cell: CellResult) -> list[RoundResult]:
+    return of_deciding_phase([one for one in last_attempts(cell.rounds) if is_counted(one)])
 
 
 def quality_warning(cell: CellResult) -> str | None:
     """A warning about the rounds behind a value, None when all of them were steady."""
-    counted = [r for r in last_attempts(cell.rounds) if is_counted(r)]
+    counted = _counted(cell)
     doubtful = [r for r in counted if r.quality != Quality.OK]
     if not doubtful:
         return None
@@ -146,7 +151,7 @@ def _round(result: RoundResult, decimals: int) -> RoundRow:
     )
     started = moment(result.started_at)
     return RoundRow(
-        name=f"{result.kind} {result.index + 1}{' again' * result.attempt}",
+        name=_name(result),
         status=STATUSES[result.status],
         started=f"{started:%H:%M:%S}" if started else MISSING,
         figures=tuple(in_ms(time, decimals) for time in times),
@@ -171,6 +176,12 @@ def _device(result: RoundResult) -> str:
     if result.waited_s is not None and result.waited_s >= SHOWN_WAIT_S:
         said.append(f"waited {result.waited_s:.0f} s")
     return ", ".join(said) or MISSING
+
+
+def _name(result: RoundResult) -> str:
+    """`timed 3`, `confirm 3` of those that decide, `timed 3 again`."""
+    kind = result.phase if result.phase is Phase.CONFIRM else result.kind
+    return f"{kind} {result.index + 1}{' again' if result.attempt else ''}"
 
 
 def _iterations(result: RoundResult, kept: int) -> str:

@@ -208,8 +208,10 @@ def _times(cell: CellResult, summary: Summary, axis: _Axis) -> Times:
         for value in (summary.median_ms, summary.low_ms, summary.high_ms, axis.end_ms)
     )
     rounds = count(axis.planned_rounds, "round")
-    if summary.rounds != axis.planned_rounds:
+    if summary.rounds < axis.planned_rounds:
         rounds = f"{summary.rounds} of {rounds}"
+    elif summary.rounds > axis.planned_rounds:  # fresh ones, of a confirmation
+        rounds = count(summary.rounds, "round")
     scale = axis.end_ms or 1.0
     reference = axis.reference_ms
     return Times(

@@ -10,7 +10,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from farm.model.artifact import Artifact
 from farm.model.device import Runtime, RuntimeKind
-from farm.model.kept import (
+from farm.model.matrix import Cell, Model
+from farm.plan.layout import Files, content_digest, input_digest
+from farm.plan.matrix import needed_artifacts
+from farm.store.kept import ChangedError, KeptStore
+from farm.store.manifest import (
+    MANIFEST,
     MANIFEST_VERSION,
     Begin,
     KeptCell,
@@ -19,12 +24,8 @@ from farm.model.kept import (
     KeptProduct,
     KeptRuntime,
     Line,
+    append,
 )
-from farm.model.matrix import Cell, Model
-from farm.plan.layout import Files, content_digest, input_digest
-from farm.plan.matrix import needed_artifacts
-from farm.store.kept import ChangedError, KeptStore
-from farm.store.manifest import MANIFEST, append
 from farm.store.products import Product
 from farm.store.runs import RunDirectory
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,7 @@ import pytest
 
 from farm.sim.fleet import fleet
 from farm.sim.properties import Program, Properties, Tensor
-from tests.e2e.conftest import Farm, Outcome
+from tests.e2e.conftest import ROOT, Farm, Outcome
 from tests.sim.conftest import bench
 
 pytestmark = pytest.mark.sshd
@@ -84,3 +86,43 @@ async def test_outputs_are_compared_with_golden_files_across_variants_and_across
     rounds = {cell["variant"]: len(cell["rounds"]) for cell in outcome.cells(device="arm-1")}
     assert rounds == {"plain": 3, "small": 3, "large": 2}
     assert "farm report" in (farm.folder / "runs" / "one" / "report.html").read_text()
+
+
+async def test_a_build_that_was_overwritten_by_one_that_computes_something_else_is_wrong(
+    farm: Farm, devices: Path, tmp_path: Path
+) -> None:
+    """The old bytes are run again beside the new ones, on the same random numbers; so it is known which is new."""
+    properties = Properties(Program(outputs=(OUT,), shifts=(("cpu-default", 0.5),)))
+    shutil.copy(ROOT / "farm" / "bundled" / "tiny.mge", tmp_path / "blank.mge")
+    async with fleet({"arm-1": properties}, devices) as running:
+        (device,) = running.devices.values()
+        text = Path(device.device().runtime.program or "").read_text()
+        path = tmp_path / "lr"
+        (devices / "builds.yaml").write_text(f"builds: {{new: {{kind: native, program: {path}}}}}\n")
+        words = (
+            "--inventory",
+            str(running.inventory),
+            "--model",
+            str(tmp_path / "blank.mge"),
+            "--rounds",
+            "1",
+            "--json",
+        )
+        for name, more, asked in (
+            ("old", "", ("--check", "outputs")),
+            ("new", "--cpu-default", ("--baseline", "old")),
+        ):
+            path.write_text(text.replace('"$@"', f'"$@" {more}'))
+            path.chmod(0o755)
+            process = farm.start("bench", *words, "--build", "new", "--run-id", name, *asked)
+            outcome = await asyncio.to_thread(farm.end, process)
+    assert outcome.code == 1, outcome.stderr
+    (baseline,) = verdicts(outcome, "baseline").items()
+    assert baseline == ("arm-1/blank/default@new", "wrong")
+    assert sentence(outcome, "itself", "arm-1/blank/default@baseline-new") == "the output is equal"
+    (new,) = outcome.cells(build="new")
+    assert (new["status"], new["cause"], new["summary"]) == ("failed", "wrong-outputs", None)
+    # Two runs that are on disk say the same.
+    compared = await asyncio.to_thread(farm, "compare", "old", "new", "--json")
+    (check,) = compared.results["outputs"]
+    assert (compared.code, check["verdict"], check["baseline_run"]) == (1, "wrong", "old")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Sequence
 from itertools import islice
 
 from farm.model.outputs import OutputCheck, OutputVerdict
@@ -14,11 +15,18 @@ TOLD = (OutputVerdict.FINDING, OutputVerdict.NOT_COMPARABLE)
 
 
 def outputs_lines(results: Results) -> list[str]:
-    """Sentences, none of a run without checks: how many there are of each kind, and what is odd."""
-    if not results.outputs:
+    """Of a run whose wrong outputs are told as failures."""
+    return checks_lines(results.outputs, told=TOLD)
+
+
+def checks_lines(
+    checks: Sequence[OutputCheck], *, told: Container[OutputVerdict] = (OutputVerdict.WRONG, *TOLD)
+) -> list[str]:
+    """Sentences, none where there are no checks: how many there are of each kind, and what is odd."""
+    if not checks:
         return []
-    numbers = (f"{number} {VERDICTS[verdict].word}" for verdict, number in counted(results.outputs) if number)
-    odd = [one for one in results.outputs if one.verdict in TOLD]
+    numbers = (f"{number} {VERDICTS[verdict].word}" for verdict, number in counted(checks) if number)
+    odd = [one for one in checks if one.verdict in told]
     lines = [f"outputs: {', '.join(numbers)}", *map(_line, islice(odd, MOST_SHOWN))]
     more = len(odd) - MOST_SHOWN
     return [*lines, f"and {more} more: the report has them"] if more > 0 else lines

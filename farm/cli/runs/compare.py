@@ -9,13 +9,16 @@ from typing import Annotated, Any
 import typer
 
 from farm.cli import arguments as args
+from farm.cli.bench.outputs import checks_lines
+from farm.cli.runs.outputs import outputs_of_both
 from farm.cli.terminal.comparisons import comparisons_table, counted
 from farm.cli.terminal.console import out, plain, say, show_json
 from farm.compare.amounts import fraction
-from farm.compare.outcome import code_of, counts, ranked
+from farm.compare.outcome import code_of, counts, ranked, unknown
 from farm.compare.runs import TwoRuns, compare_runs
-from farm.errors import RequestError
+from farm.errors import ExitCode, RequestError
 from farm.model.comparison import Change, Comparing, Verdict
+from farm.model.outputs import OutputVerdict
 from farm.store.runs import find_run
 
 SETTINGS: dict[str, Any] = {
@@ -65,11 +68,18 @@ def command(
 
         by = confirmed(old, new, compared, Where(inventory, runs_dir))
         compared = compare_runs(old.results(), new.results(), comparing, compared.change, by=by)
-    code = code_of(compared.comparisons, max_undecided, missing=len(compared.without_baseline))
+    checks = outputs_of_both(old, new, compared)
+    missing = len(compared.without_baseline) + unknown(checks)
+    code = code_of(compared.comparisons, max_undecided, missing=missing)
+    if any(one.verdict is OutputVerdict.WRONG for one in checks):
+        code = ExitCode.REGRESSION
     if json:
-        show_json(as_json(compared) | {"exit_code": int(code)})
+        outputs = [asdict(one) for one in checks]
+        show_json(as_json(compared) | {"outputs": outputs, "exit_code": int(code)})
     else:
         _show(compared, show_all=show_all)
+        for line in checks_lines(checks):
+            out.print(plain(line))
     raise typer.Exit(code)
 
 

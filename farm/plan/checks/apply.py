@@ -126,7 +126,7 @@ def _require_golden(
 def _with_data(model: Model, golden: Golden | None) -> Model:
     """The model with what its check rounds get: random numbers for inputs that nobody gave."""
     records = list(_given(model.inputs))
-    pieces, files, notes = [model.inputs.template], list(model.inputs.files), []
+    pieces, files, notes = model.inputs.template.split(";"), list(model.inputs.files), []
     drawn = []
     for tensor in model.left_out or ():
         reason = why_not(tensor)
@@ -134,7 +134,9 @@ def _with_data(model: Model, golden: Golden | None) -> Model:
             notes.append(f"outputs of {model.name} are checked with zeros for {tensor.name}: {reason}")
             continue
         file = keep_input(f"{ascii_name(tensor.name)}.npy", random_input(tensor, SEED))
-        pieces.append(f"{literal(tensor.name)}:{{{len(files)}}}")
+        prefix = literal(f"{tensor.name}:")
+        pieces = [one for one in pieces if not one.startswith(f"{prefix}{{{{")]  # a shape without data
+        pieces.append(f"{prefix}{{{len(files)}}}")
         files.append(InputFile(tensor.name, file))
         records.append(CheckInput(tensor.name, file.sha256, SEED))
         drawn.append(f"{tensor.name} ({RANGES[tensor.dtype]})")
@@ -150,7 +152,7 @@ def _with_data(model: Model, golden: Golden | None) -> Model:
 def _given(inputs: InputSpec) -> list[CheckInput]:
     """The data that the user gave: files, and all numbers in the text together."""
     records = [CheckInput(one.tensor or DEFAULT_TENSOR, one.artifact.sha256) for one in inputs.files]
-    if any(part.path is None for part in parse_input(inputs.text)):
+    if any(part.inline and not part.inline.startswith("{") for part in parse_input(inputs.text)):
         digest = hashlib.sha256(inputs.template.encode("utf-8", "surrogateescape")).hexdigest()
         records.append(CheckInput("", digest))
     return records
@@ -175,6 +177,14 @@ def _checked(plan: Plan, models: dict[str, Model]) -> tuple[Cell, ...]:
         seen.add(key)
         cells.append(told if cell.id in doubles else _with_rounds(told, times))
     return tuple(cells)
+
+
+def checked_as(old: Cell, new: Cell) -> Cell:
+    """The old side of a comparison with the check rounds and the inputs of the new one, if it has any."""
+    if new.model.check is None or not any(one.kind is RoundKind.CHECK for one in new.rounds):
+        return old
+    data = CheckData(new.model.check.inputs, new.model.check.records)
+    return _with_rounds(replace(old, model=replace(old.model, check=data)), 1)
 
 
 def _with_rounds(cell: Cell, times: int) -> Cell:

@@ -13,13 +13,13 @@ from farm.compare.fingerprint import Side, fingerprint
 from farm.compare.match import match
 from farm.compare.rounds import values_ms
 from farm.errors import RequestError
-from farm.model.build import BASELINE, CANARY, INVENTORY_BUILD
+from farm.model.build import BASELINE, INVENTORY_BUILD
 from farm.model.comparison import Change, Duel, Earlier
 from farm.model.device import Device
-from farm.model.matrix import Cell, Plan, Round, RoundKind, Skip
+from farm.model.matrix import Cell, Plan, RoundKind, Skip
 from farm.model.run import CellResult, Results
-from farm.options import check_round
 from farm.plan.baseline import Gone, baseline_cells
+from farm.plan.checks.apply import checked_as
 from farm.run.record import Origin, planned_results
 from farm.store.kept import KeptStore
 from farm.store.runs import RunDirectory
@@ -41,7 +41,7 @@ def with_baseline(plan: Plan, former: Former, kept: KeptStore) -> Plan:
     The old cells are measured only where the screen does not show that nothing changed. Raises RequestError
     where the two have no cell in common. Reads and hashes files: not for the event loop.
     """
-    results = _without_own(former.results)
+    results = former.results
     twins = {duel.candidate for duel in plan.duels if duel.is_canary}
     cells = [cell for cell in plan.cells if cell.id not in twins]
     planned = planned_results("", replace(plan, cells=tuple(cells), skips=()), Origin("", (), ""))
@@ -54,14 +54,6 @@ def with_baseline(plan: Plan, former: Former, kept: KeptStore) -> Plan:
     olds = old_cells(former, list(partners.values()), plan.devices, kept)
     sides = [_side(cell, partners.get(cell.id), olds, former) for cell in cells]
     return _with(plan, sides)
-
-
-def _without_own(results: Results) -> Results:
-    """Without the cells that farm had added: canaries, and those of a baseline of its own."""
-    own = (CANARY, BASELINE)
-    of_own = tuple(f"{name}-" for name in own)
-    asked = (one for one in results.cells if one.build not in own and not one.build.startswith(of_own))
-    return replace(results, cells=tuple(asked))
 
 
 @dataclass(frozen=True)
@@ -94,7 +86,7 @@ def _side(cell: Cell, was: CellResult | None, olds: Mapping[str, Cell | Gone], f
     if isinstance(found, Gone):
         old = Skip(cell.device, cell.model, cell.variant, found.reason, old_name(was.build))
     else:
-        old = _checked_as(without_observers(found), cell)
+        old = checked_as(without_observers(found), cell)
     duel = Duel(old.id, cell.id, _changed(cell, was, former.results), since=run)
     return OldSide(old, duel, earlier_of(old.id, former.results, was))
 
@@ -102,19 +94,6 @@ def _side(cell: Cell, was: CellResult | None, olds: Mapping[str, Cell | Gone], f
 def without_observers(cell: Cell) -> Cell:
     """An old cell with the rounds that it has once more: no profiles, no dumps."""
     return replace(cell, rounds=tuple(one for one in cell.rounds if one.kind in AGAIN))
-
-
-def _checked_as(old: Cell, new: Cell) -> Cell:
-    """An old cell whose outputs are checked as those of the new one are, if it is the same model."""
-    timed = next((one for one in old.rounds if one.kind is RoundKind.TIMED), None)
-    is_checked = any(one.kind is RoundKind.CHECK for one in new.rounds)
-    if timed is None or not is_checked or old.model.artifact.sha256 != new.model.artifact.sha256:
-        return old
-    options = check_round(timed.options, old.device.runtime.kind, old.model.kind)
-    if isinstance(options, str):
-        return old
-    model = replace(old.model, check=new.model.check)
-    return replace(old, model=model, rounds=(*old.rounds, Round(RoundKind.CHECK, 0, options)))
 
 
 def old_name(build: str) -> str:

@@ -144,11 +144,13 @@ class _Checker:
             return []
         reference = sides.get(duel.baseline)
         label = f"the baseline {duel.baseline}"
+        is_strict = duel.change is not Change.MODEL
+        if not is_strict and (side.problem or reference is None or reference.problem):
+            return []  # nothing was promised
         if reference is None or reference.problem is not None:
             outcome = _not(f"the baseline: {reference.problem if reference else 'it was not run'}")
             assert outcome is not None
             return [_check(side.cell, Against.BASELINE, duel.baseline, said_of(label, outcome))]
-        is_strict = duel.change is not Change.MODEL
         return [await self.against(side, reference, Against.BASELINE, label, is_strict=is_strict)]
 
     async def variant(self, side: _Side, sides: Mapping[str, _Side]) -> list[OutputCheck]:

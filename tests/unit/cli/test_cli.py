@@ -55,7 +55,7 @@ def test_bench_takes_every_option_of_load_and_run() -> None:
 
 
 def test_plan_takes_what_bench_takes() -> None:
-    own = {"run_id", "round_limit", "silence_limit", "wait", "reconnect", "deadline"}
+    own = {"run_id", "round_limit", "silence_limit", "wait", "reconnect", "deadline", "cool_down"}
     bench = {parameter.name for parameter in ALL["farm bench"].params}
     assert bench - own == {parameter.name for parameter in ALL["farm plan"].params}
 

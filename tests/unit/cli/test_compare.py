@@ -129,14 +129,6 @@ def test_a_wrong_request_gives_2_and_what_is_wrong(farm: Farm, words: tuple[str,
     assert out == ""
 
 
-def test_confirm_says_what_to_do_instead(farm: Farm) -> None:
-    keep(night(), "a")
-    keep(night(), "b")
-    code, _, err = farm("compare", "a", "b", "--confirm")
-    assert code == ExitCode.REQUEST
-    assert "--confirm" in err
-
-
 def test_hostile_names_are_shown_and_not_obeyed(farm: Farm) -> None:
     odd = replace(cell(*timed(noise(10, 0.004))), device="\x1b[31mred", variant="\u202egnp")
     keep(run(odd), "a")

@@ -9,7 +9,7 @@ import pytest
 
 from farm.compare.fingerprint import TRAITS, Side, changes, differences, fingerprint
 from farm.compare.match import found_change
-from farm.compare.runs import compare_runs
+from farm.compare.runs import compare_runs, earlier
 from farm.errors import RequestError
 from farm.model.comparison import Change, Comparing, Duel, Phase, Verdict
 from farm.model.device import Facts, Gpu, PowerSupply
@@ -270,6 +270,13 @@ def test_every_trait_is_read_and_has_a_name_of_its_own():
     assert len(known) == len(TRAITS)
     assert differences(known, known, Change.NOTHING).all == ()
     assert changes(known, known) == frozenset()
+
+
+def test_what_an_earlier_run_has_of_a_cell_is_kept_with_what_it_belongs_to():
+    made = night()
+    found = earlier(made, made.cells[0], "arm-1/m/fp32@baseline")
+    assert (found.cell, found.run, len(found.values_ms)) == ("arm-1/m/fp32@baseline", "night-1", 10)
+    assert dict(found.fingerprint)["kernel"] == "6.1.43"
 
 
 def test_names_as_hostile_as_they_may_be_are_matched_as_they_are():

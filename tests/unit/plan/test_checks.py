@@ -93,11 +93,11 @@ def test_check_rounds_come_before_the_timed_ones_and_have_the_options_of_these()
         planned(model("data:[1.0,2.0,3.0]", DATA), options="--enable-nchw44 --iter 50 --profile p"),
         check=Check.OUTPUTS,
     )
-    order = schedule([cell for cell in plan.cells if cell.device.name == "a"], 1).steps
-    kinds = [one.kind for _, one in order]
+    order = schedule([cell for cell in plan.cells if cell.device.name == "a"], 1)
+    kinds = [one.kind for _, one in order.steps]
     assert kinds == [RoundKind.CHECK] * 4 + [RoundKind.TIMED] * 2 + [RoundKind.PROFILE]
     options = next(
-        one.options for cell, one in order if cell.variant.name == "v" and one.kind is RoundKind.CHECK
+        one.options for cell, one in order.steps if cell.variant.name == "v" and one.kind is RoundKind.CHECK
     )
     assert options.as_dict() == {
         "iter": 2,
@@ -163,6 +163,17 @@ def test_inputs_that_nobody_gave_are_random_numbers_of_the_check_rounds_only(her
     assert [(one.tensor, one.seed) for one in records] == [("", None), ("more{1}", 0)]
     assert records[1].sha256 == artifact.sha256
     assert any("checked with random numbers for more{1} (all of int8)" in note for note in cell.notes)
+
+
+def test_a_shape_without_data_is_filled_with_random_numbers_of_this_shape(here: Path) -> None:
+    np.save("more.npy", np.ones(2, np.int8))
+    plan = checked(planned(model("data:{4,3};more{1}:more.npy", DATA, MORE)), check=Check.OUTPUTS)
+    found = plan.cells[0].model
+    assert found.check
+    assert found.check.inputs
+    assert found.check.inputs.template == "more{{1}}:{0};data:{1}"
+    assert np.load(found.check.inputs.files[1].artifact.path).shape == (4, 3)
+    assert {one.tensor: one.seed for one in found.check.records} == {"more{1}": None, "data": 0}
 
 
 @pytest.mark.parametrize(

@@ -149,6 +149,15 @@ def test_a_build_is_a_column_of_its_own(results):
     assert [box is None for box in matrix.rows[0].boxes] == [False, False, True]  # tiny has no canary
 
 
+def test_a_cell_that_was_confirmed_shows_the_fresh_rounds_which_its_number_is_of(results):
+    view = compose(results)
+    box = view.matrices[0].rows[0].boxes[0]
+    assert (box.times.rounds, len(box.times.strip.rounds)) == ("30 rounds", 30)
+    detail = next(cell for cell in view.cells if cell.anchor == box.anchor)
+    assert [one.name for one in detail.rounds][9:11] == ["timed 10", "confirm 1"]
+    assert len(detail.rounds) == 40
+
+
 def test_without_rounds_or_cells_a_comparison_is_shown_as_it_is(results):
     bare = compose(replace(results, cells=()))
     assert [row.links for row in bare.comparisons.rows] == [(None, None)] * 6

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from farm.model.device import CoreCluster, Facts, Gpu, PowerSupply, RuntimeKind
 from farm.model.run import DeviceRecord
 from farm.report.environment import compose_environment
 
 
-def told(facts: Facts, pinned: tuple[str, ...] = (), not_pinned: tuple[str, ...] = ()) -> dict[str, str]:
-    record = DeviceRecord("d", "a", RuntimeKind.NATIVE, facts=facts, pinned=pinned, not_pinned=not_pinned)
+def told(facts: Facts, **fields: Any) -> dict[str, str]:
+    record = DeviceRecord("d", "a", RuntimeKind.NATIVE, facts=facts, **fields)
     return {row.label: row.texts[0] for group in compose_environment([record]).groups for row in group.rows}
 
 

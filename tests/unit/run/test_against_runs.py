@@ -10,11 +10,12 @@ import pytest
 from farm.compare.runs import compare_runs
 from farm.errors import RequestError
 from farm.model.artifact import Artifact
+from farm.model.build import Build
 from farm.model.comparison import Change, Comparing
 from farm.model.device import Address, Device, Runtime, RuntimeKind
 from farm.model.matrix import Model, Plan, RoundKind, Sampling
 from farm.model.options import Variant
-from farm.model.run import CellStatus, Results, RoundResult, RoundStatus, RunStatus
+from farm.model.run import CellStatus, RoundResult, RoundStatus, RunStatus
 from farm.options import parse
 from farm.plan.baseline import Gone
 from farm.plan.duels import with_canaries
@@ -100,6 +101,16 @@ def test_a_canary_is_compared_with_itself_and_not_with_that_of_another_night(tmp
         ("d/m/a@canary", True),
         ("d/m/a", False),
     ]
+
+
+def test_the_canary_of_another_night_does_not_hide_what_a_new_build_is_compared_with(tmp_path: Path) -> None:
+    former = run(tmp_path, with_canaries(plan("a")))
+    made = plan("a")
+    new = replace(
+        made, cells=tuple(replace(cell, build="new") for cell in made.cells), builds=(Build("new"),)
+    )
+    (duel,) = with_baseline(new, former, kept(tmp_path)).duels
+    assert (duel.baseline, duel.candidate) == ("d/m/a@baseline", "d/m/a@new")
 
 
 def two_runs(folder: Path) -> tuple[Former, Former]:

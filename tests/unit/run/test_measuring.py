@@ -216,6 +216,15 @@ async def test_the_first_rounds_run_however_small_the_budget_is(tmp_path: Path) 
     assert bench.counts("a") == bench.counts("b") == {"screen": 1}
 
 
+async def test_they_run_also_where_the_checks_of_outputs_took_all_of_it(tmp_path: Path) -> None:
+    made = plan(sampling=Sampling(10, budget_s=1.5))
+    check = Round(RoundKind.CHECK, 0, parse([]))
+    cells = tuple(replace(cell, rounds=(*cell.rounds, check)) for cell in made.cells)
+    bench = Bench(replace(made, cells=cells), tmp_path)
+    await bench.run()
+    assert bench.counts("a") == {"screen": 2}  # the check round, and one that is timed
+
+
 async def test_a_restart_in_the_middle_of_a_pair_loses_one_round(tmp_path: Path) -> None:
     """In each phase; what was decided stays decided."""
     bench = Bench(plan(), tmp_path, noisy(1.1), cuts={2, 6, 24, 25})
@@ -224,6 +233,8 @@ async def test_a_restart_in_the_middle_of_a_pair_loses_one_round(tmp_path: Path)
     assert len(set(bench.order)) == 40
     assert [len(cell.rounds) for cell in results.cells] == [20, 20]
     assert len(results.phases) == 1
+    journal = (tmp_path / "r" / "journal.jsonl").read_text("utf-8")
+    assert journal.count('"event":"phase"') == 1
 
 
 def bad_first(cell: Cell, one: Round) -> Quality:
@@ -238,6 +249,13 @@ async def test_a_pair_with_a_bad_round_is_repeated_whole_and_the_repetition_coun
     assert sorted(again) == ["a screen 2 1", "a screen 5 1", "b screen 2 1", "b screen 5 1"]
     (one,) = results.comparisons
     assert (one.verdict, one.pairs_dropped) == (Verdict.UNCHANGED, 0)
+
+
+async def test_a_restart_in_a_repetition_repeats_nothing_else(tmp_path: Path) -> None:
+    bench = Bench(plan(), tmp_path, noisy(1.0, 0.005), lambda _cell, _one: Quality.BUSY, cuts={23})
+    await bench.run()
+    again = [line for line in bench.order if line.endswith(" 1")]
+    assert (len(again), len(set(again))) == (7, 6)
 
 
 async def test_no_more_than_a_third_of_the_rounds_is_repeated_and_each_once(tmp_path: Path) -> None:
@@ -353,6 +371,23 @@ async def test_an_interruption_in_the_confirmation_keeps_what_was_measured(tmp_p
     assert len(results.phases) == 1
     assert [one.verdict for one in results.comparisons] == [Verdict.INCONCLUSIVE]
     assert RunDirectory(tmp_path / "r").results() == results
+
+
+async def test_what_the_screen_settled_is_complete_when_the_confirmation_is_interrupted(
+    tmp_path: Path,
+) -> None:
+    duels = (*AB, Duel("d/m/c", "d/m/d", Change.VARIANT))
+    bench = Bench(plan("abcd", duels=duels), tmp_path, noisy(1.1, 0.005))
+
+    async def run(step: Step) -> None:
+        if step[1].phase is Phase.CONFIRM:
+            raise asyncio.CancelledError
+        await Bench._round(bench, step)
+
+    bench._round = run  # type: ignore[method-assign]
+    with pytest.raises(asyncio.CancelledError):
+        await bench.run()
+    assert [bench.recorder.is_closed(cell) for cell in bench.plan.cells] == [False, False, True, True]
 
 
 async def test_two_runs_that_were_the_screen_are_confirmed_at_once(tmp_path: Path) -> None:

@@ -7,8 +7,16 @@ from pathlib import Path
 import pytest
 
 from farm.errors import RequestError
-from farm.model.kept import Begin, KeptCell, KeptFile, KeptModel, KeptProduct
-from farm.store.manifest import Manifest, append, read_manifest
+from farm.store.manifest import (
+    Begin,
+    KeptCell,
+    KeptFile,
+    KeptModel,
+    KeptProduct,
+    Manifest,
+    append,
+    read_manifest,
+)
 
 FILE = KeptFile("m.mge", "a" * 64, 3)
 MODEL = KeptModel(id="m", name="m", kind="mdl", file=FILE)

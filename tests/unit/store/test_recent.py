@@ -6,7 +6,10 @@ import os
 import shutil
 from pathlib import Path
 
-from farm.store.recent import MOST_BYTES, MOST_RUNS, recent_results
+import pytest
+
+from farm.store import recent
+from farm.store.recent import MOST_RUNS, recent_results
 
 RESULTS = Path(__file__).parents[2] / "data/results/version-3.json"
 
@@ -33,11 +36,11 @@ def test_the_newest_few_are_read_and_what_is_no_run_is_passed_by(tmp_path: Path)
     assert recent_results(tmp_path / "file") == ()
 
 
-def test_what_is_damaged_huge_or_a_pipe_is_left_out(tmp_path: Path) -> None:
-    make(tmp_path, "good", age_s=10)
+def test_what_is_damaged_huge_or_a_pipe_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recent, "MOST_BYTES", make(tmp_path, "good", age_s=10).stat().st_size)
     make(tmp_path, "cut").write_text('{"schema_version": 3')
-    with make(tmp_path, "huge").open("r+b") as stream:
-        stream.truncate(MOST_BYTES + 1)
+    with make(tmp_path, "huge").open("a") as stream:
+        stream.write(" ")
     pipe = make(tmp_path, "pipe")
     pipe.unlink()
     os.mkfifo(pipe)
