@@ -62,7 +62,7 @@ class PinEntry(Entry):
     )
     turbo: bool | None = Field(None, description="whether the processor may go above its nominal frequency")
     cores: Text | None = Field(None, description="a name of cores, or ids as 4-7; default: all")
-    how: How = Field(How.DIRECT, description="direct: the user may write the files; sudo: by `sudo -n tee`")
+    how: How = Field("direct", description="direct: the user may write the files; sudo: by `sudo -n tee`")
 
     @field_validator("governor")
     @classmethod

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal, TypeAlias
 
-
-class How(StrEnum):
-    """With which rights settings are written."""
-
-    DIRECT = "direct"
-    SUDO = "sudo"
-    """By `sudo -n tee`: the user may run it without a password."""
+How: TypeAlias = Literal["direct", "sudo"]
+"""With which rights settings are written: the user's, or `sudo -n tee` without a password."""
 
 
 class Extreme(StrEnum):
@@ -33,4 +29,4 @@ class Pin:
     frequency_khz: int | Extreme | None = None
     turbo: bool | None = None
     cores: str | None = None
-    how: How = How.DIRECT
+    how: How = "direct"

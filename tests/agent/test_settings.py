@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import threading
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +18,7 @@ from tests.agent.test_lease import beats_stop
 CPU = "devices/system/cpu"
 GOVERNOR = f"{CPU}/cpu0/cpufreq/scaling_governor"
 LOW, HIGH = f"{CPU}/cpu0/cpufreq/scaling_min_freq", f"{CPU}/cpu0/cpufreq/scaling_max_freq"
-BEFORE = {GOVERNOR: "schedutil", LOW: "600000", HIGH: "1800000", f"{CPU}/cpufreq/boost": "1"}
+BEFORE = {GOVERNOR: "schedutil", LOW: "700000", HIGH: "1800000", f"{CPU}/cpufreq/boost": "1"}
 PIN = (GOVERNOR, "performance", LOW, "600000", HIGH, "1200000", LOW, "1200000")
 
 
@@ -77,12 +81,10 @@ def test_settings_are_restored_on_demand_in_reverse_order(board: Board) -> None:
     assert agent("unset", epoch) == ()
     assert board.is_restored()
     lines = written.read_text().splitlines()
-    assert lines[:3] == [
-        "scaling_governor performance",
-        "scaling_max_freq 1200000",
-        "scaling_min_freq 1200000",
-    ]
-    assert lines[3:] == ["scaling_min_freq 600000", "scaling_max_freq 1800000", "scaling_governor schedutil"]
+    assert lines[:2] == ["scaling_governor performance", "scaling_min_freq 600000"]
+    assert lines[2:4] == ["scaling_max_freq 1200000", "scaling_min_freq 1200000"]
+    assert lines[4:6] == ["scaling_min_freq 600000", "scaling_max_freq 1800000"]
+    assert lines[6:] == ["scaling_min_freq 700000", "scaling_governor schedutil"]
     agent("release", epoch)
 
 
@@ -139,6 +141,26 @@ def test_a_restoration_that_was_cut_short_is_done_by_the_next(board: Board) -> N
     (board.root / LOW).write_text("600000\n")  # so far it came
     beats_stop(board.phone, epoch)
     board.talk()("holder")
+    assert board.is_restored()
+
+
+def test_a_restoration_that_goes_on_is_waited_for(board: Board) -> None:
+    agent = board.talk()
+    epoch = int(agent("lease", "me", 600)[0])
+    agent("set", epoch, "direct", *PIN)
+    board.kill("guard", "serve")
+    agent.process.wait()
+    beats_stop(board.phone, epoch)
+    settings = board.phone.workdir / "settings"
+    with subprocess.Popen(("sleep", "300")) as other:
+        born = Path(f"/proc/{other.pid}/stat").read_text().rpartition(") ")[2].split()[19]
+        (settings / str(epoch)).rename(settings / f"busy.{epoch}.{other.pid}.{born}")
+        asking = threading.Thread(target=board.talk(), args=("holder",))
+        asking.start()
+        time.sleep(0.5)
+        assert board.now()[GOVERNOR] == "performance"
+        other.kill()
+    asking.join()
     assert board.is_restored()
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from farm.errors import RequestError
 from farm.inventory.devices import load
-from farm.model.pin import Extreme, How, Pin
+from farm.model.pin import Extreme, Pin
 
 PINS = """
 groups: {lab: {pin: {governor: performance, how: sudo}}}
@@ -25,7 +25,7 @@ def test_a_pin_replaces_that_of_the_groups_and_an_empty_one_is_none(tmp_path: Pa
     file = tmp_path / "lab.yaml"
     file.write_text(PINS)
     assert [device.pin for device in load(file).devices] == [
-        Pin("performance", how=How.SUDO),
+        Pin("performance", how="sudo"),
         Pin(frequency_khz=Extreme.MAX, cores="big", turbo=False),
         None,
         Pin(frequency_khz=1_800_000, cores="4-7"),
