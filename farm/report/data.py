@@ -19,8 +19,8 @@ def iterations_fit(results: Results) -> bool:
 
 
 def embedded_data(results: Results) -> dict[str, Any]:
-    """results.json's content without fields that have their default; above `MOST_ITERATIONS` without times per
-    iteration.
+    """results.json's content without fields that have their default; above `MOST_ITERATIONS` without times
+    per iteration.
 
     What JSON cannot represent (infinite, not a number) is null.
     """
