@@ -1646,7 +1646,7 @@ probe() { # sections for farm/device/probe.py
   ! command -v getprop >/dev/null ||
     getprop | grep -E '^\[ro\.(product\.manufacturer|product\.model|soc\.manufacturer|soc\.model|board\.platform|build\.version\.release)\]'
   part loaders && find_loaders
-  part libc && { getconf GNU_LIBC_VERSION || { command -v ldd >/dev/null && ldd --version 2>&1 | head -n 2; } || ask_loaders; }
+  part libc && ask_libc
   part narrow && find_machine
   case $machine in aarch64 | x86_64) runs_narrow && put yes || put no ;; esac
   part shell && shell_name
@@ -1658,8 +1658,12 @@ probe() { # sections for farm/device/probe.py
 part() { put "" && put "== $1"; }
 
 probe_files() { # lines `<path>:<text>`, of files below /sys without it; one process reads them all
-  # Of the memory two lines are enough, of the process its cores: toybox writes each line by itself.
-  local names path root depth
+  # Lines that nobody reads are left out, since toybox writes each by itself: of the memory, the process, the system's
+  # name, and of each processor.
+  local names path root depth none
+  none="([^M]|M[^e]|Mem[^TA]).* kB|HugePages_.*|([ABD-Zunvx][^:]*|C[ao][^:]*|Cpus_allowed):$TAB.*|[A-OQ-Z][A-Z_]*=.*"
+  none="$none|(vendor_id|cpu [fcM]|stepping|micro|cache|physical|siblings|core id|apicid|initial|fpu|cpuid|wp|bugs|[bB]ogo"
+  none="$none|clflush|address|vmx|CPU [avr])[^:]*$TAB:.*|(model|TLB size)$TAB+:.*|power management:.*"
   cd "$sys" || return
   set --
   while IFS=: read -r _ names path; do # the limits of a control group, and of all that it is in
@@ -1678,7 +1682,7 @@ probe_files() { # lines `<path>:<text>`, of files below /sys without it; one pro
     done
   done </proc/self/cgroup
   set +f
-  grep -HsvE "^(([^M]|M[^e]|Mem[^TA]).* kB\$|([ABD-Zunvx][^:]*|C[ao][^:]*|Cpus_allowed):$TAB)" \
+  grep -HsvE "^($none)?\$" \
     /etc/os-release /proc/cpuinfo /proc/meminfo /proc/self/status /proc/loadavg \
     devices/system/cpu/online devices/system/cpu/smt/active devices/system/cpu/cpu0/cpufreq/scaling_driver \
     devices/system/cpu/cpu0/cpufreq/scaling_available_governors devices/system/cpu/intel_pstate/no_turbo \
@@ -1714,13 +1718,18 @@ find_loaders() { # -> loaders, and a line for each: what loads dynamic programs
   done
   set -f
 }
+ask_libc() {
+  case $loaders in */ld-musl-* | */ld-[0-9]* | */linker*) return ;; esac # its name says it
+  getconf GNU_LIBC_VERSION || { command -v ldd >/dev/null && ldd --version 2>&1 | head -n 2; } || ask_loaders
+}
 ask_loaders() { # of busybox systems: the first that can be run says which library it is of
   local file line
-  case $loaders in */ld-musl-* | */ld-[0-9]*) return ;; esac # so does its name
   find_machine
   for file in $loaders; do
-    look_at "$file"
-    runs "$kind" || continue
+    case $machine:$file in
+      x86_64:*/ld-linux-x86-64.so.2 | aarch64:*/ld-linux-aarch64.so.1) ;;
+      *) look_at "$file" && runs "$kind" || continue ;;
+    esac
     "$file" --version 2>&1 | { read -r line && put "$line" && read -r line && put "$line"; }
     return
   done

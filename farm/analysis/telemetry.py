@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import statistics
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -26,6 +26,9 @@ SLOWED = 0x8 | 0x20 | 0x40 | 0x80
 """NVML's reasons for a GPU's clocks that are heat or power: hardware slowdown, software and hardware thermal
 slowdown, power brake (nvmlClocksEventReasons in nvml.h).
 """
+
+POWER_LIMIT = 0x4
+"""NVML's reason for a GPU that keeps to its limit of power: usual under load, so a round with it counts."""
 
 MOST_MW = 10_000_000.0
 RAPL = "a counter in uJ that moves about once a millisecond"
@@ -85,6 +88,7 @@ def summary_of(
     frame, more = _with_processor_time(frame, kept, span)
     events, said = _throttle_events(kept, gpu)
     energy, unlikely = _energy(kept, gpu, span)
+    said = (*said, *_limited(gpu))
     return replace(frame, throttle_events=events, energy=energy, notes=(*notes, *more, *said, *unlikely))
 
 
@@ -218,6 +222,17 @@ def _throttle_events(
     events = max((count for count in went.values() if count > 0), default=0)
     notes = ("a counter of throttling went back",) if min(went.values(), default=0) < 0 else ()
     return events + slowed + sum(bool(reason & SLOWED) for reason in reasons), notes
+
+
+def _limited(samples: Sequence[GpuSample]) -> Iterator[str]:
+    """Which GPUs were as fast as their limit of power allows, and how fast that was."""
+    for gpu in sorted({one.gpu for one in samples}):
+        mine = [one for one in samples if one.gpu == gpu and one.reasons is not None]
+        limited = [one for one in mine if (one.reasons or 0) & POWER_LIMIT]
+        clocks = sorted(one.clock_mhz for one in limited if one.clock_mhz is not None)
+        if limited:
+            clock = f", at {clocks[0]} to {clocks[-1]} MHz" if clocks else ""
+            yield f"gpu{gpu} was held by its limit of power in {len(limited)} of {len(mine)} readings{clock}"
 
 
 # --------------------------------------------------------------------------- energy

@@ -61,7 +61,7 @@ def _row(check: OutputCheck, cell_anchor: str | None) -> OutputRow:
         against=f"{check.against}: {check.reference}" if check.reference else check.against,
         snr=_decibels(worst),
         largest=MISSING if worst is None or worst.max_abs is None else f"{worst.max_abs:.3g}",
-        beyond=f"{worst.mismatches:,} of {worst.elements:,}" if worst else MISSING,
+        beyond=MISSING if worst is None or worst.problem else f"{worst.mismatches:,} of {worst.elements:,}",
         sentence=check.sentence,
         tensors=tuple(_tensor(one) for one in check.tensors) if check.verdict not in GOOD else (),
     )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from farm.analysis.telemetry import NVIDIA, Span, summary_of
+from farm.logs.telemetry import parse_gpu_telemetry
 from farm.model.telemetry import CoreFrequency, CpuTime, GpuSample, Sample, Zone
 
 
@@ -150,3 +152,12 @@ def test_the_power_of_a_battery_and_of_a_gpu_is_averaged_over_time():
 
 def test_a_sensor_of_power_that_always_says_0_is_none():
     assert summary_of([at(i, power_mw=(("battery", 0.0),)) for i in range(3)]).energy == ()
+
+
+def test_a_gpu_that_is_held_by_its_limit_of_power_is_told_and_counts():
+    """As an NVIDIA H200 told it beside large matrix products (a GPU has 700 W there)."""
+    recorded = Path(__file__).parents[2] / "data" / "telemetry" / "nvidia-h200.txt"
+    told = summary_of([at(0), at(6)], parse_gpu_telemetry(recorded.read_text()), Span(value_ms=101.6))
+    assert told.throttle_events == 0
+    assert told.notes == ("gpu0 was held by its limit of power in 5 of 6 readings, at 1440 to 1965 MHz",)
+    assert told.temperatures == (Zone("gpu0", 44, 61, 61),)

@@ -129,15 +129,6 @@ def test_a_wrong_request_gives_2_and_what_is_wrong(farm: Farm, words: tuple[str,
     assert out == ""
 
 
-def test_where_nothing_is_to_be_confirmed_nothing_is_measured(farm: Farm) -> None:
-    keep(night(), "a")
-    keep(night(), "b")
-    code, _, err = farm("compare", "a", "b", "--confirm")
-    assert code == ExitCode.OK
-    assert "nothing to confirm" in err
-    assert sorted(path.name for path in Path("runs").iterdir()) == ["a", "b"]
-
-
 def test_hostile_names_are_shown_and_not_obeyed(farm: Farm) -> None:
     odd = replace(cell(*timed(noise(10, 0.004))), device="\x1b[31mred", variant="\u202egnp")
     keep(run(odd), "a")
