@@ -21,8 +21,8 @@ from farm.errors import DeviceError
 from farm.logs.processes import Process, parse_processes
 from farm.logs.telemetry import parse_telemetry
 from farm.model.artifact import Artifact, Tree
-from farm.model.deadlines import Deadlines
 from farm.model.device import Facts
+from farm.model.limits.deadlines import Deadlines
 from farm.model.telemetry import Sample
 from farm.transport.base import Connection
 

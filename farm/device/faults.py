@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from farm.device.wire import Reply
 from farm.errors import DeviceError, Fault, Stage
-from farm.model.deadlines import Deadlines
+from farm.model.limits.deadlines import Deadlines
 from farm.visible import visible
 
 

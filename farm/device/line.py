@@ -11,7 +11,7 @@ from typing import Any
 from farm.device.faults import broken, late, lost, refuse
 from farm.device.wire import Reply, Status, WireError, parse_reply, request
 from farm.errors import DeviceError
-from farm.model.deadlines import Deadlines
+from farm.model.limits.deadlines import Deadlines
 from farm.transport.base import Channel
 
 Answer = tuple[Reply, bytes]

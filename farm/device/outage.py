@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from farm.model.deadlines import Deadlines
+from farm.model.limits.deadlines import Deadlines
 
 STARTING = frozenset({"protocol", "key-refused", "no-home", "no-tool", "unwritable", "io"})
 """What a device may answer while it is started or stopped: logins that are not allowed yet (`nologin`),

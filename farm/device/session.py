@@ -15,8 +15,8 @@ from farm.device.outage import STARTING, Outage
 from farm.device.restarts import RestartedError, Restarts
 from farm.errors import DeviceError, Fault, Stage
 from farm.model.artifact import Artifact
-from farm.model.deadlines import Deadlines
 from farm.model.device import Device
+from farm.model.limits.deadlines import Deadlines
 from farm.transport.base import Connection, Transport
 
 T = TypeVar("T")

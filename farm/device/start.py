@@ -8,7 +8,7 @@ import contextlib
 from farm.device.faults import DISK_FULL, RefusedError, broken, late, refuse
 from farm.device.wire import Greeting, Reply, Status, WireError, parse_greeting
 from farm.errors import DeviceError
-from farm.model.deadlines import Deadlines
+from farm.model.limits.deadlines import Deadlines
 from farm.transport.base import Channel, Connection
 
 LOGIN_NOISE_BYTES = 64 << 20

@@ -23,9 +23,9 @@ from farm.inventory.mistakes import Mistake, refuse
 from farm.inventory.runtime import RuntimeEntry, runtime_of
 from farm.inventory.versions import upgrade
 from farm.inventory.yaml_source import Document, read
-from farm.model.cooling import HOTTEST_C, Cooldown
 from farm.model.device import KNOWN_HOSTS, LOCAL, Address, Device, Inventory
-from farm.model.disk import Portion, StoreLimits, portion
+from farm.model.limits.cooling import HOTTEST_C, Cooldown
+from farm.model.limits.disk import Portion, StoreLimits, portion
 from farm.suggest import nearest
 
 SUITE_KEYS = frozenset({"models", "variants", "sweep"})

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from farm.model.cooling import Cooldown
-from farm.model.disk import StoreLimits
+from farm.model.limits.cooling import Cooldown
+from farm.model.limits.disk import StoreLimits
 from farm.model.pin import Pin
 
 LOCAL = "local"

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from farm.device.disk.room import Room
 from farm.device.session import Session
-from farm.model.cooling import Cooldown
-from farm.model.deadlines import Deadlines
 from farm.model.device import Device, Facts
+from farm.model.limits.cooling import Cooldown
+from farm.model.limits.deadlines import Deadlines
 from farm.model.matrix import Plan
 from farm.run.deploy import Deployed
 from farm.run.events import Listener

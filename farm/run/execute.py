@@ -18,7 +18,7 @@ from farm.logs.load_and_run import MAX_ITERATIONS
 from farm.logs.round_log import RoundLog, read_round_log, round_log
 from farm.model.artifact import Artifact
 from farm.model.comparison import Phase
-from farm.model.deadlines import Deadlines
+from farm.model.limits.deadlines import Deadlines
 from farm.model.matrix import Cell, Round, RoundKind
 from farm.model.measurement import Cause
 from farm.model.run import Quality, RoundResult, RoundStatus

@@ -26,7 +26,7 @@ from farm import resources
 from farm.errors import RequestError
 from farm.files import PRIVATE_FILE, digest_path, private_folder, sha256_of, write_atomic
 from farm.model.artifact import Artifact
-from farm.model.disk import Portion, portion
+from farm.model.limits.disk import Portion, portion
 
 SHARE = Portion(10, 20 << 30)
 """How much the store may hold: 10 % of the disk, at most 20 GiB."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol, Self
 
-from farm.model.deadlines import KEEPALIVE_MISSES, Deadlines
 from farm.model.device import Device
+from farm.model.limits.deadlines import KEEPALIVE_MISSES, Deadlines
 
 
 @dataclass(frozen=True)

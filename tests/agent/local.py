@@ -9,7 +9,7 @@ from typing import Any
 
 from farm.device.agent import Agent
 from farm.errors import DeviceError, Fault, Stage
-from farm.model.deadlines import Deadlines
+from farm.model.limits.deadlines import Deadlines
 from tests.agent.shells import AGENT, Phone
 
 SCRIPT = AGENT.read_bytes()

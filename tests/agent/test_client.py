@@ -20,7 +20,7 @@ from farm.device.spool import FileEntry, JobSpec, JobState, parse_files
 from farm.device.start import BOOTSTRAP
 from farm.errors import DeviceError
 from farm.model.artifact import Tree
-from farm.model.deadlines import Deadlines
+from farm.model.limits.deadlines import Deadlines
 from farm.store.artifacts import artifact_of
 from tests.agent.local import SCRIPT, SHA256, LocalConnection
 from tests.agent.shells import Phone

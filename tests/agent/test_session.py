@@ -23,8 +23,8 @@ from farm.device.jobs import Ended, JobSpec, run_small, start_job, wait_for_job
 from farm.device.restarts import MOST_IN_A_ROW, RestartedError
 from farm.device.session import Session
 from farm.errors import DeviceError, Fault, Stage
-from farm.model.deadlines import Deadlines
 from farm.model.device import Address, Device, Runtime, RuntimeKind
+from farm.model.limits.deadlines import Deadlines
 from farm.sim.processes import agents as agents_of
 from farm.store.artifacts import artifact_of
 from tests.agent.local import LocalChannel, LocalConnection, gone

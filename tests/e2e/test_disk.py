@@ -19,9 +19,9 @@ from farm.device.disk.room import Room
 from farm.device.session import Session
 from farm.errors import DeviceError, RequestError
 from farm.model.artifact import Artifact
-from farm.model.deadlines import Deadlines
 from farm.model.device import Address, Device, Facts, Runtime, RuntimeKind
-from farm.model.disk import Portion, StoreLimits
+from farm.model.limits.deadlines import Deadlines
+from farm.model.limits.disk import Portion, StoreLimits
 from farm.model.matrix import Model
 from farm.model.options import OptionSet, Variant
 from farm.run.deploy import Deployed, Part, Pusher, deploy, own_files_of

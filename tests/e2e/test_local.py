@@ -13,8 +13,8 @@ from farm import agents
 from farm.device.disk.room import Room
 from farm.device.session import Session
 from farm.errors import DeviceError
-from farm.model.deadlines import Deadlines
 from farm.model.device import Address, Device, Runtime, RuntimeKind
+from farm.model.limits.deadlines import Deadlines
 from farm.run.deploy import Pusher
 from farm.store.artifacts import artifact_of
 from farm.transport.pool import open_transports

@@ -34,9 +34,9 @@ from farm.cli.terminal.results import results_table
 from farm.compare.outcome import exit_code
 from farm.device.former import own_name
 from farm.errors import ExitCode, RequestError, RunError
-from farm.model.cooling import Cooldown, cooldown
-from farm.model.deadlines import Deadlines
 from farm.model.device import Device, Inventory
+from farm.model.limits.cooling import Cooldown, cooldown
+from farm.model.limits.deadlines import Deadlines
 from farm.model.matrix import Plan
 from farm.model.request import Request
 from farm.model.run import CellStatus, Results

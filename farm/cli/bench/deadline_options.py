@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from farm.errors import RequestError
-from farm.model.deadlines import Deadlines, by_name
+from farm.model.limits.deadlines import Deadlines, by_name
 from farm.suggest import nearest
 
 OPEN = {name: row for name, row in by_name().items() if not row.metadata["option"]}

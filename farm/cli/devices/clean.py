@@ -15,8 +15,8 @@ from farm.cli.terminal.tables import simple_table
 from farm.device.former import own_name
 from farm.errors import ExitCode, RequestError
 from farm.inventory import read_devices
-from farm.model.deadlines import Deadlines
-from farm.model.disk import Portion, portion
+from farm.model.limits.deadlines import Deadlines
+from farm.model.limits.disk import Portion, portion
 from farm.report.numerals import in_bytes
 from farm.run.devices.clean import Cleaned, Cleaning, clean_devices
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from farm.cli.terminal.loop import run
 from farm.compare.runs import TwoRuns
 from farm.model.comparison import Change
-from farm.model.deadlines import Deadlines
+from farm.model.limits.deadlines import Deadlines
 from farm.model.matrix import RoundKind
 from farm.model.outputs import OutputCheck
 from farm.model.run import CellResult, Results

@@ -10,7 +10,7 @@ from pathlib import Path
 from farm.device.probe import pythons_to_ask
 from farm.errors import DeviceError
 from farm.model.device import Device, Facts
-from farm.model.disk import Portion
+from farm.model.limits.disk import Portion
 from farm.run.devices.agents import agent_of
 from farm.run.program import device_python, require_wheel_platform
 from farm.transport.base import Transports

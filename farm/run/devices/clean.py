@@ -14,9 +14,9 @@ from farm.device.disk.stock import Stock, Stored
 from farm.device.faults import LEASE_WAIT
 from farm.device.session import Session
 from farm.errors import DeviceError, Fault, Stage
-from farm.model.deadlines import Deadlines
 from farm.model.device import Device
-from farm.model.disk import Portion
+from farm.model.limits.deadlines import Deadlines
+from farm.model.limits.disk import Portion
 from farm.run.devices.agents import agent_of
 from farm.transport.base import Transports
 from farm.transport.pool import open_transports

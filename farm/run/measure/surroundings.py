@@ -14,7 +14,7 @@ from farm.analysis.quality import busy_text
 from farm.analysis.telemetry import JIFFIES_PER_S, in_order, used_between, used_in
 from farm.device.session import Session
 from farm.logs.processes import heaviest
-from farm.model.cooling import TOLERANCE_C, Cooldown
+from farm.model.limits.cooling import TOLERANCE_C, Cooldown
 from farm.model.telemetry import Sample
 
 LOOK_S = 0.25

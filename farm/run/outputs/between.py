@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from farm.model.deadlines import Deadlines
+from farm.model.limits.deadlines import Deadlines
 from farm.model.outputs import Against, Compared, OutputCheck, OutputVerdict, Tolerance
 from farm.model.run import CellResult, ModelRecord, Results
 from farm.run.outputs.files import Outputs, outputs_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from farm.model.deadlines import Deadlines
+from farm.model.limits.deadlines import Deadlines
 from farm.model.outputs import Against, Compared, OutputVerdict, Tolerance
 from farm.run.outputs.files import Run, are_small
 from farm.worker import LateError, WorkerError, in_worker

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from farm.cli.bench.deadline_options import with_deadlines
 from farm.errors import RequestError
-from farm.model.deadlines import KEEPALIVE_MISSES, Deadlines, by_name
+from farm.model.limits.deadlines import KEEPALIVE_MISSES, Deadlines, by_name
 from farm.transport.base import Timeouts
 
 SECONDS = st.floats(0.1, 1e5)

@@ -9,7 +9,7 @@ import pytest
 from farm.device.jobs import Ended
 from farm.logs.round_log import round_log
 from farm.model.artifact import Produced
-from farm.model.deadlines import Deadlines
+from farm.model.limits.deadlines import Deadlines
 from farm.model.matrix import Round, RoundKind
 from farm.model.options import OptionSet
 from farm.model.run import RoundResult, RoundStatus

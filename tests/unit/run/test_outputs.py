@@ -18,8 +18,8 @@ from farm.files import sha256_of
 from farm.model.artifact import Artifact, Produced
 from farm.model.build import Build
 from farm.model.comparison import Change, Comparing, Duel
-from farm.model.deadlines import Deadlines
 from farm.model.device import Address, Device, Runtime, RuntimeKind
+from farm.model.limits.deadlines import Deadlines
 from farm.model.matrix import Cell, CheckData, Golden, Model, Plan, Round, RoundKind
 from farm.model.options import OptionSet, Variant
 from farm.model.outputs import Against, Check, Checking, CheckInput, OutputVerdict, Tolerance

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from farm.logs.processes import Process
-from farm.model.cooling import Cooldown, cooldown
-from farm.model.deadlines import Deadlines
+from farm.model.limits.cooling import Cooldown, cooldown
+from farm.model.limits.deadlines import Deadlines
 from farm.model.telemetry import CpuTime, Sample
 from farm.run.measure import surroundings
 from farm.run.measure.surroundings import Surroundings

@@ -18,7 +18,7 @@ from farm.cli.runs.kept import command as kept_command
 from farm.errors import RequestError
 from farm.files import digest_path
 from farm.model.artifact import Artifact
-from farm.model.disk import Portion
+from farm.model.limits.disk import Portion
 from farm.store import kept
 from farm.store.artifacts import artifact_of
 from farm.store.kept import ChangedError, FullError, KeptStore, kept_store

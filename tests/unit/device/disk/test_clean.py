@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from farm.device.disk.clean import enough, removable
 from farm.device.disk.stock import Stock, Stored, StoredTree, parse_stock
-from farm.model.disk import Portion, portion
+from farm.model.limits.disk import Portion, portion
 
 A, B, C, D = ("a" * 64, "b" * 64, "c" * 64, "d" * 64)
 
