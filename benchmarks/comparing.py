@@ -1,4 +1,4 @@
-"""What the comparisons of a large run cost: seconds of each step, and the size of its report.
+"""What the comparisons of a large run cost: wall and CPU seconds of each step, and the size of its report.
 
     .venv/bin/python benchmarks/comparing.py [--cells N]
 
@@ -62,9 +62,9 @@ def _run(cells: int) -> Results:
 
 
 def timed(what: str, step: Callable[[], T]) -> T:
-    began_s = time.perf_counter()
+    began_s, used_s = time.perf_counter(), time.process_time()
     result = step()
-    print(f"{what}: {time.perf_counter() - began_s:.2f} s")
+    print(f"{what}: {time.perf_counter() - began_s:.2f} s, CPU {time.process_time() - used_s:.2f} s")
     return result
 
 

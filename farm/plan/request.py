@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from farm.analysis.sample_size import PILOT_PAIRS
 from farm.errors import RequestError
 from farm.files import user_path
 from farm.inventory.checks import parse_check, parse_tolerances
@@ -126,7 +127,7 @@ def _sampling(arguments: Arguments, suite: Suite | None, *, compares: bool) -> d
             hint="--rounds auto --precision 2%",
         )
     budget_s = _read("budget", budget_s_of, arguments.budget) if arguments.budget is not None else None
-    number = DEFAULT_PAIRS if compares or is_auto else DEFAULT_ROUNDS
+    number = PILOT_PAIRS if is_auto else DEFAULT_PAIRS if compares else DEFAULT_ROUNDS
     return {
         "rounds": (rounds and rounds.number) or number,
         "is_auto": is_auto,

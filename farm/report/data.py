@@ -19,13 +19,14 @@ def iterations_fit(results: Results) -> bool:
 
 
 def embedded_data(results: Results) -> dict[str, Any]:
-    """results.json's content; above `MOST_ITERATIONS` without times per iteration.
+    """results.json's content without fields that have their default; above `MOST_ITERATIONS` without times
+    per iteration.
 
     What JSON cannot represent (infinite, not a number) is null.
     """
     if not iterations_fit(results):
         results = replace(results, cells=tuple(_without_iterations(cell) for cell in results.cells))
-    return _plain(results_to_dict(results))  # type: ignore[no-any-return]
+    return _plain(results_to_dict(results, whole=False))  # type: ignore[no-any-return]
 
 
 def _without_iterations(cell: CellResult) -> CellResult:

@@ -15,17 +15,19 @@ from farm.visible import changed, writable
 _RESULTS: TypeAdapter[Results] = TypeAdapter(Results)
 
 
-def results_to_json(results: Results) -> bytes:
-    """results.json: UTF-8, one record per cell; numbers that are not finite become null."""
+def results_to_json(results: Results, *, whole: bool = True) -> bytes:
+    """results.json: UTF-8, one record per cell; numbers that are not finite become null. Not `whole`: without
+    fields that have their default, which reads the same and takes less room.
+    """
     try:
-        return _RESULTS.dump_json(results, indent=1) + b"\n"
+        return _RESULTS.dump_json(results, indent=1, exclude_defaults=not whole) + b"\n"
     except PydanticSerializationError:  # half characters, which farm.run.record lets in nowhere
-        return _RESULTS.dump_json(changed(results, writable), indent=1) + b"\n"
+        return results_to_json(changed(results, writable), whole=whole)
 
 
-def results_to_dict(results: Results) -> dict[str, Any]:
-    """The same as plain values, for `--json`."""
-    value: dict[str, Any] = from_json(results_to_json(results))
+def results_to_dict(results: Results, *, whole: bool = True) -> dict[str, Any]:
+    """The same as plain values, for `--json` and the report."""
+    value: dict[str, Any] = from_json(results_to_json(results, whole=whole))
     return value
 
 

@@ -19,14 +19,18 @@ Row = tuple[str, str, Sequence[Text]]
 
 
 def plan_table(plan: Plan) -> RenderableType:
-    """What will run: a row per device and model, the number of rounds per variant."""
-    rounds = {cell.id: str(len(cell.rounds)) for cell in plan.cells}
+    """What will run: a row per device and model, the number of rounds per variant; `-` where there is no such
+    cell, as with the twin of a canary.
+    """
+    rounds = {skip.id: "skip" for skip in plan.skips} | {
+        cell.id: str(len(cell.rounds)) for cell in plan.cells
+    }
     columns = [(variant.name, build.name) for variant in plan.variants for build in plan.builds]
     rows = [
         (
             device.name,
             model.name,
-            [Text(rounds.get(cell_id(device.name, model.name, *one), "skip")) for one in columns],
+            [Text(rounds.get(cell_id(device.name, model.name, *one), "-")) for one in columns],
         )
         for device in plan.devices
         for model in plan.models

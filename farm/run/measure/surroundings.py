@@ -93,7 +93,7 @@ class Surroundings:
         limit_s = self._cooldown.at_most_s
         targets = {zone: target for zone, target in self._targets().items() if zone not in self._stuck}
         zone = _hottest(self._warm, targets)
-        if zone is None or limit_s <= 0:
+        if zone is None or not self._cooldown.is_on:
             return
         began, first = self._clock(), dict(self._warm)
         while zone is not None and (left_s := limit_s - (self._clock() - began)) > 0:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from farm.cli.terminal.tables import plan_table
 from farm.errors import RequestError
 from farm.model.artifact import Artifact
 from farm.model.build import Build
@@ -99,6 +102,15 @@ def test_each_device_has_a_canary_of_its_smallest_model() -> None:
     assert replace(twin, build="inventory", rounds=original.rounds) == original
     assert [one.kind for one in twin.rounds] == ["timed"]
     assert [build.name for build in made.builds] == ["inventory", "canary"]
+
+
+def test_where_a_canary_has_no_twin_nothing_is_said_to_be_skipped() -> None:
+    made = with_canaries(plan("a"))
+    table = Console(width=100, file=io.StringIO(), record=True)
+    table.print(plan_table(made))
+    text = table.export_text()
+    assert "skip" not in text
+    assert "a@canary" in text
 
 
 def test_a_canary_avoids_searches_and_keeps_its_build_apart() -> None:

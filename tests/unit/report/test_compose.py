@@ -263,7 +263,7 @@ def test_times_of_very_many_iterations_stay_in_the_results_file():
     cell = replace(cell, rounds=(replace(cell.rounds[0], e2e_ms=long), *cell.rounds[1:]))
     view = compose(replace(results, cells=(cell,)))
     assert not view.method.iterations_embedded
-    assert view.data["cells"][0]["rounds"][0]["e2e_ms"] == []
+    assert view.data["cells"][0]["rounds"][0].get("e2e_ms") is None
     assert view.data["cells"][0]["summary"]["median_ms"] == cell.summary.median_ms
     assert compose(results).method.iterations_embedded
 
