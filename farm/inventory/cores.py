@@ -9,8 +9,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator
 
 from farm.inventory.entry import Entry, Text
 from farm.inventory.yaml_source import Document
-from farm.model.device import Device
-from farm.model.pin import Extreme, How, Pin
+from farm.model.device import Device, Extreme, How, Pin
 from farm.options.cores import AUTOMATIC
 from farm.suggest import nearest
 

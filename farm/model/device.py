@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 from farm.model.limits.cooling import Cooldown
 from farm.model.limits.disk import StoreLimits
-from farm.model.pin import Pin
 
 LOCAL = "local"
 """Name and address of the embedded device: this machine, through an in-process SSH server."""
@@ -56,6 +56,32 @@ class Address:
     user: str | None = None
     identity: tuple[Path, ...] = ()
     proxy_jump: str | None = None
+
+
+How: TypeAlias = Literal["direct", "sudo"]
+"""With which rights settings are written: the user's, or `sudo -n tee` without a password."""
+
+
+class Extreme(StrEnum):
+    """What a core's clock does at the least and at the most."""
+
+    MIN = "min"
+    MAX = "max"
+
+
+@dataclass(frozen=True)
+class Pin:
+    """What is set before the first round and restored after the last one; None: as it is.
+
+    `frequency_khz` is both the lowest and the highest frequency from then on. `cores` are those that governor
+    and frequency are set of: a core label or ids as `4-7`; None: all.
+    """
+
+    governor: str | None = None
+    frequency_khz: int | Extreme | None = None
+    turbo: bool | None = None
+    cores: str | None = None
+    how: How = "direct"
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 
 from farm.device.facts.text import core_ids, text_of
 from farm.errors import RequestError
-from farm.model.device import Device, Facts
-from farm.model.pin import Extreme, Pin
+from farm.model.device import Device, Extreme, Facts, Pin
 from farm.options.cores import AUTOMATIC, automatic_cores, core_list
 
 CPU = "devices/system/cpu"

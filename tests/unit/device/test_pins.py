@@ -6,8 +6,7 @@ import pytest
 
 from farm.device.settings.left import Left
 from farm.device.settings.pins import Pinned, Refusal, Wanted, held, outcome, wanted
-from farm.model.device import Address, CoreCluster, Device, Facts, Runtime, RuntimeKind
-from farm.model.pin import Extreme, Pin
+from farm.model.device import Address, CoreCluster, Device, Extreme, Facts, Pin, Runtime, RuntimeKind
 
 CPU = "devices/system/cpu"
 DEVICE = Device("d", Address("h"), Runtime(RuntimeKind.WHEEL), cores=(("fast", (1,)),))

@@ -8,7 +8,7 @@ import pytest
 
 from farm.errors import RequestError
 from farm.inventory.devices import load
-from farm.model.pin import Extreme, Pin
+from farm.model.device import Extreme, Pin
 
 PINS = """
 groups: {lab: {pin: {governor: performance, how: sudo}}}
