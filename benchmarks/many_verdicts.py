@@ -94,11 +94,7 @@ def decided(found: Effects, q: Floats, minimum_effect: float) -> Integers:
     """`farm.analysis.verdicts.decide` of each: a number of `NAMES`."""
     minimum, size = math.log1p(minimum_effect), np.abs(found.estimate)
     width = np.where(found.estimate >= 0, found.estimate - found.low, found.high - found.estimate)
-    is_shown = np.where(
-        width > verdicts.WIDEST,
-        size - width >= minimum,
-        (size >= minimum) & (size - verdicts.SURE * width >= verdicts.NEGLIGIBLE * minimum),
-    )
+    is_shown = (size >= minimum) & (size - verdicts.SURE * width >= verdicts.NEGLIGIBLE * minimum)
     changed = np.where(found.estimate > 0, SLOWER, FASTER)
     answer = np.where(is_shown & (q < verdicts.FALSE_DISCOVERIES), changed, INCONCLUSIVE)
     return np.where(are_settled(found, minimum_effect), UNCHANGED, answer)

@@ -25,9 +25,6 @@ CONSIDERABLE = 5 / 3
 SURE = 3.89 / 1.96
 """An interval of 99.99 % is so much wider than one of 95 %."""
 
-WIDEST = 0.10
-"""Where the 95 % interval of the logarithm is wider than this to a side, only what it excludes counts."""
-
 
 def screen_settles(effect: Effect, minimum_effect: float) -> bool:
     """Whether the screen shows `unchanged`, so that no fresh pairs are needed. It can settle nothing else.
@@ -49,10 +46,9 @@ def decide(effect: Effect, q: float, minimum_effect: float) -> Verdict:
     """The verdict of fresh pairs; `q` is the false discovery rate at which the effect counts as a change.
 
     `faster` and `slower`: q < 0.05, the estimate is at least the minimum effect, and the effect is surely
-    more than a third of it: a change of 1 % is never called `slower` where the minimum is 3 %, however the
-    noise falls. Where the interval is wider than 10 % to a side, all of it has to lie beyond the minimum
-    effect. `unchanged`: as `screen_settles`. All else is `inconclusive`, and so is every effect that is not
-    paired and not `unchanged`.
+    more than a third of it: a change of 1 % is not called `slower` where the minimum is 3 %, however the
+    noise falls. `unchanged`: as `screen_settles`. All else is `inconclusive`, and so is every effect that is
+    not paired and not `unchanged`. Noise alone makes nothing `invalid`: more rounds help against it.
     """
     if screen_settles(effect, minimum_effect):
         return Verdict.UNCHANGED
@@ -80,6 +76,4 @@ def _is_shown(effect: Effect, minimum_effect: float) -> bool:
     if width is None:
         return False
     size, minimum = abs(math.log(effect.ratio)), math.log1p(minimum_effect)
-    if width > WIDEST:
-        return size - width >= minimum
     return size >= minimum and size - SURE * width >= NEGLIGIBLE * minimum

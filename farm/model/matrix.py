@@ -195,6 +195,15 @@ class Sampling:
     precision: float = 0.02
     budget_s: float | None = None
 
+    @property
+    def fresh_pairs(self) -> int:
+        """How many a confirmation has where the noise does not say it (without `auto`)."""
+        return max(FRESH_PAIRS, self.rounds)
+
+
+FRESH_PAIRS = 20
+"""Fewer show a change only where few others are confirmed: see docs/measurement.md."""
+
 
 @dataclass(frozen=True)
 class Plan:

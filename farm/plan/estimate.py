@@ -12,7 +12,6 @@ from itertools import pairwise
 
 from farm.model.matrix import Cell, Plan, RoundKind
 from farm.model.options import Value
-from farm.model.request import DEFAULT_PAIRS
 from farm.model.run import CellResult, Results, RoundResult
 
 LEAST_SPREAD = 0.05
@@ -133,7 +132,7 @@ def _most(plan: Plan, device: str, known: Times, screen: Span) -> Span | None:
     }
     if sampling.is_auto or not dueling:
         return None
-    more = span(known, dict.fromkeys(dueling, max(DEFAULT_PAIRS, sampling.rounds)))
+    more = span(known, dict.fromkeys(dueling, sampling.fresh_pairs))
     return Span(screen.high_s, screen.high_s + more.high_s) if more else None
 
 

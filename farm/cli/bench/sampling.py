@@ -7,7 +7,6 @@ from typing import Any
 
 from farm.model.comparison import Change, Duel
 from farm.model.matrix import Plan
-from farm.model.request import DEFAULT_PAIRS
 from farm.plan.duels import NAME_OF
 from farm.plan.estimate import Expected, Span
 from farm.visible import visible
@@ -54,9 +53,9 @@ def _amount(plan: Plan) -> str:
         first = f"a pilot of {sampling.rounds} rounds, then as many fresh ones as its noise asks for"
         told = f"{first} ({sampling.precision:.1%} precision, {least} minimum effect)"
     elif plan.duels and all(cell.id in known for cell in plan.cells):
-        told = f"{max(DEFAULT_PAIRS, sampling.rounds)} fresh pairs ({least})"
+        told = f"{sampling.fresh_pairs} fresh pairs ({least})"
     elif plan.duels:
-        fresh = max(DEFAULT_PAIRS, sampling.rounds)
+        fresh = sampling.fresh_pairs
         told = f"{sampling.rounds} rounds, then {fresh} fresh pairs of what these do not settle ({least})"
     else:
         told = f"{sampling.rounds} rounds"

@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from farm.analysis.quality import needs_repeat
 from farm.model.comparison import Phase, PhasePlan
 from farm.model.matrix import Cell, Plan, RoundKind
-from farm.model.request import DEFAULT_PAIRS
 from farm.model.run import RoundResult
 from farm.plan.estimate import Span
 from farm.plan.schedule import Block, Step, blocks, schedule
@@ -224,7 +223,7 @@ class Measuring:
             return None
         if budget_left_s is not None and (self._plan.sampled.is_auto or self._dueling):
             return Span(min(found.low_s, budget_left_s), max(found.low_s, budget_left_s))
-        more = self._pace.left(dict.fromkeys(self._dueling, max(DEFAULT_PAIRS, self._plan.sampled.rounds)))
+        more = self._pace.left(dict.fromkeys(self._dueling, self._plan.sampled.fresh_pairs))
         return Span(found.low_s, found.high_s + more.high_s) if more else found
 
 

@@ -15,7 +15,6 @@ from farm.analysis.verdicts import FEWEST_PAIRS, screen_settles
 from farm.compare.rounds import pairs, values_ms
 from farm.model.comparison import Allotment, Comparing, Duel, Earlier, Effect, Phase, PhasePlan
 from farm.model.matrix import Sampling
-from farm.model.request import DEFAULT_PAIRS
 from farm.model.run import CellResult, CellStatus
 from farm.visible import visible
 
@@ -80,7 +79,7 @@ def _pairs_wanted(
     """How many fresh pairs decide, and why so many."""
     sampling, floor = screen.sampling, screen.comparing.minimum_effect
     if not sampling.is_auto:
-        number = max(DEFAULT_PAIRS, sampling.rounds)
+        number = sampling.fresh_pairs
         return number, f"its screen does not settle it: {number} fresh pairs decide"
     to_decide = pairs_to_decide(baseline_ms, candidate_ms, floor)
     ratios = [after / before for before, after in zip(baseline_ms, candidate_ms, strict=True) if before]
@@ -113,7 +112,7 @@ def _against_earlier(
     if screen_settles(effect, screen.comparing.minimum_effect):
         return Allotment(sides, 0, 0, f"it is as in {earlier.run}: {effect.ratio - 1:+.1%}")
     number = min(len(now_ms), len(then_ms))
-    wanted = max(DEFAULT_PAIRS, screen.sampling.rounds)
+    wanted = screen.sampling.fresh_pairs
     why = f"{wanted} fresh pairs decide"
     if screen.sampling.is_auto and number >= FEWEST_PAIRS:
         wanted, why = _pairs_wanted(screen, then_ms[:number], now_ms[:number])
