@@ -124,7 +124,7 @@ async def test_a_screen_that_settles_it_is_not_confirmed(tmp_path: Path) -> None
     assert results.sampling == Sampling(10)
 
 
-@pytest.mark.parametrize(("rounds", "fresh"), [(3, 10), (12, 12)])
+@pytest.mark.parametrize(("rounds", "fresh"), [(3, 20), (24, 24)])
 async def test_what_it_does_not_settle_gets_fresh_pairs_fixed_before_the_first_one(
     tmp_path: Path, rounds: int, fresh: int
 ) -> None:
@@ -184,20 +184,20 @@ async def test_the_budget_confirms_the_cheapest_whole_and_says_what_it_has_no_ti
 ) -> None:
     """Two duels look changed; there is time for one and a bit."""
     duels = (*AB, Duel("d/m/c", "d/m/d", Change.VARIANT))
-    made = plan("abcd", duels=duels, sampling=Sampling(10, budget_s=70))
+    made = plan("abcd", duels=duels, sampling=Sampling(10, budget_s=90))
 
     def ms(cell: Cell, one: Round) -> float:
         return 2.2 if cell.variant.name in "bd" else 2.0 + 0.001 * one.index
 
     bench = Bench(made, tmp_path, ms)
     results = await bench.run()
-    assert bench.now <= 70
-    assert [one.rounds for one in results.phases[0].allotments] == [10, 0]
+    assert bench.now <= 90
+    assert [one.rounds for one in results.phases[0].allotments] == [20, 0]
     assert {one.candidate: one.verdict for one in results.comparisons} == {
         "d/m/b": Verdict.SLOWER,
         "d/m/d": Verdict.INCONCLUSIVE,
     }
-    assert "the budget of 70 s has time for 0 pairs" in results.phases[0].allotments[1].reason
+    assert "the budget of 90 s has time for 0 pairs" in results.phases[0].allotments[1].reason
     assert any("has time for 0 pairs" in note for note in bench.notes)
     assert all(cell.status is CellStatus.COMPLETED for cell in results.cells)
 
@@ -229,9 +229,9 @@ async def test_a_restart_in_the_middle_of_a_pair_loses_one_round(tmp_path: Path)
     """In each phase; what was decided stays decided."""
     bench = Bench(plan(), tmp_path, noisy(1.1), cuts={2, 6, 24, 25})
     results = await bench.run()
-    assert len(bench.order) == 40 + 4
-    assert len(set(bench.order)) == 40
-    assert [len(cell.rounds) for cell in results.cells] == [20, 20]
+    assert len(bench.order) == 60 + 4
+    assert len(set(bench.order)) == 60
+    assert [len(cell.rounds) for cell in results.cells] == [30, 30]
     assert len(results.phases) == 1
     journal = (tmp_path / "r" / "journal.jsonl").read_text("utf-8")
     assert journal.count('"event":"phase"') == 1
@@ -286,7 +286,7 @@ async def test_what_is_compared_with_two_has_the_rounds_of_the_longer_confirmati
     bench = Bench(plan("abc", duels=duels), tmp_path, noisy(1.1, 0.005))
     results = await bench.run()
     assert bench.counts("c") == {"screen": 10}
-    assert bench.counts("a") == bench.counts("b") == {"screen": 10, "confirm": 10}
+    assert bench.counts("a") == bench.counts("b") == {"screen": 10, "confirm": 20}
     assert {one.candidate: (one.verdict, one.pairs_dropped) for one in results.comparisons} == {
         "d/m/b": (Verdict.SLOWER, 0),
         "d/m/c": (Verdict.UNCHANGED, 0),
@@ -308,8 +308,8 @@ async def test_an_earlier_run_is_measured_again_only_where_it_looks_changed(tmp_
     made = replace(plan("abce", duels=duels, sampling=Sampling(6)), earlier=earlier)
     bench = Bench(made, tmp_path, noisy(1.1, 0.004))
     results = await bench.run()
-    assert bench.counts("a") == {"confirm": 10}
-    assert bench.counts("b") == {"screen": 6, "confirm": 10}
+    assert bench.counts("a") == {"confirm": 20}
+    assert bench.counts("b") == {"screen": 6, "confirm": 20}
     assert bench.counts("c") == {}
     assert bench.counts("e") == {"screen": 6}
     assert [cell.id for cell in results.cells] == ["d/m/a", "d/m/b", "d/m/e"]
@@ -338,7 +338,7 @@ async def test_other_kinds_of_rounds_stand_around_the_timed_ones(tmp_path: Path)
     bench = Bench(plan("ab", options="--profile p.json"), tmp_path, noisy(1.1))
     results = await bench.run()
     kinds = [one.kind for one in results.cells[0].rounds]
-    assert kinds == [RoundKind.TIMED] * 20 + [RoundKind.PROFILE]
+    assert kinds == [RoundKind.TIMED] * 30 + [RoundKind.PROFILE]
     assert bench.compared_after == 0
 
 
@@ -396,5 +396,5 @@ async def test_two_runs_that_were_the_screen_are_confirmed_at_once(tmp_path: Pat
     made = replace(plan(duels=(replace(AB[0], since="old"),)), earlier=earlier)
     bench = Bench(made, tmp_path, noisy(1.1, 0.005))
     results = await bench.run()
-    assert bench.counts("a") == bench.counts("b") == {"confirm": 10}
+    assert bench.counts("a") == bench.counts("b") == {"confirm": 20}
     assert [one.verdict for one in results.comparisons] == [Verdict.SLOWER]
