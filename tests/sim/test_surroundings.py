@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -21,28 +22,30 @@ ZONE = "class/thermal/thermal_zone0/temp"
 
 
 @contextlib.contextmanager
-def neighbours(folder: Path, name: str) -> Iterator[None]:
-    """Two processes of this name that use all the processor time that they get."""
+def neighbour(folder: Path, name: str) -> Iterator[None]:
+    """A process of this name that uses all the processor time that it gets."""
     program = folder / name
     program.symlink_to(shutil.which("sh"))
-    spinning = [subprocess.Popen((program, "-c", "while :; do :; done")) for _ in range(2)]
+    process = subprocess.Popen((program, "-c", "while :; do :; done"))
     try:
         yield
     finally:
-        for process in spinning:
-            process.kill()
-            process.wait()
+        process.kill()
+        process.wait()
 
 
 async def test_a_busy_neighbour_is_named_and_its_rounds_are_repeated_once(farm: Farm, devices: Path) -> None:
     slow = Properties(Program(latency_ms=60.0, pace=1.0), Login(neighbours=True))
     async with fleet({"arm-1": slow}, devices) as running:
-        with neighbours(devices, "bad-neighbour"):
+        with neighbour(devices, "bad-neighbour"):
             outcome = await bench(farm, running, "--rounds", "1", "--deadline", "idle=0.6")
     assert outcome.code == 0, outcome.stderr
     first, again = outcome.cells()[0]["rounds"]
     assert [(one["attempt"], one["quality"]) for one in (first, again)] == [(0, "busy"), (1, "busy")]
-    assert "bad-neighbour" in first["quality_evidence"]
+    # Where other tests use more of this machine, it is these that are named.
+    assert re.search(
+        r"before it .*(bad-neighbour|process \d+).* used \d+% of a core", first["quality_evidence"]
+    )
     assert first["telemetry"]["others_cores"] > 0.1
     assert 0.6 <= first["waited_s"] < 20
     assert "waiting until it is idle" in outcome.stderr
@@ -52,10 +55,11 @@ async def test_a_busy_neighbour_is_named_and_its_rounds_are_repeated_once(farm: 
 async def test_a_throttled_round_is_repeated_when_the_device_has_cooled_down(
     farm: Farm, devices: Path
 ) -> None:
-    """Each round takes two seconds of the program's time and heats the device by 40 C, which takes it over its
-    trip point; it then cools by 40 C in one second of the clock. So the repetition is throttled, too.
+    """Each round takes two seconds of the program's time and heats the device by 30 C, far over its trip point;
+    it then cools by 10 C in one second of the clock. So the repetition is throttled, too.
     """
-    hot = Properties(Program(latency_ms=200.0, noise=0.0), heat=Heat(warming_c=20.0, cooling_c=40.0))
+    heat = Heat(warming_c=15.0, cooling_c=10.0, trip_c=41.0)
+    hot = Properties(Program(latency_ms=200.0, noise=0.0), heat=heat)
     liar = Properties(
         heat=Heat(files=((ZONE, "-273000"), ("class/thermal/cooling_device0/cur_state", "nonsense")))
     )
@@ -70,7 +74,7 @@ async def test_a_throttled_round_is_repeated_when_the_device_has_cooled_down(
     assert "slowed down, up to" in first["quality_evidence"]
     assert first["waited_s"] < 0.5 <= again["waited_s"]
     (zone,) = again["telemetry"]["temperatures"]
-    assert (zone["name"], zone["start_c"] <= 45.0, zone["max_c"] > 70.0) == ("soc-thermal", True, True)
+    assert (zone["name"], zone["start_c"] <= 45.0, zone["max_c"] > 45.0) == ("soc-thermal", True, True)
     assert "-> 45 C" in outcome.stderr
     # A sensor that lies costs its readings, no round and no wait.
     (one,) = outcome.cells(device="arm-2")[0]["rounds"]
