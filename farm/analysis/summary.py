@@ -73,6 +73,7 @@ def summarise(rounds: Sequence[RoundResult]) -> Summary | None:
         return None
     values = [result.value_ms for result in counted if result.value_ms is not None]
     iterations = [time_ms for result in counted for time_ms in result.e2e_ms[steady(result.e2e_ms)[0]]]
+    low_ms, high_ms = median_interval(values) or (None, None)
     return Summary(
         rounds=len(values),
         median_ms=statistics.median(values),
@@ -82,6 +83,8 @@ def summarise(rounds: Sequence[RoundResult]) -> Summary | None:
         min_ms=min(iterations),
         load_ms=_median(result.load_ms for result in counted),
         first_ms=_median(first_inference_ms(result) for result in counted),
+        median_low_ms=low_ms,
+        median_high_ms=high_ms,
     )
 
 

@@ -128,7 +128,8 @@ class PreparationResult:
 @dataclass(frozen=True)
 class Summary:
     """Over a cell's completed timed rounds. `median_ms` is the median of the rounds' values,
-    `spread_ms` their range (max - min), p90 and min over all steady iterations.
+    `spread_ms` their range (max - min), p90 and min over all steady iterations. The median of such rounds is
+    within `median_low_ms` and `median_high_ms` with 95 % confidence (None: too few rounds to tell).
     """
 
     rounds: int
@@ -139,6 +140,8 @@ class Summary:
     min_ms: float
     load_ms: float | None = None
     first_ms: float | None = None
+    median_low_ms: float | None = None
+    median_high_ms: float | None = None
 
     @property
     def spread_ms(self) -> float:

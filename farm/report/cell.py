@@ -122,6 +122,7 @@ def _facts(summary: Summary, decimals: int) -> tuple[Fact, ...]:
         spread += f" ({as_ratio(100 * summary.spread_ms / summary.median_ms)} %)"
     return (
         Fact("median of rounds", ms(summary.median_ms)),
+        *_interval(summary, decimals),
         Fact("spread over rounds", spread),
         Fact("rounds", str(summary.rounds)),
         Fact("p90", ms(summary.p90_ms)),
@@ -129,6 +130,14 @@ def _facts(summary: Summary, decimals: int) -> tuple[Fact, ...]:
         Fact("first inference", ms(summary.first_ms)),
         Fact("load", ms(summary.load_ms)),
     )
+
+
+def _interval(summary: Summary, decimals: int) -> tuple[Fact, ...]:
+    """How far the median is known; nothing where there are too few rounds."""
+    if summary.median_low_ms is None or summary.median_high_ms is None:
+        return ()
+    low, high = in_ms(summary.median_low_ms, decimals), in_ms(summary.median_high_ms, decimals)
+    return (Fact("95 % interval of the median", f"{low}\N{EN DASH}{high} ms"),)
 
 
 def _preparation(one: PreparationResult) -> Fact:

@@ -62,6 +62,13 @@ def test_only_completed_timed_rounds_with_a_value_are_counted(left_out):
     assert summarise([left_out]) is None
 
 
+def test_six_rounds_tell_how_far_their_median_is_known_and_five_do_not():
+    six = summarise([timed(index, [float(index + 1)] * 10) for index in range(6)])
+    five = summarise([timed(index, [float(index + 1)] * 10) for index in range(5)])
+    assert (six.median_low_ms, six.median_high_ms) == (1.0, 6.0)
+    assert (five.median_low_ms, five.median_high_ms) == (None, None)
+
+
 def test_no_rounds_make_no_summary():
     assert summarise([]) is None
 
