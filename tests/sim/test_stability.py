@@ -29,8 +29,8 @@ async def test_canaries_rank_the_quiet_device_first_and_measured_rounds_are_adde
         words = ("--canary", "--rounds", "10", "--minimum-effect", "50%")  # so that no fresh rounds follow
         await bench(farm, running, *words)
         shown = await asyncio.to_thread(farm, *stability)
-        words = ("quiet", "--measure", "--model", "bundled:tiny", "--rounds", "6", "--json")
-        measured = await asyncio.to_thread(farm, *stability, *words)
+        now = ("quiet", "--measure", "--model", "bundled:tiny", "--rounds", "6", "--json")
+        measured = await asyncio.to_thread(farm, *stability, *now)
     assert shown.code == 0, shown.stderr
     ranked = [line.split()[0] for line in shown.stdout.splitlines() if line.startswith(("noisy", "quiet"))]
     assert ranked[:2] == ["quiet", "noisy"]

@@ -97,7 +97,7 @@ def command(
         now = measured(inventory, devices, model, question, runs_dir, wait)
     names = [device.name for device in chosen]
     standings = ranking(_sessions(runs_dir, names, now), names, question)
-    code = _code(standings, now)
+    code = code_of(standings, now)
     if json:
         show_json(as_json(standings, question) | {"exit_code": int(code)})
     else:
@@ -124,7 +124,8 @@ def _sessions(runs_dir: Path, devices: Sequence[str], now: Results | None) -> It
             yield from sessions_of(results, wanted)
 
 
-def _code(standings: Sequence[Standing], now: Results | None) -> ExitCode:
+def code_of(standings: Sequence[Standing], now: Results | None) -> ExitCode:
+    """The exit code; `now` is what --measure came to."""
     if all(one.fitness is Fitness.UNKNOWN for one in standings):
         return ExitCode.NOTHING_RAN
     if now is None:
@@ -200,10 +201,18 @@ def _rank(answer: Answer) -> tuple[str, ...]:
     return (
         str(answer.noise.pairs),
         str(answer.noise.sessions_count),
-        percent(answer.smallest_effect, signed=False) if answer.smallest_effect is not None else MISSING,
+        _shown(answer),
         str(needed) if fits else more,
         answer.reason if is_known and is_more else answer.fitness.value,
     )
+
+
+def _shown(answer: Answer) -> str:
+    """`0.7 % (0.4 %)`: the smallest effect, and the minimum effect with which it is shown."""
+    if answer.smallest_effect is None or answer.with_minimum_effect is None:
+        return MISSING
+    least = percent(answer.with_minimum_effect, signed=False)
+    return f"{percent(answer.smallest_effect, signed=False)} ({least})"
 
 
 def _noise(answer: Answer) -> tuple[str, ...]:

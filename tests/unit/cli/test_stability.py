@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from farm.cli.devices.stability import tables
+from farm.cli.devices.stability import code_of, tables
 from farm.cli.main import main
 from farm.compare.stability import Question
 from farm.errors import ExitCode
-from farm.model.run import Results
+from farm.model.run import CellStatus, Results
 from farm.store.codec import results_to_json
+from tests.unit.compare.made import cell, run
 from tests.unit.compare.test_stability import canary, judged
 
 Farm = Callable[..., tuple[int, str, str]]
@@ -146,6 +147,14 @@ def test_a_wrong_request_gives_2_and_touches_no_device(farm: Farm, words: Sequen
     assert says in err
     assert out == ""
     assert os.listdir("runs") == ["a"]
+
+
+def test_a_device_that_could_not_be_measured_gives_3_where_something_is_known() -> None:
+    known, none = judged([canary()]), judged([])
+    failed = run(replace(cell(), status=CellStatus.FAILED))
+    assert code_of(known, None) is code_of(known, canary()) is ExitCode.OK
+    assert code_of(known, failed) is ExitCode.CELLS_FAILED
+    assert code_of(none, failed) is code_of(none, None) is ExitCode.NOTHING_RAN
 
 
 def test_the_tables_fit_a_terminal_of_80_columns() -> None:

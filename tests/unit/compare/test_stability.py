@@ -141,7 +141,7 @@ def test_a_duel_of_the_same_bytes_is_of_a_with_a(digest, change, since, count) -
     old, new = (
         replace(one, model_sha256="m", input_sha256="i", options_sha256="o") for one in canary().cells
     )
-    cells = replace(old, runtime_digest="aa"), replace(new, runtime_digest=digest)
+    cells = replace(old, runtime_digest=digest and "aa"), replace(new, runtime_digest=digest)
     made = run(*cells, duels=(Duel(old.id, new.id, change, since=since),))
     assert len(list(sessions_of(made, ["arm-1"]))) == count
 
