@@ -58,7 +58,7 @@ def paired(baseline_ms: Sequence[float], candidate_ms: Sequence[float]) -> Effec
     total = count * (count + 1) // 2
     depths = [ranks.signed_rank_depth(count, level) for level in (0.05, 0.10)]
     found = ranks.sums_of_two(ratios, _wanted(total, depths))
-    margin = _unseen(before_ms, after_ms)
+    margin = unseen(before_ms, after_ms)
     return _effect(
         [each / 2 for each in found], depths, margin, _signed_rank_p(ratios), count, is_paired=True
     )
@@ -78,7 +78,7 @@ def unpaired(baseline_ms: Sequence[float], candidate_ms: Sequence[float]) -> Eff
     after.sort()
     depths = [ranks.rank_sum_depth(len(before), len(after), level) for level in (0.05, 0.10)]
     found = ranks.differences(before, after, _wanted(len(before) * len(after), depths))
-    margin = _unseen(before_ms, after_ms)
+    margin = unseen(before_ms, after_ms)
     return _effect(
         list(map(float, found)), depths, margin, _rank_sum_p(before, after), count, is_paired=False
     )
@@ -190,7 +190,7 @@ def _rank_sum_p(before: Integers, after: Integers) -> float:
     return min(1.0, 2 * float(test.pvalue))
 
 
-def _unseen(before_ms: Sequence[float], after_ms: Sequence[float]) -> float:
+def unseen(before_ms: Sequence[float], after_ms: Sequence[float]) -> float:
     """How far the logarithm of a ratio may be off because times are printed to three decimals.
 
     Where the times of a side scatter over more than two digits, rounding averages out, and it is 0.

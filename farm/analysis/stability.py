@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
-from farm.analysis.effects import half_width_90, is_time, paired
-from farm.analysis.verdicts import NEGLIGIBLE, SURE
+from farm.analysis.effects import half_width_90, is_time, paired, unseen
+from farm.analysis.verdicts import FEWEST_PAIRS, NEGLIGIBLE, SURE
 from farm.model.comparison import Effect
 
 OFTEN = 1.645
@@ -32,12 +32,21 @@ MAD_TO_DEVIATION = 1.4826
 
 @dataclass(frozen=True)
 class Pair:
-    """Two rounds of the same bytes as they ran: values in ms, and the temperatures in C before each."""
+    """Two rounds of the same bytes as they ran: values in ms, and the temperatures in C before each.
+
+    `is_swapped`: the candidate's round ran first. A comparison is of the sides, whatever their order.
+    """
 
     first_ms: float
     second_ms: float
     first_c: float | None = None
     second_c: float | None = None
+    is_swapped: bool = False
+
+    @property
+    def sides_ms(self) -> tuple[float, float]:
+        """Baseline and candidate."""
+        return (self.second_ms, self.first_ms) if self.is_swapped else (self.first_ms, self.second_ms)
 
 
 @dataclass(frozen=True)
@@ -45,71 +54,100 @@ class Stability:
     """How noisy a device is, by source. Noises are deviations of the logarithm: 0.02 is about 2 %.
 
     `pair`: of a pair's log ratio, such that a comparison of n pairs has a standard error of pair / sqrt(n);
-    None with fewer than 5 pairs. `rounds`: of a round within its pair. `sessions`: of a session's level,
-    beyond what its rounds explain; two nights differ by it, and pairs do not (None with one session).
-    `per_degree`: the change of the logarithm with one degree, and `temperature`: what the temperatures that
-    were seen make of it, from the coldest tenth of rounds to the warmest (None where they were not known or
-    hardly differed). `order`: the second round of a pair against the first. `seem_changed` of so many
-    sessions have p < 0.05.
+    None with fewer than 5 pairs. `unseen`: how much more or less may hide behind the digits that a clock
+    prints, however many pairs there are. `rounds`: of a round within its pair. `sessions`: of a session's
+    level, beyond what its rounds explain; two nights differ by it, and pairs do not (None without two
+    sessions of the same). `per_degree`: the change of the logarithm with one degree, and `temperature`: what
+    the temperatures that were seen make of it, from the coldest tenth of rounds to the warmest (None where
+    they were not known or hardly differed). `order`: the second round of a pair against the first. Of the
+    `sessions_judged`, which have enough pairs for that, `seem_changed` have p < 0.05 between their sides.
     """
 
     pairs: int
     sessions_count: int
     pair: float | None
+    unseen: float
     rounds: float | None
     sessions: float | None
     per_degree: float | None
     temperature: float | None
     order: Effect
+    sessions_judged: int
     seem_changed: int
 
     def smallest_effect(self, pairs: int) -> float | None:
-        """The smallest slowdown, as a fraction, that is called `slower` by so many pairs 19 times of 20.
+        """The smallest slowdown, as a fraction, that is called `slower` by so many pairs 19 times of 20; None
+        with fewer pairs than a verdict needs.
 
         The minimum effect is taken to be `smallest_minimum`, with which A/A is called `unchanged` as often.
         """
-        if self.pair is None or pairs <= 0:
-            return None
-        return _fraction(SMALLEST_EFFECT * self.pair / math.sqrt(pairs))
+        return self._in_errors(SMALLEST_EFFECT, SMALLEST_UNSEEN, pairs)
 
     def smallest_minimum(self, pairs: int) -> float | None:
         """The smallest minimum effect, as a fraction, that so many pairs can be asked for."""
-        if self.pair is None or pairs <= 0:
+        return self._in_errors(ALSO_OFTEN, 1.0, pairs)
+
+    def _in_errors(self, errors: float, unseen: float, pairs: int) -> float | None:
+        if self.pair is None or pairs < FEWEST_PAIRS:
             return None
-        return _fraction(ALSO_OFTEN * self.pair / math.sqrt(pairs))
+        return _fraction(errors * self.pair / math.sqrt(pairs) + unseen * self.unseen)
 
     def pairs_for(self, effect: float) -> int | None:
-        """How many pairs show a slowdown of such a fraction: the inverse of `smallest_effect`."""
+        """How many pairs show a slowdown of such a fraction: the inverse of `smallest_effect`. None where
+        nothing is known, and where no number would do.
+        """
         if self.pair is None or effect <= 0:
             return None
-        return max(1, math.ceil((SMALLEST_EFFECT * self.pair / math.log1p(effect)) ** 2))
+        seen = math.log1p(effect) - SMALLEST_UNSEEN * self.unseen
+        wanted = (SMALLEST_EFFECT * self.pair / seen) ** 2 if seen > 0 else math.inf
+        return max(FEWEST_PAIRS, math.ceil(wanted)) if wanted < MOST_NUMBER else None
 
+
+MOST_NUMBER = 1e9
+"""No number of pairs is larger."""
 
 SMALLEST_EFFECT = max(ALSO_OFTEN, NEGLIGIBLE * ALSO_OFTEN + SURE * 1.96) + OFTEN
 """In standard errors: what `farm.analysis.verdicts.decide` asks of a change, and room to pass it often."""
 
+SMALLEST_UNSEEN = NEGLIGIBLE + SURE
+"""The same for what printed digits hide: it widens the interval that `decide` widens once more."""
 
-def stability(sessions: Sequence[Sequence[Pair]]) -> Stability:
-    """From A/A pairs by session. Pairs with what is no time are left out, and sessions without any other."""
-    kept = [[pair for pair in session if _is_measured(pair)] for session in sessions]
-    kept = [session for session in kept if session]
-    everything = [pair for session in kept for pair in session]
-    firsts, seconds = [pair.first_ms for pair in everything], [pair.second_ms for pair in everything]
-    width = half_width_90(firsts, seconds)
-    within = _deviation([math.log(pair.second_ms / pair.first_ms) for pair in everything])
-    found = [paired([pair.first_ms for pair in one], [pair.second_ms for pair in one]) for one in kept]
-    per_degree, temperature = _of_temperature(kept)
+
+def stability(sessions: Sequence[Sequence[Pair]], same: Sequence[Hashable] = ()) -> Stability:
+    """From A/A pairs by session. Pairs with what is no time are left out, and sessions without any other.
+
+    `same`, one for each session, says what ran there: the levels of those with equal ones are compared
+    (default: of all).
+    """
+    labels = same or [None] * len(sessions)
+    kept: dict[Hashable, list[list[Pair]]] = {}
+    for label, session in zip(labels, sessions, strict=True):
+        if measured := [pair for pair in session if _is_measured(pair)]:
+            kept.setdefault(label, []).append(measured)
+    everything = [session for group in kept.values() for session in group]
+    pairs = [pair for session in everything for pair in session]
+    width = half_width_90(*_sides(pairs))
+    judged = [_sides(one) for one in everything if len(one) >= FEWEST_PAIRS]
+    within = _deviation([math.log(pair.second_ms) - math.log(pair.first_ms) for pair in pairs])
+    per_degree, temperature = _of_temperature(everything)
     return Stability(
-        pairs=len(everything),
-        sessions_count=len(kept),
-        pair=None if width is None else width * math.sqrt(len(everything)) / OFTEN,
+        pairs=len(pairs),
+        sessions_count=len(everything),
+        pair=None if width is None else width * math.sqrt(len(pairs)) / OFTEN,
+        unseen=max((unseen(*sides) for sides in judged), default=0.0),
         rounds=None if within is None else within / math.sqrt(2),
-        sessions=_between(kept),
+        sessions=_between(list(kept.values())),
         per_degree=per_degree,
         temperature=temperature,
-        order=paired(firsts, seconds),
-        seem_changed=sum(effect.p < CHANGED for effect in found),
+        order=paired([pair.first_ms for pair in pairs], [pair.second_ms for pair in pairs]),
+        sessions_judged=len(judged),
+        seem_changed=sum(paired(*sides).p < CHANGED for sides in judged),
     )
+
+
+def _sides(pairs: Sequence[Pair]) -> tuple[list[float], list[float]]:
+    """Baselines and candidates."""
+    return [pair.sides_ms[0] for pair in pairs], [pair.sides_ms[1] for pair in pairs]
 
 
 def _is_measured(pair: Pair) -> bool:
@@ -126,18 +164,22 @@ def _levels(session: Sequence[Pair]) -> list[float]:
     return [math.log(value_ms) for pair in session for value_ms in (pair.first_ms, pair.second_ms)]
 
 
-def _between(sessions: Sequence[Sequence[Pair]]) -> float | None:
-    """The deviation of the sessions' medians, less what their rounds explain: pi/2 of a mean's variance."""
-    if len(sessions) < 2:
-        return None
-    medians, explained = [], []
-    for session in sessions:
-        levels = _levels(session)
-        middle = statistics.median(levels)
-        medians.append(middle)
-        own = _deviation([level - middle for level in levels]) or 0.0
-        explained.append(math.pi / 2 * own**2 / len(levels))
-    return math.sqrt(max(0.0, statistics.variance(medians) - statistics.fmean(explained)))
+def _between(groups: Sequence[Sequence[Sequence[Pair]]]) -> float | None:
+    """The deviation of the sessions' medians within their groups, less what their rounds explain: pi/2 of a
+    mean's variance.
+    """
+    squares, freedom, explained = 0.0, 0, []
+    for sessions in groups:
+        if len(sessions) < 2:
+            continue
+        found = [_levels(session) for session in sessions]
+        medians = [statistics.median(levels) for levels in found]
+        squares += statistics.variance(medians) * (len(medians) - 1)
+        freedom += len(medians) - 1
+        for middle, levels in zip(medians, found, strict=True):
+            own = _deviation([level - middle for level in levels]) or 0.0
+            explained.append(math.pi / 2 * own**2 / len(levels))
+    return math.sqrt(max(0.0, squares / freedom - statistics.fmean(explained))) if freedom else None
 
 
 def _of_temperature(sessions: Sequence[Sequence[Pair]]) -> tuple[float | None, float | None]:

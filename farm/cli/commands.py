@@ -27,7 +27,7 @@ class Command:
 
 
 GROUPS = {
-    "devices": "List devices, check that they can be used, trust their host keys, and free their disks.",
+    "devices": "List devices, check them, trust their host keys, free their disks, and show their noise.",
     "runs": "List and show runs.",
     "runtime": "Install and list the wheel runtime.",
     "options": "Search and explain load_and_run's options.",
@@ -56,6 +56,11 @@ COMMANDS = (
         "devices clean",
         "farm.cli.devices.clean",
         "Show what farm keeps on devices and would remove; with --yes, remove it.",
+    ),
+    Command(
+        "devices stability",
+        "farm.cli.devices.stability",
+        "Show what each device can resolve, and which devices are fit to gate a release.",
     ),
     Command("runs list", "farm.cli.runs.list", "List runs, oldest first."),
     Command(

@@ -66,13 +66,30 @@ class Pairs:
 
 
 def pairs(baseline: CellResult, candidate: CellResult, phase: Phase) -> Pairs:
+    """The pairs of a phase."""
+    found = pairs_of_rounds(baseline, candidate, phase)
+    return Pairs(
+        tuple(one.value_ms for one, _ in found.good if one.value_ms is not None),
+        tuple(other.value_ms for _, other in found.good if other.value_ms is not None),
+        found.dropped,
+    )
+
+
+class PairsOfRounds(NamedTuple):
+    """As Pairs, with all that is known of each round; those in `good` have a value."""
+
+    good: tuple[tuple[RoundResult, RoundResult], ...]
+    dropped: tuple[tuple[str, int], ...]
+
+
+def pairs_of_rounds(baseline: CellResult, candidate: CellResult, phase: Phase) -> PairsOfRounds:
     """The pairs of a phase. Of a pair that was repeated, the last attempt that both sides have counts.
 
     A round without its other half is no pair that was dropped: one side may be in several duels, of which
     another one got more rounds.
     """
     before, after = _attempts(baseline, phase), _attempts(candidate, phase)
-    good: list[tuple[float, float]] = []
+    good: list[tuple[RoundResult, RoundResult]] = []
     dropped: Counter[str] = Counter()
     for index in sorted(before.keys() & after.keys()):
         common = before[index].keys() & after[index].keys()
@@ -80,11 +97,11 @@ def pairs(baseline: CellResult, candidate: CellResult, phase: Phase) -> Pairs:
             continue
         one, other = before[index][max(common)], after[index][max(common)]
         why = fault(baseline, one) or fault(candidate, other)
-        if why is not None:
+        if why is None:
+            good.append((one, other))
+        else:
             dropped[why] += 1
-        elif one.value_ms is not None and other.value_ms is not None:
-            good.append((one.value_ms, other.value_ms))
-    return Pairs(tuple(a for a, _ in good), tuple(b for _, b in good), tuple(sorted(dropped.items())))
+    return PairsOfRounds(tuple(good), tuple(sorted(dropped.items())))
 
 
 class Values(NamedTuple):

@@ -187,6 +187,7 @@ PRINTING = {
     "devices list": ["devices", "list"],
     "devices check": ["devices", "check"],
     "devices clean": ["devices", "clean", "local"],
+    "devices stability": ["devices", "stability"],
     "devices trust": ["devices", "trust", "far", "--yes", "-i", "far.yaml"],
     "runs list": ["runs", "list"],
     "runs show": ["runs", "show", "latest"],

@@ -114,7 +114,7 @@ def command(
     deadlines = with_deadlines(given, deadline or ())
     cooling = _cooldown(cool_down) if cool_down is not None else None
     with Bar() as bar:
-        prepared = prepare(request, bar.update, fetch=True, of_use=_is_wheel_of_use)
+        prepared = prepare(request, bar.update, fetch=True, of_use=is_wheel_of_any_use)
     products = ProductStore(resources.cache_folder() / "products")
     plan = against(prepared.plan, request, runs_dir, products)
     for line in comparisons_of(plan):
@@ -183,17 +183,22 @@ def _cooldown(text: str) -> Cooldown:
         raise RequestError(f"--cool-down: {error}", hint="--cool-down 45C,60s") from error
 
 
-def _is_wheel_of_use(inventory: Inventory, devices: Sequence[Device]) -> bool:
+def is_wheel_of_any_use(inventory: Inventory, devices: Sequence[Device]) -> bool:
     return run(is_wheel_of_use(devices, inventory.known_hosts))
+
+
+def write_report(directory: RunDirectory, results: Results) -> Path | None:
+    """Where the report is; None, with the error shown, where it could not be written."""
+    try:
+        return directory.write_report(render(compose(results)))
+    except RunError as error:
+        show_error(error)
+        return None
 
 
 def finish(directory: RunDirectory, results: Results, *, json: bool) -> bool:
     """Write the report and print its path, which is the last line; False where it could not be written."""
-    report = None
-    try:
-        report = directory.write_report(render(compose(results)))
-    except RunError as error:
-        show_error(error)
+    report = write_report(directory, results)
     if json:
         show_json(results_to_dict(results))
         return report is not None
@@ -215,13 +220,18 @@ def finish(directory: RunDirectory, results: Results, *, json: bool) -> bool:
     )
     for line in skips_of(skipped, "the report has them"):
         say(line)
+    say_failures(results)
+    say(f"results: {directory.path / 'results.json'}")
+    say(f"report:  {report or 'not written'}")
+    return report is not None
+
+
+def say_failures(results: Results) -> None:
+    """What failed, and what to type next."""
     for line, hint in failures_of(results):
         say(line, "red")
         if hint:
             say(f"  try: {hint}")
-    say(f"results: {directory.path / 'results.json'}")
-    say(f"report:  {report or 'not written'}")
-    return report is not None
 
 
 def new_run_id() -> str:

@@ -6,20 +6,18 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from farm.cli.bench.bench import Around, measure, new_run_id, product_store
+from farm.cli.bench.bench import Around, measure, new_run_id, product_store, write_report
 from farm.cli.bench.sampling import comparisons_of
-from farm.cli.terminal.console import say, show_error
+from farm.cli.terminal.console import say
 from farm.cli.terminal.progress import Bar
 from farm.compare.runs import TwoRuns
-from farm.errors import RequestError, RunError
+from farm.errors import RequestError
 from farm.inventory import read_devices
 from farm.model.matrix import Sampling
 from farm.model.request import ALL_DEVICES, DEFAULT_PAIRS
 from farm.model.run import Results
 from farm.plan.baseline import restore_products
 from farm.plan.builds import may_run_wheel
-from farm.report.compose import compose
-from farm.report.render import render
 from farm.run.measure.baseline import Former
 from farm.run.measure.confirm import Confirming, NothingError, plan_of_confirmation
 from farm.runtime import install
@@ -60,11 +58,9 @@ def confirmed(old: RunDirectory, new: RunDirectory, compared: TwoRuns, where: Wh
     directory = RunDirectory.create(where.runs_dir, new_run_id())
 
     def finished(results: Results) -> bool:
-        try:
-            say(f"report:  {directory.write_report(render(compose(results)))}")
-        except RunError as error:
-            show_error(error)
-            return False
-        return True
+        report = write_report(directory, results)
+        if report is not None:
+            say(f"report:  {report}")
+        return report is not None
 
     return measure(plan, directory, Around(inventory, runtime), finished)[0]

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -6,7 +7,7 @@ import pytest
 
 from farm.analysis.effects import paired
 from farm.analysis.stability import Pair, Stability, stability
-from farm.analysis.verdicts import decide
+from farm.analysis.verdicts import FEWEST_PAIRS, decide
 from farm.model.comparison import Verdict
 
 
@@ -82,13 +83,36 @@ def test_four_times_the_rounds_show_half_the_effect():
     assert math.log1p(found.smallest_effect(400)) == pytest.approx(math.log1p(found.smallest_effect(100)) / 2)
 
 
+def test_the_order_alone_is_no_change_of_the_sides():
+    rng = np.random.default_rng(1)
+    ran = session(rng, noise=0.001, order=0.03)
+    found = stability([[replace(pair, is_swapped=k % 2 == 1) for k, pair in enumerate(ran)]])
+    assert found.order.ratio == pytest.approx(1.03, abs=0.001)
+    assert (found.sessions_judged, found.seem_changed) == (1, 0)
+
+
+def test_levels_of_other_bytes_say_nothing_of_a_session():
+    rng = np.random.default_rng(1)
+    sessions = [session(rng, level=level) for level in (0.0, 0.0, 1.0, 1.0)]
+    assert stability(sessions, ["old", "old", "new", "new"]).sessions == pytest.approx(0, abs=0.01)
+    assert stability(sessions, ["a", "b", "c", "d"]).sessions is None
+
+
+def test_what_printed_digits_hide_stays_however_many_pairs_there_are():
+    found = stability([[Pair(0.038, 0.038)] * 50])
+    assert found.pair == 0
+    assert found.smallest_effect(1000) > 1 / 38
+    assert found.pairs_for(0.03) is None
+    assert found.pairs_for(0.5) == FEWEST_PAIRS
+
+
 @pytest.mark.parametrize(
     "sessions",
     [[], [[]], [[], []], [[Pair(0.0, 1.0), Pair(math.nan, 1.0), Pair(1.0, math.inf), Pair(-1.0, -1.0)]]],
 )
 def test_no_measured_pair_is_a_stability_that_says_nothing(sessions):
     found = stability(sessions)
-    assert found == Stability(0, 0, None, None, None, None, None, paired([], []), 0)
+    assert found == Stability(0, 0, None, 0.0, None, None, None, None, paired([], []), 0, 0)
     assert found.smallest_effect(100) is None
     assert found.smallest_minimum(100) is None
     assert found.pairs_for(0.03) is None
@@ -98,6 +122,8 @@ def test_few_pairs_and_odd_questions_do_not_raise():
     found = stability([[Pair(20.0, 20.1)] * 3, [Pair(20.0, 20.1)]])
     assert (found.pair, found.smallest_effect(10)) == (None, None)
     known = stability([session(np.random.default_rng(1))])
-    assert known.smallest_effect(0) is None
+    assert known.smallest_effect(0) is known.smallest_effect(FEWEST_PAIRS - 1) is None
     assert known.pairs_for(0.0) is None
-    assert math.isfinite(stability([session(np.random.default_rng(1), noise=150)]).smallest_effect(1))
+    assert math.isfinite(
+        stability([session(np.random.default_rng(1), noise=150)]).smallest_effect(FEWEST_PAIRS)
+    )
