@@ -16,7 +16,7 @@ from farm.cli.bench.sampling import comparisons_of
 from farm.cli.terminal.console import say
 from farm.cli.terminal.progress import Bar
 from farm.compare.stability import Question
-from farm.model.deadlines import Deadlines
+from farm.model.limits.deadlines import Deadlines
 from farm.model.run import Results
 from farm.plan.estimate import expected
 from farm.plan.prepare import prepare
