@@ -21,12 +21,12 @@ async def test_canaries_rank_the_quiet_device_first_and_measured_rounds_are_adde
 ) -> None:
     """The noisy one comes first in the inventory."""
     wanted = {
-        "noisy": Properties(Program(noise=0.1)),
+        "noisy": Properties(Program(noise=0.3)),
         "quiet": Properties(Program(noise=0.002, seed=1)),
     }
     async with fleet(wanted, devices) as running:
         stability = ("devices", "stability", "--inventory", str(running.inventory))
-        words = ("--canary", "--rounds", "10", "--minimum-effect", "50%")  # so that no fresh rounds follow
+        words = ("--canary", "--rounds", "10", "--seed", "1", "--minimum-effect", "100%")  # no fresh rounds
         await bench(farm, running, *words)
         shown = await asyncio.to_thread(farm, *stability)
         now = ("quiet", "--measure", "--model", "bundled:tiny", "--rounds", "6", "--json")
