@@ -190,8 +190,11 @@ PRINTING = {
     "devices stability": ["devices", "stability"],
     "devices trust": ["devices", "trust", "far", "--yes", "-i", "far.yaml"],
     "runs list": ["runs", "list"],
+    "runs kept": ["runs", "kept"],
     "runs show": ["runs", "show", "latest"],
     "report": ["report", "latest"],
+    "compare": ["compare", "first", "second"],
+    "export": ["export", "latest", "--format", "markdown"],
     "runtime install": ["runtime", "install", "--wheel", "none.whl"],
     "runtime list": ["runtime", "list"],
     "options list": ["options", "list"],
@@ -204,12 +207,13 @@ SILENT = {"devices trust": 2, "runtime install": 2}
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory, forks: Forks) -> Local:
-    """A folder with a run in it."""
+    """A folder with two runs in it."""
     local = Local(tmp_path_factory.mktemp("place"), forks)
     inventory = local.folder / "inventory" / "lab.yaml"
     far = local.folder / "far.yaml"
     far.write_text(inventory.read_text() + "  far: {address: 127.0.0.1, port: 1}\n")
-    assert local.farm("bench", *TINY).code == 0
+    for name in ("first", "second"):
+        assert local.farm("bench", "--run-id", name, *TINY).code == 0
     return local
 
 
