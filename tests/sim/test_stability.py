@@ -33,13 +33,13 @@ async def test_canaries_rank_the_quiet_device_first_and_measured_rounds_are_adde
         measured = await asyncio.to_thread(farm, *stability, *now)
     assert shown.code == 0, shown.stderr
     ranked = [line.split()[0] for line in shown.stdout.splitlines() if line.startswith(("noisy", "quiet"))]
-    assert ranked[:2] == ["quiet", "noisy"]
+    assert ranked[:2] == ["quiet", "noisy"], shown.stdout
     assert "fit to gate a release: quiet\n" in shown.stdout
     assert measured.code == 0, measured.stderr
     assert "canary: measured twice and compared with itself: quiet tiny default" in measured.stderr
     (device,) = json.loads(measured.stdout)["devices"]
     (answer,) = device["answers"]
-    assert (device["device"], device["fitness"]) == ("quiet", "fit")
+    assert (device["device"], device["fitness"]) == ("quiet", "fit"), answer["reason"]
     assert answer["noise"]["sessions_count"] == 2
     assert answer["noise"]["pairs"] >= 12  # of 16 at least, should this machine be busy
     reports = list((farm.folder / "runs").glob("*/report.html"))
