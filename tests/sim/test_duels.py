@@ -59,12 +59,12 @@ async def test_what_is_slower_is_confirmed_on_fresh_pairs_and_what_is_the_same_i
     outcome, results = await bench_one(farm, devices, *VARIANTS, *words)
     assert outcome.code == 1, outcome.stderr
     assert phases(results, "same") == {"screen": 6}
-    assert phases(results, "nchw44") == phases(results, "plain") == {"screen": 6, "confirm": 10}
+    assert phases(results, "nchw44") == phases(results, "plain") == {"screen": 6, "confirm": 20}
     assert verdicts(results) == {"same": "unchanged", "nchw44": "slower"}
     (plan,) = results["phases"]
     assert [(one["cells"][1], one["rounds"]) for one in plan["allotments"]] == [
         ("arm-1/tiny/same", 0),
-        ("arm-1/tiny/nchw44", 10),
+        ("arm-1/tiny/nchw44", 20),
     ]
 
 
@@ -81,6 +81,7 @@ async def test_a_budget_that_is_too_small_leaves_it_open_and_the_canary_is_measu
     assert "slower" not in {one["verdict"] for one in results["comparisons"]}
 
 
+@pytest.mark.long
 async def test_a_build_that_became_slower_is_confirmed_against_the_bytes_of_an_earlier_run(
     farm: Farm, devices: Path, tmp_path: Path
 ) -> None:
@@ -103,8 +104,8 @@ async def test_a_build_that_became_slower_is_confirmed_against_the_bytes_of_an_e
         "arm-1/tiny/default@baseline-new",
         "arm-1/tiny/default@new",
     )
-    assert phases(results, "default", "new") == {"screen": 6, "confirm": 10}
-    assert phases(results, "default", "baseline-new") == {"confirm": 10}
+    assert phases(results, "default", "new") == {"screen": 6, "confirm": 20}
+    assert phases(results, "default", "baseline-new") == {"confirm": 20}
 
 
 @pytest.mark.long

@@ -16,6 +16,7 @@ from tests.sim.conftest import bench
 pytestmark = pytest.mark.sshd
 
 
+@pytest.mark.long
 async def test_canaries_rank_the_quiet_device_first_and_measured_rounds_are_added(
     farm: Farm, devices: Path
 ) -> None:

@@ -72,7 +72,8 @@ def test_another_build_of_the_library_is_refused_with_its_own_exit_code(
     [
         ("--disable-mem-opt", "= 120, 256, 88,", "= 128, 256, 88,"),
         ("--disable-mem-opt", "= 120, 256, 88,", "= 120, 264, 88,"),
-        ("--disable-mem-opt", "= 200, 204, 232", "= 201, 204, 232"),
+        # Not 201: the third byte then is padding, which may hold anything.
+        ("--disable-mem-opt", "= 200, 204, 232", "= 202, 204, 232"),
         ("--enable-ioc16", "= 200, 204, 232", "= 200, 224, 232"),
         ("--get-static-mem-info=m", "= 120, 256, 88,", "= 120, 256, 80,"),
         ("--model-dump=m.mge", "25, 520", "25, 512"),
