@@ -181,6 +181,9 @@ def main() -> int:
     print(LINE.format(*HEADS, "fresh 5-50-95 %", ""))
     for (model, label), blocks in sorted(known.items()):
         rounds, total = Rounds(blocks), sum(map(len, blocks))
+        if not rounds.blocks or not any(value for block in rounds.blocks for value in block):
+            print(f"  {model}, {label}: none of {total} rounds counts (see --also)")
+            continue
         median, deviation = rounds.noise()
         noise = f"MAD {median:.3f}, standard deviation {deviation:.3f}"
         print(f"  {total} rounds; log ratios of neighbours: {noise}")
