@@ -9,30 +9,15 @@ from typing import TYPE_CHECKING
 from farm.errors import RequestError
 from farm.model.matrix import Plan
 from farm.model.request import Request
-from farm.store.products import ProductStore
 
 if TYPE_CHECKING:
     from farm.store.products import ProductStore
 
 
-def restore(request: Request, runs_dir: Path, products: ProductStore) -> None:
-    """Have the algorithms that were found for the baseline, where this machine's cache lost them. What cannot
-    be had is searched again.
-    """
-    if request.baseline is None:
-        return
-    from farm.plan.baseline import restore_products
-    from farm.store.kept import kept_store
-    from farm.store.runs import find_run
-
-    with contextlib.suppress(OSError, RequestError):
-        restore_products(find_run(runs_dir, request.baseline), kept_store(), products)
-
-
 def against(plan: Plan, request: Request, runs_dir: Path, products: ProductStore | None = None) -> Plan:
     """The plan with the duels that a request's baseline asks for; what that run's searches found is put back
-    into the `products`. Raises RequestError where there is no such run, it cannot be read, or it has no cell
-    in common with the plan.
+    into the `products`, and what cannot be had of it is searched again. Raises RequestError where there is no
+    such run, it cannot be read, or it has no cell in common with the plan.
     """
     if request.baseline is None:
         return plan
@@ -43,5 +28,6 @@ def against(plan: Plan, request: Request, runs_dir: Path, products: ProductStore
 
     run, kept = find_run(runs_dir, request.baseline), kept_store()
     if products is not None:
-        restore_products(run, kept, products)
+        with contextlib.suppress(OSError, RequestError):
+            restore_products(run, kept, products)
     return with_baseline(plan, Former(run, run.results()), kept)

@@ -16,7 +16,7 @@ import typer
 
 from farm import resources
 from farm.cli import arguments as args
-from farm.cli.bench.against import against, restore
+from farm.cli.bench.against import against
 from farm.cli.bench.catalogue_options import normalise
 from farm.cli.bench.deadline_options import names_help, with_deadlines
 from farm.cli.bench.failures import failures_of
@@ -115,13 +115,11 @@ def command(
     cooling = _cooldown(cool_down) if cool_down is not None else None
     with Bar() as bar:
         prepared = prepare(request, bar.update, fetch=True, of_use=is_wheel_of_any_use)
-    products = ProductStore(resources.cache_folder() / "products")
-    plan = against(prepared.plan, request, runs_dir, products)
+    plan = against(prepared.plan, request, runs_dir, product_store())
     for line in comparisons_of(plan):
         say(line)
     if (time_needed := expected(plan, recent_results(runs_dir))) is not None:
         say(f"takes {time_needed.text}")
-    restore(request, runs_dir, product_store())
     directory = RunDirectory.create(runs_dir, run_id or new_run_id())
     around = Around(prepared.inventory, prepared.runtime, deadlines, cooling)
     results, is_reported = measure(plan, directory, around, partial(finish, directory, json=json))
