@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from farm.errors import RequestError
 from farm.model.matrix import Plan
 from farm.model.request import Request
 
@@ -28,6 +26,5 @@ def against(plan: Plan, request: Request, runs_dir: Path, products: ProductStore
 
     run, kept = find_run(runs_dir, request.baseline), kept_store()
     if products is not None:
-        with contextlib.suppress(OSError, RequestError):
-            restore_products(run, kept, products)
+        restore_products(run, kept, products)
     return with_baseline(plan, Former(run, run.results()), kept)

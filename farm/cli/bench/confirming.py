@@ -11,7 +11,6 @@ from farm.cli.bench.sampling import comparisons_of
 from farm.cli.terminal.console import say
 from farm.cli.terminal.progress import Bar
 from farm.compare.runs import TwoRuns
-from farm.errors import RequestError
 from farm.inventory import read_devices
 from farm.model.matrix import Sampling
 from farm.model.request import ALL_DEVICES, DEFAULT_PAIRS
@@ -47,10 +46,7 @@ def confirmed(old: RunDirectory, new: RunDirectory, compared: TwoRuns, where: Wh
         say(str(why))
         return None
     for one in runs:
-        try:
-            restore_products(one.directory, kept, products)
-        except (OSError, RequestError) as error:
-            say(f"the searches of {one.results.run_id} are done again: {error}", "dim")
+        restore_products(one.directory, kept, products)
     for line in comparisons_of(plan):
         say(line)
     with Bar() as bar:
