@@ -384,8 +384,19 @@ offset_of() { # pid descriptor -> REPLY: where it stands in its file; no fork. S
 members() { # of the round job, child, supervisor -> REPLY: pids of its living processes; grouped: one is in its group
   # All that did not leave the session, and all that carry the round's mark in their environment: a process can
   # hide only by doing both, a new session and an emptied environment.
-  local pid marked='' inhabited='' elders=' ' oldest eldest="$child_born"
-  REPLY='' grouped=''
+  local marked looks=0 hidden=yes
+  look_for_members
+  # It can tell nothing of what is between two programs: that is looked for, and whatever it was, looked at again.
+  while [ -z "$REPLY" ] && [ -n "$marked" ] && [ -n "$hidden" ] && [ $looks -lt 20 ]; do
+    find_hidden
+    [ -z "$hidden" ] || doze
+    look_for_members
+    looks=$((looks + 1))
+  done
+}
+look_for_members() { # -> as members; marked: what may be one, if its environment says so
+  local pid inhabited='' elders=' ' oldest eldest="$child_born"
+  REPLY='' grouped='' marked=''
   [ "${job_boot-}" = "$boot" ] || return 0
   [ "$eldest" != - ] || eldest=$supervisor_born
   find_oldest
@@ -396,6 +407,11 @@ members() { # of the round job, child, supervisor -> REPLY: pids of its living p
   [ -z "$marked" ] || for pid in $(cd /proc && exec grep -lszxF "FARM_JOB=$job:$supervisor" $marked); do
     REPLY="$REPLY ${pid%/environ}"
   done
+}
+find_hidden() { # -> hidden: those of `marked` that have neither an environment nor a command line: the kernel is at it
+  # shellcheck disable=SC2046,SC2086
+  set -- $(cd /proc && exec grep -Ls '' $marked)
+  hidden=$(cd /proc && for pid do grep -Ls '' "${pid%environ}cmdline"; done)
 }
 # number of a process ; considers it and all later ones, until none comes any more; fails if they are many
 consider_since() {
@@ -451,7 +467,7 @@ consider() { # line of a process -> REPLY, further: members; marked, further: wh
   if [ "$session" = "$own" ] || [ "${1%% *}" = "$own" ]; then # the child, even before it has made its session
     REPLY="$REPLY ${1%% *}" inhabited=yes
     [ "$group" != "$child" ] || grouped=yes
-  elif [ "$session" -ge "$oldest" ] && ! is_elder "$session"; then
+  elif [ "$session" -ge "$oldest" ] && [ "$session" != 0 ] && ! is_elder "$session"; then # 0: of the kernel
     marked="$marked ${1%% *}/environ" # a member may have made it: a session has the number of who made it
   fi
 }

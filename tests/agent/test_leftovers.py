@@ -42,6 +42,38 @@ def test_what_a_program_leaves_behind_ends_with_it(phone: Phone, agent: Talk, ep
     until(lambda: not phone.processes())
 
 
+SEES_NOTHING_YET = """
+case $* in */environ*|*/cmdline*)
+  if [ "$(wc -c <COUNT)" -lt 4 ]; then
+    printf . >>COUNT
+    for file do
+      case $file in [0-9]*/*) mkdir -p "EMPTY/${file%/*}" && : >"EMPTY/$file" ;; esac
+    done
+    cd EMPTY
+  fi ;;
+esac
+exec REAL "$@"
+"""
+
+
+def test_what_is_between_one_program_and_the_next_is_found_too(phone: Phone):
+    """The kernel shows neither its environment nor its command line."""
+    count, empty = phone.folder / "count", phone.folder / "empty"
+    count.touch()
+    empty.mkdir()
+    phone.replace_tool(
+        "grep", SEES_NOTHING_YET.replace("COUNT", str(count)).replace("EMPTY", str(empty)).strip()
+    )
+    agent = phone.talk()
+    epoch = agent("lease", "me", 60)[0]
+    daemon = "(setsid sh -c 'echo >../tmp/left; exec sleep 317' </dev/null >/dev/null 2>&1 &)"
+    script = f"{daemon}; while [ ! -e ../tmp/left ]; do sleep 0.1; done; exit 5"
+    agent.start(epoch, "between", "sh", "-c", script)
+    assert agent.ended("between") == (5, "-")
+    assert count.read_text() == "...."
+    assert not list(running("FARM_JOB=between:", str(phone.folder)))
+
+
 def test_many_that_left_the_group_and_hide_their_environment_end_with_the_program(
     phone: Phone, agent: Talk, epoch: int
 ):
