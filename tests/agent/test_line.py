@@ -27,7 +27,7 @@ def test_every_byte_but_nul_comes_back_as_it_went(agent: Talk):
     assert agent("hello", *every, "".join(every), "")[1:] == (*every, "".join(every), "")
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(texts=st.lists(TEXT, max_size=5))
 def test_any_text_comes_back_as_it_went(agent: Talk, texts: list[str]):
     assert agent("hello", *texts)[1:] == tuple(texts)

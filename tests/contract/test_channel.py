@@ -256,7 +256,7 @@ CANCELLED = {
     "read": lambda channel: channel.read(),
     "readline": lambda channel: channel.readline(),
     "readexactly": lambda channel: channel.readexactly(10),
-    "write": lambda channel: channel.write(bytes(50_000_000)),
+    "write": lambda channel: channel.write(bytes(10_000_000)),
     "wait": lambda channel: channel.wait(),
 }
 

@@ -71,6 +71,8 @@ BENCHES = tuple(
     for start in range(0, len(mine), 10)
 )
 """Examples with the same model and input, at most ten for one bench."""
+FIRST = {mine[0].subject: mine for mine in reversed(BENCHES)}
+"""One bench for each model and input: the others say little more, and take half a minute together."""
 
 
 @pytest.fixture
@@ -125,7 +127,14 @@ def test_a_documented_line_is_planned_for_both_runtimes_or_refused_with_the_reas
 
 @pytest.mark.wheel
 @pytest.mark.usefixtures("wheel_runtime")
-@pytest.mark.parametrize("mine", BENCHES, ids=lambda mine: " ".join(mine[0].subject))
+@pytest.mark.parametrize(
+    "mine",
+    [
+        pytest.param(mine, marks=() if mine is FIRST[mine[0].subject] else pytest.mark.long)
+        for mine in BENCHES
+    ],
+    ids=lambda mine: " ".join(mine[0].subject),
+)
 def test_the_documented_lines_of_a_model_run_on_this_machine(
     farm: Farm, here: Path, mine: tuple[Example, ...]
 ) -> None:

@@ -270,7 +270,7 @@ def test_the_rebuilt_library_is_small_and_runs_a_model(wheel_runtime, tmp_path):
         (tree / name).parent.mkdir(parents=True, exist_ok=True)
         (tree / name).symlink_to(path)
     model = resources.folder("bundled") / "tiny.mge"
-    for python in pythons():
+    for python in {pythons()[0], pythons()[-1]}:
         command = (python, "-B", str(tree / "load_and_run.py"), str(model), "--iter", "2", "--cpu")
         ran = subprocess.run(command, capture_output=True, text=True, check=False)
         assert ran.returncode == 0, ran.stderr

@@ -92,6 +92,10 @@ def inputs_of(model: str) -> str:
     return ";".join(f"{name}:{BUNDLED / f'{model}.{name}.npy'}" for name in names)
 
 
+NO_SPIN = {"MGB_WORKER_MAX_SPIN": "0"}
+"""MegEngine's threads wait for each other without a pause, for seconds where they have to share a core."""
+
+
 class Wheel:
     """The program in `folder`, run with a clean environment as the agent runs it."""
 
@@ -113,6 +117,7 @@ class Wheel:
             self.command(*arguments),
             cwd=folder,
             env={"PATH": os.environ["PATH"], "HOME": str(folder), "LANG": "C", "TMPDIR": str(folder)}
+            | NO_SPIN
             | settings,
             input=stdin,
             stdin=subprocess.DEVNULL if stdin is None else None,

@@ -295,14 +295,14 @@ def test_lines_of_prefixes_cost_little():
     assert parse_log(f"{line}\n" * 200).e2e_ms == ()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.text(max_size=400))
 def test_any_text_is_read_without_an_error(text):
     measurement = parse_log(text)
     assert len(measurement.e2e_ms) == len(measurement.host_ms)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.floats(0.001, 99999), min_size=1, max_size=30), st.data())
 def test_any_cut_of_any_log_is_a_prefix(times, data):
     times = [round(time, 3) for time in times]

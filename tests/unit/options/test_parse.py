@@ -196,7 +196,7 @@ def test_a_mapping_of_wrong_values_is_refused(mapping):
 
 
 @pytest.mark.no_cover
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(st.one_of(st.text(max_size=12), st.sampled_from([f"--{row.name}" for row in CATALOGUE]))))
 def test_any_words_give_options_or_a_request_error(words):
     try:
