@@ -5,7 +5,7 @@ import hypothesis
 import pytest
 
 # No test says how long anything takes: the machine may be busy.
-hypothesis.settings.register_profile("farm", deadline=None)
+hypothesis.settings.register_profile("farm", deadline=None, max_examples=50)
 hypothesis.settings.load_profile("farm")
 
 DATA = Path(__file__).parents[1] / "data" / "transcripts"
