@@ -29,7 +29,7 @@ LINES_LIMIT = 50_000
 CPUFREQ = f"{cores.CPU}/cpufreq"
 CLOCK_SOURCE = "/sys/devices/system/clocksource/clocksource0/current_clocksource"
 FIRST_POLICY = "/sys/devices/system/cpu/cpu0/cpufreq"
-# One after the other is asked, until one will do: see `farm.run.program.device_python`.
+# One after the other is asked, until one will do: see `farm.run.programs.program.device_python`.
 PYTHONS = ("python3", *(f"python3.{minor}" for minor in range(6, 14)))
 
 _PROPERTY = re.compile(r"^\[([^]\n]*)\]: \[(.*)\]$", re.MULTILINE)

@@ -1,7 +1,7 @@
 """Which cells a native program can run, by the flags that it has. Pure.
 
 What a load_and_run has depends on how it was built: `--cuda`, `--tensorrt`, `--profile` and others are
-unknown flags in builds without them. Its `--help` lists what it has; farm.run.program runs it. Only then it
+unknown flags in builds without them. Its `--help` lists what it has; farm.run.programs runs it. Only then it
 counts, known from an earlier run or not: the same command gives the same answer.
 """
 

@@ -217,7 +217,7 @@ async def deploy(
     parts: Mapping[Runtime, Part],
 ) -> Deployed:
     """Push what is missing and lay out every runtime and model of `cells`. What is run here was checked
-    before, by farm.run.program.
+    before, by farm.run.programs.program.
 
     Raises DeviceError, stage `deploy`: `disk-full`, `digest-mismatch`, `file-changed`, `preload-path`.
     """
@@ -228,7 +228,7 @@ async def deploy(
     base: Files = ()
     pythons = [part.python for part in parts.values() if part.python]
     if pythons:
-        assert wheel is not None, "farm.run.program refuses a device without it"
+        assert wheel is not None, "farm.run.programs.program refuses a device without it"
         await _make_room_for_wheel(pusher, facts, wheel, tuple(wanted.values()))
         await pusher.push(files)
         base = await _push_wheel(pusher, facts, wheel, pythons[0])

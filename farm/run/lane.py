@@ -8,33 +8,27 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import TypeVar
 
 from farm import agents
 from farm.device.disk.room import Room
 from farm.device.faults import RESTARTED
-from farm.device.probe import pythons_to_ask
 from farm.device.restarts import RestartedError, too_often
 from farm.device.session import Session
 from farm.errors import DeviceError, Fault, Stage
 from farm.model.build import INVENTORY_BUILD
 from farm.model.comparison import Phase
-from farm.model.device import Device, Facts, Runtime, RuntimeKind
-from farm.model.matrix import Cell, Round, Skip
+from farm.model.device import Device, Facts, Runtime
+from farm.model.matrix import Cell, Round
 from farm.model.run import DeviceStatus, Restart, RoundResult, RoundStatus
-from farm.options import advice, applicable
-from farm.plan.builds import resolved, runtimes_of
 from farm.plan.estimate import Span
-from farm.plan.flags import unknown_flags, why_skipped
-from farm.plan.matrix import cells_of, on_cores, unfit
-from farm.plan.rules import unwanted
+from farm.plan.matrix import cells_of
 from farm.plan.schedule import Step
 from farm.run.context import OnDevice, RunContext
-from farm.run.deploy import Deployed, Part, Pushed, Pusher, deploy, own_files_of
+from farm.run.deploy import Deployed, Part, Pushed, Pusher, deploy
 from farm.run.disk import disk_error, is_of_disk
 from farm.run.events import Event, Kind
 from farm.run.execute import Ready, ready, round_name, run_round
@@ -43,12 +37,10 @@ from farm.run.measure.surroundings import Surroundings
 from farm.run.outputs.checker import check_device, is_worth_telling
 from farm.run.pins import pin, unpin
 from farm.run.preparations import prepare
-from farm.run.program import OF_A_PROGRAM, UNKNOWN_HELP, Checked, check_program, flags_of
+from farm.run.programs.fitting import Fitting
 from farm.run.reproduce import by_hand
 from farm.store.journal import JOURNAL
 from farm.transport.base import Transport
-
-_T = TypeVar("_T")
 
 MOST_TRIES = 3
 """How often a round is begun that its device does not survive: it may be what restarts the device."""
@@ -64,8 +56,7 @@ class Lane:
         self._cells = cells_of(context.plan, device)
         self._recorder = context.recorder
         self._pushed = Pushed()
-        self._pythons: tuple[str, ...] = ()
-        """The interpreters that the probe asked for."""
+        self._fitting = Fitting(context, device, partial(self._emit, Kind.NOTE))
         self._engine_of = ""
         """The build whose engine the record of the device has: builds may have different ones."""
         self._measuring: Measuring | None = None
@@ -115,14 +106,14 @@ class Lane:
     async def _work(self, session: Session, room: Room) -> None:
         """All that is left to do."""
         facts = await self._probe(session)
-        cells = self._fit(facts)
+        cells = self._cells = self._fitting.by_facts(facts)
         if not cells and self._measuring is None:
             self._emit(Kind.FINISHED, "no cell can run on this device")
             return
         if cells:
-            cells, parts = await self._look_at_programs(session, facts, cells)
+            cells, parts = await self._fitting.look_at_programs(session, facts, cells)
             deployed = await self._deploy(room, session, facts, cells, parts)
-            cells = await self._fit_programs(session, deployed, cells)
+            cells = await self._fitting.by_flags(session, deployed, cells)
             cells = await self._pin(session, facts, cells)
             around = await self._surroundings(session, facts)
             here = OnDevice(self._context, session, facts, deployed, room, around)
@@ -165,10 +156,7 @@ class Lane:
 
     async def _probe(self, session: Session) -> Facts:
         self._step("probing")
-        plan = self._context.plan
-        runtimes = (runtime for cell in self._cells for runtime in runtimes_of(plan, cell))
-        self._pythons = next(filter(None, map(pythons_to_ask, runtimes)), ())
-        facts = await session.call(lambda agent: agent.probe(self._pythons))
+        facts = await session.call(lambda agent: agent.probe(self._fitting.pythons))
         if self._measuring is None:  # those of the start of the run
             self._recorder.device(self._device.name, facts=facts)
         return facts
@@ -180,77 +168,6 @@ class Lane:
         around = Surroundings(session, cooldown, len(facts.core_ids) or None, tell, self._context.clock)
         await around.begin()
         return around
-
-    def _fit(self, facts: Facts) -> tuple[Cell, ...]:
-        """The open cells that this device can run, with advice; the others are skipped with the reason."""
-        fitting: list[Cell] = []
-        for planned in cells_of(self._context.plan, self._device):
-            if self._recorder.is_closed(planned):
-                continue
-            cell = resolved(self._context.plan, planned, facts)
-            reason = cell if isinstance(cell, str) else self._misfit(cell, facts)
-            if isinstance(cell, str) or reason is not None:
-                self._skip(planned, reason or "")
-            else:
-                notes = (*cell.notes, *advice(cell.variant.options, facts=facts))
-                fitting.append(on_cores(replace(cell, notes=notes), facts))
-        self._cells = tuple(fitting)
-        return self._cells
-
-    def _skip(self, cell: Cell, reason: str) -> None:
-        self._recorder.skip(Skip(cell.device, cell.model, cell.variant, reason, cell.build))
-
-    def _misfit(self, cell: Cell, facts: Facts) -> str | None:
-        """Why a cell cannot run on a device with these facts, by its options or by the suite's rules."""
-        cannot = unfit(cell) or applicable(
-            cell.variant.options, runtime=cell.device.runtime.kind, facts=facts, cores=cell.device.cores
-        )
-        rules = self._context.plan.rules
-        return cannot or unwanted(
-            rules, self._device, facts, model=cell.model.name, variant=cell.variant.name
-        )
-
-    async def _look_at_programs(
-        self, session: Session, facts: Facts, cells: tuple[Cell, ...]
-    ) -> tuple[tuple[Cell, ...], dict[Runtime, Part]]:
-        """The cells whose program this device can run, and what these programs are made of."""
-
-        async def look(runtime: Runtime) -> Checked:
-            pythons = pythons_to_ask(runtime)
-            has = facts
-            if pythons and pythons != self._pythons:
-                has = await session.call(lambda agent: agent.probe(pythons))
-            checked = await check_program(session, has, runtime, has_wheel=self._context.wheel is not None)
-            return replace(checked, files=await own_files_of(runtime))
-
-        cells, found = await self._with_each(cells, look)
-        for runtime, checked in found.items():
-            cells = self._noted(cells, checked.note, runtime)
-        return cells, {runtime: Part(one.files, one.program, one.python) for runtime, one in found.items()}
-
-    async def _with_each(
-        self, cells: tuple[Cell, ...], step: Callable[[Runtime], Awaitable[_T]]
-    ) -> tuple[tuple[Cell, ...], dict[Runtime, _T]]:
-        """What a step gives for each runtime of the cells, and the cells whose runtime it can be done for.
-        What is wrong with one program fails its own cells; with the only one, all of the device.
-        """
-        done: dict[Runtime, _T] = {}
-        first: DeviceError | None = None
-        for runtime in dict.fromkeys(cell.device.runtime for cell in cells):
-            try:
-                done[runtime] = await step(runtime)
-            except DeviceError as error:
-                if error.cause not in OF_A_PROGRAM:
-                    raise
-                first = first or error
-                failed = [cell for cell in cells if cell.device.runtime == runtime]
-                self._recorder.fail(failed, error)
-                if len(failed) < len(cells):
-                    builds = ", ".join(dict.fromkeys(cell.build for cell in failed))
-                    self._emit(Kind.NOTE, f"build {builds} cannot be run here: {error.message}")
-        if first and not done:
-            raise first
-        return tuple(cell for cell in cells if cell.device.runtime in done), done
 
     async def _deploy(
         self,
@@ -288,33 +205,6 @@ class Lane:
             self._recorder.device(self._device.name, runtime_digest=deployed.program(own).digest)
         return deployed
 
-    async def _fit_programs(
-        self, session: Session, deployed: Deployed, cells: tuple[Cell, ...]
-    ) -> tuple[Cell, ...]:
-        """The cells whose options their native program has, by its --help; the others are skipped here."""
-        programs, note = self._context.settings.programs, partial(self._emit, Kind.NOTE)
-
-        async def ask(runtime: Runtime) -> frozenset[str] | None:
-            if runtime.kind is not RuntimeKind.NATIVE:
-                return None
-            return await flags_of(session, runtime, deployed.programs[runtime], programs, note)
-
-        cells, flags = await self._with_each(cells, ask)
-        for runtime, known in flags.items():
-            if known is not None and not known:
-                cells = self._noted(cells, UNKNOWN_HELP, runtime)
-        able: list[Cell] = []
-        for cell in cells:
-            known = flags[cell.device.runtime]
-            missing = unknown_flags(cell, known) if known else ()
-            if missing:
-                reason = why_skipped(missing)
-                self._skip(cell, reason)
-                self._emit(Kind.NOTE, f"{cell.name} skipped: {reason}")
-            else:
-                able.append(cell)
-        return tuple(able)
-
     async def _pin(self, session: Session, facts: Facts, cells: tuple[Cell, ...]) -> tuple[Cell, ...]:
         """The cells, with a note on each setting that the device did not take; the facts that are kept are
         those that hold for the rounds.
@@ -333,16 +223,6 @@ class Lane:
         self._recorder.device(self._device.name, not_restored=left)
         for text in left:
             self._emit(Kind.NOTE, text)
-
-    def _noted(self, cells: tuple[Cell, ...], note: str | None, runtime: Runtime) -> tuple[Cell, ...]:
-        """The cells, those of a runtime with a note, which is told at once, too."""
-        if note is None:
-            return cells
-        self._emit(Kind.NOTE, note)
-        return tuple(
-            replace(cell, notes=(*cell.notes, note)) if cell.device.runtime == runtime else cell
-            for cell in cells
-        )
 
     async def _prepare(self, here: OnDevice, cells: Sequence[Cell]) -> list[Ready]:
         """The cells that can be run: one whose preparation failed is closed by the recorder."""

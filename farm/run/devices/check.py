@@ -12,7 +12,7 @@ from farm.errors import DeviceError
 from farm.model.device import Device, Facts
 from farm.model.limits.disk import Portion
 from farm.run.devices.agents import agent_of
-from farm.run.program import device_python, require_wheel_platform
+from farm.run.programs.program import device_python, require_wheel_platform
 from farm.transport.base import Transports
 from farm.transport.pool import open_transports
 

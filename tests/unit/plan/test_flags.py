@@ -12,7 +12,7 @@ from farm.model.matrix import Cell, Model
 from farm.model.options import Variant
 from farm.options import parse
 from farm.plan.flags import unknown_flags, why_skipped
-from farm.run.program import _key
+from farm.run.programs.program import _key
 from farm.store.programs import Known, ProgramStore
 from tests.unit.plans import plan_of
 

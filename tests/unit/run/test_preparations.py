@@ -18,7 +18,7 @@ from farm.plan.layout import native_digest, own_files
 from farm.run import reproduce
 from farm.run.deploy import Program
 from farm.run.preparations import cache_key, runtime_key
-from farm.run.program import FIND_PROGRAM, program_found
+from farm.run.programs.program import FIND_PROGRAM, program_found
 
 DEVICE = Device("d", Address("10.0.0.1"), Runtime(RuntimeKind.WHEEL))
 FACTS = Facts(
