@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from farm.model.device import Facts, RuntimeKind
+from farm.model.device import Device, Facts, RuntimeKind
 from farm.model.options import OptionSet, Value
 from farm.options.catalogue import BY_NAME
 from farm.options.catalogue.device import WHEEL_COMPUTE_CAPABILITIES
@@ -85,10 +85,20 @@ def applicable(
     return missing_cores(options, facts, cores)
 
 
-def advice(options: OptionSet, *, facts: Facts) -> tuple[str, ...]:
+MAX_SPIN = "MGB_WORKER_MAX_SPIN"
+"""MegEngine's variable: how often a thread looks for work before it sleeps."""
+ONE_CORE = (
+    "on a single core MegEngine's threads take time from each other by waiting: the first inference can last "
+    f"for seconds (--cpu-default has one thread only; or set {MAX_SPIN} to 0 in the device's env)"
+)
+
+
+def advice(options: OptionSet, *, facts: Facts, device: Device) -> tuple[str, ...]:
     """Notes on options that work on this device but were made for another kind."""
     here = processors(facts)
-    return tuple(
+    spins = device.runtime.kind is RuntimeKind.WHEEL and len(facts.core_ids) == 1
+    is_told = spins and options.get("cpu-default") is None and MAX_SPIN not in dict(device.environment)
+    return (ONE_CORE,) * is_told + tuple(
         f"--{name} was made for {' or '.join(row.needs.meant_for)}; it works here but is probably not faster"
         for name, _ in options.values
         if (row := BY_NAME[name]).needs.meant_for and here and not here & set(row.needs.meant_for)

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from farm.analysis.quality import needs_repeat
+from farm.compare.fingerprint import Side, differences, fingerprint
 from farm.model.comparison import Phase, PhasePlan
 from farm.model.matrix import Cell, Plan, RoundKind
 from farm.model.run import RoundResult
@@ -125,6 +126,17 @@ class Measuring:
 
     # ------------------------------------------------------------------------- what is decided
 
+    def _apart(self) -> dict[str, str]:
+        """What changed of a device since the run of a baseline, by id of the baseline."""
+        found = {}
+        for duel in self._duels:
+            earlier, candidate = self._earlier.get(duel.baseline), self._cells.get(duel.candidate)
+            if earlier and candidate:
+                now = Side(self._recorder.results(), self._recorder.cell(candidate))
+                apart = differences(dict(earlier.fingerprint), fingerprint(now), duel.change).blocking
+                found |= {duel.baseline: "; ".join(apart)} if apart else {}
+        return found
+
     async def _decide(self) -> None:
         """Once, when the screen is over: how many fresh rounds follow. It is on disk before the first one."""
         plan, cells = self._plan, tuple(self._cells.values())
@@ -137,6 +149,7 @@ class Measuring:
             plan.comparing,
             self._pace.seconds_of,
             self._left_s(),
+            self._apart(),
         )
         made = await asyncio.to_thread(decide, screen)
         if made.allotments:

@@ -6,8 +6,8 @@ Pure, and called once for each device, when its screen is over: nobody looks whi
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from farm.analysis.effects import paired, unpaired
 from farm.analysis.sample_size import pairs_to_decide, rounds_to_resolve
@@ -28,7 +28,8 @@ NO_MORE = frozenset({CellStatus.FAILED, CellStatus.SKIPPED})
 class Screened:
     """A device whose screen is over: its cells with their rounds, by id, and its duels; `seconds_of` says how
     long a round of a cell takes, all around it included; `left_s` is what is left of the budget (None: no
-    limit).
+    limit). `apart` has what else changed since an earlier run, by id of the baseline: only rounds of one
+    lease can be compared then.
     """
 
     device: str
@@ -39,6 +40,7 @@ class Screened:
     comparing: Comparing
     seconds_of: Callable[[str], float]
     left_s: float | None = None
+    apart: Mapping[str, str] = field(default_factory=dict)
 
 
 def decide(screen: Screened) -> PhasePlan:
@@ -109,7 +111,8 @@ def _against_earlier(
     if not now_ms:
         return Allotment(sides, 0, 0, "no round of its screen counts")
     effect = unpaired(then_ms, now_ms)
-    if screen_settles(effect, screen.comparing.minimum_effect):
+    apart = screen.apart.get(earlier.cell)
+    if not apart and screen_settles(effect, screen.comparing.minimum_effect):
         return Allotment(sides, 0, 0, f"it is as in {earlier.run}: {effect.ratio - 1:+.1%}")
     number = min(len(now_ms), len(then_ms))
     wanted = screen.sampling.fresh_pairs
@@ -121,6 +124,7 @@ def _against_earlier(
         if then_ms
         else "it has no earlier times"
     )
+    look = f"not as in {earlier.run}: {apart}" if apart else look
     return Allotment(sides, wanted, wanted, f"{look}: {why}")
 
 

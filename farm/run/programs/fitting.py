@@ -51,7 +51,7 @@ class Fitting:
             if isinstance(cell, str) or reason is not None:
                 self._skip(planned, reason or "")
             else:
-                notes = (*cell.notes, *advice(cell.variant.options, facts=facts))
+                notes = (*cell.notes, *advice(cell.variant.options, facts=facts, device=cell.device))
                 fitting.append(on_cores(replace(cell, notes=notes), facts))
         return tuple(fitting)
 

@@ -1,16 +1,18 @@
 import json
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from farm.errors import RequestError
-from farm.model.device import Facts, Gpu, RuntimeKind
+from farm.model.device import Address, Device, Facts, Gpu, Runtime, RuntimeKind
 from farm.options import advice, applicable, check, parse, unknown_to
 from farm.options.rules import RULES
 
 NATIVE, WHEEL = RuntimeKind.NATIVE, RuntimeKind.WHEEL
+DEVICE = Device("d", Address("local"), Runtime(WHEEL))
 TRANSCRIPTS = Path(__file__).parents[2] / "data" / "transcripts"
 
 NOT_ABOUT_OPTIONS = ("bad_", "in_", "lite_bad", "lite_in_", "mdl_bad")
@@ -276,10 +278,24 @@ def test_cores_that_do_not_exist_are_skipped():
 
 
 def test_what_was_made_for_another_processor_is_said():
-    assert "made for arm" in advice(parse(["--enable-nchw44"]), facts=X86)[0]
-    assert "made for x86" in advice(parse(["--enable-nchw88"]), facts=ARM)[0]
-    assert advice(parse(["--enable-nchw88", "--iter", "2"]), facts=X86) == ()
-    assert advice(parse(["--enable-nchw44"]), facts=Facts()) == ()
+    def told(words, facts):
+        return advice(parse(words.split()), facts=facts, device=DEVICE)
+
+    assert "made for arm" in told("--enable-nchw44", X86)[0]
+    assert "made for x86" in told("--enable-nchw88", ARM)[0]
+    assert told("--enable-nchw88 --iter 2", X86) == ()
+    assert told("--enable-nchw44", Facts()) == ()
+
+
+def test_threads_that_wait_for_each_other_on_a_single_core_are_told_where_nothing_was_done_about_it():
+    def told(words, device=DEVICE, core_ids=(0,)):
+        return advice(parse(words.split()), facts=Facts(core_ids=core_ids), device=device)
+
+    assert "first inference can last for seconds" in told("--cpu")[0]
+    assert told("--cpu-default") == ()
+    assert told("--cpu", core_ids=(0, 1)) == told("--cpu", core_ids=()) == ()
+    assert told("--cpu", replace(DEVICE, environment=(("MGB_WORKER_MAX_SPIN", "0"),))) == ()
+    assert told("--cpu", replace(DEVICE, runtime=Runtime(NATIVE, "load_and_run"))) == ()
 
 
 def test_flags_that_a_program_has_not_are_named():

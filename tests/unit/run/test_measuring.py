@@ -14,7 +14,7 @@ import pytest
 
 from farm.model.artifact import Artifact
 from farm.model.comparison import Change, Comparing, Duel, Earlier, Phase, Verdict
-from farm.model.device import Address, Device, Runtime, RuntimeKind
+from farm.model.device import Address, Device, Facts, Runtime, RuntimeKind
 from farm.model.matrix import Cell, Model, Plan, Round, RoundKind, Sampling
 from farm.model.options import Variant
 from farm.model.run import CellStatus, Quality, Results, RoundResult, RoundStatus, RunStatus
@@ -58,10 +58,12 @@ class Bench:
     cuts: set[int] = field(default_factory=set)
     closed_early: list[str] = field(default_factory=list)
     compared_after: int = -1
+    facts: Facts = Facts()
 
     async def run(self) -> Results:
         recorder = await Recorder.open(RunDirectory.create(self.folder, "r"), self.plan, Origin("1", (), ""))
         self.recorder = recorder
+        recorder.device("d", facts=self.facts)
         self.measuring = Measuring(
             self.plan, self.plan.cells, recorder, Watch(lambda: self.now, self.notes.append)
         )
@@ -315,6 +317,23 @@ async def test_an_earlier_run_is_measured_again_only_where_it_looks_changed(tmp_
     assert [cell.id for cell in results.cells] == ["d/m/a", "d/m/b", "d/m/e"]
     assert results.comparisons[0].verdict is Verdict.SLOWER
     assert results.comparisons[1].verdict is Verdict.UNCHANGED
+
+
+async def test_what_changed_on_the_device_since_an_earlier_run_is_no_reason_to_compare_nothing(
+    tmp_path: Path,
+) -> None:
+    """Another kernel, say: the two nights cannot be compared, what is measured again in one lease can."""
+    before_ms = tuple(2.0 + 0.001 * number for number in range(6))
+    earlier = Earlier("d/m/a", "old", before_ms, (("kernel", "6.1.43"),))
+    duels = (Duel("d/m/a", "d/m/b", Change.BUILD, since="old"),)
+    made = replace(plan("ab", duels=duels, sampling=Sampling(6)), earlier=(earlier,))
+    bench = Bench(made, tmp_path, noisy(1.0, 0.004))
+    bench.facts = Facts(kernel="6.1.75")
+    results = await bench.run()
+    assert bench.counts("a") == {"confirm": 20}
+    assert results.comparisons[0].verdict is Verdict.UNCHANGED
+    (why,) = (one.reason for one in results.phases[0].allotments)
+    assert why.startswith("not as in old: kernel: 6.1.43 and 6.1.75")
 
 
 async def test_how_long_it_takes_is_known_after_the_first_round(tmp_path: Path) -> None:
