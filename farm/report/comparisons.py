@@ -90,7 +90,7 @@ def _row(
         if axis_end and before and after and one.effect and one.effect.is_paired
         else None,
         is_hidden=one.verdict is Verdict.UNCHANGED,
-        whisker=_whisker(one.effect, comparing, axis_end) if axis_end and one.effect else None,
+        whisker=_whisker(one, one.effect, comparing, axis_end) if axis_end and one.effect else None,
     )
 
 
@@ -99,5 +99,5 @@ def _plot(one: Comparison, before: CellResult, after: CellResult, comparing: Com
     return pairs_plot(measured.baseline_ms, measured.candidate_ms, comparing.minimum_effect)
 
 
-def _whisker(effect: Effect, comparing: Comparing, axis_end: float) -> Whisker | None:
-    return whisker(effect.ratio, (effect.low, effect.high), comparing.minimum_effect, axis_end)
+def _whisker(one: Comparison, effect: Effect, comparing: Comparing, axis_end: float) -> Whisker | None:
+    return whisker(effect.ratio, (effect.low, effect.high), one.verdict, comparing.minimum_effect, axis_end)

@@ -66,7 +66,7 @@ def _note(outside: int, missing: int, largest: float, unit: str) -> str | None:
         f"{count(outside, 'value')} beyond the axis; the largest of all is {plain(largest)} {unit}"
         if outside
         else "",
-        f"{count(missing, 'value')} that are no numbers" if missing else "",
+        f"not a number: {count(missing, 'value')}" if missing else "",
     )
     return "; ".join(filter(None, said)) or None
 

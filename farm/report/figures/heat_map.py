@@ -51,8 +51,8 @@ def heat_map(
 
 def _note(rows: int, columns: int) -> str | None:
     said = (
-        f"{count(rows, 'row')} more" if rows else "",
-        f"{count(columns, 'column')} more" if columns else "",
+        count(rows, "row") if rows else "",
+        count(columns, "column") if columns else "",
     )
     return " and ".join(filter(None, said)) or None
 

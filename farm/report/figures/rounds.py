@@ -16,7 +16,9 @@ MOST_ROUNDS = 400
 
 @dataclass(frozen=True)
 class OneRound:
-    """`value_ms` is None where the round failed; `is_ok` whether it counts, else `quality` says why not."""
+    """`value_ms` is None where the round failed; `is_ok`: nothing is wrong with it, else see
+    `quality`.
+    """
 
     name: str
     value_ms: float | None
@@ -40,7 +42,7 @@ def rounds_figure(
     median = finite([median_ms])
     band = finite(interval_ms or ())
     scale = linear([*known, *median, *band], margin=0.08)
-    drawn, last = peaks(values, MOST_ROUNDS), len(rounds) - 1
+    drawn, total = peaks(values, MOST_ROUNDS), len(rounds)
     doubtful = sum(not one.is_ok and value is not None for one, value in zip(rounds, values, strict=True))
     failed = len(rounds) - len(known)
     extra = [
@@ -53,7 +55,8 @@ def rounds_figure(
         note=said(len(drawn), len(rounds), "rounds"),
         axis=axis(scale, "ms", most=4),
         marks=tuple(
-            _mark(rounds[i], values[i], i / last, scale.at(values[i] or 0.0), decimals) for i in drawn
+            _mark(rounds[i], values[i], (i + 0.5) / total, scale.at(values[i] or 0.0), decimals)
+            for i in drawn
         ),
         median=scale.at(median[0]) if median else None,
         band=(scale.at(min(band)), scale.at(max(band))) if len(band) == 2 else None,

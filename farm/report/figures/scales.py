@@ -12,6 +12,9 @@ from farm.report.figures.view import Axis, Tick
 LARGEST = 1e300
 """Values beyond are drawn here, so that the length of an axis is still a number."""
 
+SMALLEST = 1e-290
+"""Values that are all smaller than this are drawn as 0: there are hardly any numbers between them."""
+
 SHORTEST = 1e-9
 """An axis is at least this part of its values long: rounding would eat the ticks of a shorter one."""
 
@@ -54,11 +57,11 @@ def linear(values: Sequence[float], *, from_zero: bool = False, margin: float = 
     if from_zero:
         low, high = min(low, 0.0), max(high, 0.0)
     low, high = limited(low), limited(high)
-    least = max(SHORTEST * max(abs(low), abs(high)), 1e-300)
-    if high - low < least:
-        if low == high == 0:
-            return Scale(0.0, 1.0)
-        around = 0.05 * max(abs(low), abs(high))
+    largest = max(abs(low), abs(high))
+    if largest < SMALLEST:
+        return Scale(0.0, 1.0)
+    if high - low < SHORTEST * largest:
+        around = 0.05 * largest
         low, high = (low if from_zero and low == 0 else low - around), high + around
     pad = margin * (high - low)
     low_end = low if from_zero and low == 0 else low - pad

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isnan
 
 from farm.visible import visible
 
@@ -28,15 +29,12 @@ def peaks(values: Sequence[float | None], most: int = MOST_POINTS) -> list[int]:
     kept: list[int] = []
     for part in range(stretches):
         begin, end = part * len(values) // stretches, (part + 1) * len(values) // stretches
-        known = [i for i in range(begin, end) if not _is_missing(values[i])]
-        gap = next((i for i in range(begin, end) if _is_missing(values[i])), None)
-        found = {choose(known, key=lambda i: values[i] or 0.0) for choose in (min, max)} if known else set()
-        kept += sorted(found | ({gap} if gap is not None else set()))
+        known = [(v, i) for i, v in enumerate(values[begin:end], begin) if v is not None and not isnan(v)]
+        found = {min(known)[1], max(known)[1]} if known else set()
+        if len(known) < end - begin:
+            found.add(next(i for i in range(begin, end) if (v := values[i]) is None or isnan(v)))
+        kept += sorted(found)
     return kept
-
-
-def _is_missing(value: float | None) -> bool:
-    return value is None or value != value  # noqa: PLR0124 - NaN
 
 
 def said(drawn: int, total: int, noun: str) -> str | None:

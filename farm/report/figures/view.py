@@ -31,7 +31,7 @@ class Axis:
 class Whisker:
     """A ratio on an axis that is the same for a column of them. `band` is what does not count, `none` no
     change; `interval` is None where it is not known. `is_cut`: whether the interval goes on beyond an end.
-    `side`: `slower`, `faster` or `none`, by where the whole interval is.
+    `side`: `slower`, `faster` or `none`, by the verdict.
     """
 
     at: float
@@ -45,7 +45,9 @@ class Whisker:
 
 @dataclass(frozen=True)
 class RoundMark:
-    """A round. `is_ok`: whether it counts, else it is hollow. `is_failed`: it has no value, `y` is 0."""
+    """A round. `is_ok`: nothing is wrong with it, else it is hollow. `is_failed`: it has no value, and `y`
+    is 0.
+    """
 
     x: float
     y: float

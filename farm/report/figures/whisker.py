@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 
 from farm.compare.words import percent
+from farm.model.comparison import Verdict
 from farm.report.figures.scales import Scale
 from farm.report.figures.view import Whisker
 
@@ -25,10 +26,15 @@ def whisker_end(ratios: Iterable[float | None], minimum_effect: float) -> float:
 
 
 def whisker(
-    ratio: float, interval: tuple[float | None, float | None], minimum_effect: float, end: float | None = None
+    ratio: float,
+    interval: tuple[float | None, float | None],
+    verdict: Verdict,
+    minimum_effect: float,
+    end: float | None = None,
 ) -> Whisker | None:
     """`ratio` is candidate over baseline of a time (above 1 is slower), `interval` its 95 % bounds, None
-    where they are not known; `minimum_effect` a fraction (0.03 is 3 %); `end` that of `whisker_end`.
+    where they are not known; `verdict` is what was decided, which the figure does not say in another way;
+    `minimum_effect` is a fraction (0.03 is 3 %); `end` that of `whisker_end`.
 
     None where the ratio is not a number above 0.
     """
@@ -52,7 +58,7 @@ def whisker(
         is_cut=(bounds[0] < -end, bounds[1] > end) if bounds else (at < -end, at > end),
         band=(scale.at(-least), scale.at(least)),
         none=scale.at(0.0),
-        side="none" if not bounds else "slower" if bounds[0] > 0 else "faster" if bounds[1] < 0 else "none",
+        side=verdict.value if verdict in {Verdict.SLOWER, Verdict.FASTER} else "none",
         text=f"{shown}, {told}; less than {100 * minimum_effect:g} % does not count",
     )
 

@@ -52,14 +52,14 @@ PAGE = """
 
 def whiskers():
     many = [
-        (1.048, 1.03, 1.061),
-        (0.93, 0.9, 0.958),
-        (1.004, 0.99, 1.012),
-        (1.3, 0.8, 1e9),
-        (1.01, None, None),
+        (1.048, 1.03, 1.061, Verdict.SLOWER),
+        (0.93, 0.9, 0.958, Verdict.FASTER),
+        (1.004, 0.99, 1.012, Verdict.UNCHANGED),
+        (1.3, 0.8, 1e9, Verdict.INCONCLUSIVE),
+        (1.01, None, None, Verdict.INVALID),
     ]
-    end = whisker_end([ratio for ratio, _, _ in many], 0.03)
-    return [whisker(ratio, (low, high), 0.03, end) for ratio, low, high in many]
+    end = whisker_end([row[0] for row in many], 0.03)
+    return [whisker(ratio, (low, high), verdict, 0.03, end) for ratio, low, high, verdict in many]
 
 
 def rounds(draw):

@@ -29,10 +29,10 @@ NAMES = st.text(max_size=9) | st.sampled_from(["\x1b[31m", "\u202e<b>", "n" * 50
 MAYBE = st.none() | NUMBERS
 
 
-@given(NUMBERS, MAYBE, MAYBE, st.floats(0, 10))
-def test_a_whisker(ratio, low, high, least):
-    check(whisker(ratio, (low, high), least))
-    check(whisker(ratio, (low, high), least, whisker_end([ratio, 1.1], least)))
+@given(NUMBERS, MAYBE, MAYBE, st.sampled_from(list(Verdict)), st.floats(0, 10))
+def test_a_whisker(ratio, low, high, verdict, least):
+    check(whisker(ratio, (low, high), verdict, least))
+    check(whisker(ratio, (low, high), verdict, least, whisker_end([ratio, 1.1], least)))
 
 
 @given(st.lists(st.tuples(NUMBERS, NUMBERS), max_size=9), st.floats(0, 10))
@@ -131,6 +131,7 @@ def test_a_logarithmic_axis_too(values):
         ([0.0, 1.0], ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]),
         ([0, 97], ["0", "20", "40", "60", "80"]),
         ([-0.31, 0.31], ["-0.2", "0.0", "0.2"]),
+        ([0.0, 5e-324], ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]),
         ([5.0], ["4.8", "4.9", "5.0", "5.1", "5.2"]),
         ([], ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]),
     ],
