@@ -16,9 +16,7 @@ MOST_ROUNDS = 400
 
 @dataclass(frozen=True)
 class OneRound:
-    """`value_ms` is None where the round failed; `is_ok`: nothing is wrong with it, else see
-    `quality`.
-    """
+    """`value_ms` is None where the round failed; `quality` says what is wrong with one not `is_ok`."""
 
     name: str
     value_ms: float | None

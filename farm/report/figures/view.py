@@ -45,9 +45,7 @@ class Whisker:
 
 @dataclass(frozen=True)
 class RoundMark:
-    """A round. `is_ok`: nothing is wrong with it, else it is hollow. `is_failed`: it has no value, and `y`
-    is 0.
-    """
+    """A round; hollow unless `is_ok`. `is_failed`: it has no value, and `y` is 0."""
 
     x: float
     y: float
