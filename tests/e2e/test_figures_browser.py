@@ -22,6 +22,12 @@ OVERLAPPING = """[...document.querySelectorAll("figure svg[role]")].flatMap(pict
         x.left < y.right - 1 && y.left < x.right - 1 && x.top < y.bottom - 4 && y.top < x.bottom - 4).map(([b]) => a + "|" + b));
 })"""
 
+COVERED = """[...document.querySelectorAll("figure .rows")].flatMap(rows => {
+    const texts = [...rows.querySelectorAll(".row-texts span")].map(one => [one.textContent, one.getBoundingClientRect()]);
+    return [...rows.querySelectorAll("svg rect")].map(one => one.getBoundingClientRect()).flatMap(bar =>
+        texts.filter(([_, text]) => text.top < bar.bottom - 1 && bar.top < text.bottom - 1).map(([text]) => text));
+})"""
+
 UNSEEN = """[...document.querySelectorAll("figure svg[role], .whisker-figure, .sparkline > svg")]
     .filter(one => one.getBoundingClientRect().width < 150).length"""
 
@@ -48,6 +54,7 @@ def test_figures_fit_their_screen_their_numbers_do_not_overlap_and_the_console_i
     assert tab.js(OUTSIDE) == []
     assert tab.js(OVERLAPPING) == []
     assert tab.js(UNSEEN) == 0
+    assert tab.js(COVERED) == []  # bars, by the names that stand over them
     assert tab.complaints() == []
     assert tab.fetched() == [page.as_uri()]
     assert tab.js("typeof window.ran") == "undefined"
