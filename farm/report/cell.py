@@ -10,6 +10,7 @@ from farm.analysis.steady import steady
 from farm.analysis.summary import first_inference_ms, is_counted, of_deciding_phase, p90
 from farm.model.artifact import Produced
 from farm.model.comparison import Phase
+from farm.model.matrix import RoundKind
 from farm.model.options import Value
 from farm.model.run import (
     CellResult,
@@ -20,8 +21,11 @@ from farm.model.run import (
     RoundStatus,
     Summary,
 )
+from farm.report.device_tracks import device_tracks
+from farm.report.figures.rounds import OneRound, rounds_figure
+from farm.report.figures.view import RoundsFigure
 from farm.report.numerals import MISSING, as_duration, as_ratio, count, in_bytes, in_ms, moment
-from farm.report.view import CellDetail, Fact, Failure, FileLink, RoundRow, RunOrder, Status
+from farm.report.view import CellDetail, Fact, Failure, FileLink, RoundRow, Status
 from farm.visible import relative_href
 
 STATUSES: Mapping[str, Status] = {
@@ -106,6 +110,7 @@ def compose_cell(index: int, cell: CellResult, decimals: int) -> CellDetail:
         rounds=tuple(_round(r, decimals) for r in cell.rounds),
         order=_run_order(cell, decimals),
         files=_files(cell),
+        tracks=device_tracks(_timed(cell)),
     )
 
 
@@ -199,26 +204,31 @@ def _iterations(result: RoundResult, kept: int) -> str:
     return str(kept) if kept == len(result.e2e_ms) else f"{kept} of {len(result.e2e_ms)}"
 
 
-def _run_order(cell: CellResult, decimals: int) -> RunOrder | None:
-    """Data of the plot that shows drift and outliers; it needs at least two rounds."""
-    values = values_ms(cell)
-    if len(values) < 2 or cell.summary is None:
+def _timed(cell: CellResult) -> list[RoundResult]:
+    """The timed rounds of the phase that decided, in run order, with those that failed or were repeated."""
+    phases = {one.phase for one in _counted(cell)}
+    return [one for one in cell.rounds if one.kind is RoundKind.TIMED and one.phase in phases]
+
+
+def _run_order(cell: CellResult, decimals: int) -> RoundsFigure | None:
+    """What shows drift and outliers."""
+    summary = cell.summary
+    if summary is None:
         return None
-    low_ms, high_ms = min(values), max(values)
-    range_ms = high_ms - low_ms
-
-    def height(value: float) -> float:
-        return (value - low_ms) / range_ms if range_ms else 0.5
-
-    last = len(values) - 1
-    return RunOrder(
-        points=tuple((i / last, height(value)) for i, value in enumerate(values)),
-        median=min(max(height(cell.summary.median_ms), 0.0), 1.0),
-        low=in_ms(low_ms, decimals),
-        high=in_ms(high_ms, decimals),
-        text=f"{count(len(values), 'round')} in the order in which they ran: "
-        + ", ".join(in_ms(value, decimals) for value in values)
-        + " ms",
+    low, high = summary.median_low_ms, summary.median_high_ms
+    return rounds_figure(
+        [
+            OneRound(
+                _name(one),
+                one.value_ms if is_counted(one) else None,
+                one.quality == Quality.OK,
+                _word(one.quality),
+            )
+            for one in _timed(cell)
+        ],
+        summary.median_ms,
+        None if low is None or high is None else (low, high),
+        decimals,
     )
 
 

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
-from farm.analysis.effects import LARGEST_LOG
 from farm.compare.outcome import Decision, canaries, counts, decision, ranked
-from farm.compare.rounds import Pairs, pairs
-from farm.compare.words import SYMBOLS, change_of, interval, pairs_of, percent
-from farm.model.comparison import Comparing, Comparison, Phase, Verdict
+from farm.compare.rounds import pairs
+from farm.compare.words import SYMBOLS, change_of, interval, pairs_of
+from farm.model.comparison import Comparing, Comparison, Effect, Phase, Verdict
 from farm.model.run import CellResult, Results
 from farm.report.cell import anchor
+from farm.report.figures.pairs import pairs_plot
+from farm.report.figures.view import PairsPlot, Whisker
+from farm.report.figures.whisker import whisker, whisker_end
 from farm.report.numerals import MISSING, MOST_DECIMALS, count, decimals_for, in_ms
-from farm.report.view import ComparisonRow, Comparisons, Count, PairsPlot, Status
+from farm.report.view import ComparisonRow, Comparisons, Count, Status
 
 WORST = 5
 
 MOST_PLOTS = 300
-"""Rows with a plot: the first ones."""
-
-MOST_POINTS = 300
-"""Pairs of a plot; of more, every k-th is drawn."""
+"""Rows with figures: the first ones."""
 
 DECISIONS = {
     Decision.GO: Status("go", Decision.GO, "no confirmed regression, and no more undecided than may be"),
@@ -37,8 +35,9 @@ def compose_comparisons(results: Results) -> Comparisons | None:
         return None
     numbers = {cell.id: (i, cell) for i, cell in enumerate(results.cells)}
     order = ranked(results.comparisons)
+    end = whisker_end((one.effect.ratio for one in order if one.effect), results.comparing.minimum_effect)
     rows = tuple(
-        _row(one, numbers, results.comparing, has_plot=i < MOST_PLOTS) for i, one in enumerate(order)
+        _row(one, numbers, results.comparing, end if i < MOST_PLOTS else None) for i, one in enumerate(order)
     )
     seen = canaries(results.comparisons)
     return Comparisons(
@@ -60,8 +59,12 @@ def _status(verdict: Verdict) -> Status:
 
 
 def _row(
-    one: Comparison, numbers: Mapping[str, tuple[int, CellResult]], comparing: Comparing, *, has_plot: bool
+    one: Comparison,
+    numbers: Mapping[str, tuple[int, CellResult]],
+    comparing: Comparing,
+    axis_end: float | None,
 ) -> ComparisonRow:
+    """`axis_end`: where the axis of the whiskers ends, None for a row without figures."""
     found = [numbers.get(name) for name in (one.baseline, one.candidate)]
     times = [value for value in (one.baseline_ms, one.candidate_ms) if value]
     decimals = min(decimals_for(times) + 1, MOST_DECIMALS)
@@ -83,37 +86,18 @@ def _row(
         sentence=one.sentence,
         differences=one.differences,
         notes=one.notes,
-        plot=_plot(pairs(before[1], after[1], Phase.CONFIRM if one.confirm else Phase.SCREEN), comparing)
-        if has_plot and before and after and one.effect and one.effect.is_paired
+        plot=_plot(one, before[1], after[1], comparing)
+        if axis_end and before and after and one.effect and one.effect.is_paired
         else None,
         is_hidden=one.verdict is Verdict.UNCHANGED,
+        whisker=_whisker(one, one.effect, comparing, axis_end) if axis_end and one.effect else None,
     )
 
 
-def _plot(measured: Pairs, comparing: Comparing) -> PairsPlot | None:
-    """The log ratios of the pairs, on an axis that has the minimum effect in it to both sides."""
-    both = zip(measured.baseline_ms, measured.candidate_ms, strict=True)
-    logs = [math.log(after) - math.log(before) for before, after in both if before > 0 and after > 0]
-    if len(logs) < 2:
-        return None
-    least = math.log1p(comparing.minimum_effect)
-    low, high = min(*logs, -1.5 * least), max(*logs, 1.5 * least)
-    every = math.ceil(len(logs) / MOST_POINTS)
-
-    def height(log: float) -> float:
-        return (log - low) / (high - low)
-
-    shown = logs[::every]
-    return PairsPlot(
-        points=tuple((i / max(len(shown) - 1, 1), height(log)) for i, log in enumerate(shown)),
-        band=(height(-least), height(least)),
-        none=height(0.0),
-        low=_percent(low),
-        high=_percent(high),
-        text=f"{count(len(logs), 'pair')} in the order in which they ran, from {_percent(min(logs))} to "
-        f"{_percent(max(logs))}",
-    )
+def _plot(one: Comparison, before: CellResult, after: CellResult, comparing: Comparing) -> PairsPlot | None:
+    measured = pairs(before, after, Phase.CONFIRM if one.confirm else Phase.SCREEN)
+    return pairs_plot(measured.baseline_ms, measured.candidate_ms, comparing.minimum_effect)
 
 
-def _percent(log: float) -> str:
-    return percent(math.expm1(min(log, LARGEST_LOG)))
+def _whisker(one: Comparison, effect: Effect, comparing: Comparing, axis_end: float) -> Whisker | None:
+    return whisker(effect.ratio, (effect.low, effect.high), one.verdict, comparing.minimum_effect, axis_end)

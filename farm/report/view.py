@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from farm.report.figures.view import PairsPlot, RoundsFigure, Tracks, Whisker
+
 
 @dataclass(frozen=True)
 class Status:
@@ -53,21 +55,6 @@ class Head:
 
 
 @dataclass(frozen=True)
-class PairsPlot:
-    """Pairs in run order: (x, y) per pair, y its ratio on an axis from `low` to `high`, which are texts.
-
-    `band` is the part of that axis within the minimum effect, `none` where the ratio is 1.
-    """
-
-    points: tuple[tuple[float, float], ...]
-    band: tuple[float, float]
-    none: float
-    low: str
-    high: str
-    text: str
-
-
-@dataclass(frozen=True)
 class ComparisonRow:
     """One compared cell. `links` are the anchors of its two cells, None where the run does not have it.
 
@@ -90,6 +77,7 @@ class ComparisonRow:
     notes: tuple[str, ...]
     plot: PairsPlot | None
     is_hidden: bool
+    whisker: Whisker | None = None
 
 
 @dataclass(frozen=True)
@@ -186,17 +174,6 @@ class RoundRow:
 
 
 @dataclass(frozen=True)
-class RunOrder:
-    """A cell's rounds in the order in which they ran: (x, y) per round, y from the lowest to the highest."""
-
-    points: tuple[tuple[float, float], ...]
-    median: float
-    low: str
-    high: str
-    text: str
-
-
-@dataclass(frozen=True)
 class FileLink:
     """A file of the run directory. `href` is None when its path is not safe to link."""
 
@@ -237,8 +214,9 @@ class CellDetail:
     notes: tuple[str, ...]
     preparations: tuple[Fact, ...]
     rounds: tuple[RoundRow, ...]
-    order: RunOrder | None
+    order: RoundsFigure | None
     files: tuple[FileLink, ...]
+    tracks: Tracks | None = None
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import pytest
 from farm.model.comparison import Comparing, Verdict
 from farm.report import comparisons as shown_comparisons
 from farm.report.compose import compose
+from farm.report.figures import pairs
 from farm.report.render import render
 from tests.data.results import make
 from tests.unit.compare.made import duel
@@ -90,7 +91,7 @@ def test_the_pairs_of_a_cell_are_drawn_in_run_order_with_what_does_not_count(sho
 
 
 def test_a_plot_of_very_many_pairs_draws_some_of_them_and_very_many_rows_have_none(monkeypatch):
-    monkeypatch.setattr(shown_comparisons, "MOST_POINTS", 20)
+    monkeypatch.setattr(pairs, "MOST_POINTS", 20)
     monkeypatch.setattr(shown_comparisons, "MOST_PLOTS", 20)
     many = duel(1.0, screen=41)
     from farm.compare.duels import comparisons

@@ -156,7 +156,7 @@ def test_a_detail_has_everything_that_repeats_and_explains_the_cell(lab):
     assert detail.rounds[1].iterations == "6 of 12"
     assert detail.rounds[4].error == "killed: limit of 60 s"
     assert detail.rounds[4].figures[2:] == (MISSING, MISSING, MISSING)
-    assert len(detail.order.points) == 4
+    assert [mark.is_failed for mark in detail.order.marks] == [False] * 4 + [True]
     assert detail.files[0].href == "./cells/phone-1/shufflenet_v2/fp32/stdout.txt"
 
 

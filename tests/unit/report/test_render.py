@@ -20,7 +20,7 @@ OUR_ELEMENTS = set(
         r"\w+",
         """html head meta title style script body header main section article nav form p h1 h2 h3 h4 b em span a code
         pre dl dt dd div ul li label input output table thead tbody tr th td details summary figure figcaption svg
-        line circle rect br""",
+        line circle rect path text g desc ol br""",
     )
 )
 
