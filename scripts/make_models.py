@@ -133,7 +133,7 @@ class Product(M.Module):
 
 
 class Elementwise(M.Module):
-    """Three operators on the whole input, the last one on what the first two wrote: what a device can move."""
+    """Three operators, the last one on what the first two wrote: what a device can move."""
 
     def forward(self, data):
         return F.maximum(data + 1.0, data - 1.0)
@@ -211,8 +211,8 @@ def write_odd_models(module, feeds, folder):
 
 
 def write_ceilings(folder):
-    """The two models that measure a device's ceilings. No weights, and inputs of zeros unless others are given:
-    a kilobyte each. 16 Mi elements are 64 MiB, more than most caches.
+    """The two models that measure a device's ceilings. No weights, and inputs of zeros unless others are
+    given: a kilobyte each. 16 Mi elements are 64 MiB, more than most caches.
     """
     folder.mkdir(parents=True, exist_ok=True)
     square, long = np.zeros((1024, 1024), np.float32), np.zeros((16, 1024, 1024), np.float32)
@@ -292,9 +292,7 @@ def check(folder, golden, odd):
     with tempfile.TemporaryDirectory() as scratch:
         fresh, outputs, others = Path(scratch) / "models", Path(scratch) / "golden", Path(scratch) / "odd"
         make(fresh, outputs, others)
-        pairs = [
-            (file, folder / file.relative_to(fresh)) for file in fresh.rglob("*") if file.is_file()
-        ]
+        pairs = [(file, folder / file.relative_to(fresh)) for file in fresh.rglob("*") if file.is_file()]
         for made, kept in pairs + [(file, odd / file.name) for file in others.iterdir()]:
             if not kept.exists() or not filecmp.cmp(made, kept, shallow=False):
                 wrong.append(f"{kept.name} is not what this script makes")

@@ -11,7 +11,7 @@ import codecs
 import json
 import re
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import Any, Protocol
 
 from farm.dumps.malformed import MalformedError
 
@@ -27,6 +27,14 @@ _AHEAD = re.compile(r'(?:[^"{}\[\]]++|"[^"\\]*+(?:\\.[^"\\]*+)*+")*+', re.DOTALL
 _IN_STRING = re.compile(r'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
 _AFTER = frozenset(",: }]\t\r\n")
 _DECODE = json.JSONDecoder(strict=False).raw_decode
+
+
+class Readable(Protocol):
+    """A binary file, as far as it is needed here."""
+
+    def read(self, size: int, /) -> bytes | None:
+        """The next bytes, `size` at most; none at the end."""
+        ...
 
 
 class CutOffError(MalformedError):
@@ -45,7 +53,7 @@ class JsonStream:
     whatever the stream raises passes through.
     """
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: Readable) -> None:
         self._stream = stream
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._text = ""
@@ -56,7 +64,7 @@ class JsonStream:
         """Append a block to what is not used yet; False at the end of the stream."""
         if self._is_over:
             return False
-        block = self._stream.read(BLOCK_BYTES)
+        block = self._stream.read(BLOCK_BYTES) or b""
         self._is_over = not block
         self._text = self._text[self._at :] + self._decoder.decode(block, final=self._is_over)
         self._at = 0

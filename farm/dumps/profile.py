@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, BinaryIO
+from typing import Any
 
-from farm.dumps.json_stream import CutOffError, JsonStream
+from farm.dumps.json_stream import CutOffError, JsonStream, Readable
 from farm.dumps.malformed import MalformedError
 from farm.dumps.profile_parts import Parts
 from farm.model.operators import Operator, Profile, signature
@@ -19,9 +19,9 @@ MAX_BYTES = 2 << 30
 """A device that writes without end costs a minute or two."""
 
 
-def read_profile(file: BinaryIO, algorithms: Mapping[str, str] | None = None) -> Profile:
-    """The operators that were computed. `algorithms` is what a log tells of them (farm.logs.algorithms): by the
-    name of an operator or by its signature.
+def read_profile(file: Readable, algorithms: Mapping[str, str] | None = None) -> Profile:
+    """The operators that were computed. `algorithms` is what a log tells of them (farm.logs.algorithms): by
+    the name of an operator or by its signature.
 
     What is wrong with the file is in `problems`. Raises MalformedError if no operator can be read from it at
     all; what reading `file` raises passes through.
@@ -50,11 +50,12 @@ def read_profile(file: BinaryIO, algorithms: Mapping[str, str] | None = None) ->
 class _Limited:
     """The first MAX_BYTES of a file."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: Readable) -> None:
         self._file, self.left = file, MAX_BYTES
 
     def read(self, size: int) -> bytes:
-        block = self._file.read(min(size, self.left)) if self.left > 0 else b""
+        block = self._file.read(min(size, self.left)) if self.left > 0 else None
+        block = block or b""
         self.left -= len(block)
         return block
 

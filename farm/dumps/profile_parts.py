@@ -7,7 +7,7 @@ An operator's time is the largest `end - start` over its computing nodes, in sec
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from farm.dumps.json_text import as_count, as_list
@@ -31,8 +31,8 @@ Sizes = tuple[int | None, int | None, tuple[tuple[int, ...], ...], tuple[tuple[i
 
 class Parts:
     """By operator id: `device` seconds (all, computing), `host` seconds, `sizes` (bytes, operations, shapes),
-    `described` (name, type), and `places` in the order of computation. `seen` counts entries with times, usable
-    or not; the `unlisted` are in the sums only.
+    `described` (name, type), and `places` in the order of computation. `seen` counts entries with times,
+    usable or not; the `unlisted` are in the sums only.
     """
 
     def __init__(self) -> None:
@@ -65,7 +65,9 @@ class Parts:
             (self.unlisted, f"no place in the list (it has the first {MAX_OPERATORS}): they are in the sums"),
             (self._shortened, "names or shapes that are left out: the file has too many"),
         )
-        return [f"{count} operator{'s have' if count > 1 else ' has'} {what}" for count, what in told if count]
+        return [
+            f"{count} operator{'s have' if count > 1 else ' has'} {what}" for count, what in told if count
+        ]
 
     def take_place(self, key: Any) -> None:
         """The next operator in the order of computation."""
@@ -102,9 +104,10 @@ class Parts:
             self.unlisted_host_s += times[0]
 
     def _times(self, key: str, value: Any) -> tuple[float, float] | None:
-        """Self time and computing time in seconds, the largest over the nodes that have all three in order."""
+        """Self time and computing time in seconds, the largest over the nodes with all three in order."""
         longest = computing = -1.0
-        for span in value.values() if isinstance(value, dict) else (None,):
+        spans: Iterable[Any] = value.values() if isinstance(value, dict) else (None,)
+        for span in spans:
             try:
                 start, kern, end = span["start"], span["kern"], span["end"]
                 if -MAX_SECONDS < start <= kern <= end < MAX_SECONDS and end is not True:

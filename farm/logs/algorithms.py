@@ -1,9 +1,9 @@
-"""Which algorithm MegEngine chose for an operator, where a log tells: with `--verbose`, at the first inference.
+"""Which algorithm MegEngine chose for an operator, where a log tells: with `--verbose`, at the first run.
 
-    [.. setup_algo@algo_chooser.cpp:87][DEBUG] MatrixMul: tensor layouts({1(16),16(1) Float32} , {10(16),16(1) Float32} )
-        -> ({1(10),10(1) Float32} )): algo=X86_F32_BLAS workspace=0.00MiB attribute=9
+    [.. setup_algo@algo_chooser.cpp:87][DEBUG] MatrixMul: tensor layouts({1(16),16(1) Float32} ,
+        {10(16),16(1) Float32} ) -> ({1(10),10(1) Float32} )): algo=X86_F32_BLAS workspace=0.00MiB attribute=9
 
-Each pair `size(stride)` is a dimension. Versions after 1.13 add the operator's name: `MatrixMul(classify): ...`.
+Each pair `size(stride)` is a dimension. Versions after 1.13 add the operator's name: `MatrixMul(classify):`.
 Operators of the same type and shapes share one line, since they share the choice.
 """
 
@@ -42,5 +42,7 @@ def algorithms(lines: Iterable[str]) -> dict[str, str]:
 
 def _shapes(text: str) -> Shapes:
     return tuple(
-        tuple(int(size) for size in _SIZE.findall(layout)) for layout in _LAYOUT.findall(text) if "(" in layout
+        tuple(int(size) for size in _SIZE.findall(layout))
+        for layout in _LAYOUT.findall(text)
+        if "(" in layout
     )

@@ -1,4 +1,4 @@
-"""Operators of a profile: their times and sizes, side by side between profiles, and against a device's ceilings.
+"""Operators of a profile: their times and sizes, side by side, and below the ceilings of a device.
 
 Times in ms, sizes in bytes, computation in operations. Names come from a device: untrusted text.
 """
@@ -170,8 +170,8 @@ class BarKind(StrEnum):
 class Bar:
     """What one operator (or the rest) adds to a difference, in ms: above 0 is slower.
 
-    `is_changed`: the ranges of the rounds are apart; never for `other` and `unattributed`. `count` is how many
-    operators are in it.
+    `is_changed`: the ranges of the rounds are apart; never for `other` and `unattributed`. `count` is how
+    many operators are in it.
     """
 
     kind: BarKind
@@ -187,8 +187,8 @@ class Bar:
 class Waterfall:
     """Where a difference comes from: `before_ms` + the sum of the bars = `after_ms`.
 
-    Of whole inferences where both sides know theirs (then the last bar is `unattributed`), else of the sums of
-    operators. `is_judged` is false with fewer than three rounds on a side: then no bar is marked as changed.
+    Of whole inferences where both sides know theirs (then the last bar is `unattributed`), else of the sums
+    of operators. `is_judged` is false with fewer than three rounds on a side: then no bar is marked.
     """
 
     before: str
@@ -234,9 +234,9 @@ class Bound(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """An operator on the roofline (Williams et al. 2009). `intensity` is operations per byte; `attainable_gflops`
-    the roof above it; `of_ceiling` how near it comes to the roof that limits it (1.0 = on it), which may be
-    above 1: the estimates of MegEngine count traffic that a cache may spare.
+    """An operator on the roofline (Williams et al. 2009). `intensity` is operations per byte;
+    `attainable_gflops` the roof above it; `of_ceiling` how near it comes to the roof that limits it
+    (1.0 = on it), which may be above 1: the estimates of MegEngine count traffic that a cache may spare.
     """
 
     operator: Operator

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import math
 from pathlib import Path
 
@@ -50,6 +51,12 @@ async def test_a_healthy_device_gives_the_times_and_files_that_were_set(farm: Fa
     with found["profile"].open("rb") as file:
         (operator,) = read_profile(file).operators
     assert operator.device_ms == 8.0
+    names = [f"one:{cell['device']}/{cell['model']}/{cell['variant']}" for cell in (plain, nchw44)]
+    shown = farm("profiles", "compare", *names, "--json")
+    assert shown.code == 0, shown.stderr
+    compared = json.loads(shown.stdout)
+    assert compared["rows"][0]["ratios"] == [None, 1.0]  # its profile is the same for all options
+    assert (compared["waterfalls"][0]["is_end_to_end"], compared["waterfalls"][0]["delta_ms"]) == (True, -4.0)
     tensor = parse_tensor(found["bin-out-dump"].read_bytes())
     assert (tensor.name, tensor.shape, tensor.variable) == ("softmax", (1, 3), 81)
     assert tensor.values.tolist() == [[0.25, -1.5, 3.0]]

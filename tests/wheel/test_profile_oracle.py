@@ -53,7 +53,9 @@ def test_totals_and_rates_are_those_of_profile_analyze(wheel: Wheel, model: str)
     for operator in ours.operators:
         flops, bandwidth = theirs["rates"].get(operator.id, ("N/A", "N/A"))
         assert operator.gflops == (None if flops == "N/A" else pytest.approx(float(flops) / 1e9, rel=1e-9))
-        assert (operator.gbps or 0) == (0 if bandwidth == "N/A" else pytest.approx(float(bandwidth) / 1e9, rel=1e-9))
+        assert (operator.gbps or 0) == (
+            0 if bandwidth == "N/A" else pytest.approx(float(bandwidth) / 1e9, rel=1e-9)
+        )
 
 
 def test_the_algorithms_of_a_verbose_log_are_those_of_its_operators(wheel: Wheel) -> None:

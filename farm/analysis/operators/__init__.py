@@ -1,1 +1,1 @@
-"""Operators of profiles: grouped, side by side, what a difference is made of, and near which ceiling. Pure."""
+"""Operators of profiles: grouped, side by side, as parts of a difference, and below ceilings. Pure."""

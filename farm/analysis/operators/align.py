@@ -104,7 +104,7 @@ def _finished(row: _Row, sides: int) -> Row:
     found = tuple(row.found.get(place) for place in range(sides))
     first = next(place for place, timed in enumerate(found) if timed)
     base = found[first]
-    assert base is not None  # noqa: S101 - a row has an operator
+    assert base is not None
     ratios = tuple(
         timed.median_ms / base.median_ms if timed and place != first and base.median_ms else None
         for place, timed in enumerate(found)

@@ -12,9 +12,9 @@ TOP_BARS = 10
 
 
 def waterfall(comparison: Comparison, *, before: int = 0, after: int = 1, top: int = TOP_BARS) -> Waterfall:
-    """The `top` largest contributions to the difference of two sides of a comparison, by size; the rest is one
-    bar `other`. Where both know their end-to-end time, what the operators do not explain is `unattributed`:
-    it is below 0 where they explain more, as profiling itself costs time.
+    """The `top` largest contributions to the difference of two sides of a comparison, by size; the rest is
+    one bar `other`. Where both know their end-to-end time, what the operators do not explain is
+    `unattributed`: it is below 0 where they explain more, as profiling itself costs time.
     """
     old, new = comparison.sides[before], comparison.sides[after]
     bars = sorted(_bars(comparison.rows, before, after), key=lambda bar: (-abs(bar.delta_ms), bar.name))
@@ -50,8 +50,8 @@ def _bars(rows: Sequence[Row], before: int, after: int) -> list[Bar]:
             kind = BarKind.ONLY_BEFORE if old else BarKind.ONLY_AFTER
         else:
             continue
-        present = new or old
-        assert present is not None  # noqa: S101 - one of the two is there
+        present = old or new
+        assert present is not None
         name = present.operator.name or f"operator {present.operator.id}"
         is_changed = bool(old and new and is_apart(old, new))
         found.append(Bar(kind, name, after_ms - before_ms, before_ms, after_ms, is_changed))

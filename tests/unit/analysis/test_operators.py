@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -47,7 +48,9 @@ def test_the_layer_of_an_operator_is_what_its_name_begins_with(name, expected):
 
 
 def test_groups_share_the_whole_time():
-    profile = made(op("a.b.x", 3.0, computation=10), op("a.b.y", 1.0, kind="Add"), op("a.c.x", 4.0, memory_bytes=8))
+    profile = made(
+        op("a.b.x", 3.0, computation=10), op("a.b.y", 1.0, kind="Add"), op("a.c.x", 4.0, memory_bytes=8)
+    )
     types, layers = by_type(profile), by_layer(profile)
     assert [(one.key, one.count, one.device_ms) for one in types] == [("Conv", 2, 7.0), ("Add", 1, 1.0)]
     assert [(one.key, one.share) for one in layers] == [("a.b", 0.5), ("a.c", 0.5)]
@@ -65,8 +68,20 @@ def test_more_groups_than_the_limit_are_one_group():
 
 
 def test_operators_are_matched_by_name_then_by_type_and_shapes_then_by_order():
-    before = made(op("same", 1.0), op("FUSE(a,b)[15]", 2.0), op("old.conv", 3.0, shapes=((9,),)), op("p", 4.0, "Pool"), op("gone", 1.0, "G"))
-    after = made(op("q", 8.0, "Pool", shapes=((3,),)), op("new.conv", 6.0, shapes=((9,),)), op("FUSE(a,b)[99]", 2.0), op("same", 2.0), op("more", 1.0, "M"))
+    before = made(
+        op("same", 1.0),
+        op("FUSE(a,b)[15]", 2.0),
+        op("old.conv", 3.0, shapes=((9,),)),
+        op("p", 4.0, "Pool"),
+        op("gone", 1.0, "G"),
+    )
+    after = made(
+        op("q", 8.0, "Pool", shapes=((3,),)),
+        op("new.conv", 6.0, shapes=((9,),)),
+        op("FUSE(a,b)[99]", 2.0),
+        op("same", 2.0),
+        op("more", 1.0, "M"),
+    )
     found = aligned([side("a", [before]), side("b", [after])])
     assert [(row.operator.name, row.matched, row.ratios[1]) for row in found.rows] == [
         ("same", Matched.NAME, 2.0),
@@ -88,7 +103,9 @@ def test_any_number_of_sides_is_aligned():
 
 
 def test_operators_of_one_name_are_matched_in_the_order_of_computation():
-    one = aligned([side("a", [made(op("x", 1.0), op("x", 2.0))]), side("b", [made(op("x", 10.0), op("x", 20.0))])])
+    one = aligned(
+        [side("a", [made(op("x", 1.0), op("x", 2.0))]), side("b", [made(op("x", 10.0), op("x", 20.0))])]
+    )
     assert [row.ratios[1] for row in one.rows] == [10.0, 10.0]
 
 
@@ -106,7 +123,9 @@ def test_a_planted_slow_operator_is_the_top_bar_and_nothing_else_is_marked():
 
 
 @pytest.mark.parametrize(
-    ("before", "after"), [((1.0, 1.1), (3.0, 3.1, 3.2)), ((1.0, 1.1, 2.9), (2.8, 3.0, 3.1))], ids=["two", "overlap"]
+    ("before", "after"),
+    [((1.0, 1.1), (3.0, 3.1, 3.2)), ((1.0, 1.1, 2.9), (2.8, 3.0, 3.1))],
+    ids=["two", "overlap"],
 )
 def test_ranges_that_overlap_or_too_few_rounds_are_no_change(before, after):
     found = waterfall(aligned([side("a", rounds(*before)), side("b", rounds(*after))]))
@@ -131,14 +150,20 @@ times = st.none() | st.floats(0, 1e4)
 
 @given(st.lists(operators, min_size=2, max_size=4), times, times, st.integers(0, 5))
 def test_bars_add_up_and_each_operator_is_in_one_row(profiles, before_ms, after_ms, top):
-    whole = [made(*(op(name, ms, kind, id=str(at)) for at, (name, ms, kind) in enumerate(one))) for one in profiles]
+    whole = [
+        made(*(op(name, ms, kind, id=str(at)) for at, (name, ms, kind) in enumerate(one))) for one in profiles
+    ]
     ends = [before_ms, after_ms, None, None]
     sides = [side(str(at), [one], ends[at]) for at, one in enumerate(whole)]
     found = aligned(sides)
     for place, one in enumerate(sides):
-        assert sorted(map(repr, one.operators)) == sorted(repr(row.sides[place]) for row in found.rows if row.sides[place])
+        assert sorted(map(repr, one.operators)) == sorted(
+            repr(row.sides[place]) for row in found.rows if row.sides[place]
+        )
     bars = waterfall(found, top=top)
-    assert bars.before_ms + math.fsum(bar.delta_ms for bar in bars.bars) == pytest.approx(bars.after_ms, abs=1e-6)
+    assert bars.before_ms + math.fsum(bar.delta_ms for bar in bars.bars) == pytest.approx(
+        bars.after_ms, abs=1e-6
+    )
     sizes = [abs(bar.delta_ms) for bar in bars.bars if bar.kind not in {BarKind.OTHER, BarKind.UNATTRIBUTED}]
     assert sizes == sorted(sizes, reverse=True)
 
@@ -169,24 +194,47 @@ def test_a_time_of_few_microseconds_says_nothing_of_a_rate():
 
 
 def test_the_roof_is_the_lower_of_both_ceilings():
-    low, high = roofline([op("x", 1.0, computation=10, memory_bytes=10), op("y", 1.0, computation=1000, memory_bytes=10)], CEILINGS)
+    low, high = roofline(
+        [op("x", 1.0, computation=10, memory_bytes=10), op("y", 1.0, computation=1000, memory_bytes=10)],
+        CEILINGS,
+    )
     assert (low.attainable_gflops, high.attainable_gflops, CEILINGS.ridge) == (10.0, 100.0, 10.0)
 
 
 def test_ceilings_are_the_best_of_the_measured_rounds():
     products = [made(op("x", ms, "MatrixMul", computation=2 * 1024**3)) for ms in (50.0, 40.0)]
-    moves = [made(op("first", 0.001, "Elemwise", memory_bytes=10**8), op("last", 10.0, "Elemwise", memory_bytes=10**8))]
+    moves = [
+        made(
+            op("first", 0.001, "Elemwise", memory_bytes=10**8),
+            op("last", 10.0, "Elemwise", memory_bytes=10**8),
+        )
+    ]
     found = measured(products, moves, device="arm-1", cores="4-7")
     assert found is not None
-    assert (found.gflops, found.gbps) == (pytest.approx(2 * 1024**3 / 40e6), pytest.approx(10.0))
+    assert found.gflops == pytest.approx(2 * 1024**3 / 40e6)
+    assert found.gbps == pytest.approx(10.0)
     assert (found.source, found.device, found.cores) == ("measured", "arm-1", "4-7")
     assert measured(products, []) is None
     assert measured([made(op("x", 0.0, "MatrixMul", computation=1))], moves) is None
 
 
 def test_ceilings_are_kept_by_boot_governor_cores_threads_and_program():
-    facts = {"device": "a", "boot_id": "1", "governors": [(0, "performance")], "cores": "0-3", "threads": 4, "program": "p"}
-    others = {"device": "b", "boot_id": "2", "governors": [(0, "powersave")], "cores": "4", "threads": 1, "program": "q"}
+    facts: dict[str, Any] = {
+        "device": "a",
+        "boot_id": "1",
+        "governors": [(0, "performance")],
+        "cores": "0-3",
+        "threads": 4,
+        "program": "p",
+    }
+    others = {
+        "device": "b",
+        "boot_id": "2",
+        "governors": [(0, "powersave")],
+        "cores": "4",
+        "threads": 1,
+        "program": "q",
+    }
     keys = {cache_key(**facts), *(cache_key(**facts | {name: value}) for name, value in others.items())}
     assert len(keys) == 7
     assert cache_key(**facts) == cache_key(**facts | {"governors": [(0, "performance")]})
