@@ -23,7 +23,11 @@ KEY_CHARS = 1000
 _SPACE = re.compile(r"[ \t\r\n]*")
 _PLAIN_KEY = re.compile(r'[ \t\r\n]*"([^"\\]{0,1000})"[ \t\r\n]*:[ \t\r\n]*')
 # Possessive: a text without end is gone through once.
-_AHEAD = re.compile(r'(?:[^"{}\[\]]++|"[^"\\]*+(?:\\.[^"\\]*+)*+")*+', re.DOTALL)
+_STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+_AHEAD = {
+    opening: re.compile(rf'[^"{pair}]*+(?:{_STRING}[^"{pair}]*+)*+', re.DOTALL)
+    for opening, pair in (("{", "{}"), ("[", r"\[\]"))
+}
 _IN_STRING = re.compile(r'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
 _AFTER = frozenset(",: }]\t\r\n")
 _DECODE = json.JSONDecoder(strict=False).raw_decode
@@ -146,23 +150,29 @@ class JsonStream:
 
     def skip(self) -> None:
         """Pass over the next value, whatever its length, without decoding it."""
-        depth = 0
+        char = self.peek()
+        if char == '"':
+            self._skip_string()
+        elif char in _AHEAD:
+            self._skip_nested(char)
+        else:
+            self._skip_word()
+
+    def _skip_nested(self, opening: str) -> None:
+        """An object or a list, up to the bracket that closes it. Brackets of the other kind do not matter."""
+        ahead, depth = _AHEAD[opening].match, 0
         while True:
-            char = self.peek()
-            if not depth and char in ",}]":
-                return
-            if char == '"':
+            self._at = ahead(self._text, self._at).end()  # type: ignore[union-attr]
+            if self._at == len(self._text):
+                if not self._more():
+                    raise CutOffError("the file is cut off")
+            elif (char := self._text[self._at]) == '"':  # it does not end within the block
                 self._skip_string()
-            elif char in "{[":
-                depth, self._at = depth + 1, self._at + 1
-            elif char in "}]":
-                depth, self._at = depth - 1, self._at + 1
-            elif depth:
-                self._at = _AHEAD.match(self._text, self._at).end()  # type: ignore[union-attr]
             else:
-                self._skip_word()
-            if not depth:
-                return
+                self._at += 1
+                depth += 1 if char == opening else -1
+                if not depth:
+                    return
 
     def _skip_word(self) -> None:
         """A number or a word: up to what may follow it."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
 
 from farm.dumps.json_stream import CutOffError, JsonStream, Readable
 from farm.dumps.malformed import MalformedError
@@ -68,8 +67,8 @@ def _walk(stream: JsonStream, parts: Parts) -> None:
             stream.skip()
             continue
         for name in stream.keys():  # noqa: SIM118
-            if stream.enter("{"):
-                take = parts.readers.get(f"{section}.{name}", _nothing)
+            take = parts.readers.get(f"{section}.{name}")
+            if take and stream.enter("{"):
                 for key, value in stream.members():
                     take(key, value)
             elif name == "comp_seq" and stream.enter("["):
@@ -77,10 +76,6 @@ def _walk(stream: JsonStream, parts: Parts) -> None:
                     parts.take_place(key)
             else:
                 stream.skip()
-
-
-def _nothing(_key: str, _value: Any) -> None:
-    """Of parts that nobody needs: decoding a member costs less than finding its end by hand."""
 
 
 def _operators(parts: Parts, algorithms: Mapping[str, str]) -> tuple[Operator, ...]:

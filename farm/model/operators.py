@@ -217,11 +217,6 @@ class Ceilings:
     device: str = ""
     cores: str = ""
 
-    @property
-    def ridge(self) -> float:
-        """Operations per byte from which on computation is the limit."""
-        return self.gflops / self.gbps
-
 
 class Bound(StrEnum):
     COMPUTE = "compute"

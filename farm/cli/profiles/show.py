@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from farm.analysis.operators.views import LAYER_DEPTH
+from farm.analysis.operators.views import LAYER_DEPTH, by_layer, by_type
 from farm.cli import arguments as args
 from farm.cli.profiles import tables
 from farm.cli.profiles.sources import Profiled, choose, is_file, of_cell, profiled, source
@@ -73,10 +73,13 @@ def command(
         title = f"{found.name}, round {number}" if len(found.profiles) > 1 else found.name
         for line in tables.heading(title, profile, found.end_to_end_ms):
             out.print(plain(line))
-        if by is By.OPERATOR:
-            out.print(tables.operators(profile, top, limits, wide=wide))
-        else:
-            out.print(tables.groups(profile, by.value, top, depth))
+        match by:
+            case By.OPERATOR:
+                out.print(tables.operators(profile, top, limits, wide=wide))
+            case By.TYPE:
+                out.print(tables.groups(by, by_type(profile)[: top or None]))
+            case By.LAYER:
+                out.print(tables.groups(by, by_layer(profile, depth)[: top or None]))
 
 
 def _list(directory: RunDirectory, cells: tuple[Profiled, ...], run: str, *, json: bool) -> None:

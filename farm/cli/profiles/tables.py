@@ -8,9 +8,20 @@ from typing import Any
 from rich.table import Table
 
 from farm.analysis.operators.roofline import roofline
-from farm.analysis.operators.views import by_layer, by_type, share, slowest
-from farm.cli.terminal.tables import simple_table
-from farm.model.operators import Bar, BarKind, Ceilings, Comparison, Operator, Profile, Row, Shapes, Waterfall
+from farm.analysis.operators.views import share, slowest
+from farm.cli.terminal.console import plain
+from farm.model.operators import (
+    Bar,
+    BarKind,
+    Ceilings,
+    Comparison,
+    Group,
+    Operator,
+    Profile,
+    Row,
+    Shapes,
+    Waterfall,
+)
 from farm.visible import one_line
 
 NAME_CHARS = 200
@@ -63,13 +74,12 @@ def operators(profile: Profile, top: int, ceilings: Ceilings | None, *, wide: bo
     return _table(columns, rows)
 
 
-def groups(profile: Profile, what: str, top: int, depth: int) -> Table:
-    """Types or layers, the longest time first."""
-    found = by_type(profile) if what == "type" else by_layer(profile, depth)
+def groups(what: str, found: Sequence[Group]) -> Table:
+    """A row per type or layer, in this order."""
     rows = [
         [_short(one.key), str(one.count), _ms(one.device_ms), _percent(one.share), _rate(one.gflops),
          _rate(one.gbps)]
-        for one in found[: top or None]
+        for one in found
     ]  # fmt: skip
     return _table((what, "operators", "ms", "share", "GFLOP/s", "GB/s"), rows)
 
@@ -156,14 +166,20 @@ def _ratio(row: Row, place: int) -> str:
     return f"{ratio:.3f}{CHANGED if row.is_changed[place] else ''}"
 
 
+TEXTS = frozenset({"operator", "type", "cell", "slowest", "layer", "from", "shapes", "algorithm"})
+WORDS = frozenset({"by", "bound", ""})
+
+
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    """Columns of numbers stand at the right and are never broken."""
-    table = simple_table(columns, rows)
-    for column, name in zip(table.columns, columns, strict=True):
-        if name not in {"operator", "type", "cell", "slowest", "layer", "from", "shapes", "algorithm"}:
-            column.no_wrap = True
-            if name not in {"by", "bound", ""}:
-                column.justify = "right"
+    """Names are folded; numbers stand at the right, and neither they nor words are broken."""
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for name in columns:
+        right = name not in TEXTS | WORDS
+        table.add_column(
+            name, overflow="fold", no_wrap=name not in TEXTS, justify="right" if right else "left"
+        )
+    for row in rows:
+        table.add_row(*map(plain, row))
     return table
 
 

@@ -45,6 +45,7 @@ def _profile(profile: Profile, ceilings: Ceilings | None, depth: int) -> dict[st
                 "bound": position.bound,
                 "of_ceiling": position.of_ceiling,
                 "intensity": position.intensity,
+                "attainable_gflops": position.attainable_gflops,
             }
     return {
         "device_ms": profile.device_ms,
