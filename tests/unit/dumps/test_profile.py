@@ -230,6 +230,14 @@ def test_any_bytes_are_a_profile_or_malformed(noise, at):
     assert found.device_ms >= 0
 
 
+def test_an_entry_that_is_nested_too_deep_is_passed_over():
+    deep = "[" * 100_000 + "]" * 100_000
+    found = read(f'{{"profiler": {{"device": {{"1": {deep}, "2": {{"c": {SPAN}}}}}}}}}')
+    assert [one.id for one in found.operators] == ["2"]
+    with pytest.raises(MalformedError, match="cut off"):
+        read('{"profiler": {"device": {"1": ' + "[" * 300_000)
+
+
 def test_a_long_member_is_passed_over(monkeypatch):
     monkeypatch.setattr(json_stream, "MEMBER_CHARS", 50)
     long = '{"x": "' + 'y\\"{' * 100 + '", "z": [1, [2]]}'
