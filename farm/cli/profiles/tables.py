@@ -56,12 +56,19 @@ def heading(title: str, profile: Profile, end_to_end_ms: float | None) -> Iterat
 def operators(profile: Profile, top: int, ceilings: Ceilings | None, *, wide: bool) -> Table:
     """The slowest operators."""
     shown = slowest(profile)[: top or None]
-    columns = ["operator", "type", "ms", "share", "GFLOP/s", "GB/s"]
-    rows = [
-        [_name(one), _short(one.type), _ms(one.device_ms), _percent(share(one.device_ms, profile)),
-         _rate(one.gflops), _rate(one.gbps)]
-        for one in shown
-    ]  # fmt: skip
+    columns, rows = ["operator"], [[_name(one)] for one in shown]
+    if wide or not ceilings:  # 80 columns have no room for all
+        columns += ["type"]
+        for row, one in zip(rows, shown, strict=True):
+            row += [_short(one.type)]
+    columns += ["ms", "share", "GFLOP/s", "GB/s"]
+    for row, one in zip(rows, shown, strict=True):
+        row += [
+            _ms(one.device_ms),
+            _percent(share(one.device_ms, profile)),
+            _rate(one.gflops),
+            _rate(one.gbps),
+        ]
     if ceilings:
         columns += ["bound", "reach"]
         for row, position in zip(rows, roofline(shown, ceilings), strict=True):
