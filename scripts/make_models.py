@@ -30,6 +30,7 @@ from megengine.utils import comp_graph_tools as tools
 ROOT = Path(__file__).resolve().parent.parent
 SEED = 20241124
 TOLERANCE = 1e-5
+CEILINGS = "ceilings"
 
 
 class Tiny(M.Module):
@@ -124,6 +125,20 @@ class Int8(M.Module):
         return self.dequant(self.add(self.third(self.second(x)), x))
 
 
+class Product(M.Module):
+    """A matrix product of two inputs: what a device can compute."""
+
+    def forward(self, data, other):
+        return F.matmul(data, other)
+
+
+class Elementwise(M.Module):
+    """Three operators, the last one on what the first two wrote: what a device can move."""
+
+    def forward(self, data):
+        return F.maximum(data + 1.0, data - 1.0)
+
+
 def fill(module, random):
     """Weights and biases of every layer: normal, scaled so that the signal lives (He et al. 2015)."""
     for name, parameter in sorted(module.named_parameters()):
@@ -195,6 +210,16 @@ def write_odd_models(module, feeds, folder):
         dump(module, names, arrays, folder / "testcase.mge", input_data=[case], no_assert=False, maxerr=1e-3)
 
 
+def write_ceilings(folder):
+    """The two models that measure a device's ceilings. No weights, and inputs of zeros unless others are
+    given: a kilobyte each. 16 Mi elements are 64 MiB, more than most caches.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    square, long = np.zeros((1024, 1024), np.float32), np.zeros((16, 1024, 1024), np.float32)
+    dump(Product(), ["data", "other"], [square, square], folder / "product.mge")
+    dump(Elementwise(), ["data"], [long], folder / "elementwise.mge")
+
+
 def make(folder, golden, odd):
     """Writes everything; every golden output is computed from the file as written."""
     for place in (folder, golden, odd):
@@ -224,6 +249,7 @@ def make(folder, golden, odd):
         ),
     ]
     write_odd_models(models[2][1], models[2][2], odd)
+    write_ceilings(folder / CEILINGS)
     facts = {}
     for name, module, feeds in models:
         path = folder / f"{name}.mge"
@@ -266,7 +292,7 @@ def check(folder, golden, odd):
     with tempfile.TemporaryDirectory() as scratch:
         fresh, outputs, others = Path(scratch) / "models", Path(scratch) / "golden", Path(scratch) / "odd"
         make(fresh, outputs, others)
-        pairs = [(file, folder / file.name) for file in fresh.iterdir()]
+        pairs = [(file, folder / file.relative_to(fresh)) for file in fresh.rglob("*") if file.is_file()]
         for made, kept in pairs + [(file, odd / file.name) for file in others.iterdir()]:
             if not kept.exists() or not filecmp.cmp(made, kept, shallow=False):
                 wrong.append(f"{kept.name} is not what this script makes")
@@ -290,7 +316,7 @@ def main():
         print("\n".join(wrong) or "all models, inputs and outputs are what MegEngine makes")
         return bool(wrong)
     make(folder, golden, odd)
-    for file in sorted([*folder.iterdir(), *golden.iterdir(), *odd.iterdir()]):
+    for file in sorted([*folder.glob("**/*.*"), *golden.iterdir(), *odd.iterdir()]):
         print(f"{file.stat().st_size:>9} {file.relative_to(ROOT)}")
     return 0
 

@@ -29,6 +29,7 @@ class Command:
 GROUPS = {
     "devices": "List devices, check them, trust their host keys, free their disks, and show their noise.",
     "runs": "List and show runs.",
+    "profiles": "Show the operators of profiles, and compare them.",
     "runtime": "Install and list the wheel runtime.",
     "options": "Search and explain load_and_run's options.",
 }
@@ -75,6 +76,16 @@ COMMANDS = (
         "Render a run's report from its results.json, and print its path.",
     ),
     Command("compare", "farm.cli.runs.compare", "Compare a run with a baseline, cell by cell."),
+    Command(
+        "profiles show",
+        "farm.cli.profiles.show",
+        "Show the operators of a profile: times, shares, rates, and what limits them.",
+    ),
+    Command(
+        "profiles compare",
+        "farm.cli.profiles.compare",
+        "Compare operators of two or more profiles: ratios, and where a difference comes from.",
+    ),
     Command(
         "export",
         "farm.cli.runs.export",

@@ -1,109 +1,107 @@
-"""The JSON that `--profile` writes: times, memory and shapes of operators.
+"""The JSON that `--profile` and `--profile-host` write: times, memory and shapes of operators.
 
-An operator's time is the largest `end - start` over its computing nodes, in seconds, of the last run
-(the `self time` of megengine.tools.profile_analyze); `kern - start` is waiting, `end - kern` computing.
+A file of any size is read once, in at most 256 MB of memory: the first MAX_BYTES of it, of these the first
+MAX_OPERATORS operators; the times of all others are in the sums.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
 
-from farm.dumps.json_text import as_count, as_list, as_object, load_object
+from farm.dumps.json_stream import CutOffError, JsonStream, Readable
 from farm.dumps.malformed import MalformedError
+from farm.dumps.profile_parts import Parts
+from farm.model.operators import Operator, Profile, signature
 
-MAX_OPERATORS = 1_000_000
-NAME_LIMIT = 1000
-MAX_SECONDS = 1e9
+MAX_BYTES = 2 << 30
+"""A device that writes without end costs a minute or two."""
 
 
-@dataclass(frozen=True)
-class Operator:
-    """One operator. `device_ms` is its whole time, `kernel_ms` the computing part of it; `host_ms` is the
-    time to launch it. `memory_bytes` and `computation` (operations) are MegEngine's own estimates.
+def read_profile(file: Readable, algorithms: Mapping[str, str] | None = None) -> Profile:
+    """The operators that were computed. `algorithms` is what a log tells of them (farm.logs.algorithms): by
+    the name of an operator or by its signature.
+
+    What is wrong with the file is in `problems`. Raises MalformedError if no operator can be read from it at
+    all; what reading `file` raises passes through.
     """
-
-    id: str
-    name: str
-    type: str
-    device_ms: float
-    kernel_ms: float
-    host_ms: float
-    memory_bytes: int | None
-    computation: int | None
-    input_shapes: tuple[tuple[int, ...], ...]
-    output_shapes: tuple[tuple[int, ...], ...]
-
-
-@dataclass(frozen=True)
-class Profile:
-    """All operators that were computed, in the order of computation; `total_ms` is the sum of their times."""
-
-    operators: tuple[Operator, ...]
-
-    @property
-    def total_ms(self) -> float:
-        return math.fsum(operator.device_ms for operator in self.operators)
+    parts, limited = Parts(), _Limited(file)
+    problems = []
+    try:
+        _walk(JsonStream(limited), parts)
+    except CutOffError as error:
+        why = f"only its first {MAX_BYTES >> 30} GiB are read" if limited.left <= 0 else str(error)
+        problems.append(f"{why}: what follows is missing")
+    except MalformedError as error:
+        problems.append(f"{error}: what follows is missing")
+    problems += parts.problems()
+    if not parts.seen:
+        raise MalformedError("; ".join(["the profile has no operators", *problems]))
+    return Profile(
+        operators=_operators(parts, algorithms or {}),
+        device_ms=(math.fsum(device for device, _ in parts.device.values()) + parts.unlisted_device_s) * 1e3,
+        host_ms=(math.fsum(parts.host.values()) + parts.unlisted_host_s) * 1e3,
+        unlisted=parts.unlisted,
+        problems=tuple(problems),
+    )
 
 
-def parse_profile(text: str) -> Profile:
-    """A profile; operators without times are left out. Raises MalformedError if the text is not a profile."""
-    root = load_object(text, "the profile")
-    profiler, graph = as_object(root.get("profiler")), as_object(root.get("graph_exec"))
-    device, host = as_object(profiler.get("device")), as_object(profiler.get("host"))
-    footprints, operators = as_object(profiler.get("opr_footprint")), as_object(graph.get("operator"))
-    if not device or not operators:
-        raise MalformedError("the profile has no operators")
-    order = {str(key): place for place, key in enumerate(as_list(graph.get("comp_seq"))[:MAX_OPERATORS])}
-    keys = sorted(list(device)[:MAX_OPERATORS], key=lambda key: (order.get(key, len(order)), key))
-    found = (
-        _operator(
-            key, as_object(operators.get(key)), device.get(key), host.get(key), as_object(footprints.get(key))
+class _Limited:
+    """The first MAX_BYTES of a file."""
+
+    def __init__(self, file: Readable) -> None:
+        self._file, self.left = file, MAX_BYTES
+
+    def read(self, size: int) -> bytes:
+        block = self._file.read(min(size, self.left)) if self.left > 0 else None
+        block = block or b""
+        self.left -= len(block)
+        return block
+
+
+def _walk(stream: JsonStream, parts: Parts) -> None:
+    if not stream.enter("{"):
+        raise MalformedError("the profile is not a JSON object")
+    for section in stream.keys():  # noqa: SIM118 - a walk, no mapping
+        if section not in {"profiler", "graph_exec"} or not stream.enter("{"):
+            stream.skip()
+            continue
+        for name in stream.keys():  # noqa: SIM118
+            take = parts.readers.get(f"{section}.{name}")
+            if take and stream.enter("{"):
+                for key, value in stream.members():
+                    take(key, value)
+            elif name == "comp_seq" and stream.enter("["):
+                for key in stream.items():
+                    parts.take_place(key)
+            else:
+                stream.skip()
+
+
+def _operators(parts: Parts, algorithms: Mapping[str, str]) -> tuple[Operator, ...]:
+    places, last = parts.places, len(parts.places)
+    keys = sorted(parts.device.keys() | parts.host.keys(), key=lambda key: (places.get(key, last), key))
+    found = []
+    for key in keys:
+        device_s, kernel_s = parts.device.get(key, (0.0, 0.0))
+        memory, computation, inputs, outputs = parts.sizes.get(key, (None, None, (), ()))
+        name, kind = parts.described.get(key, ("", ""))
+        operator = Operator(
+            key,
+            name,
+            kind,
+            device_ms=device_s * 1e3,
+            kernel_ms=kernel_s * 1e3,
+            host_ms=parts.host.get(key, 0.0) * 1e3,
+            memory_bytes=memory,
+            computation=computation,
+            input_shapes=inputs,
+            output_shapes=outputs,
+            algorithm=_algorithm(algorithms, name, signature(kind, inputs, outputs)) if algorithms else None,
         )
-        for key in keys
-    )
-    return Profile(tuple(operator for operator in found if operator is not None))
+        found.append(operator)
+    return tuple(found)
 
 
-def _operator(
-    key: str, described: Mapping[str, Any], device: object, host: object, footprint: Mapping[str, Any]
-) -> Operator | None:
-    spans = _spans(device)
-    if not spans:
-        return None
-    host_spans = _spans(host)
-    return Operator(
-        id=key,
-        name=str(described.get("name", ""))[:NAME_LIMIT],
-        type=str(described.get("type", ""))[:NAME_LIMIT],
-        device_ms=max(end - start for start, _, end in spans) * 1e3,
-        kernel_ms=max(end - kern for _, kern, end in spans) * 1e3,
-        host_ms=max((end - start for start, _, end in host_spans), default=0.0) * 1e3,
-        memory_bytes=as_count(footprint.get("memory")),
-        computation=as_count(footprint.get("computation")),
-        input_shapes=_shapes(footprint.get("in_shapes")),
-        output_shapes=_shapes(footprint.get("out_shapes")),
-    )
-
-
-def _spans(value: object) -> list[tuple[float, float, float]]:
-    """(start, kern, end) in seconds on each node that has all three in order."""
-    spans = []
-    for span in as_object(value).values():
-        start, kern, end = (_seconds(as_object(span).get(name)) for name in ("start", "kern", "end"))
-        if start is not None and kern is not None and end is not None and start <= kern <= end:
-            spans.append((start, kern, end))
-    return spans
-
-
-def _seconds(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return float(value) if abs(value) < MAX_SECONDS else None
-
-
-def _shapes(value: object) -> tuple[tuple[int, ...], ...]:
-    shapes = (tuple(as_count(size) for size in as_list(shape)) for shape in as_list(value)[:64])
-    return tuple(tuple(size for size in shape if size is not None) for shape in shapes)
+def _algorithm(algorithms: Mapping[str, str], name: str, known_by: str) -> str | None:
+    return algorithms.get(name) or algorithms.get(known_by)

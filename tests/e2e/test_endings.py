@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import pty
+import shutil
 import signal
 import struct
 import subprocess
@@ -192,6 +193,8 @@ PRINTING = {
     "runs list": ["runs", "list"],
     "runs kept": ["runs", "kept"],
     "runs show": ["runs", "show", "latest"],
+    "profiles show": ["profiles", "show", "p.json"],
+    "profiles compare": ["profiles", "compare", "p.json", "p.json"],
     "report": ["report", "latest"],
     "compare": ["compare", "first", "second"],
     "export": ["export", "latest", "--format", "markdown"],
@@ -201,6 +204,7 @@ PRINTING = {
     "options show": ["options", "show", "iter"],
     "schema": ["schema", "results"],
 }
+PROFILE = Path(__file__).parents[1] / "unit" / "dumps" / "data" / "profile.json"
 SILENT = {"devices trust": 2, "runtime install": 2}
 """Commands that fail here, and so print nothing on stdout."""
 
@@ -212,6 +216,7 @@ def place(tmp_path_factory: pytest.TempPathFactory, forks: Forks) -> Local:
     inventory = local.folder / "inventory" / "lab.yaml"
     far = local.folder / "far.yaml"
     far.write_text(inventory.read_text() + "  far: {address: 127.0.0.1, port: 1}\n")
+    shutil.copyfile(PROFILE, local.folder / "p.json")
     for name in ("first", "second"):
         assert local.farm("bench", "--run-id", name, *TINY).code == 0
     return local

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import math
 from pathlib import Path
 
 import pytest
 
-from farm.dumps.profile import parse_profile
+from farm.dumps.profile import read_profile
 from farm.dumps.tensor import parse_tensor
 from farm.errors import RunError
 from farm.logs.help import parse_flags
@@ -47,8 +48,15 @@ async def test_a_healthy_device_gives_the_times_and_files_that_were_set(farm: Fa
         math.isclose(cell["summary"]["median_ms"], 2.0, rel_tol=0.2) for cell in outcome.cells(device="fast")
     )
     found = {one["role"]: farm.folder / "runs" / "one" / one["path"] for one in plain["artifacts"]}
-    (operator,) = parse_profile(found["profile"].read_text()).operators
+    with found["profile"].open("rb") as file:
+        (operator,) = read_profile(file).operators
     assert operator.device_ms == 8.0
+    names = [f"one:{cell['device']}/{cell['model']}/{cell['variant']}" for cell in (plain, nchw44)]
+    shown = farm("profiles", "compare", *names, "--json")
+    assert shown.code == 0, shown.stderr
+    compared = json.loads(shown.stdout)
+    assert compared["rows"][0]["ratios"] == [None, 1.0]  # its profile is the same for all options
+    assert (compared["waterfalls"][0]["is_end_to_end"], compared["waterfalls"][0]["delta_ms"]) == (True, -4.0)
     tensor = parse_tensor(found["bin-out-dump"].read_bytes())
     assert (tensor.name, tensor.shape, tensor.variable) == ("softmax", (1, 3), 81)
     assert tensor.values.tolist() == [[0.25, -1.5, 3.0]]

@@ -12,7 +12,7 @@ import pytest
 
 from farm.dumps.fastrun_cache import parse_cache
 from farm.dumps.io_text import parse_io_text
-from farm.dumps.profile import parse_profile
+from farm.dumps.profile import read_profile
 from farm.dumps.static_mem import parse_static_memory
 from farm.logs.fitting import parse_fitted
 
@@ -27,9 +27,8 @@ HALF = 5e-3
 
 def operators(done: Ended) -> Counter[str]:
     """How many operators of each type the computed graph has."""
-    return Counter(
-        operator.type for operator in parse_profile((done.folder / "p.json").read_text()).operators
-    )
+    with (done.folder / "p.json").open("rb") as file:
+        return Counter(operator.type for operator in read_profile(file).operators)
 
 
 def computed(wheel: Wheel, model: str, *options: str) -> tuple[Counter[str], np.ndarray]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from farm.dumps.profile import parse_profile
+from farm.dumps.profile import read_profile
 from farm.logs.exact_times import parse_exact_times
 from farm.logs.load_and_run import parse_log
 from farm.run.measure.readings import with_exact_times
@@ -36,7 +36,8 @@ def test_every_python_from_3_6_on_computes_the_same(wheel: Wheel, python: str) -
         .passed()
     )
     assert close(done.output(), golden("two_inputs"))
-    assert parse_profile((done.folder / "p.json").read_text()).operators
+    with (done.folder / "p.json").open("rb") as file:
+        assert read_profile(file).operators
 
 
 @pytest.mark.parametrize(
@@ -106,9 +107,10 @@ def test_model_info_is_printed_before_and_after(wheel: Wheel) -> None:
 @pytest.mark.parametrize("flag", ["--profile", "--profile-host"])
 def test_a_profile_times_every_operator_of_the_last_run(wheel: Wheel, flag: str) -> None:
     done = wheel(TINY, flag, "p.json", "--iter", "1").passed()
-    found = parse_profile((done.folder / "p.json").read_text())
+    with (done.folder / "p.json").open("rb") as file:
+        found = read_profile(file)
     assert {"ConvolutionForward", "MatrixMul"} <= {operator.type for operator in found.operators}
-    assert found.total_ms > 0
+    assert found.device_ms > 0
     assert len(done.e2e_ms) == 1
 
 

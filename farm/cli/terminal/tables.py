@@ -12,7 +12,6 @@ from rich.text import Text
 from farm.cli.terminal.console import out, plain
 from farm.cli.terminal.streams import WIDEST
 from farm.model.matrix import Plan, cell_id, column
-from farm.visible import visible
 
 Row = tuple[str, str, Sequence[Text]]
 """Device, model, and a value for each variant."""
@@ -49,7 +48,7 @@ def matrix(title: str, variants: Sequence[str], rows: Sequence[Row]) -> Renderab
     for variant in variants:
         table.add_column(plain(variant), justify="right", overflow="fold")
     for device, model, values in rows:
-        table.add_row(visible(device), visible(model), *values)
+        table.add_row(plain(device), plain(model), *values)
     needed = Measurement.get(out, out.options.update(max_width=WIDEST), table).maximum
     return table if needed <= out.width else Text("\n").join(_listed(title, variants, rows))
 
@@ -72,5 +71,5 @@ def simple_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table
     for name in columns:
         table.add_column(name, overflow="fold")
     for row in rows:
-        table.add_row(*(visible(cell) for cell in row))
+        table.add_row(*map(plain, row))  # as text: a name may look like markup
     return table

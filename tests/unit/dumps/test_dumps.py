@@ -1,5 +1,4 @@
 import contextlib
-import json
 import struct
 
 import numpy as np
@@ -7,11 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from farm.dumps import json_text
 from farm.dumps.fastrun_cache import parse_cache
 from farm.dumps.io_text import parse_io_text
 from farm.dumps.malformed import MalformedError
-from farm.dumps.profile import parse_profile
 from farm.dumps.static_mem import parse_static_memory
 from farm.dumps.tensor import parse_tensor
 from farm.dumps.tensor_names import io_file_key, out_file_key
@@ -157,52 +154,6 @@ def test_a_statistic_that_is_no_number_is_none():
         None,
         1.0,
     )
-
-
-def test_a_profile_has_the_times_of_its_operators(samples):
-    text = (samples / "profile.json").read_text()
-    profile = parse_profile(text)
-    root = json.loads(text)
-    assert len(profile.operators) == len(root["profiler"]["device"])
-    for operator in profile.operators:
-        spans = root["profiler"]["device"][operator.id].values()
-        assert operator.device_ms == pytest.approx(max(span["end"] - span["start"] for span in spans) * 1e3)
-        assert 0 <= operator.kernel_ms <= operator.device_ms
-    assert profile.total_ms == pytest.approx(sum(operator.device_ms for operator in profile.operators))
-    convolution = next(operator for operator in profile.operators if operator.name == "first.Convolution")
-    assert (convolution.type, convolution.computation) == ("ConvolutionForward", 110592)
-    assert convolution.output_shapes == ((1, 8, 16, 16),)
-    order = [str(key) for key in root["graph_exec"]["comp_seq"]]
-    assert [operator.id for operator in profile.operators] == [
-        key for key in order if key in root["profiler"]["device"]
-    ]
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["", "{", "[]", "{}", "[" * 100_000, '{"profiler": 1, "graph_exec": []}', '{"profiler": {"device": {}}}'],
-    ids=["empty", "cut", "list", "nothing", "deep", "wrong-shapes", "no-operators"],
-)
-def test_what_is_no_profile_is_malformed(text):
-    with pytest.raises(MalformedError):
-        parse_profile(text)
-
-
-def test_a_profile_of_impossible_size_is_malformed(monkeypatch, samples):
-    text = (samples / "profile.json").read_text()
-    monkeypatch.setattr(json_text, "MAX_CHARS", len(text))
-    assert parse_profile(text).operators
-    with pytest.raises(MalformedError, match="too large"):
-        parse_profile(text + " ")
-
-
-@pytest.mark.parametrize("time", ["1e999", "NaN", '"1"', "true", "-1", "[]", "null"])
-def test_an_operator_with_an_impossible_time_is_left_out(time):
-    span = f'{{"start": 0, "kern": 0, "end": {time}}}'
-    text = (
-        f'{{"profiler": {{"device": {{"1": {{"c": {span}}}}}}}, "graph_exec": {{"operator": {{"1": {{}}}}}}}}'
-    )
-    assert parse_profile(text).operators == ()
 
 
 def test_the_memory_plan_has_a_peak(samples):

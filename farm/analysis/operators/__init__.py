@@ -1,0 +1,1 @@
+"""Operators of profiles: grouped, side by side, as parts of a difference, and below ceilings. Pure."""

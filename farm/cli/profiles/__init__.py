@@ -1,0 +1,1 @@
+"""`farm profiles`: operators of a run's profiles, and side by side."""

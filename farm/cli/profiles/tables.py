@@ -1,0 +1,218 @@
+"""Tables of profiles for people: 80 columns are enough, names are folded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from rich.table import Table
+
+from farm.analysis.operators.roofline import roofline
+from farm.analysis.operators.views import share, slowest
+from farm.cli.terminal.console import plain
+from farm.model.operators import (
+    Bar,
+    BarKind,
+    Ceilings,
+    Comparison,
+    Group,
+    Operator,
+    Profile,
+    Row,
+    Shapes,
+    Waterfall,
+)
+from farm.visible import one_line
+
+NAME_CHARS = 200
+NONE = "-"
+CHANGED = "*"
+MOST_COLUMNS = 6
+"""Sides in one table of ratios; more are in --json."""
+
+
+def cells(found: Sequence[dict[str, Any]]) -> Table:
+    """A row per cell that has profiles; `-` where none of them can be read."""
+    rows = [
+        [one["cell"], str(one["rounds"]), str(one.get("operators", NONE)),
+         _ms(one["device_ms"]) if "device_ms" in one else NONE, _short(one.get("slowest") or NONE)]
+        for one in found
+    ]  # fmt: skip
+    return _table(("cell", "rounds", "operators", "ms", "slowest"), rows)
+
+
+def heading(title: str, profile: Profile, end_to_end_ms: float | None) -> Iterator[str]:
+    """What the profile is of, its sums, and what of it could not be read."""
+    count = len(profile.operators) + profile.unlisted
+    sums = f"device {_ms(profile.device_ms)} ms, host {_ms(profile.host_ms)} ms"
+    yield f"{title}: {count} operators, {sums}"
+    if end_to_end_ms is not None:
+        gap = end_to_end_ms - profile.device_ms
+        yield f"a timed inference takes {_ms(end_to_end_ms)} ms: {gap:+.3f} ms beside the operators"
+    for problem in profile.problems:
+        yield f"not all is here: {problem}"
+
+
+def operators(profile: Profile, top: int, ceilings: Ceilings | None, *, wide: bool) -> Table:
+    """The slowest operators."""
+    shown = slowest(profile)[: top or None]
+    columns, rows = ["operator"], [[_name(one)] for one in shown]
+    if wide or not ceilings:  # 80 columns have no room for all
+        columns += ["type"]
+        for row, one in zip(rows, shown, strict=True):
+            row += [_short(one.type)]
+    columns += ["ms", "share", "GFLOP/s", "GB/s"]
+    for row, one in zip(rows, shown, strict=True):
+        row += [
+            _ms(one.device_ms),
+            _percent(share(one.device_ms, profile)),
+            _rate(one.gflops),
+            _rate(one.gbps),
+        ]
+    if ceilings:
+        columns += ["bound", "reach"]
+        for row, position in zip(rows, roofline(shown, ceilings), strict=True):
+            reach = NONE if position.of_ceiling is None else _percent(position.of_ceiling)
+            row += [position.bound.value, reach]
+    if wide:
+        columns += ["host ms", "shapes", "algorithm"]
+        for row, one in zip(rows, shown, strict=True):
+            row += [_ms(one.host_ms), _shapes(one), _short(one.algorithm or NONE)]
+    return _table(columns, rows)
+
+
+def groups(what: str, found: Sequence[Group]) -> Table:
+    """A row per type or layer, in this order."""
+    rows = [
+        [_short(one.key), str(one.count), _ms(one.device_ms), _percent(one.share), _rate(one.gflops),
+         _rate(one.gbps)]
+        for one in found
+    ]  # fmt: skip
+    return _table((what, "operators", "ms", "share", "GFLOP/s", "GB/s"), rows)
+
+
+def legend(compared: Comparison) -> Iterator[str]:
+    """What A, B, ... are."""
+    for letter, one in zip(_letters(compared), compared.sides, strict=True):
+        rounds = f"{one.rounds} round{'s' if one.rounds != 1 else ''}"
+        whole = f", inference {_ms(one.end_to_end_ms)} ms" if one.end_to_end_ms is not None else ""
+        yield f"{letter}: {one.name} ({rounds}, operators {_ms(one.operators_ms)} ms{whole})"
+
+
+def ratios(compared: Comparison, top: int) -> Table:
+    """Operators that are on several sides, the largest difference first: ms of the first side, and the
+    ratios of the others to it.
+    """
+    matched = [row for row in compared.rows if sum(one is not None for one in row.sides) > 1]
+    shown = sorted(matched, key=lambda row: -_largest(row))[: top or None]
+    letters = _letters(compared)[:MOST_COLUMNS]
+    rows = [
+        [_name(row.operator), _short(row.operator.type), _times(row, 0)]
+        + [_ratio(row, place) for place in range(1, len(letters))]
+        + [row.matched.value]
+        for row in shown
+    ]
+    columns = ["operator", "type", f"{letters[0]} ms", *(f"{one}/{letters[0]}" for one in letters[1:]), "by"]
+    return _table(columns, rows)
+
+
+def waterfall_heading(found: Waterfall) -> Iterator[str]:
+    """The difference in one line, and what can be said of it."""
+    what = "an inference" if found.is_end_to_end else "the sum of operators"
+    yield ""
+    whole = f"{what} from {_ms(found.before_ms)} to {_ms(found.after_ms)} ms"
+    yield f"{found.after}: {found.delta_ms:+.3f} ms, {whole}"
+    if not found.is_judged:
+        yield "fewer than 3 profiled rounds on a side: what is chance and what is change cannot be told"
+
+
+def bars(found: Waterfall) -> Table:
+    """The contributions, the largest first; `*` marks what changed by more than the rounds vary."""
+    rows = [
+        [f"{bar.delta_ms:+.3f}", CHANGED if bar.is_changed else "", _of(bar), _ms(bar.before_ms),
+         _ms(bar.after_ms)]
+        for bar in found.bars
+    ]  # fmt: skip
+    return _table(("ms", "", "from", "before", "after"), rows)
+
+
+def unmatched(compared: Comparison, most: int) -> Iterator[str]:
+    """Operators that only one side has."""
+    for letter, ones in zip(_letters(compared), compared.unmatched, strict=True):
+        for timed in sorted(ones, key=lambda one: -one.median_ms)[:most]:
+            what = f"{_name(timed.operator)} ({_short(timed.operator.type)})"
+            yield f"only in {letter}: {what}, {_ms(timed.median_ms)} ms"
+        if len(ones) > most:
+            yield f"only in {letter}: {len(ones) - most} more; --json names them"
+
+
+def _of(bar: Bar) -> str:
+    only = bar.kind in {BarKind.ONLY_BEFORE, BarKind.ONLY_AFTER}
+    return f"{_short(bar.name)} ({bar.kind.value})" if only else _short(bar.name)
+
+
+def _letters(compared: Comparison) -> list[str]:
+    return [chr(ord("A") + at) if at < 26 else f"side {at + 1}" for at in range(len(compared.sides))]
+
+
+def _largest(row: Row) -> float:
+    """The largest difference to the first side that has it, in ms."""
+    times = [one.median_ms for one in row.sides if one is not None]
+    return max(abs(one - times[0]) for one in times)
+
+
+def _times(row: Row, place: int) -> str:
+    one = row.sides[place]
+    return NONE if one is None else _ms(one.median_ms)
+
+
+def _ratio(row: Row, place: int) -> str:
+    ratio = row.ratios[place]
+    if ratio is None:
+        return NONE
+    return f"{ratio:.3f}{CHANGED if row.is_changed[place] else ''}"
+
+
+TEXTS = frozenset({"operator", "type", "cell", "slowest", "layer", "from", "shapes", "algorithm"})
+WORDS = frozenset({"by", "bound", ""})
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """Names are folded; numbers stand at the right, and neither they nor words are broken."""
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for name in columns:
+        right = name not in TEXTS | WORDS
+        table.add_column(
+            name, overflow="fold", no_wrap=name not in TEXTS, justify="right" if right else "left"
+        )
+    for row in rows:
+        table.add_row(*map(plain, row))
+    return table
+
+
+def _name(one: Operator) -> str:
+    return _short(one.name or f"operator {one.id}")
+
+
+def _short(text: str) -> str:
+    return one_line(text, NAME_CHARS)
+
+
+def _shapes(one: Operator) -> str:
+    return f"{_sizes(one.input_shapes)} -> {_sizes(one.output_shapes)}"
+
+
+def _sizes(shapes: Shapes) -> str:
+    return " ".join("x".join(map(str, shape)) or "scalar" for shape in shapes) or NONE
+
+
+def _ms(value: float) -> str:
+    return f"{value:.3f}"
+
+
+def _percent(value: float) -> str:
+    return f"{value:.1%}"
+
+
+def _rate(value: float | None) -> str:
+    return NONE if value is None else f"{value:.2f}"
