@@ -78,7 +78,7 @@ COMMANDS = (
     Command(
         "export",
         "farm.cli.runs.export",
-        "Write what a run came to for other tools: JUnit, GitHub, Markdown.",
+        "Write a run for other tools: CI systems, dashboards, trace viewers, spreadsheets.",
     ),
     Command(
         "runtime install",
