@@ -81,6 +81,11 @@ COMMANDS = (
         "Write a run for other tools: CI systems, dashboards, trace viewers, spreadsheets.",
     ),
     Command(
+        "site",
+        "farm.cli.runs.site",
+        "Write a folder of static pages about all runs: index, trends, reports, digests.",
+    ),
+    Command(
         "runtime install",
         "farm.cli.runtime.install",
         "Download MegEngine's wheel from your package index and keep the libraries that farm needs.",
