@@ -20,15 +20,14 @@ _LAST_NUMBER = re.compile(r"-(?=[0-9]+\Z)")
 
 def benchfmt(results: Results) -> str:
     """A line for each round that counts, in ns/op, which benchstat knows. Keys of a name: model, device,
-    variant, build. Cells without such rounds have no line: the format has no word for a failure.
+    variant, build. Cells without such rounds have no line: the format has no word for a failure. What is of
+    the run alone is a comment, since benchstat puts runs that differ in a key into tables of their own.
     """
     return "".join(f"{line}\n" for line in _lines(results))
 
 
 def _lines(results: Results) -> Iterator[str]:
-    yield f"farm-run: {safe(results.run_id)}"
-    yield f"farm-version: {safe(results.farm_version)}"
-    yield f"started: {safe(results.started_at)}"
+    yield f"# farm {safe(results.farm_version)}, run {safe(results.run_id)}, {safe(results.started_at)}"
     yield "Unit ns/op better=lower"
     for one in named(results):
         keys = (

@@ -10,20 +10,23 @@ import statistics
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from farm.export.cells import LONGEST, Named, named, safe
-from farm.model.run import CellStatus, Results
-from farm.visible import one_line
+from farm.export.cells import Named, named, safe
+from farm.model.run import Results
 
 SCHEMA_VERSION = 1
+NS_IN_MS = 1e6
 
 
 def google_benchmark(results: Results) -> str:
     """A benchmark for each cell, named by its id, with a row for each round that counts and Google's four
-    aggregates. Times are in ms; `cpu_time` is the same time again, as farm knows no other.
+    aggregates. Times are in ns, since compare.py shows whole numbers; `cpu_time` is the same time again, as
+    farm knows no other. Cells without times are named in the context alone: readers take a failed row for a
+    time of 0.
     """
     families = list(named(results))
     benchmarks = [row for family, one in enumerate(families) for row in _rows(one, family)]
-    return json.dumps({"context": _context(results), "benchmarks": benchmarks}, indent=1) + "\n"
+    context = _context(results) | {"farm_without_times": [one.id for one in families if not one.counted]}
+    return json.dumps({"context": context, "benchmarks": benchmarks}, indent=1) + "\n"
 
 
 def _context(results: Results) -> dict[str, Any]:
@@ -49,11 +52,6 @@ def _context(results: Results) -> dict[str, Any]:
 def _rows(one: Named, family: int) -> Iterator[dict[str, Any]]:
     common = {"family_index": family, "per_family_instance_index": 0, "run_name": one.id}
     values_ms = one.values_ms
-    if one.cell.status is CellStatus.FAILED:
-        why = one_line(one.cell.error or one.cell.cause or "failed", LONGEST * 5)
-        failed = {"error_occurred": True, "error_message": why}
-        yield {"name": one.id, **common, "run_type": "iteration", **failed, **_times(0.0, 0)}
-        return
     repetitions = {"repetitions": len(values_ms), "threads": 1}
     for index, (value_ms, result) in enumerate(zip(values_ms, one.counted, strict=True)):
         yield {
@@ -62,7 +60,7 @@ def _rows(one: Named, family: int) -> Iterator[dict[str, Any]]:
             "run_type": "iteration",
             "repetition_index": index,
             **repetitions,
-            **_times(value_ms, len(result.e2e_ms)),
+            **_times(value_ms * NS_IN_MS, len(result.e2e_ms)),
         }
     if len(values_ms) > 1:
         for name, (unit, value) in _aggregates(values_ms).items():
@@ -78,15 +76,15 @@ def _rows(one: Named, family: int) -> Iterator[dict[str, Any]]:
 
 
 def _times(value: float, iterations: int) -> dict[str, Any]:
-    return {"iterations": iterations, "real_time": value, "cpu_time": value, "time_unit": "ms"}
+    return {"iterations": iterations, "real_time": value, "cpu_time": value, "time_unit": "ns"}
 
 
 def _aggregates(values_ms: Sequence[float]) -> dict[str, tuple[str, float]]:
-    """By name: the unit, as Google calls it, and the value."""
+    """By name: the unit, as Google calls it, and the value (a time in ns)."""
     mean, deviation = statistics.fmean(values_ms), statistics.stdev(values_ms)
     return {
-        "mean": ("time", mean),
-        "median": ("time", statistics.median(values_ms)),
-        "stddev": ("time", deviation),
+        "mean": ("time", mean * NS_IN_MS),
+        "median": ("time", statistics.median(values_ms) * NS_IN_MS),
+        "stddev": ("time", deviation * NS_IN_MS),
         "cv": ("percentage", deviation / mean if mean else 0.0),
     }
