@@ -78,10 +78,12 @@ class _Trace:
                         return
 
     def _round(self, pid: int, result: RoundResult, at_us: float) -> Iterator[Event]:
-        """The round as a slice, and its parts within that."""
+        """The round as a slice, and its parts within that: numbered, as speedscope makes one of neighbours of
+        one name.
+        """
         parts = [("load", result.load_ms), ("prepare", result.prepare_ms)]
-        parts += [("warm-up", one) for one in result.warmup_ms]
-        parts += [("iteration", one) for one in result.e2e_ms]
+        parts += [(f"warm-up {number}", one) for number, one in enumerate(result.warmup_ms, 1)]
+        parts += [(f"iteration {number}", one) for number, one in enumerate(result.e2e_ms, 1)]
         known = [(name, one) for name, one in parts if one is not None and one >= 0 and math.isfinite(one)]
         name = f"{result.phase} round {result.index + 1}"
         total_us = math.fsum(one for _, one in known) * US_IN_MS

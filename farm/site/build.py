@@ -69,9 +69,9 @@ def build(out: Path, runs_dir: Path, names: Sequence[str], *, prune: bool, told:
         gone = folder.gone()
         if not prune:
             _keep_gone(folder, gone)
-        folder.write_manifest()
         for name in gone if prune else ():
             folder.remove(name)
+        folder.write_manifest()
         broken = sum(head.status == UNREADABLE for head in ordered)
         left, removed = (0, len(gone)) if prune else (len(gone), 0)
         return Built(out / "index.html", len(ordered), fresh, broken, folder.written, left, removed)

@@ -60,8 +60,13 @@ class SiteFolder:
                 self.written += 1
 
     def keep(self, name: str, sha256: str, size_bytes: int) -> bool:
-        """Whether a file is there as it was written; then it stays."""
-        if self._former.get(name) != sha256 or _size(self.path / name) != size_bytes:
+        """Whether a file is there as it was written; then it stays. What the manifest does not name is read: a
+        call was interrupted.
+        """
+        path = self.path / name
+        if self._former.get(name, sha256) != sha256 or _size(path) != size_bytes:
+            return False
+        if name not in self._former and not _has(path, sha256):
             return False
         self.digests[name] = sha256
         return True
@@ -76,7 +81,7 @@ class SiteFolder:
             temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
             try:
                 sha256, size_bytes = _copied(stream, temporary)
-                if _size(path) == size_bytes and sha256_of(path) == sha256:
+                if _size(path) == size_bytes and _has(path, sha256):
                     temporary.unlink()
                 else:
                     temporary.replace(path)
@@ -194,6 +199,13 @@ def _block(stream: BinaryIO) -> bytes:
         return stream.read(_BLOCK_BYTES)
     except OSError as error:
         raise UnreadableError(str(error.strerror)) from error
+
+
+def _has(path: Path, sha256: str) -> bool:
+    try:
+        return sha256_of(path) == sha256
+    except OSError:
+        return False
 
 
 def _size(path: Path) -> int | None:
