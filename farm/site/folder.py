@@ -60,7 +60,7 @@ class SiteFolder:
                 self.written += 1
 
     def keep(self, name: str, sha256: str, size_bytes: int) -> bool:
-        """Whether a file is there as it was written; then it stays. What the manifest does not name is read: a
+        """Whether a file is there as it was written; then it stays. What the manifest lacks is read: a
         call was interrupted.
         """
         path = self.path / name
