@@ -100,7 +100,7 @@ def read(source: Source) -> tuple[Summary, Results | None]:
     try:
         results = _results(directory)
         said = moment(results.started_at)
-        started_s = said.timestamp() if said else directory.started()
+        started_s = said.timestamp() if said else _started_s(directory)
         made = summary_of(results, key=source.key, stamp=source.stamp, started_s=started_s)
         version = _version(directory.path)
         notes = made.head.notes
@@ -112,17 +112,19 @@ def read(source: Source) -> tuple[Summary, Results | None]:
 
 
 def _results(directory: RunDirectory) -> Results:
-    for name in (RESULTS, JOURNAL):
+    for name in (RESULTS, PLAN, JOURNAL):
         found = _status(directory.path / name)
         if found and found.st_size > MOST_BYTES:
             raise RequestError(f"{name} has more than {MOST_BYTES >> 20} MiB")
+        if not found and os.path.lexists(directory.path / name):
+            raise RequestError(f"{name} is no file")  # a pipe would never end
     if not any(_status(directory.path / name) for name in (RESULTS, JOURNAL)):
         raise RequestError(f"{RESULTS} and {JOURNAL} are missing")
     return directory.results()
 
 
 def _broken(source: Source, error: BaseException) -> Summary:
-    started_s = source.directory.started()
+    started_s = _started_s(source.directory)
     name = source.directory.path.name
     problem = safe(str(error).replace(str(source.directory.path), name) or type(error).__name__)
     version = _version(source.directory.path)
@@ -136,6 +138,13 @@ def _broken(source: Source, error: BaseException) -> Summary:
         problem=problem,
     )
     return Summary(VERSION, head)
+
+
+def _started_s(directory: RunDirectory) -> float:
+    plan = _status(directory.path / PLAN)
+    if plan and plan.st_size <= MOST_BYTES:
+        return directory.started()
+    return next((one.st_mtime for name in MARKS if (one := _status(directory.path / name))), 0.0)
 
 
 def _version(folder: Path) -> int | None:

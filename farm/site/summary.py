@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from sys import intern
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -97,7 +98,18 @@ def from_json(data: bytes) -> Summary | None:
         read = _SUMMARY.validate_json(data)
     except ValidationError:
         return None
-    return read if read.version == VERSION else None
+    return replace(read, head=_shared(read.head)) if read.version == VERSION else None
+
+
+def _shared(head: Head) -> Head:
+    """With names that are in memory once: thousands of runs have the same devices."""
+    return replace(
+        head,
+        devices=tuple(map(intern, head.devices)),
+        models=tuple(map(intern, head.models)),
+        variants=tuple(map(intern, head.variants)),
+        builds=tuple(map(intern, head.builds)),
+    )
 
 
 def head_json(head: Head) -> dict[str, Any]:
@@ -145,7 +157,7 @@ MOST_NOTES = 5
 
 
 def _names(names: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(map(safe, dict.fromkeys(names))))
+    return tuple(dict.fromkeys(intern(safe(name)) for name in dict.fromkeys(names)))
 
 
 def _points(results: Results) -> Iterable[Point]:

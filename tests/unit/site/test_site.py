@@ -155,6 +155,10 @@ def broken(runs: Path) -> None:
     os.mkfifo(runs / "pipe" / "results.json")
     (runs / "pipe" / "journal.jsonl").mkdir()
     (runs / "pipe" / "report.html").write_text("<p>only a report")
+    (runs / "both").mkdir()
+    os.mkfifo(runs / "both" / "results.json")
+    os.mkfifo(runs / "both" / "run.json")
+    (runs / "both" / "journal.jsonl").write_text('{"event":"begin"')
     (runs / "loop").symlink_to(runs / "loop")
     (runs / "notes").mkdir()
     (runs / "file").write_text("x")
@@ -165,12 +169,13 @@ def test_broken_runs_are_shown_as_such_and_the_others_are_there(runs: Path, out:
     broken(runs)
     built = made(out, runs)
     found = {run["key"]: run for run in site(out)["runs"]}
-    assert set(found) == {"good", "cut", "future", "list", "deep", "nothing", "planned", "pipe"}
-    assert built.unreadable == 7
+    assert set(found) == {"good", "cut", "future", "list", "deep", "nothing", "planned", "pipe", "both"}
+    assert built.unreadable == 8
     assert {key for key, run in found.items() if run["status"] == UNREADABLE} == set(found) - {"good"}
     assert "version 99" in found["future"]["problem"]
     assert found["future"]["schema_version"] == 99
     assert found["planned"]["problem"] == "results.json and journal.jsonl are missing"
+    assert found["both"]["problem"] == "results.json is no file"
     assert found["pipe"]["report"] == "runs/pipe/report.html"
     assert str(runs) not in (out / SITE).read_text() + (out / "index.html").read_text()
     assert made(out, runs).written == 0
