@@ -86,6 +86,7 @@ class Summary:
 
 
 _SUMMARY: TypeAdapter[Summary] = TypeAdapter(Summary)
+_HEAD: TypeAdapter[Head] = TypeAdapter(Head)
 
 
 def to_json(summary: Summary) -> bytes:
@@ -114,7 +115,7 @@ def _shared(head: Head) -> Head:
 
 def head_json(head: Head) -> dict[str, Any]:
     """For `site.json`: names of a run in its own file may be very many."""
-    value: dict[str, Any] = TypeAdapter(Head).dump_python(head, mode="json")
+    value: dict[str, Any] = _HEAD.dump_python(head, mode="json")
     del value["stamp"]
     for name in ("devices", "models", "variants", "builds"):
         value[name], value[f"{name}_count"] = value[name][:MOST_NAMES], len(value[name])
