@@ -89,7 +89,12 @@ COMMANDS = (
     Command(
         "export",
         "farm.cli.runs.export",
-        "Write what a run came to for other tools: JUnit, GitHub, Markdown.",
+        "Write a run for other tools: CI systems, dashboards, trace viewers, spreadsheets.",
+    ),
+    Command(
+        "site",
+        "farm.cli.runs.site",
+        "Write a folder of static pages about all runs: index, trends, reports, digests.",
     ),
     Command(
         "runtime install",

@@ -1,1 +1,1 @@
-"""What a run came to, for other tools: JUnit, GitHub, Markdown. Pure."""
+"""A run for other tools: CI systems, benchmark tools, trace viewers, Prometheus, spreadsheets. Pure."""

@@ -21,12 +21,16 @@ from farm.report.view import ReportView
 
 def render(view: ReportView) -> str:
     """The report as HTML, UTF-8 when written."""
-    return _environment().get_template("report.html.j2").render(view=view, page=_page())
+    return environment().get_template("report.html.j2").render(view=view, page=_page())
 
 
 def _page() -> dict[str, Markup]:
     folder = resources.folder("reports")
-    style, script = _joined(folder / "css"), _joined(folder / "js")
+    return parts(joined(folder / "css"), joined(folder / "js"))
+
+
+def parts(style: str, script: str) -> dict[str, Markup]:
+    """Style, script and policy of a page that has these two of our own and nothing else."""
     policy = (
         f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; "
         "base-uri 'none'; form-action 'none'"
@@ -34,7 +38,7 @@ def _page() -> dict[str, Markup]:
     return {"style": Markup(style), "script": Markup(script), "policy": Markup(policy)}  # noqa: S704 - own files
 
 
-def _joined(folder: Path) -> str:
+def joined(folder: Path) -> str:
     """All files of a folder; `base` first, `print` last, so that later rules override earlier ones."""
     order = {"base": 0, "print": 2}
     files = sorted(folder.iterdir(), key=lambda file: (order.get(file.stem, 1), file.name))
@@ -47,7 +51,8 @@ def _hash(text: str) -> str:
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
+    """The templates of reports/."""
     made = Environment(
         loader=FileSystemLoader(resources.folder("reports")),
         autoescape=True,

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-LINE = re.compile(r"[a-z0-9][a-z0-9.-]*(\[[a-z,]+\])?==[\w.+!]+( ; [^\\]+)? \\|    --hash=sha256:[0-9a-f]{64}( \\)?")
+LINE = re.compile(
+    r"[a-z0-9][a-z0-9.-]*(\[[a-z,]+\])?==[\w.+!]+( ; [^\\]+)? \\|    --hash=sha256:[0-9a-f]{64}( \\)?"
+)
 
 
 @pytest.mark.parametrize("name", ["run", "dev"])

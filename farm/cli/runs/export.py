@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +16,8 @@ from farm.cli.terminal.console import out, plain
 from farm.errors import RequestError, RunError
 from farm.export.formats import FORMATS
 from farm.export.markdown import markdown
+from farm.files import digest_path
+from farm.model.artifact import Produced
 from farm.model.run import Results
 from farm.store.runs import find_run
 from farm.suggest import nearest
@@ -22,8 +26,14 @@ SETTINGS: dict[str, Any] = {
     "epilog": "Examples:\n\n"
     "  farm export latest --format junit --output farm.xml\n\n"
     "  farm export latest --format github\n\n"
-    "  farm export nightly-2026-11-23 --format markdown"
+    "  farm export nightly-2026-11-23 --format markdown\n\n"
+    "  farm export latest --format chrome-trace --output trace.json"
 }
+
+MOST_FILE_BYTES = 256 << 20
+"""Of a file that a format reads, as a profile: a larger one is left out."""
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 NAMES = tuple(one.name for one in FORMATS)
 
@@ -38,7 +48,7 @@ def command(
     ] = None,
     runs_dir: args.RunsDir = Path("runs"),
 ) -> None:
-    """Write what a run came to for other tools: JUnit, GitHub, Markdown.
+    """Write a run for other tools: CI systems, dashboards, trace viewers, spreadsheets.
 
     The exit code is 0 whatever the run came to. In a step of GitHub Actions, `github` also appends the
     Markdown to the step's summary.
@@ -47,15 +57,40 @@ def command(
     if chosen is None:
         hint = f"--format {' or '.join(NAMES)}{nearest(format, NAMES)}"
         raise RequestError(f"there is no format {format!r}", hint=hint)
-    results = find_run(runs_dir, run).results()
-    text = chosen.text(results)
+    if not chosen.is_text and output is None and sys.stdout.isatty():
+        raise RequestError(f"{format} is no text to be shown", hint=f"--output run.{format}")
+    directory = find_run(runs_dir, run)
+    results = directory.results()
+    data = chosen.content(results, lambda produced: _text_of(directory.path, produced))
     if output is None:
-        print(text, end="")  # noqa: T201 - rich would wrap it
+        _print(data, is_text=chosen.is_text)
     else:
-        write_output(output, text)
+        write_output(output, data)
         out.print(plain(str(output)))
     if chosen.summary_in and (place := os.environ.get(chosen.summary_in)):
         _append(Path(place), results)
+
+
+def _text_of(folder: Path, produced: Produced) -> str | None:
+    """The text of a file of the run, by its digest: nothing outside of the run is read, whatever its results
+    say.
+    """
+    if not _DIGEST.fullmatch(produced.sha256):
+        return None
+    try:
+        with digest_path(folder / "artifacts", produced.sha256).open("rb") as stream:
+            data = stream.read(MOST_FILE_BYTES + 1)
+    except OSError:
+        return None
+    return data.decode("utf-8", "replace") if len(data) <= MOST_FILE_BYTES else None
+
+
+def _print(data: bytes, *, is_text: bool) -> None:
+    if is_text:
+        print(data.decode(), end="")  # noqa: T201 - rich would wrap it
+    else:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
 
 
 def _append(path: Path, results: Results) -> None:

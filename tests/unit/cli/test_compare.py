@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +14,9 @@ import pytest
 
 from farm.cli.main import main
 from farm.errors import ExitCode
-from farm.model.run import Results
+from farm.model.artifact import Produced
+from farm.model.matrix import RoundKind
+from farm.model.run import Results, RoundResult, RoundStatus
 from farm.store.codec import results_to_json
 from tests.data.results import make
 from tests.unit.compare.made import cell, duel, noise, run, timed
@@ -192,3 +196,34 @@ def test_an_unknown_format_is_refused_with_the_nearest(farm: Farm) -> None:
     assert code == ExitCode.REQUEST
     assert "did you mean junit?" in err
     assert farm("export", "gone", "--format", "junit")[0] == ExitCode.REQUEST
+
+
+def test_parquet_without_its_library_says_what_to_type(farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)  # as where it is not installed
+    keep(night(), "a")
+    code, out, err = farm("export", "a", "--format", "parquet", "--output", "a.parquet")
+    assert (code, out) == (ExitCode.REQUEST, "")
+    assert "pip install 'megengine-farm[export]'" in err
+    assert not Path("a.parquet").exists()
+
+
+def test_a_trace_reads_the_files_of_its_run_by_digest_alone(farm: Farm) -> None:
+    made = night()
+    profile = b'{"graph_exec": {"comp_seq": ["1"], "operator": {"1": {"name": "conv"}}}, "profiler": {"device": {"1": {"0": {"start": 0, "kern": 0, "end": 0.001}}}}}'
+    sha256 = hashlib.sha256(profile).hexdigest()
+    for digest, found in ((sha256, True), ("../../secret", False)):
+        profiled = RoundResult(
+            RoundKind.PROFILE,
+            0,
+            RoundStatus.COMPLETED,
+            artifacts=(Produced("profile", "../../secret", digest, 1),),
+        )
+        one = made.cells[0]
+        name = "kept" if found else "leads-out"
+        keep(replace(made, cells=(replace(one, rounds=(*one.rounds, profiled)),)), name)
+        kept = Path("runs") / name / "artifacts" / sha256[:2]
+        kept.mkdir(parents=True)
+        (kept / sha256).write_bytes(profile)
+        Path("secret").write_bytes(profile)
+        text = farm("export", name, "--format", "chrome-trace")[1]
+        assert ('"conv"' in text) is found

@@ -218,4 +218,5 @@ def test_no_name_breaks_a_format(name, other):
     valid(junit(hostile))
     assert all(LINE.fullmatch(line) for line in github(hostile).split("\n")[:-1])
     for one in FORMATS:
-        one.text(hostile).encode()
+        if one.is_text:
+            one.content(hostile, lambda _: name).decode()

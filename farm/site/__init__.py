@@ -1,0 +1,1 @@
+"""All runs as a folder of static pages: index, trends, reports, digests."""
