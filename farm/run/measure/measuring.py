@@ -128,7 +128,7 @@ class Measuring:
 
     def _apart(self) -> dict[str, str]:
         """What changed of a device since the run of a baseline, by id of the baseline."""
-        found = {}
+        found: dict[str, str] = {}
         for duel in self._duels:
             earlier, candidate = self._earlier.get(duel.baseline), self._cells.get(duel.candidate)
             if earlier and candidate:

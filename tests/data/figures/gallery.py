@@ -22,7 +22,7 @@ from farm.report.figures.sparkline import sparkline
 from farm.report.figures.tracks import Reading, Track, tracks
 from farm.report.figures.waterfall import waterfall
 from farm.report.figures.whisker import whisker, whisker_end
-from farm.report.render import _environment, _page
+from farm.report.render import _page, environment
 
 HOSTILE = '<script>window.ran = 1</script> "conv" & \u202eevil \x1b[31m' + "layer/" * 40 + "end"
 
@@ -182,7 +182,7 @@ def examples():
 
 
 def page() -> str:
-    return _environment().from_string(PAGE.lstrip()).render(figures=examples(), page=_page())
+    return environment().from_string(PAGE.lstrip()).render(figures=examples(), page=_page())
 
 
 if __name__ == "__main__":
