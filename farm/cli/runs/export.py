@@ -30,7 +30,7 @@ SETTINGS: dict[str, Any] = {
     "  farm export latest --format chrome-trace --output trace.json"
 }
 
-MOST_FILE_BYTES = 256 << 20
+MOST_FILE_BYTES = 64 << 20
 """Of a file that a format reads, as a profile: a larger one is left out."""
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
