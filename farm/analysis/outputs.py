@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from farm.analysis.tensors import Values, difference
+from farm.analysis.tensors import difference
+from farm.analysis.values import Values
 from farm.analysis.tolerances import tolerance_for
 from farm.model.outputs import Against, Compared, OutputVerdict, TensorDifference, Tolerance
 

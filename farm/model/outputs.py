@@ -80,7 +80,9 @@ class TensorDifference:
     only. `max_abs` is at index `at`, `max_rel` relative to the reference's value. `snr_db` is 10 log10(sum
     r^2 / sum (c - r)^2). `nans` and `infs` count the candidate's; `top1` and `top5` are the fractions of rows
     whose largest value is the same, and among the reference's five largest (of outputs with a row of classes
-    only). `is_zero`: every value of both sides is. `problem` says why these two cannot be compared by value;
+    only). `max_ulp` is the largest number of floating-point values between the two, of one type, of one
+    sign, neither of them subnormal. `scale` is that of a quantised type: then the numbers are of real values,
+    else of the stored integers. `is_zero`: every value of both sides is. `problem` says why these two cannot be compared by value;
     the numbers mean nothing then.
     """
 
@@ -105,6 +107,8 @@ class TensorDifference:
     top5: float | None = None
     is_zero: bool = False
     problem: str | None = None
+    max_ulp: int | None = None
+    scale: float | None = None
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from farm.analysis import tensors
-from farm.analysis.tensors import Values, difference
+from farm.analysis.tensors import difference
+from farm.analysis.values import Values
 from farm.analysis.tolerances import tolerance_for
 from farm.model.outputs import TensorDifference, Tolerance
 
