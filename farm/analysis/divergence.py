@@ -15,7 +15,7 @@ BEST_DB = 200.0
 
 
 def in_graph_order(tensors: Sequence[DumpedTensor]) -> list[int]:
-    """Places of the tensors, what is read before what reads it, else by id. A cycle, which only a damaged dump
+    """Places of the tensors, what is read before what reads it, else by id. A cycle, as only a damaged dump
     has, is cut at its smallest id.
     """
     by_id = {one.variable: place for place, one in enumerate(tensors) if one.variable is not None}

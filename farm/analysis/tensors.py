@@ -66,18 +66,18 @@ def _scaled(tolerance: Tolerance, reference: Values) -> Tolerance:
     if kind_of(reference.dtype) != "float" or not tolerance.atol:
         return tolerance
     scale = 1.0
-    for stored, _ in _parts(reference, reference):
-        scale = max(scale, _largest(reference, stored))
+    for part, _ in _parts(reference, reference):
+        scale = max(scale, _largest(reference, part))
     return replace(tolerance, atol=tolerance.atol * scale)
 
 
-def _largest(values: Values, stored: Array) -> float:
+def _largest(values: Values, part: Array) -> float:
     """The largest finite size in a part."""
     if values.dtype != "bfloat16":
-        largest = max(float(stored.max(initial=0)), -float(stored.min(initial=0)))
+        largest = max(float(part.max(initial=0)), -float(part.min(initial=0)))
         if math.isfinite(largest):
             return largest
-    wide = widened(values, stored)
+    wide = widened(values, part)
     return float(np.abs(wide[np.isfinite(wide)]).max(initial=0.0))
 
 
@@ -241,9 +241,7 @@ def _agreement(candidate: Values, reference: Values) -> tuple[float | None, floa
     first = fifth = 0
     for row in range(rows):
         start = row * classes
-        ours, theirs = (
-            widened(one, stored(one, start, start + classes)) for one in (candidate, reference)
-        )
+        ours, theirs = (widened(one, stored(one, start, start + classes)) for one in (candidate, reference))
         if not (np.isfinite(ours).all() and np.isfinite(theirs).all()):
             return None, None
         best = int(np.argmax(ours))

@@ -29,6 +29,7 @@ class Command:
 GROUPS = {
     "devices": "List devices, check them, trust their host keys, free their disks, and show their noise.",
     "runs": "List and show runs.",
+    "dumps": "Compare dumped tensors.",
     "runtime": "Install and list the wheel runtime.",
     "options": "Search and explain load_and_run's options.",
 }
@@ -79,6 +80,11 @@ COMMANDS = (
         "export",
         "farm.cli.runs.export",
         "Write what a run came to for other tools: JUnit, GitHub, Markdown.",
+    ),
+    Command(
+        "dumps compare",
+        "farm.cli.dumps.compare",
+        "Compare dumped tensors with a reference, and name the first operator that diverges.",
     ),
     Command(
         "runtime install",

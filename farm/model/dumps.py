@@ -1,4 +1,4 @@
-"""Every tensor of a model, compared with a reference: pairs, classes, and the first operator that diverges."""
+"""Every tensor of a model, compared with a reference: pairs, classes, the first operator that diverges."""
 
 from __future__ import annotations
 
@@ -70,8 +70,8 @@ class TensorPair:
 
 @dataclass(frozen=True)
 class SnrDrop:
-    """The operator at which the ratio of signal to noise falls most: from the worst of what it read to what it
-    made, in dB. Noise that rises slowly has no first operator, but it has this.
+    """The operator at which the ratio of signal to noise falls most: from the worst of what it read to what
+    it made, in dB. Noise that rises slowly has no first operator, but it has this.
     """
 
     operator: str

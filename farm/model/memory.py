@@ -19,7 +19,7 @@ class Holder:
 
 @dataclass(frozen=True)
 class MemoryStep:
-    """The bytes that are in use from this step of the sequence on, weights not counted; `operator` runs then."""
+    """The bytes that are in use from this step of the sequence on, without weights; `operator` runs then."""
 
     step: int
     operator: str
@@ -30,8 +30,8 @@ class MemoryStep:
 class MemoryTimeline:
     """The planned memory of one inference.
 
-    `steps` has one entry for each step of the sequence. `peak_bytes` is the most that is in use at once, first
-    at step `peak_step`, and `holders` are what is in use then, largest first. `reserved_bytes` is what the
+    `steps` has one entry for each step of the sequence. `peak_bytes` is the most in use at once, first at
+    step `peak_step`, and `holders` are what is in use then, largest first. `reserved_bytes` is what the
     plan needs in one piece (holes between pieces count), `weight_bytes` are held all the time and are in
     neither. `left_out` counts pieces or steps that were not read.
     """

@@ -65,14 +65,18 @@ async def _side(ours: Dump, theirs: Dump, how: How) -> Side:
         pairs = []
     jobs = [_job(ours, theirs, one, how.stated) for one in pairs]
     found = await _all(ours.label, jobs, how)
-    return await asyncio.to_thread(_put_together, ours, theirs, list(zip(pairs, found, strict=True)), findings)
+    return await asyncio.to_thread(
+        _put_together, ours, theirs, list(zip(pairs, found, strict=True)), findings
+    )
 
 
 def _strange(ours: Dump, theirs: Dump, pairs: Sequence[TensorPair]) -> list[str]:
     least = min(len(ours.tensors), len(theirs.tensors))
     alike = sum(one.candidate.shape == one.reference.shape for one in pairs)
     if least and ours.is_text == theirs.is_text and alike <= FEW * least:
-        return [f"{alike:,} of {least:,} tensors have a partner of their shape: it is a dump of another model"]
+        return [
+            f"{alike:,} of {least:,} tensors have a partner of their shape: it is a dump of another model"
+        ]
     return []
 
 

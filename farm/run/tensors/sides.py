@@ -88,7 +88,7 @@ def _files(found: Dump, path: Path) -> Iterable[Path]:
     by_id = {name: key for name in names if (key := io_file_key(name)) is not None}
     if by_id:
         return [path / name for name in sorted(by_id, key=by_id.__getitem__)]
-    by_run = {name: key for name in names if (key := out_file_key(name)) is not None}
+    by_run = {name: run for name in names if (run := out_file_key(name)) is not None}
     first = min((run for run, _ in by_run.values()), default=0)
     if len({run for run, _ in by_run.values()}) > 1:
         found.findings.append(f"several runs of the model: run {first} is compared")
@@ -150,7 +150,9 @@ def _read_npy(found: Dump, path: Path) -> None:
     """A golden file: its tensor has the file's name."""
     with path.open("rb") as stream:
         version = np.lib.format.read_magic(stream)
-        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        read = (
+            np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        )
         shape, is_fortran, dtype = read(stream)
         start = stream.tell()
         size_bytes = os.fstat(stream.fileno()).st_size

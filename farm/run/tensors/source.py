@@ -44,7 +44,7 @@ class Source:
 
 @contextmanager
 def opened(source: Source) -> Iterator[Values]:
-    """The values, while the file is open. Raises OSError; a read raises MalformedError where the file ends."""
+    """The values, while the file is open. Raises OSError; a read where the file ends MalformedError."""
     values = source.name, source.dtype, source.shape
     if source.text is not None:
         yield Values(*values, np.array(source.text))
