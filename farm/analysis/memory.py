@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from farm.dumps.static_mem import Chunk, StaticMemory
 from farm.model.memory import Holder, MemoryStep, MemoryTimeline
 
-MOST_STEPS = 200_000
+MOST_STEPS = 50_000
 MOST_HOLDERS = 100
 
 

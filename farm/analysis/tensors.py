@@ -14,8 +14,10 @@ from farm.analysis.tolerances import kind_of
 from farm.analysis.values import BITS, Array, Bits, Values, count_of, stored, ulps, widened
 from farm.model.outputs import TensorDifference, Tolerance
 
-CHUNK = 1 << 16
-"""Elements at a time: work arrays of half a megabyte each, which stay in the cache of a core."""
+CHUNK = 1 << 14
+"""Elements at a time: work arrays of 128 KiB each, which stay in the cache of a core. Larger ones are taken
+from the system anew each time, page by page, which takes longer than the work.
+"""
 
 TOP = 5
 MOST_CLASSES = 1 << 17
@@ -149,15 +151,17 @@ class _Sums:
     def _apart(
         self, candidate: Part, reference: Part, ours: Array, theirs: Array, both: NDArray[np.bool_] | None
     ) -> None:
-        apart, size = np.abs(ours - theirs), np.abs(theirs)
+        apart: Array = ours - theirs
+        apart = np.abs(apart) if apart.dtype.kind == "c" else np.abs(apart, out=apart)
+        size = np.abs(theirs)
         largest = int(np.argmax(apart if both is None else np.where(both, apart, -1.0)))
         if float(apart[largest]) > self.max_abs:
             self.max_abs, self.at = float(apart[largest]), self.seen + largest
         self.noise += _product(apart, apart)
         self.dot += _product(theirs, ours)
-        relative = apart / size
-        np.copyto(relative, -1.0, where=size == 0)
-        self.max_rel = max(self.max_rel, float(np.max(relative)))
+        relative = apart / np.where(size == 0, np.inf, size)  # a mask would cost twice as much
+        if np.any(size):
+            self.max_rel = max(self.max_rel, float(np.max(relative)))
         if not apart[largest] <= self._tolerance.atol:
             size *= self._tolerance.rtol
             size += self._tolerance.atol

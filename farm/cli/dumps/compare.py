@@ -12,7 +12,7 @@ import typer
 from farm.analysis.diverged import sentence
 from farm.cli import arguments as args
 from farm.cli.dumps.sources import named
-from farm.cli.terminal.console import out, show_json
+from farm.cli.terminal.console import out, say, show_json
 from farm.cli.terminal.loop import run
 from farm.cli.terminal.progress import Bar
 from farm.errors import ExitCode, RequestError
@@ -65,6 +65,8 @@ def command(
     else:
         for one in shown(found, show_all=show_all):
             out.print(one)
+        if code == ExitCode.REGRESSION:
+            say("wrong outputs: tensors are beyond the tolerance", "red")
     raise typer.Exit(code)
 
 

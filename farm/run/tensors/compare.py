@@ -13,8 +13,11 @@ from farm.analysis.tolerances import tolerance_for
 from farm.model.dumps import DumpComparison, Side, TensorPair
 from farm.model.outputs import TensorDifference, Tolerance
 from farm.run.tensors.sides import Dump, read_dump
-from farm.run.tensors.work import Job, compare_batch, failed
+from farm.run.tensors.work import Job, compare_batch, failed, in_process
 from farm.worker import LateError, WorkerError, in_worker
+
+SMALL_BYTES = 8 << 20
+"""Of all tensors of two dumps: they are compared in a thread, in less time than a process takes to start."""
 
 BATCH_BYTES = 64 << 20
 BATCH_TENSORS = 64
@@ -93,6 +96,8 @@ async def _all(label: str, jobs: Sequence[Job], how: How) -> list[TensorDifferen
     found: list[TensorDifference | None] = [None] * len(jobs)
     batches = iter(_batches(jobs))
     total, done = sum(job.size_bytes for job in jobs), 0
+    if total <= SMALL_BYTES:
+        return list(await asyncio.to_thread(compare_batch, tuple(jobs)))
 
     async def work() -> None:
         nonlocal done
@@ -126,7 +131,7 @@ def _batches(jobs: Sequence[Job]) -> Iterator[list[int]]:
 async def _compared(jobs: tuple[Job, ...]) -> tuple[TensorDifference, ...]:
     limit_s = LEAST_S + sum(job.size_bytes for job in jobs) / SLOWEST_BYTES_S
     try:
-        return await in_worker(limit_s, compare_batch, jobs)
+        return await in_worker(limit_s, in_process, jobs)
     except LateError:
         why = f"it was not compared after {limit_s:.0f} s"
     except WorkerError as error:

@@ -24,9 +24,14 @@ class Job:
         return self.candidate.size_bytes + self.reference.size_bytes
 
 
+def in_process(jobs: tuple[Job, ...]) -> tuple[TensorDifference, ...]:
+    """compare_batch, as the work of a process of its own."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this process
+    return compare_batch(jobs)
+
+
 def compare_batch(jobs: tuple[Job, ...]) -> tuple[TensorDifference, ...]:
     """One for each job. Never raises for what is in the files: `problem` says what cannot be compared."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this process
     return tuple(_compare(job) for job in jobs)
 
 
