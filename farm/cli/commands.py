@@ -29,7 +29,7 @@ class Command:
 GROUPS = {
     "devices": "List devices, check them, trust their host keys, free their disks, and show their noise.",
     "runs": "List and show runs.",
-    "dumps": "Compare dumped tensors.",
+    "dumps": "Compare dumped tensors, and show the planned memory.",
     "runtime": "Install and list the wheel runtime.",
     "options": "Search and explain load_and_run's options.",
 }
@@ -85,6 +85,11 @@ COMMANDS = (
         "dumps compare",
         "farm.cli.dumps.compare",
         "Compare dumped tensors with a reference, and name the first operator that diverges.",
+    ),
+    Command(
+        "dumps memory",
+        "farm.cli.dumps.memory",
+        "Show the planned memory of a model: its peak, who holds it, and each step.",
     ),
     Command(
         "runtime install",

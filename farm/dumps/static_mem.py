@@ -10,7 +10,7 @@ from farm.dumps.malformed import MalformedError
 
 MAX_CHUNKS = 1_000_000
 MAX_BYTES = 256 << 20
-"""A larger file is not read: it would take ten times its size."""
+"""A larger file is not to be read: it would take ten times its size."""
 
 LONGEST_NAME = 200
 

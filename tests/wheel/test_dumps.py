@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from farm.analysis.memory import memory_timeline
+from farm.analysis.dumps.memory import memory_timeline
 from farm.dumps.static_mem import parse_static_memory
 from farm.dumps.tensor import Tensor, parse_tensor
 from farm.errors import ExitCode

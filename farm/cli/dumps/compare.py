@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from farm.analysis.diverged import sentence
+from farm.analysis.dumps.diverged import sentence
 from farm.cli import arguments as args
 from farm.cli.dumps.sources import named
 from farm.cli.terminal.console import out, say, show_json

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from rich.console import RenderableType
 from rich.text import Text
 
-from farm.analysis.diverged import noteworthy, operator_of, sentence
+from farm.analysis.dumps.diverged import noteworthy, operator_of, sentence
 from farm.cli.terminal.console import plain
 from farm.cli.terminal.tables import simple_table
 from farm.model.dumps import DumpComparison, DumpedTensor, Side, TensorPair

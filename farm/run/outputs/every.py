@@ -34,7 +34,7 @@ async def compare_every(candidate: Dumped, reference: Dumped, stated: tuple[Tole
             return EveryTensor(problem=f"{whose}{dumped}")
     assert not isinstance(candidate, str)
     assert not isinstance(reference, str)
-    from farm.analysis.diverged import sentence  # numpy: not for runs without checks
+    from farm.analysis.dumps.diverged import sentence  # numpy: not for runs without checks
     from farm.run.tensors.compare import How, compare_dumps
 
     found = await compare_dumps(("reference", reference), [("candidate", candidate)], How(stated))

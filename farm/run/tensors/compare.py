@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from farm.analysis.divergence import classified, first_diverging, in_graph_order, largest_drop
-from farm.analysis.matching import Match, matches
+from farm.analysis.dumps.divergence import classified, first_diverging, in_graph_order, largest_drop
+from farm.analysis.dumps.matching import Match, matches
 from farm.analysis.tolerances import tolerance_for
 from farm.model.dumps import DumpComparison, Side, TensorPair
 from farm.model.outputs import TensorDifference, Tolerance

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from farm.analysis.diverged import sentence
-from farm.analysis.divergence import classified, first_diverging, in_graph_order, largest_drop
-from farm.analysis.matching import matches
-from farm.analysis.memory import memory_timeline
+from farm.analysis.dumps.diverged import sentence
+from farm.analysis.dumps.divergence import classified, first_diverging, in_graph_order, largest_drop
+from farm.analysis.dumps.matching import matches
+from farm.analysis.dumps.memory import memory_timeline
 from farm.dumps.static_mem import Chunk, StaticMemory, parse_static_memory
 from farm.model.dumps import DumpedTensor, Matched, Side, TensorPair
 from farm.model.outputs import TensorDifference, Tolerance

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,8 @@ from tests.unit.cli.test_compare import Farm, farm
 from tests.unit.run.test_tensors import put
 
 __all__ = ["farm"]
+
+SAMPLES = Path(__file__).parent.parent / "dumps" / "data"
 
 
 @pytest.fixture
@@ -80,3 +83,21 @@ async def test_the_table_is_as_wide_as_a_terminal(dumps: Path) -> None:
     assert max(map(len, lines)) <= 80
     assert any("introduced" in line for line in lines)
     assert any("not comparable" in line for line in lines)
+
+
+def test_the_planned_memory_is_shown_with_its_peak_and_who_holds_it(farm: Farm, tmp_path: Path) -> None:
+    plan = SAMPLES / "StaticMemoryInfo.json"
+    code, out, _ = farm("dumps", "memory", str(plan), "--all")
+    found = json.loads(farm("dumps", "memory", str(SAMPLES), "--json")[1])
+    assert code == ExitCode.OK
+    assert f"peak: {found['peak_bytes']:,} bytes in use at step {found['peak_step']}" in out
+    assert sum(one["size_bytes"] for one in found["holders"]) == found["peak_bytes"]
+    assert max(one["used_bytes"] for one in found["steps"]) == found["peak_bytes"]
+    broken = tmp_path / "broken.json"
+    broken.write_bytes(plan.read_bytes()[:200])
+    for path, said in ((broken, "is not JSON"), (tmp_path / "gone", "no such file")):
+        code, _, err = farm("dumps", "memory", str(path))
+        assert (code, said in err) == (ExitCode.REQUEST, True)
+    broken.write_bytes(b"")
+    os.truncate(broken, (256 << 20) + 1)
+    assert "more than 268,435,456" in farm("dumps", "memory", str(broken))[2]
