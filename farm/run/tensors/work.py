@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from dataclasses import dataclass
 
 from farm.analysis.tensors import difference
@@ -22,12 +21,6 @@ class Job:
     @property
     def size_bytes(self) -> int:
         return self.candidate.size_bytes + self.reference.size_bytes
-
-
-def in_process(jobs: tuple[Job, ...]) -> tuple[TensorDifference, ...]:
-    """compare_batch, as the work of a process of its own."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this process
-    return compare_batch(jobs)
 
 
 def compare_batch(jobs: tuple[Job, ...]) -> tuple[TensorDifference, ...]:
