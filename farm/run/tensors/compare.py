@@ -13,7 +13,7 @@ from farm.analysis.tolerances import tolerance_for
 from farm.model.dumps import DumpComparison, Side, TensorPair
 from farm.model.outputs import TensorDifference, Tolerance
 from farm.run.tensors.sides import Dump, read_dump
-from farm.run.tensors.work import Job, compare_batch, failed, in_process
+from farm.run.tensors.work import Job, compare_batch, failed
 from farm.worker import LateError, WorkerError, in_worker
 
 SMALL_BYTES = 8 << 20
@@ -77,9 +77,8 @@ def _strange(ours: Dump, theirs: Dump, pairs: Sequence[TensorPair]) -> list[str]
     least = min(len(ours.tensors), len(theirs.tensors))
     alike = sum(one.candidate.shape == one.reference.shape for one in pairs)
     if least and ours.is_text == theirs.is_text and alike <= FEW * least:
-        return [
-            f"{alike:,} of {least:,} tensors have a partner of their shape: it is a dump of another model"
-        ]
+        few = f"{alike:,} of {least:,} tensors have a partner of their shape"
+        return [f"{few}: it is a dump of another model, or of options that rebuild the graph"]
     return []
 
 
@@ -131,7 +130,7 @@ def _batches(jobs: Sequence[Job]) -> Iterator[list[int]]:
 async def _compared(jobs: tuple[Job, ...]) -> tuple[TensorDifference, ...]:
     limit_s = LEAST_S + sum(job.size_bytes for job in jobs) / SLOWEST_BYTES_S
     try:
-        return await in_worker(limit_s, in_process, jobs)
+        return await in_worker(limit_s, compare_batch, jobs)
     except LateError:
         why = f"it was not compared after {limit_s:.0f} s"
     except WorkerError as error:

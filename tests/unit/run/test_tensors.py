@@ -107,7 +107,9 @@ async def test_a_dump_of_another_model_is_a_finding(tmp_path: Path) -> None:
     put(tmp_path / "a", 1, [1.0], name=b"one")
     put(tmp_path / "b", 1, [1.0, 2.0], name=b"two")
     (side,) = (await compared(tmp_path / "a", tmp_path / "b")).sides
-    assert side.findings == ("0 of 1 tensors have a partner of their shape: it is a dump of another model",)
+    assert side.findings == (
+        "0 of 1 tensors have a partner of their shape: it is a dump of another model, or of options that rebuild the graph",
+    )
     assert (len(side.only_candidate), len(side.only_reference), side.first) == (1, 1, None)
 
 
