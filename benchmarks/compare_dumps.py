@@ -1,6 +1,6 @@
 """Dumps of every tensor: farm against MegEngine's own tool, on the same real dump.
 
-    python benchmarks/compare_dumps.py [MiB of a dump, default 1024]
+    python benchmarks/compare_dumps.py [MiB of a dump, default 1536]
 
 The dump is real: the wheel runtime runs the bundled ShuffleNet with a batch large enough, twice, once with a
 weight changed. MegEngine's tool is `megengine/tools/compare_binary_iodump.py`, which is in its wheel for
@@ -103,7 +103,7 @@ def _peak_kib(pid: int) -> int:
 
 
 def main() -> int:
-    mebibytes = int(sys.argv[1]) if len(sys.argv) > 1 else 1024
+    mebibytes = int(sys.argv[1]) if len(sys.argv) > 1 else 1536
     tool = os.environ.get("COMPARE_BINARY_IODUMP")
     bundled = resources.folder("bundled")
     with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as name:

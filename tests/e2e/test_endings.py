@@ -178,6 +178,7 @@ def test_nobody_has_to_read_the_notes_of_a_bench(local: Local) -> None:
 
 # --- streams ------------------------------------------------------------------------------------------------------
 
+DUMPS = Path(__file__).parent.parent / "unit" / "dumps" / "data"
 PRINTING = {
     "": ["--help"],
     "version": ["--version"],
@@ -195,6 +196,8 @@ PRINTING = {
     "report": ["report", "latest"],
     "compare": ["compare", "first", "second"],
     "export": ["export", "latest", "--format", "markdown"],
+    "dumps compare": ["dumps", "compare", str(DUMPS), str(DUMPS)],
+    "dumps memory": ["dumps", "memory", str(DUMPS)],
     "runtime install": ["runtime", "install", "--wheel", "none.whl"],
     "runtime list": ["runtime", "list"],
     "options list": ["options", "list"],
