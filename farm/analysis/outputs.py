@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from farm.analysis.tensors import Values, difference
+from farm.analysis.tensors import difference
 from farm.analysis.tolerances import tolerance_for
+from farm.analysis.values import Values
 from farm.model.outputs import Against, Compared, OutputVerdict, TensorDifference, Tolerance
 
 MOST_KEPT = 20

@@ -4,35 +4,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from farm.analysis.tolerances import kind_of
+from farm.analysis.values import BITS, Array, Bits, Values, count_of, stored, ulps, widened
 from farm.model.outputs import TensorDifference, Tolerance
 
-CHUNK = 1 << 16
-"""Elements at a time: work arrays of half a megabyte each, which stay in the cache of a core."""
+CHUNK = 1 << 14
+"""Elements at a time: work arrays of 128 KiB each, which stay in the cache of a core. Larger ones are taken
+from the system anew each time, page by page, which takes longer than the work.
+"""
 
 TOP = 5
 MOST_CLASSES = 1 << 17
 MOST_ROWS = 1 << 12
-
-Array = NDArray[Any]
-
-
-@dataclass(frozen=True)
-class Values:
-    """One output. `flat` has its values in one dimension, as they are stored (bfloat16 as uint16): a memory
-    map, or an array. Of types smaller than a byte it has the bytes.
-    """
-
-    name: str
-    dtype: str
-    shape: tuple[int, ...]
-    flat: Array
 
 
 def difference(candidate: Values, reference: Values, tolerance: Tolerance) -> TensorDifference:
@@ -48,12 +37,18 @@ def difference(candidate: Values, reference: Values, tolerance: Tolerance) -> Te
     )
     if found.problem is not None:
         return found
+    if candidate.scale is None or reference.scale is None:  # stored integers, then
+        candidate, reference = replace(candidate, scale=None), replace(reference, scale=None)
     with np.errstate(all="ignore"):
-        found = replace(found, tolerance=_scaled(tolerance, reference))
-        sums = _Sums(found.tolerance)
-        for ours, theirs in _chunks(candidate, reference):
-            sums.add(ours, theirs)
+        found = replace(found, tolerance=_scaled(tolerance, reference), scale=reference.scale)
+        sums = _Sums(found.tolerance, BITS.get(candidate.dtype) if _is_same(candidate, reference) else None)
+        for ours, theirs in _parts(candidate, reference):
+            sums.add(Part(ours, widened(candidate, ours)), Part(theirs, widened(reference, theirs)))
         return _filled(found, sums, _agreement(candidate, reference))
+
+
+def _is_same(candidate: Values, reference: Values) -> bool:
+    return candidate.dtype == reference.dtype and candidate.flat.dtype == reference.flat.dtype
 
 
 def _why_not(candidate: Values, reference: Values) -> str | None:
@@ -68,73 +63,120 @@ def _why_not(candidate: Values, reference: Values) -> str | None:
 
 def _scaled(tolerance: Tolerance, reference: Values) -> Tolerance:
     """As farm.model.outputs.Tolerance says it; another pass over the reference."""
+    if reference.scale is not None:
+        return replace(tolerance, atol=tolerance.atol * reference.scale)
     if kind_of(reference.dtype) != "float" or not tolerance.atol:
         return tolerance
     scale = 1.0
-    for _, theirs in _chunks(reference, reference):
-        finite = np.abs(theirs[np.isfinite(theirs)])
-        scale = max(scale, float(finite.max(initial=0.0)))
+    for part, _ in _parts(reference, reference):
+        scale = max(scale, _largest(reference, part))
     return replace(tolerance, atol=tolerance.atol * scale)
+
+
+def _largest(values: Values, part: Array) -> float:
+    """The largest finite size in a part."""
+    if values.dtype != "bfloat16":
+        largest = max(float(part.max(initial=0)), -float(part.min(initial=0)))
+        if math.isfinite(largest):
+            return largest
+    wide = widened(values, part)
+    return float(np.abs(wide[np.isfinite(wide)]).max(initial=0.0))
 
 
 def _shape(shape: tuple[int, ...]) -> str:
     return f"({', '.join(map(str, shape))})"
 
 
-def _chunks(candidate: Values, reference: Values) -> Iterator[tuple[Array, Array]]:
-    for start in range(0, candidate.flat.size, CHUNK):
-        yield _wide(candidate, start, start + CHUNK), _wide(reference, start, start + CHUNK)
+def _parts(candidate: Values, reference: Values) -> Iterator[tuple[Array, Array]]:
+    """Both as they are stored, but values below a byte one by one."""
+    is_alone = candidate is reference
+    for start in range(0, count_of(candidate), CHUNK):
+        ours = stored(candidate, start, start + CHUNK)
+        yield ours, ours if is_alone else stored(reference, start, start + CHUNK)
 
 
-def _wide(values: Values, start: int, stop: int) -> Array:
-    """A part of the values in double precision."""
-    part: Array = values.flat[start:stop]
-    if values.dtype == "bfloat16" and part.dtype == np.uint16:
-        return (part.astype(np.uint32) << 16).view(np.float32).astype(np.float64)
-    return part.astype(np.complex128 if part.dtype.kind == "c" else np.float64)
+class Part(NamedTuple):
+    """A part of a tensor: as it is stored, and in double precision."""
+
+    stored: Array
+    wide: Array
 
 
 class _Sums:
-    """What has been seen so far of two tensors."""
+    """What has been seen so far of two tensors. `bits` is None where there are no ULP between them."""
 
-    def __init__(self, tolerance: Tolerance) -> None:
+    def __init__(self, tolerance: Tolerance, bits: Bits | None) -> None:
         self._tolerance = tolerance
+        self._bits = bits
         self.seen = 0
         self.finite = 0
         self.mismatches = 0
         self.max_abs = -1.0
         self.at = 0
         self.max_rel = -1.0
+        self.max_ulp = -1
         self.nans = self.infs = self.reference_nans = self.reference_infs = 0
         self.noise = self.signal = self.own = self.dot = 0.0
 
-    def add(self, ours: Array, theirs: Array) -> None:
-        both = np.isfinite(ours) & np.isfinite(theirs)
-        finite = int(np.count_nonzero(both))
-        if finite < both.size:
+    def add(self, candidate: Part, reference: Part) -> None:
+        ours, theirs = candidate.wide, reference.wide
+        signal, own = _product(theirs, theirs), _product(ours, ours)
+        both: NDArray[np.bool_] | None = None  # everywhere: a sum of squares shows it without another pass
+        if not math.isfinite(signal + own):
+            both = np.isfinite(ours) & np.isfinite(theirs)
             self._not_finite(ours, theirs)
             alike = (np.isnan(ours) & np.isnan(theirs)) | (ours == theirs)
             self.mismatches += int(np.count_nonzero(~both & ~alike))
             ours, theirs = np.where(both, ours, 0), np.where(both, theirs, 0)
-        apart, size = np.abs(ours - theirs), np.abs(theirs)
-        beyond = ~(apart <= self._tolerance.atol + self._tolerance.rtol * size)
-        self.mismatches += int(np.count_nonzero(beyond))
-        if finite:
-            self._extremes(apart, size, both if finite < both.size else None)
-        self.noise += _product(apart, apart)
-        self.signal += _product(size, size)
-        self.own += _product(ours, ours)
-        self.dot += _product(theirs, ours)
+            signal, own = _product(theirs, theirs), _product(ours, ours)
+        self.signal += signal
+        self.own += own
+        finite = ours.size if both is None else int(np.count_nonzero(both))
+        if finite and both is None and np.array_equal(candidate.stored, reference.stored):
+            self._equal(theirs, signal)
+        elif finite:
+            self._apart(candidate, reference, ours, theirs, both)
         self.finite += finite
         self.seen += ours.size
 
-    def _extremes(self, apart: Array, size: Array, both: NDArray[np.bool_] | None) -> None:
-        """`both` says where both are finite, None: everywhere."""
+    def _equal(self, theirs: Array, signal: float) -> None:
+        self.dot += signal
+        if self.max_abs < 0:
+            self.max_abs, self.at = 0.0, self.seen
+        if self._bits is not None and self.max_ulp < 0 and np.any(theirs):
+            self.max_ulp = 0
+        if self.max_rel < 0 and np.any(theirs):
+            self.max_rel = 0.0
+
+    def _apart(
+        self, candidate: Part, reference: Part, ours: Array, theirs: Array, both: NDArray[np.bool_] | None
+    ) -> None:
+        apart: Array = ours - theirs
+        apart = np.abs(apart) if apart.dtype.kind == "c" else np.abs(apart, out=apart)
+        size = np.abs(theirs)
         largest = int(np.argmax(apart if both is None else np.where(both, apart, -1.0)))
         if float(apart[largest]) > self.max_abs:
             self.max_abs, self.at = float(apart[largest]), self.seen + largest
-        relative = np.divide(apart, size, out=np.full(apart.shape, -1.0), where=size > 0)
-        self.max_rel = max(self.max_rel, float(np.max(relative)))
+        self.noise += _product(apart, apart)
+        self.dot += _product(theirs, ours)
+        relative = apart / np.where(size == 0, np.inf, size)  # a mask would cost twice as much
+        if np.any(size):
+            self.max_rel = max(self.max_rel, float(np.max(relative)))
+        if not apart[largest] <= self._tolerance.atol:
+            size *= self._tolerance.rtol
+            size += self._tolerance.atol
+            self.mismatches += int(np.count_nonzero(~(apart <= size)))
+        if self._bits is not None:
+            self._ulp(candidate.stored, reference.stored, relative, self._bits)
+
+    def _ulp(self, ours: Array, theirs: Array, relative: Array, bits: Bits) -> None:
+        """Of those values that may have more of them than were seen: n values apart is at least
+        n / 2^(mantissa + 2) of the reference's value, or half of it.
+        """
+        least = min(self.max_ulp / 2.0 ** (bits.mantissa + 2), 0.5)
+        places = np.flatnonzero(relative > least) if self.max_ulp >= 0 else slice(None)
+        steps = ulps(ours[places], theirs[places], bits)
+        self.max_ulp = max(self.max_ulp, int(steps.max(initial=-1)))
 
     def _not_finite(self, ours: Array, theirs: Array) -> None:
         self.nans += int(np.count_nonzero(np.isnan(ours)))
@@ -161,6 +203,7 @@ def _filled(
         max_abs=sums.max_abs if sums.finite else None,
         at=_index(sums.at, found.shape) if sums.finite and is_by_element else None,
         max_rel=sums.max_rel if sums.max_rel >= 0 else None,
+        max_ulp=sums.max_ulp if sums.max_ulp >= 0 else None,
         snr_db=_decibels(sums.signal, sums.noise),
         cosine=_cosine(sums),
         nans=sums.nans,
@@ -202,7 +245,7 @@ def _agreement(candidate: Values, reference: Values) -> tuple[float | None, floa
     first = fifth = 0
     for row in range(rows):
         start = row * classes
-        ours, theirs = _wide(candidate, start, start + classes), _wide(reference, start, start + classes)
+        ours, theirs = (widened(one, stored(one, start, start + classes)) for one in (candidate, reference))
         if not (np.isfinite(ours).all() and np.isfinite(theirs).all()):
             return None, None
         best = int(np.argmax(ours))

@@ -147,8 +147,8 @@ Seed = Annotated[int | None, typer.Option(help="Seed of the order of rounds. Def
 Check = Annotated[
     str | None,
     typer.Option(
-        help="Compare outputs before times: outputs, or off. Default: outputs where a golden file or a "
-        "comparison is given, else off.",
+        help="Compare outputs before times: outputs, all (every tensor, too), or off. Default: outputs where "
+        "a comparison or a golden file is given, else off.",
         metavar="WHAT",
     ),
 ]

@@ -30,6 +30,7 @@ GROUPS = {
     "devices": "List devices, check them, trust their host keys, free their disks, and show their noise.",
     "runs": "List and show runs.",
     "profiles": "Show the operators of profiles, and compare them.",
+    "dumps": "Compare dumped tensors, and show the planned memory.",
     "runtime": "Install and list the wheel runtime.",
     "options": "Search and explain load_and_run's options.",
 }
@@ -95,6 +96,16 @@ COMMANDS = (
         "site",
         "farm.cli.runs.site",
         "Write a folder of static pages about all runs: index, trends, reports, digests.",
+    ),
+    Command(
+        "dumps compare",
+        "farm.cli.dumps.compare",
+        "Compare dumped tensors with a reference, and name the first operator that diverges.",
+    ),
+    Command(
+        "dumps memory",
+        "farm.cli.dumps.memory",
+        "Show the planned memory of a model: its peak, who holds it, and each step.",
     ),
     Command(
         "runtime install",

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 MAX_LINE_CHARS = 1 << 16
+MOST_INPUTS = 10_000
 
 _START = re.compile(r"var(\d{1,12}) produced: name=")
 _INPUT = re.compile(r"  \[i\d{1,6}\]var(\d{1,12}): .*")
@@ -41,22 +43,25 @@ class Variable:
 
 def parse_io_text(text: str) -> tuple[Variable, ...]:
     """All variables whose entry is whole, over all runs in the text. Other lines are skipped."""
-    found: list[Variable] = []
+    return tuple(variables(text.split("\n")[:-1]))
+
+
+def variables(lines: Iterable[str]) -> Iterator[Variable]:
+    """The same of whole lines, one by one: memory does not grow with the text."""
     produced: _Produced | None = None
     inputs: list[int] = []
-    for line in text.split("\n")[:-1]:
-        line = line.rstrip("\r")  # noqa: PLW2901 - the same line
+    for line in lines:
+        line = line.rstrip("\r\n")  # noqa: PLW2901 - the same line
         if len(line) > MAX_LINE_CHARS:
             continue
         started, named, valued = _produced(line), _INPUT.fullmatch(line), _VALUES.fullmatch(line)
         if started:
             produced, inputs = started, []
-        elif named:
+        elif named and len(inputs) < MOST_INPUTS:
             inputs.append(int(named[1]))
         elif valued and produced:
-            found.append(_variable(produced, tuple(inputs), valued))
+            yield _variable(produced, tuple(inputs), valued)
             produced = None
-    return tuple(found)
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 
 from farm.dumps.json_text import as_count, as_object, load_object
 from farm.dumps.malformed import MalformedError
 
 MAX_CHUNKS = 1_000_000
+MAX_BYTES = 256 << 20
+"""A larger file is not to be read: it would take ten times its size."""
+
+LONGEST_NAME = 200
 
 
 @dataclass(frozen=True)
@@ -24,7 +29,11 @@ class Chunk:
 
 @dataclass(frozen=True)
 class StaticMemory:
+    """The plan. `operators` are (step, name) of the sequence; `left_out` counts malformed chunks."""
+
     chunks: tuple[Chunk, ...]
+    operators: tuple[tuple[int, str], ...] = ()
+    left_out: int = 0
 
     @property
     def peak_bytes(self) -> int:
@@ -38,11 +47,16 @@ class StaticMemory:
 
 def parse_static_memory(text: str) -> StaticMemory:
     """`StaticMemoryInfo.json`. Raises MalformedError if it has no plan; malformed chunks are left out."""
-    found = as_object(load_object(text, "the memory plan").get("chunk"))
+    plan = load_object(text, "the memory plan")
+    found = as_object(plan.get("chunk"))
     if not found:
         raise MalformedError("the memory plan has no chunks")
-    chunks = (_chunk(key, as_object(value)) for key, value in list(found.items())[:MAX_CHUNKS])
-    return StaticMemory(tuple(chunk for chunk in chunks if chunk is not None))
+    chunks = (_chunk(key, as_object(value)) for key, value in islice(found.items(), MAX_CHUNKS))
+    kept = tuple(chunk for chunk in chunks if chunk is not None)
+    operators = islice(as_object(plan.get("opr")).items(), MAX_CHUNKS)
+    steps = ((as_count(key), as_object(value).get("name")) for key, value in operators)
+    named = tuple((step, str(name)[:LONGEST_NAME]) for step, name in steps if step is not None and name)
+    return StaticMemory(kept, named, len(found) - len(kept))
 
 
 def _chunk(key: str, value: dict[str, object]) -> Chunk | None:

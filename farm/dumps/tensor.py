@@ -10,6 +10,7 @@ import math
 import re
 import struct
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,11 +44,25 @@ _DTYPES: dict[int, tuple[str, str | None]] = {
     100003: ("quint4", None),
     100004: ("qint4", None),
     100005: ("qint16", "<i2"),
-    100006: ("qint1", None),
+    100006: ("qint1", "i1"),
 }
 """MegEngine's number of a type -> its name and numpy's; None where values are smaller than a byte."""
 
+LOW_BITS = {"intb1": 1, "intb2": 2, "intb4": 4, "uintb4": 4, "quint4": 4, "qint4": 4}
+"""Bits of a value of the types that are smaller than a byte; the first value is in the lowest bits."""
+
+OTHER_ORDER = 7 << 24
+"""The number of dimensions of every dump, as a machine of the other byte order writes it."""
+
+MOST_INPUTS = 10_000
+
 _VARIABLE = re.compile(r"var=\{id:(\d{1,12}),")
+_INPUT = re.compile(r"(?:^|[ =])(?:\d{1,6}=)?\{id:(\d{1,12}), (?:layout|shape):")
+_SCALE = re.compile(
+    r"Quantized\w{1,12}[({<] ?(?:scale[:=] ?)?([0-9][0-9.eE+-]{0,30})"
+    r"(?:, ?(?:zero_point[:=] ?)?(\d{1,5}))?"
+)
+_NAME_SHOWN_CHARS = 2000
 
 
 @dataclass(frozen=True)
@@ -55,7 +70,10 @@ class TensorHead:
     """What stands before the values of a dumped variable. They are from byte `start` on, in numpy's type
     `storage` (None: smaller than a byte).
 
-    `variable` is the id in the graph, `name` and `owner` are the variable's and its operator's.
+    `variable` is the id in the graph, `name` and `owner` are the variable's and its operator's (the latter
+    `NAME{Type}`); `inputs` are the ids of what the operator read. A stored integer `q` of a quantised type
+    means `(q - zero_point) * scale`; `scale` is None where the dump does not have it, as that of MegEngine
+    1.13.
     """
 
     variable: int | None
@@ -65,6 +83,15 @@ class TensorHead:
     shape: tuple[int, ...]
     storage: str | None
     start: int
+    inputs: tuple[int, ...] = ()
+    scale: float | None = None
+    zero_point: int = 0
+
+    @property
+    def operator(self) -> tuple[str, str]:
+        """Name and type of what made it."""
+        name, _, type_ = self.owner.removesuffix("}").rpartition("{")
+        return name, type_
 
 
 @dataclass(frozen=True)
@@ -89,18 +116,54 @@ def parse_head(begin: bytes, size_bytes: int) -> TensorHead:
     if len(begin) < 12:
         raise MalformedError("dumped tensor: truncated header")
     name_bytes, dtype, dimensions = struct.unpack_from("<3I", begin)
+    if dimensions == OTHER_ORDER:
+        raise MalformedError("dumped tensor: written in the other byte order (big-endian)")
     start = 12 + 4 * dimensions
     if dimensions > MAX_DIMENSIONS or name_bytes > MAX_NAME_BYTES or start + name_bytes > len(begin):
         raise MalformedError("dumped tensor: impossible header")
     if dtype not in _DTYPES:
         raise MalformedError(f"dumped tensor: unknown type {dtype}")
-    variable, name, owner = _described(begin[start : start + name_bytes].decode("utf-8", "replace"))
+    text = begin[start : start + name_bytes].decode("utf-8", "replace")
+    variable, name, owner, rest = _described(text)
     type_name, storage = _DTYPES[dtype]
     values_bytes = size_bytes - start - name_bytes
     shape = _shape(struct.unpack_from(f"<{dimensions}I", begin, 12), is_empty=values_bytes == 0)
-    if storage is not None and math.prod(shape) * np.dtype(storage).itemsize != values_bytes:
+    if values_bytes not in _sizes_bytes(type_name, storage, shape):
         raise MalformedError(f"dumped tensor of shape {shape} ({type_name}): {values_bytes} bytes of data")
-    return TensorHead(variable, name, owner, type_name, shape, storage, start + name_bytes)
+    inputs = tuple(int(number) for number in islice(_INPUT.findall(rest), MOST_INPUTS))
+    scale, zero_point = _scale(text, type_name)
+    return TensorHead(
+        variable, name, owner, type_name, shape, storage, start + name_bytes, inputs, scale, zero_point
+    )
+
+
+def row_bytes(shape: tuple[int, ...], bits: int) -> int:
+    """Bytes of a row of the last dimension where each starts on a byte of its own."""
+    return ((shape[-1] if shape else 1) * bits + 7) // 8
+
+
+def _sizes_bytes(dtype: str, storage: str | None, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """How many bytes such values may take: values below a byte stand without gaps, or each row on a byte."""
+    count = math.prod(shape)
+    if storage is not None:
+        return (count * np.dtype(storage).itemsize,)
+    bits = LOW_BITS[dtype]
+    rows = count // shape[-1] if shape and shape[-1] else 0
+    return (count * bits + 7) // 8, rows * row_bytes(shape, bits)
+
+
+def _scale(text: str, dtype: str) -> tuple[float | None, int]:
+    """(scale, zero point) in the layout of the variable itself, if it is quantised."""
+    if not dtype.startswith(("qint", "quint")):
+        return None, 0
+    found = _SCALE.search(text.partition(", owner:")[0][:_NAME_SHOWN_CHARS])
+    try:
+        scale = float(found[1]) if found else math.nan
+    except ValueError:
+        scale = math.nan
+    if found is None or not 0 < scale < math.inf:
+        return None, 0
+    return scale, int(found[2] or 0)
 
 
 def _shape(padded: tuple[int, ...], *, is_empty: bool) -> tuple[int, ...]:
@@ -119,15 +182,18 @@ def parse_tensor(data: bytes) -> Tensor:
     return Tensor(head.variable, head.name, head.owner, head.dtype, head.shape, values)
 
 
-def _described(text: str) -> tuple[int | None, str, str]:
-    """(id, name, owner) in `var={id:76, layout:.., Float32, owner:O{Type}, name:N, slot:0, ..} ..`.
+def _described(text: str) -> tuple[int | None, str, str, str]:
+    """(id, name, owner, what the owner read) in
+    `var={id:76, layout:.., Float32, owner:O{Type}, name:N, slot:0, ..} owner_opr_inputs=0={id:3, ..} ..`.
 
     Split at the words between them, not matched: a long hostile text could make matching slow.
     """
     found = _VARIABLE.match(text)
     owner, named, rest = text.partition(", owner:")[2].partition(", name:")
-    name, slotted, _ = rest.partition(", slot:")
-    return (int(found[1]), name, owner) if found and named and slotted else (None, text, "")
+    name, slotted, rest = rest.partition(", slot:")
+    if not (found and named and slotted):
+        return None, text, "", ""
+    return int(found[1]), name, owner, rest.partition("owner_opr_inputs=")[2]
 
 
 def _values(raw: bytes, head: TensorHead) -> NDArray[np.generic]:

@@ -14,17 +14,12 @@ EXAMPLE = "write --tolerance 1e-2 for all types, or --tolerance float32=1e-3,1e-
 
 
 def parse_check(text: str | None) -> Check | None:
-    """Raises RequestError for what is no word of it, and for `all`, which this version cannot do."""
+    """Raises RequestError for what is no word of it."""
     if text is None:
         return None
     if text not in list(Check):
         raise RequestError(
-            f"--check {text}: unknown{nearest(text, list(Check))}", hint="use --check outputs, or --check off"
-        )
-    if text == Check.ALL:
-        raise RequestError(
-            "--check all compares every tensor of a model, which a later version of farm will do",
-            hint="use --check outputs for the outputs; --bin-io-dump DIR dumps every tensor",
+            f"--check {text}: unknown{nearest(text, list(Check))}", hint="use --check outputs, all or off"
         )
     return Check(text)
 

@@ -22,13 +22,18 @@ class RoundKind(StrEnum):
     TIMED = "timed"
     CHECK = "check"
     """Outputs, to be compared before there are times; one that fails does not fail its cell."""
+    TENSORS = "tensors"
+    """Every tensor, for where outputs differ: as a check round, it costs its cell nothing."""
     PROFILE = "profile"
     DUMP = "dump"
     INFO = "info"
     SETUP = "setup"
 
 
-BEFORE_TIMES = frozenset({RoundKind.SETUP, RoundKind.CHECK})
+CHECKS = frozenset({RoundKind.CHECK, RoundKind.TENSORS})
+"""Kinds of rounds that show what is computed: they get the inputs of checks."""
+
+BEFORE_TIMES = CHECKS | {RoundKind.SETUP}
 """Kinds of rounds that come before the timed ones; all others come after them."""
 
 

@@ -14,7 +14,7 @@ class Check(StrEnum):
     OFF = "off"
     OUTPUTS = "outputs"
     ALL = "all"
-    """Every tensor: not possible yet."""
+    """Every tensor, too, in rounds of their own: to name the first operator that diverges."""
 
 
 class Against(StrEnum):
@@ -80,8 +80,10 @@ class TensorDifference:
     only. `max_abs` is at index `at`, `max_rel` relative to the reference's value. `snr_db` is 10 log10(sum
     r^2 / sum (c - r)^2). `nans` and `infs` count the candidate's; `top1` and `top5` are the fractions of rows
     whose largest value is the same, and among the reference's five largest (of outputs with a row of classes
-    only). `is_zero`: every value of both sides is. `problem` says why these two cannot be compared by value;
-    the numbers mean nothing then.
+    only). `max_ulp` is the largest number of floating-point values between the two, of one type, of one
+    sign, neither of them subnormal. `scale` is that of a quantised type: then the numbers are of real values,
+    else of the stored integers. `is_zero`: every value of both sides is. `problem` says why these
+    two cannot be compared by value; the numbers mean nothing then.
     """
 
     name: str
@@ -105,6 +107,8 @@ class TensorDifference:
     top5: float | None = None
     is_zero: bool = False
     problem: str | None = None
+    max_ulp: int | None = None
+    scale: float | None = None
 
 
 @dataclass(frozen=True)
@@ -119,11 +123,28 @@ class Compared:
 
 
 @dataclass(frozen=True)
+class EveryTensor:
+    """What came of comparing every tensor of two cells. `compared` tensors had a partner of their shape and
+    type, `beyond` of these are beyond the tolerance, `unmatched` have no partner. `operator` and
+    `operator_type` are the first one that diverges (None: none does). `problem`: why nothing was compared.
+    """
+
+    compared: int = 0
+    beyond: int = 0
+    unmatched: int = 0
+    operator: str | None = None
+    operator_type: str | None = None
+    sentence: str = ""
+    findings: tuple[str, ...] = ()
+    problem: str | None = None
+
+
+@dataclass(frozen=True)
 class OutputCheck:
     """The outputs of a cell against something. `cell` and, for `variant`, `device` and `baseline`,
     `reference` are ids of cells; for `golden` it is the name of its file, for `itself` empty.
-    `baseline_run` is None where both sides are of one run. `tensors` are the worst ones, worst first;
-    `sentence` says it in plain words.
+    `baseline_run` is None where both sides are of one run, `every` without `--check all`. `tensors` are the
+    worst ones, worst first; `sentence` says it in plain words.
     """
 
     device: str
@@ -134,6 +155,7 @@ class OutputCheck:
     sentence: str
     tensors: tuple[TensorDifference, ...] = ()
     baseline_run: str | None = None
+    every: EveryTensor | None = None
 
     @property
     def worst(self) -> TensorDifference | None:

@@ -11,7 +11,7 @@ from farm.options.lookup import find, misspelling_note, option, search
 from farm.options.parse import from_mapping, merge, parse, parse_with_notes, without, words
 from farm.options.preparations import MODEL as MODEL_FEED
 from farm.options.preparations import preparations, recipe
-from farm.options.rounds import CHECK_RUNS, OUTPUT_DUMP, check_round, split_rounds
+from farm.options.rounds import CHECK_RUNS, OUTPUT_DUMP, TENSOR_DUMP, check_round, split_rounds, tensor_round
 from farm.options.row import Group, Kind, Needs, Option, Support, Works
 from farm.options.schema import schema
 from farm.options.variants import product, slug, sweep, unique, variant, variant_name
@@ -21,6 +21,7 @@ __all__ = [
     "CHECK_RUNS",
     "MODEL_FEED",
     "OUTPUT_DUMP",
+    "TENSOR_DUMP",
     "Findings",
     "Group",
     "Kind",
@@ -53,6 +54,7 @@ __all__ = [
     "slug",
     "split_rounds",
     "sweep",
+    "tensor_round",
     "unique",
     "unknown_to",
     "variant",

@@ -65,6 +65,17 @@ _NOT_CHECKED = ("thread", "fake-first", "copy-to-host")
 """Options that change nothing in an output, and that the dump of the outputs cannot be combined with."""
 
 
+TENSOR_DUMP = "bin-io-dump"
+
+
+def tensor_round(timed: OptionSet, runtime: RuntimeKind, model_kind: ModelKind) -> OptionSet | str:
+    """The options of a round that writes every tensor, once; a text where they cannot be written: why."""
+    values = without(timed, *_NOT_CHECKED).as_dict()
+    options = build({**values, "iter": 1, "warmup-iter": 0, TENSOR_DUMP: "tensors"})
+    refusals = check(options, runtime=runtime, model_kind=model_kind).refusals
+    return refusals[0] if refusals else options
+
+
 def check_round(timed: OptionSet, runtime: RuntimeKind, model_kind: ModelKind) -> OptionSet | str:
     """The options of a round that writes the model's outputs as the timed rounds compute them; a text where
     they cannot be written: why.

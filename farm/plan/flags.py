@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from farm.model.matrix import Cell, RoundKind
+from farm.model.matrix import CHECKS, Cell
 from farm.options import option, unknown_to
 
 
@@ -17,7 +17,7 @@ def unknown_flags(cell: Cell, flags: frozenset[str]) -> tuple[str, ...]:
     """The options that the cell would send and a program of these flags does not have. A check round that
     cannot be run costs its cell nothing.
     """
-    rounds = (one.options for one in cell.rounds if one.kind is not RoundKind.CHECK)
+    rounds = (one.options for one in cell.rounds if one.kind not in CHECKS)
     sent = (*(one.options for one in cell.preparations), *rounds)
     return tuple(dict.fromkeys(name for options in sent for name in unknown_to(options, flags)))
 

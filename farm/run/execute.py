@@ -19,7 +19,7 @@ from farm.logs.round_log import RoundLog, read_round_log, round_log
 from farm.model.artifact import Artifact
 from farm.model.comparison import Phase
 from farm.model.limits.deadlines import Deadlines
-from farm.model.matrix import Cell, Round, RoundKind
+from farm.model.matrix import CHECKS, Cell, Round, RoundKind
 from farm.model.measurement import Cause
 from farm.model.run import Quality, RoundResult, RoundStatus
 from farm.options import argv as options_argv
@@ -107,7 +107,7 @@ def command_of(made: Ready, one: Round) -> tuple[str, ...]:
         one.options,
         program=made.program,
         model=made.model_path,
-        input_text=made.check_text if one.kind is RoundKind.CHECK else made.input_text,
+        input_text=made.check_text if one.kind in CHECKS else made.input_text,
         out_dir=OUT_DIR,
         inputs=made.reads,
     )

@@ -26,7 +26,7 @@ from farm.model.journal import (
     RoundEnded,
     RunEnded,
 )
-from farm.model.matrix import Cell, CheckData, Model, Plan, RoundKind, Skip, cell_id
+from farm.model.matrix import CHECKS, Cell, CheckData, Model, Plan, Skip, cell_id
 from farm.model.measurement import UNAVAILABLE, UNKNOWN_FLAG
 from farm.model.outputs import OutputCheck, OutputVerdict
 from farm.model.run import (
@@ -280,7 +280,7 @@ async def _on_disk(kept: Future[None]) -> None:
 
 def counts(one: RoundResult) -> bool:
     """Whether a round is one that a cell cannot do without."""
-    return one.kind is not RoundKind.CHECK
+    return one.kind not in CHECKS
 
 
 def planned_results(run_id: str, plan: Plan, origin: Origin) -> Results:

@@ -179,6 +179,7 @@ def test_nobody_has_to_read_the_notes_of_a_bench(local: Local) -> None:
 
 # --- streams ------------------------------------------------------------------------------------------------------
 
+DUMPS = Path(__file__).parent.parent / "unit" / "dumps" / "data"
 PRINTING = {
     "": ["--help"],
     "version": ["--version"],
@@ -198,6 +199,8 @@ PRINTING = {
     "report": ["report", "latest"],
     "compare": ["compare", "first", "second"],
     "export": ["export", "latest", "--format", "markdown"],
+    "dumps compare": ["dumps", "compare", str(DUMPS), str(DUMPS)],
+    "dumps memory": ["dumps", "memory", str(DUMPS)],
     "runtime install": ["runtime", "install", "--wheel", "none.whl"],
     "runtime list": ["runtime", "list"],
     "options list": ["options", "list"],
@@ -389,3 +392,33 @@ def test_any_characters_can_be_shown_in_any_encoding(run: Run, encoding: str) ->
     for words in (PRINTING["runs show"], PRINTING["options list"]):
         code, text = shown(run, words, 80, PYTHONIOENCODING=encoding)
         assert code == 0, text
+
+
+def test_an_interruption_while_dumps_are_compared_leaves_no_process_and_no_traceback(farm: Farm) -> None:
+    """Tensors of 8 GB, without blocks on the disk; Ctrl-C reaches the worker, too."""
+    text = b"var={id:1, layout:{1}, Float32, owner:o{T}, name:n, slot:0}"
+    path = farm.folder / "d" / "000001"
+    path.parent.mkdir()
+    path.write_bytes(struct.pack("<10I", len(text), 0, 7, 1 << 31, *(0,) * 6) + text)
+    os.truncate(path, path.stat().st_size + (4 << 31))
+    process = farm.start("dumps", "compare", "d", "d")
+    until(lambda: any(map(is_comparing, children_of(process.pid))), "a worker that compares")
+    workers = children_of(process.pid)
+    for worker in workers:
+        os.kill(worker, signal.SIGINT)
+    outcome = farm.interrupt(process, signal.SIGINT)
+    assert outcome.code == 130, outcome.stderr
+    assert "Traceback" not in outcome.stderr
+    assert not [one for one in workers if Path(f"/proc/{one}/exe").exists()]
+
+
+def is_comparing(pid: int) -> bool:
+    """Whether a worker has the dump open."""
+    try:
+        return any("000001" in os.readlink(one) for one in Path(f"/proc/{pid}/fd").iterdir())  # noqa: PTH115
+    except OSError:
+        return False
+
+
+def children_of(pid: int) -> list[int]:
+    return [int(text) for text in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]

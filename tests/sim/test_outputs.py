@@ -126,3 +126,24 @@ async def test_a_build_that_was_overwritten_by_one_that_computes_something_else_
     compared = await asyncio.to_thread(farm, "compare", "old", "new", "--json")
     (check,) = compared.results["outputs"]
     assert (compared.code, check["verdict"], check["baseline_run"]) == (1, "wrong", "old")
+
+
+async def test_every_tensor_is_compared_with_check_all_and_large_dumps_stay_on_disk(
+    farm: Farm, devices: Path
+) -> None:
+    wanted = {"arm-1": Properties(Program(outputs=(OUT,), shifts=(("enable-nchw88", 1.0),)))}
+    words = ("--variant", "plain=", "--variant", "large=--enable-nchw88", "--check", "all", "--rounds", "1")
+    async with fleet(wanted, devices) as running:
+        outcome = await bench(farm, running, *words)
+    assert outcome.code == 0, outcome.stderr
+    (check,) = (one for one in outcome.results["outputs"] if one["against"] == "variant")
+    assert (check["verdict"], check["every"]["operator"], check["every"]["beyond"]) == ("finding", "prob", 1)
+    assert "first diverging operator: prob (Simulated)" in check["sentence"]
+    rounds = [one for cell in outcome.results["cells"] for one in cell["rounds"] if one["kind"] == "tensors"]
+    assert [one["status"] for one in rounds] == ["completed"] * 2
+    files = [file["path"] for one in rounds for file in one["artifacts"] if file["role"] == "bin-io-dump"]
+    assert len(files) == 2
+    assert all((farm.folder / "runs" / "one" / path).is_file() for path in files)
+    first, second = (f"one:arm-1/tiny/{name}" for name in ("plain", "large"))
+    again = await asyncio.to_thread(farm, "dumps", "compare", first, second)
+    assert "first diverging operator: prob (Simulated)" in again.stdout, again.stderr

@@ -20,7 +20,7 @@ from farm.cli.terminal.tables import plan_table
 from farm.model.artifact import Artifact
 from farm.model.build import INVENTORY_BUILD
 from farm.model.device import Device, Runtime, RuntimeKind
-from farm.model.matrix import Plan, RoundKind
+from farm.model.matrix import CHECKS, Plan
 from farm.model.outputs import Check
 from farm.model.request import Request
 from farm.options import words
@@ -99,7 +99,7 @@ def _checks(plan: Plan) -> str:
     """How outputs are checked."""
     checks = ((one.name, one.check.golden) for one in plan.models if one.check)
     golden = ", ".join(f"{name} with {found.name}" for name, found in checks if found)
-    rounds = sum(one.kind is RoundKind.CHECK for cell in plan.cells for one in cell.rounds)
+    rounds = sum(one.kind in CHECKS for cell in plan.cells for one in cell.rounds)
     return f"outputs are checked in {rounds} rounds before the timed ones; {golden or 'no golden file'}"
 
 

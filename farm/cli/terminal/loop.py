@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -26,6 +27,7 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     Raises KeyboardInterrupt after the work has cleaned up, whatever it made of the cancellation.
     """
     interrupted = False
+    logging.getLogger("asyncio").addFilter(_is_news)
 
     async def main() -> T:
         loop = asyncio.get_running_loop()
@@ -53,6 +55,13 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     if interrupted:
         raise KeyboardInterrupt
     return result
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Not that an idle worker, which is killed at the end, was waited for twice: by its transport, and by
+    asyncio's watcher, which warns then.
+    """
+    return not record.getMessage().startswith("Unknown child process pid")
 
 
 def _note(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ from farm.files import ascii_name, user_path
 from farm.model.matrix import Cell, CheckData, Golden, InputFile, InputSpec, Model, Plan, Round, RoundKind
 from farm.model.outputs import Check, Checking, CheckInput
 from farm.model.request import Request
-from farm.options import check_round
+from farm.options import check_round, tensor_round
 from farm.options.input_spec import DEFAULT_TENSOR, parse_input
 from farm.plan.checks.golden import read_golden, require_fit
 from farm.plan.checks.random_input import RANGES, random_input, why_not
@@ -55,8 +55,8 @@ def with_checks(
     return replace(
         plan,
         models=tuple(models.values()),
-        cells=_checked(plan, models),
-        checking=Checking(Check.OUTPUTS, request.tolerances, SEED),
+        cells=_checked(plan, models, is_all=request.check is Check.ALL),
+        checking=Checking(request.check or Check.OUTPUTS, request.tolerances, SEED),
     )
 
 
@@ -161,9 +161,9 @@ def _given(inputs: InputSpec) -> list[CheckInput]:
 # --------------------------------------------------------------------------- rounds
 
 
-def _checked(plan: Plan, models: dict[str, Model]) -> tuple[Cell, ...]:
+def _checked(plan: Plan, models: dict[str, Model], *, is_all: bool) -> tuple[Cell, ...]:
     """Every cell with a check round; the first cell of a model, variant and build has two. The other side of
-    a canary has none: it is the same cell.
+    a canary has none: it is the same cell. With `is_all` each has a round for every tensor.
     """
     doubles = {duel.candidate for duel in plan.duels if duel.is_canary}
     seen: set[tuple[str, str, str]] = set()
@@ -175,7 +175,7 @@ def _checked(plan: Plan, models: dict[str, Model]) -> tuple[Cell, ...]:
         key = model.name, cell.variant.name, cell.build
         times = 1 if key in seen else TWICE
         seen.add(key)
-        cells.append(told if cell.id in doubles else _with_rounds(told, times))
+        cells.append(told if cell.id in doubles else _with_rounds(told, times, is_all=is_all))
     return tuple(cells)
 
 
@@ -184,15 +184,23 @@ def checked_as(old: Cell, new: Cell) -> Cell:
     if new.model.check is None or not any(one.kind is RoundKind.CHECK for one in new.rounds):
         return old
     data = CheckData(new.model.check.inputs, new.model.check.records)
-    return _with_rounds(replace(old, model=replace(old.model, check=data)), 1)
+    is_all = any(one.kind is RoundKind.TENSORS for one in new.rounds)
+    return _with_rounds(replace(old, model=replace(old.model, check=data)), 1, is_all=is_all)
 
 
-def _with_rounds(cell: Cell, times: int) -> Cell:
+def _with_rounds(cell: Cell, times: int, *, is_all: bool) -> Cell:
     timed = next((one for one in cell.rounds if one.kind is RoundKind.TIMED), None)
     if timed is None:
         return cell
     options = check_round(timed.options, cell.device.runtime.kind, cell.model.kind)
     if isinstance(options, str):
         return replace(cell, notes=(*cell.notes, f"outputs are not checked: {options}"))
-    rounds = (Round(RoundKind.CHECK, index, options) for index in range(times))
-    return replace(cell, rounds=(*cell.rounds, *rounds))
+    rounds = [Round(RoundKind.CHECK, index, options) for index in range(times)]
+    notes = cell.notes
+    if is_all:
+        every = tensor_round(timed.options, cell.device.runtime.kind, cell.model.kind)
+        if isinstance(every, str):
+            notes = (*notes, f"tensors are not checked: {every}")
+        else:
+            rounds.append(Round(RoundKind.TENSORS, 0, every))
+    return replace(cell, rounds=(*cell.rounds, *rounds), notes=notes)

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from farm.model.limits.deadlines import Deadlines
-from farm.model.outputs import Against, Compared, OutputCheck, OutputVerdict, Tolerance
+from farm.model.outputs import Against, Check, Compared, OutputCheck, OutputVerdict, Tolerance
 from farm.model.run import CellResult, ModelRecord, Results
+from farm.run.outputs.every import compare_every, tensors_of, with_every
 from farm.run.outputs.files import Outputs, outputs_of
 from farm.run.outputs.work import compare_runs, said_of
 
@@ -43,12 +44,14 @@ async def compare_with_run(
             )
         )  # fmt: skip
         outcome = said_of(f"the run {former.run_id}", outcome)
-        found.append(
-            OutputCheck(
-                cell.device, cell.id, Against.BASELINE, reference.id, outcome.verdict, outcome.sentence,
-                outcome.tensors, baseline_run=former.run_id,
-            )
+        check = OutputCheck(
+            cell.device, cell.id, Against.BASELINE, reference.id, outcome.verdict, outcome.sentence,
+            outcome.tensors, baseline_run=former.run_id,
         )  # fmt: skip
+        if not problem and Check.ALL is results.checking.check is former.checking.check:
+            dumped = tensors_of(cell.rounds, folder), tensors_of(reference.rounds, former_folder)
+            check = with_every(check, await compare_every(*dumped, stated))
+        found.append(check)
     return tuple(found)
 
 

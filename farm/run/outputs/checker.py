@@ -11,6 +11,7 @@ from farm.model.matrix import Cell, Plan
 from farm.model.outputs import Against, Check, Compared, OutputCheck, OutputVerdict
 from farm.plan.matrix import cells_of
 from farm.run.context import RunContext
+from farm.run.outputs.every import compare_every, tensors_of, with_every
 from farm.run.outputs.files import Outputs, Run, golden_run, outputs_of
 from farm.run.outputs.work import compare_runs, said_of
 
@@ -176,7 +177,13 @@ class _Checker:
         its runs must agree with the reference.
         """
         outcome = _not(side.outputs.problem) or await self._worst(side, reference, against, is_strict)
-        return _check(side.cell, against, reference.cell.id, said_of(label, outcome))
+        check = _check(side.cell, against, reference.cell.id, said_of(label, outcome))
+        if self._plan.checking.check is not Check.ALL or check.verdict is OutputVerdict.NOT_COMPARABLE:
+            return check
+        ours, theirs = (
+            tensors_of(self._recorder.rounds(one.cell), self._folder) for one in (side, reference)
+        )
+        return with_every(check, await compare_every(ours, theirs, self._plan.checking.tolerances))
 
     async def _worst(self, side: _Side, reference: _Side, against: Against, is_strict: bool) -> Compared:
         if not side.is_steady and not is_strict:

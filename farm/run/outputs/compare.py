@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from farm.analysis.outputs import compared
-from farm.analysis.tensors import Array, Values
+from farm.analysis.values import Array, Values
 from farm.dumps.malformed import MalformedError
 from farm.dumps.tensor import HEAD_BYTES, parse_head
 from farm.files import sha256_of

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from farm.analysis.outputs import compared, pairs
-from farm.analysis.tensors import Values
+from farm.analysis.values import Values
 from farm.model.outputs import Against, OutputVerdict, Tolerance
 
 

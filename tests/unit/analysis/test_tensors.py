@@ -13,8 +13,9 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from farm.analysis import tensors
-from farm.analysis.tensors import Values, difference
+from farm.analysis.tensors import difference
 from farm.analysis.tolerances import tolerance_for
+from farm.analysis.values import Values
 from farm.model.outputs import TensorDifference, Tolerance
 
 LOOSE = Tolerance("float32", 1e-3, 1e-5)
@@ -183,8 +184,8 @@ def test_no_more_than_a_chunk_is_in_memory_at_a_time() -> None:
     assert Watched.longest == 4
 
 
-def test_an_output_of_less_than_a_byte_is_compared_by_its_bytes() -> None:
+def test_values_of_less_than_a_byte_are_compared_one_by_one() -> None:
     ours, theirs = np.array([1, 2], "u1"), np.array([1, 3], "u1")
     tolerance, _ = tolerance_for(("qint4", "qint4"))
     found = difference(Values("a", "qint4", (4,), ours), Values("a", "qint4", (4,), theirs), tolerance)
-    assert (found.mismatches, found.at, found.problem) == (1, None, None)
+    assert (found.elements, found.mismatches, found.at, found.problem) == (4, 1, (2,), None)

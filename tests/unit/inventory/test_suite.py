@@ -83,7 +83,7 @@ models: {m: {file: m.mge, golden: golden}}
 
 def test_mistakes_about_outputs_are_told_with_their_lines(nightly):
     path = nightly("""\
-check: all
+check: everything
 tolerance: nan
 models:
   m:
@@ -93,7 +93,7 @@ models:
     with pytest.raises(RequestError) as caught:
         suite.load(path)
     text = str(caught.value)
-    assert "nightly.yaml:1: check: --check all compares every tensor" in text
+    assert "nightly.yaml:1: check: --check everything: unknown" in text
     assert "nightly.yaml:2: tolerance: --tolerance nan" in text
     assert re.search(r"nightly.yaml:6: model m, golden: no such file: .*gone.npy", text)
     assert suite.load(nightly("check: off\nmodels: {m: m.mge}\n")).check is Check.OFF

@@ -351,10 +351,20 @@ def test_the_shape_of_a_golden_file_is_that_of_the_model(here: Path, monkeypatch
 # --------------------------------------------------------------------------- words
 
 
-def test_every_tensor_comes_later_and_says_so() -> None:
-    with pytest.raises(RequestError, match="which a later version of farm will do") as caught:
-        parse_check("all")
-    assert "--bin-io-dump" in str(caught.value.hint)
+def test_every_tensor_has_a_round_of_its_own_for_each_cell() -> None:
+    plan = checked(planned(model("data:[1.0,2.0,3.0]", DATA)), check=Check.ALL)
+    kinds = [one.kind for one in plan.cells[0].rounds]
+    assert (kinds.count(RoundKind.TENSORS), plan.checking.check) == (1, Check.ALL)
+    (every,) = (one for one in plan.cells[0].rounds if one.kind is RoundKind.TENSORS)
+    assert every.options.as_dict() == {"iter": 1, "warmup-iter": 0, "bin-io-dump": "tensors"}
+    assert RoundKind.TENSORS not in [
+        one.kind
+        for one in checked(planned(model("data:[1.0,2.0,3.0]", DATA)), check=Check.OUTPUTS).cells[0].rounds
+    ]
+
+
+def test_a_word_that_check_does_not_know_is_refused_with_the_nearest_one() -> None:
+    assert parse_check("all") is Check.ALL
     with pytest.raises(RequestError, match="outputs"):
         parse_check("output")
     assert parse_check(None) is None

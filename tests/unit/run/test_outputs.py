@@ -36,6 +36,7 @@ from farm.store.products import ProductStore
 from farm.store.programs import ProgramStore
 from farm.store.runs import RunDirectory
 from tests.unit.plans import plan_of
+from tests.unit.run.test_tensors import put
 
 NAME = b"var={id:81, layout:{2}, Float32, owner:o{T}, name:out, slot:0}"
 ONE, OTHER, NEAR = (1.0, 2.0), (1.0, 2.5), (1.0, 2.0001)
@@ -396,3 +397,38 @@ async def test_two_nights_are_compared_where_their_inputs_were_the_same(folder: 
 
 def test_the_plan_without_checks_compares_nothing() -> None:
     assert Plan((), (), (), (), (), 1, 0).checking.check is Check.OFF
+
+
+async def test_with_every_tensor_the_first_operator_that_diverges_is_named(folder: Path) -> None:
+    """The outputs of the second variant are wrong since its weight is, or agree although a tensor does not."""
+    lab = Lab(folder, variants=("v", "w", "x", "y"))
+    lab.plan = replace(lab.plan, checking=Checking(Check.ALL))
+    await lab.open()
+    for number, out in enumerate((ONE, OTHER, ONE, ONE)):
+        await lab.wrote(number, dump(out), dump(out))
+    for number, values in enumerate(((1.0, 2.0), (7.0, 7.0), (8.0, 8.0))):
+        path = put(
+            lab.directory.path / f"cells/{number}/tensors-0/out/tensors",
+            5,
+            list(values),
+            b"mid",
+            b"{id:1, layout:",
+        )
+        name = str(path.relative_to(lab.directory.path))
+        made = Produced("bin-io-dump", name, "0" * 64, path.stat().st_size)
+        result = RoundResult(RoundKind.TENSORS, 0, RoundStatus.COMPLETED, artifacts=(made,))
+        await lab.recorder.round(lab.cell(number), result, reproduce="", is_last=False)
+    failed = RoundResult(RoundKind.TENSORS, 0, RoundStatus.FAILED, error="5 bytes, more than 4 in a round")
+    await lab.recorder.round(lab.cell(3), failed, reproduce="", is_last=False)
+    results = await lab.end()
+    one, two, three = (check for check in results.outputs if check.against is Against.VARIANT)
+    assert (one.verdict, one.every and one.every.operator, one.every and one.every.beyond) == (
+        "finding",
+        "mid",
+        1,
+    )
+    assert "first diverging operator: mid (T): 2 of 2 values" in one.sentence
+    assert (two.verdict, two.tensors[0].mismatches) == ("finding", 0)
+    assert three.verdict == "equal"
+    assert "its round for every tensor failed: 5 bytes, more than 4 in a round" in three.sentence
+    assert not any(cell.status is CellStatus.FAILED for cell in results.cells)

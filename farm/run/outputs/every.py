@@ -1,0 +1,60 @@
+"""Every tensor of two cells: where their outputs part."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from farm.model.matrix import RoundKind
+from farm.model.outputs import EveryTensor, OutputCheck, OutputVerdict, Tolerance
+from farm.model.run import RoundResult, RoundStatus
+from farm.options import TENSOR_DUMP
+
+NO_ROUND = "there was no round for every tensor, or it wrote none"
+
+Dumped = tuple[Path, ...] | str
+"""The files of every tensor; a text: why there are none."""
+
+
+def tensors_of(rounds: Sequence[RoundResult], run_folder: Path) -> Dumped:
+    """What the round for every tensor among these left in the run directory."""
+    mine = [one for one in rounds if one.kind is RoundKind.TENSORS]
+    failed = next((one for one in mine if one.status is RoundStatus.FAILED), None)
+    if failed is not None:
+        return f"its round for every tensor failed: {failed.error}"
+    paths = [run_folder / file.path for one in mine for file in one.artifacts if file.role == TENSOR_DUMP]
+    return tuple(paths) or NO_ROUND
+
+
+async def compare_every(candidate: Dumped, reference: Dumped, stated: tuple[Tolerance, ...]) -> EveryTensor:
+    """The candidate's tensors against the reference's, by one worker: the devices need the other cores."""
+    for dumped, whose in ((candidate, ""), (reference, "the other side: ")):
+        if isinstance(dumped, str):
+            return EveryTensor(problem=f"{whose}{dumped}")
+    assert not isinstance(candidate, str)
+    assert not isinstance(reference, str)
+    from farm.analysis.dumps.diverged import sentence  # numpy: not for runs without checks
+    from farm.run.tensors.compare import How, compare_dumps
+
+    found = await compare_dumps(("reference", reference), [("candidate", candidate)], How(stated))
+    side = found.sides[0]
+    first = side.first_diverging
+    return EveryTensor(
+        compared=side.compared,
+        beyond=side.beyond,
+        unmatched=len(side.only_candidate) + len(side.only_reference),
+        operator=first.candidate.operator or first.candidate.name if first else None,
+        operator_type=first.candidate.operator_type if first else None,
+        sentence=sentence(side),
+        findings=(*found.findings, *side.findings),
+    )
+
+
+def with_every(check: OutputCheck, every: EveryTensor) -> OutputCheck:
+    """The check with what came of every tensor. Where tensors inside differ and outputs agree, it is told."""
+    if every.problem is not None:
+        return replace(check, every=every, sentence=f"{check.sentence}; tensors: {every.problem}")
+    if check.verdict in (OutputVerdict.EQUAL, OutputVerdict.WITHIN) and every.beyond:
+        check = replace(check, verdict=OutputVerdict.FINDING)
+    return replace(check, every=every, sentence=f"{check.sentence}; {every.sentence}")
