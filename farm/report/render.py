@@ -16,28 +16,51 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from farm import resources
-from farm.report.view import ReportView
+from farm.report.sections import CELL_SECTIONS, shown_sections
+from farm.report.view import CellDetail, ReportView
+
+
+STYLES_OF_A_CELL = ("base", "cells")
+"""Style sheets of a cell's own page; those of sections that are shown in it begin with `cell`."""
 
 
 def render(view: ReportView) -> str:
     """The report as HTML, UTF-8 when written."""
-    return _environment().get_template("report.html.j2").render(view=view, page=_page())
+    sections = shown_sections(view)
+    template = _environment().get_template("report.html.j2")
+    return template.render(view=view, page=_page(), sections=sections, cell_sections=CELL_SECTIONS)
 
 
+def render_cell(cell: CellDetail, run_id: str) -> str:
+    """The page of one cell of a large run, with no scripts."""
+    template = _environment().get_template("cell.html.j2")
+    return template.render(
+        cell=cell, run_id=run_id, page=_cell_page(), cell_sections=CELL_SECTIONS, beside="../"
+    )
+
+
+@cache
 def _page() -> dict[str, Markup]:
     folder = resources.folder("reports")
-    style, script = _joined(folder / "css"), _joined(folder / "js")
-    policy = (
-        f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; "
-        "base-uri 'none'; form-action 'none'"
-    )
+    return _assets(_joined(folder / "css"), _joined(folder / "js"))
+
+
+@cache
+def _cell_page() -> dict[str, Markup]:
+    return _assets(_joined(resources.folder("reports") / "css", STYLES_OF_A_CELL), "")
+
+
+def _assets(style: str, script: str) -> dict[str, Markup]:
+    scripts = f"script-src {_hash(script)}; " if script else ""
+    policy = f"default-src 'none'; {scripts}style-src {_hash(style)}; base-uri 'none'; form-action 'none'"
     return {"style": Markup(style), "script": Markup(script), "policy": Markup(policy)}  # noqa: S704 - own files
 
 
-def _joined(folder: Path) -> str:
-    """All files of a folder; `base` first, `print` last, so that later rules override earlier ones."""
+def _joined(folder: Path, chosen: tuple[str, ...] = ()) -> str:
+    """Files of a folder; `base` first, `print` last, so that later rules override earlier ones."""
     order = {"base": 0, "print": 2}
     files = sorted(folder.iterdir(), key=lambda file: (order.get(file.stem, 1), file.name))
+    files = [file for file in files if not chosen or file.stem in chosen or file.stem.startswith("cell_")]
     return "\n".join(file.read_text("utf-8") for file in files)
 
 
