@@ -19,6 +19,7 @@ from farm.model.run import CellResult, CellStatus, DeviceRecord, Results, Summar
 from farm.report.cell import STATUSES, quality_warning, values_ms
 from farm.report.environment import COMPARED, compose_environment
 from farm.report.packing import constant, digits, texts
+from farm.visible import visible
 
 STEP = 1e-4
 """Of a median: the resolution of rounds and intervals. Of 1: that of a ratio."""
@@ -102,12 +103,16 @@ def _texts(shown: Results, whole: Results, devices: Mapping[str, DeviceRecord]) 
         "why": texts(_why(cell) for cell in shown.cells),
         "quality": texts(quality_warning(cell) for cell in whole.cells),
         "command": texts(
-            _template(cell.reproduce or shlex.join(cell.argv), cell, devices) for cell in shown.cells
+            (_template(cell.reproduce or shlex.join(cell.argv), cell, devices) for cell in shown.cells),
+            is_exact=True,
         ),
         "addresses": [device.address for device in shown.devices],
         "log": texts(
-            _template(_log(full), cell, devices)
-            for cell, full in zip(shown.cells, whole.cells, strict=True)
+            (
+                _template(_log(full), cell, devices)
+                for cell, full in zip(shown.cells, whole.cells, strict=True)
+            ),
+            is_exact=True,
         ),
     }
 
@@ -133,9 +138,9 @@ def _template(text: str | None, cell: CellResult, devices: Mapping[str, DeviceRe
 
 def _log(cell: CellResult) -> str | None:
     """The log of the round that says most of a cell: of the last that has one."""
-    kept = [one for one in cell.artifacts] + [one for done in cell.rounds for one in done.artifacts]
+    kept = [*cell.artifacts, *(one for done in cell.rounds for one in done.artifacts)]
     logs = [one.path for one in kept if one.role in {"stdout", "stderr", "log"}]
-    return logs[-1] if logs else None
+    return visible(logs[-1]) if logs else None
 
 
 def _numbers(cells: Sequence[CellResult]) -> dict[str, Any]:
@@ -207,4 +212,3 @@ def _effect(effect: Effect | None, name: str) -> int | None:
 def _said(one: Comparison) -> str | None:
     """The sentence, where the numbers do not say it."""
     return one.sentence if one.effect is None else None
-

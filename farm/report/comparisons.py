@@ -62,7 +62,9 @@ def compose_comparisons(results: Results, whole: Results | None = None) -> Compa
 def _canaries(seen: Canaries) -> str:
     """How often the run sees a change where there is none."""
     if not seen.total:
-        return "No canary cells (A/A) in this run: how often it sees a change where there is none is not known"
+        return (
+            "No canary cells (A/A) in this run: how often it sees a change where there is none is not known"
+        )
     return f"{seen.changed} of {count(seen.total, 'canary cell')} (A/A) differed from themselves"
 
 

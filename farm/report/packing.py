@@ -18,27 +18,16 @@ LEVEL = 6
 """Of gzip: 9 takes three times as long for 2 % less."""
 
 
-class Texts:
-    """A column of texts: each distinct one is kept once, made visible and short. Number 0 is no text."""
+def texts(column: Iterable[str | None], *, is_exact: bool = False) -> dict[str, Any]:
+    """A column of texts: in `values` each distinct one once, on one line, visible and short; in `codes` per row
+    the number of its value, or one number where all rows have the same. Number 0 is no text.
 
-    def __init__(self) -> None:
-        self._numbers: dict[str, int] = {"": 0}
-        self._codes: list[int] = []
-
-    def add(self, text: str | None) -> None:
-        self._codes.append(self._numbers.setdefault(text or "", len(self._numbers)))
-
-    def column(self) -> dict[str, Any]:
-        """`values`, and per row the number of its value in `codes`; one number where all rows have the same."""
-        values = [one_line(text, LONGEST_TEXT) for text in self._numbers]
-        return {"values": values, "codes": constant(self._codes)}
-
-
-def texts(column: Iterable[str | None]) -> dict[str, Any]:
-    made = Texts()
-    for text in column:
-        made.add(text)
-    return made.column()
+    `is_exact`: they are visible already, and must stay as they are.
+    """
+    numbers: dict[str, int] = {"": 0}
+    codes = [numbers.setdefault(text or "", len(numbers)) for text in column]
+    values = list(numbers) if is_exact else [one_line(text, LONGEST_TEXT) for text in numbers]
+    return {"values": values, "codes": constant(codes)}
 
 
 def constant(values: Sequence[Any]) -> Any:

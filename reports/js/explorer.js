@@ -87,7 +87,7 @@ farm.explorer = (section, model) => {
     if (spec.isMixed) said.push("A box stands for several cells: the ratio is their geometric mean, the verdict the worst of them.");
     if (spec.left) said.push(`${spec.left} more columns are left out: filter, or choose another key.`);
     if (state.base && model.total) said.push("What the run did not compare is shown without a verdict: a ratio of medians, with bounds from the intervals of both.");
-    if (!cells.length) said.push(hidden ? "Nothing changed. Untick \u201conly what changed\u201d to see all." : "No cell is like this.");
+    if (!cells.length) said.push(hidden ? "No cell changed. Untick \u201conly what changed\u201d to see all." : "No cell is like this.");
     note.textContent = said.join(" ");
     note.hidden = !said.length;
     plainly.replaceChildren();

@@ -103,7 +103,7 @@ farm.grid = (label, onSort, onOpen) => {
     box.setAttribute("aria-colcount", spec.columns.length);
     head.replaceChildren(farm.make("div", { class: "grid-row", role: "row", "aria-rowindex": 1 }, ...spec.columns.map((one, where) =>
       farm.make("div", { role: "columnheader", "aria-colindex": where + 1, class: one.className ?? "", "aria-sort": one.order ?? (one.sort ? "none" : null), title: one.label },
-        one.sort ? farm.make("button", { type: "button", click: () => onSort(one.sort) }, one.label) : one.label))));
+        one.sort ? farm.make("button", { type: "button", click: () => onSort(one.sort) }, one.label) : farm.make("span", { class: one.isNarrow ? "unseen" : "" }, one.label)))));
     measure.disconnect(); detail?.remove(); detail = null; extra = 0; opened = -1;
     if (isNew) box.scrollTop = 0;
     forget();

@@ -48,10 +48,10 @@ farm.heat = (model, against, cells, { rows, cols, sort }) => {
       make("span", { class: "word" }, make("span", { "aria-hidden": "true" }, symbol), " ", word), make("small", {}, range));
   };
   return {
-    id: "h", count: names.length, height: 54, isMixed, left: heads.length - shown.length, least: `${11 + 8.6 * shown.length}rem`,
+    id: "h", count: names.length, height: 54, isMixed, left: heads.length - shown.length, least: `${11 + 10.6 * shown.length}rem`,
     columns: [
       { label: rows, sort: "rows", order: order("rows"), width: "minmax(7rem, 14rem)", className: "row-head", cell: (index) => make("span", { class: "name", title: names[index] }, names[index]) },
-      ...shown.map((name) => ({ label: name, sort: `at:${name}`, order: order(`at:${name}`), width: "minmax(8.6rem, 14rem)", cell: (index) => box(boxes.get(names[index]).get(name)) })),
+      ...shown.map((name) => ({ label: name, sort: `at:${name}`, order: order(`at:${name}`), width: `minmax(10.6rem, ${shown.length > 5 ? "1fr" : "17rem"})`, cell: (index) => box(boxes.get(names[index]).get(name)) })),
     ],
     detail: (index, column) => {
       const list = boxes.get(names[index]).get(shown[Math.max(column - 1, 0)]) ?? [...boxes.get(names[index]).values()][0];

@@ -18,8 +18,7 @@ farm.table = (model, against, cells, width, sort) => {
   const order = (name) => (sort === name ? "ascending" : sort === `-${name}` ? "descending" : "none");
   const has = (name) => model.key(name) && model.key(name).values.length > 2;
   const isCompared = against.change.some(Number.isFinite);
-  const state = { label: isSmall ? "" : "Verdict", sort: "verdict", need: isSmall ? 2 : 8, rank: 0, cell: at((cell) => words.badge(model, against, cell, isSmall)) };
-  if (isSmall) state.label = "\u25b2";
+  const state = { label: "Verdict", isNarrow: isSmall, sort: isSmall ? null : "verdict", need: isSmall ? 2 : 8, rank: 0, cell: at((cell) => words.badge(model, against, cell, isSmall)) };
   const whole = { label: "Cell", sort: "device", need: 10, grow: 1, rank: 0, className: "two-lines", cell: at((cell) => make("span", { class: "name" },
     make("b", {}, model.key("device").text(cell)), make("br"), `${model.key("model").text(cell)} / ${model.column(cell)}`)) };
   const number = (label, name, need, rank, column) => ({ label, sort: name, need, rank, className: "number", cell: at((cell) => words.ms(column[cell])) });
@@ -36,12 +35,12 @@ farm.table = (model, against, cells, width, sort) => {
     number("Now, ms", "median", 6, isCompared ? 1 : 0, model.median),
     isCompared && { ...number("Before, ms", "before", 7, 3, against.before) },
     { label: "Rounds", need: 11, grow: 1, rank: 4, cell: at(strip) },
-    number("p90, ms", "p90", 6.5, 6, model.p90),
-    { label: "Quality of rounds", need: 13, grow: 1, rank: 5, cell: at((cell) => model.quality(cell) || (model.status[cell] ? model.why(cell) : "")) },
-    number("First, ms", "first", 7, 7, model.first),
-    number("Load, ms", "load", 7, 8, model.load),
-    ...model.keys.slice(4).filter(({ values }) => values.length > 2).map(({ name }, place) => (
-      { label: name, sort: name, need: Math.min(Math.max(0.62 * name.length + 1.5, 6), 16), rank: 10 + place, cell: key(name) })),
+    model.p90.some(Number.isFinite) && number("p90, ms", "p90", 6.5, 6, model.p90),
+    (model.data.quality.values.length > 1 || model.data.why.values.length > 1) && { label: "Quality of rounds", need: 13, grow: 1, rank: 5, cell: at((cell) => model.quality(cell) || (model.status[cell] ? model.why(cell) : "")) },
+    model.first.some(Number.isFinite) && number("First, ms", "first", 7, 7, model.first),
+    model.load.some(Number.isFinite) && number("Load, ms", "load", 7, 8, model.load),
+    ...model.keys.slice(4).filter(({ values }) => values.length > 2).map(({ name, values }, place) => (
+      { label: name, sort: name, need: Math.min(Math.max(0.55 * name.length + 2.2, ...values.slice(0, 99).map(({ length }) => 0.5 * length + 1)), 16), rank: 10 + place, cell: key(name) })),
   ].filter(Boolean);
   let left = width / 15 - 1; // rem
   const kept = new Set();
