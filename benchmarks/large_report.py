@@ -2,9 +2,8 @@
 
     python benchmarks/large_report.py [--cells 10000 100000] [--pages] [--keep FOLDER]
 
-Every cell is different: a device, its context, its times, its verdict and interval, ten rounds. Each line says
-what was wanted of it, and `pass` or `FAIL`. Chromium and the report take the cores of this machine: run it on a
-quiet one.
+Every cell is different: a device, its context, its times, its verdict and interval, ten rounds. Each line
+says what was wanted of it, and `pass` or `FAIL`. Run it on a quiet machine.
 """
 
 from __future__ import annotations
@@ -61,7 +60,8 @@ def device(draw: random.Random, index: int) -> DeviceRecord:
         governors=((0, draw.choice(("performance", "schedutil"))),),
     )
     return DeviceRecord(
-        f"dev-{index:05d}", f"bench@10.{index // 65536}.{index // 256 % 256}.{index % 256}", RuntimeKind.NATIVE,
+        f"dev-{index:05d}", f"bench@10.{index // 65536}.{index // 256 % 256}.{index % 256}",
+        RuntimeKind.NATIVE,
         engine="MegEngine 1.13.0", facts=facts, tags=(draw.choice(("arm64", "phone")), f"rack-{index % 40}"),
     )  # fmt: skip
 
@@ -84,7 +84,8 @@ def cells(draw: random.Random, of: DeviceRecord) -> Iterator[CellResult]:
         done = rounds(draw, level_ms * (1.0 if not variant else draw.choice((1.0, 1.0, 1.0, 1.06, 0.93))))
         made = CellResult(
             of.name, "resnet18", name, {"multithread": variant + 1}, argv, CellStatus.COMPLETED,
-            reproduce=f"ssh {of.address} 'cd \"$(mktemp -d)\" && {' '.join(argv)}'", rounds=done, summary=summarise(done),
+            reproduce=f"ssh {of.address} 'cd \"$(mktemp -d)\" && {' '.join(argv)}'",
+            rounds=done, summary=summarise(done),
         )  # fmt: skip
         if draw.random() < 0.01:
             error = f"load_and_run ended by signal 11 after {draw.randrange(10**6)} bytes"
@@ -151,7 +152,8 @@ def written(number: int, path: Path, *, with_pages: bool) -> list[bool]:
 
 
 FIRST_PAINT = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? NaN"
-READY = """new Promise(done => { const look = () => farm.live ? done(performance.now()) : setTimeout(look, 10); look(); })"""
+READY = """new Promise(done => {
+    const look = () => farm.live ? done(performance.now()) : setTimeout(look, 10); look(); })"""
 TIMED = """(() => {{ const times = []; for (const value of {values}) {{
     const start = performance.now(); farm.live.state.{name} = value; farm.live.refresh();
     document.querySelector('.grid').getBoundingClientRect(); times.push(performance.now() - start); }}

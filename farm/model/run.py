@@ -206,7 +206,7 @@ class DeviceRecord:
     """A device in a run: address, facts, what was pushed to it and removed from it, and its restarts.
 
     `pinned` are the settings that were held during the rounds, in words; `not_pinned` those that the device
-    did not take, `not_restored` those that it did not give back, with the reasons. `tags` are the inventory's.
+    did not take, `not_restored` those that it did not give back, with the reasons. `tags`: the inventory's.
     """
 
     name: str

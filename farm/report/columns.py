@@ -180,7 +180,7 @@ def _whole(part: float | None) -> int | None:
 
 
 def _duels(shown: Results) -> dict[str, Any]:
-    """What was compared, what to look at first first; sides are places of cells, -1 for one that is not here."""
+    """What was compared, first what to look at first; sides are places of cells, -1: of another run."""
     places = {cell.id: place for place, cell in enumerate(shown.cells)}
     order = list(SYMBOLS)
     duels = ranked(shown.comparisons)

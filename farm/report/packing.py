@@ -19,8 +19,8 @@ LEVEL = 6
 
 
 def texts(column: Iterable[str | None], *, is_exact: bool = False) -> dict[str, Any]:
-    """A column of texts: in `values` each distinct one once, on one line, visible and short; in `codes` per row
-    the number of its value, or one number where all rows have the same. Number 0 is no text.
+    """A column of texts: in `values` each distinct one, on one line, visible and short; in `codes` per row
+    the number of its value, or one number where all have the same. Number 0 is no text.
 
     `is_exact`: they are visible already, and must stay as they are.
     """

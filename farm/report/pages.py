@@ -1,4 +1,4 @@
-"""The pages of cells of a large run, which stand below `cells/`: one at a time, so that memory stays small."""
+"""The pages of cells of a large run, below `cells/`: made one at a time, so that memory stays small."""
 
 from __future__ import annotations
 

@@ -19,7 +19,6 @@ from farm import resources
 from farm.report.sections import CELL_SECTIONS, shown_sections
 from farm.report.view import CellDetail, ReportView
 
-
 STYLES_OF_A_CELL = ("base", "cells")
 """Style sheets of a cell's own page; those of sections that are shown in it begin with `cell`."""
 

@@ -10,15 +10,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from farm.report.view import CellDetail, ReportView
+from farm.report.view import ReportView
 
 Content: TypeAlias = Callable[[ReportView], object]
 
 
 @dataclass(frozen=True)
 class More:
-    """What other rooms found, for sections of theirs: of the run by section, and of cells by the cell's id and
-    then by section. `cells` may make it on demand: each cell is asked for once, when it is rendered.
+    """What other rooms found, for sections of theirs: of the run by section, of cells by the cell's id and then
+    by section. `cells` may make it on demand: each cell is asked for once, when it is rendered.
     """
 
     run: Mapping[str, Any] = field(default_factory=dict)
@@ -58,9 +58,7 @@ SECTIONS = (
 
 
 CELL_SECTIONS = ("operators", "tensors", "tracks")
-"""Parts of a cell's details by other rooms: `more` of the cell has the content, partials/cell_<name>.html.j2
-shows it as `cell.more[name]`.
-"""
+"""Parts of a cell's details by other rooms: partials/cell_<name>.html.j2 shows `cell.more[name]`."""
 
 
 def shown_sections(view: ReportView) -> list[tuple[Section, object]]:

@@ -94,12 +94,12 @@ class ComparisonRow:
 
 @dataclass(frozen=True)
 class Comparisons:
-    """What a run's comparisons came to. `coverage` says how many cells were compared, `missing` which were not
-    measured (empty where all were); `shown` of the `total` rows are here. `decision` has GO, NO-GO or NOT DECIDED as its symbol; None where
+    """What a run's comparisons came to. `decision` has GO, NO-GO or NOT DECIDED as its symbol; None where
     only canaries were compared.
 
-    `worst` are the first of `rows` that are not unchanged; `canaries` says what the cells that were compared
-    with themselves showed, `is_doubtful`: that this is too much.
+    `worst` are the first of `rows` that are not unchanged; `rows` the first of `total`. `canaries` says what
+    the cells that were compared with themselves showed, `is_doubtful`: that this is too much. `coverage` says
+    how many cells were compared, `missing` how many were not measured.
     """
 
     decision: Status | None

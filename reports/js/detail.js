@@ -47,7 +47,7 @@ farm.detail = (model, against, cell) => {
     }
     if (!rows.length) return make("p", { class: "quiet" }, base >= 0 ? "Nothing that farm knows differs." : "Nothing differs from most devices.");
     const heads = ["Fact", "This cell", ...(base >= 0 ? ["Baseline"] : []), "Most devices"];
-    return make("div", { class: "scroll" }, make("table", { class: "context" },
+    return make("div", { class: "scroll", role: "region", tabindex: "0", "aria-label": "What differs in context" }, make("table", { class: "context" },
       make("thead", {}, make("tr", {}, ...heads.map((text) => make("th", { scope: "col" }, text)))),
       make("tbody", {}, ...rows.map(([name, here, there, usual]) => make("tr", {}, make("th", { scope: "row" }, name),
         ...[here, ...(base >= 0 ? [there] : []), usual].map((text) => make("td", {}, text || "\u2013")))))));
@@ -73,6 +73,6 @@ farm.detail = (model, against, cell) => {
     make("p", { class: "links-row" }, ...links.filter(Boolean)),
     make("div", { class: "columns" },
       make("div", {}, numbers.length ? make("dl", { class: "facts" }, ...numbers) : null, plot()),
-      make("div", {}, make("h4", {}, "What differs in context"), duel?.differences ? make("p", {}, `\u2260 ${duel.differences}`) : null, context())),
-    ...(repeat ? [make("h4", {}, "Repeat it by hand"), command(repeat)] : []));
+      make("div", {}, make("h3", {}, "What differs in context"), duel?.differences ? make("p", {}, `\u2260 ${duel.differences}`) : null, context())),
+    ...(repeat ? [make("h3", {}, "Repeat it by hand"), command(repeat)] : []));
 };

@@ -21,9 +21,9 @@ farm.grid = (label, onSort, onOpen) => {
     box.setAttribute("aria-activedescendant", rows.has(row) ? `${spec.id}-${row}-${column}` : "");
   };
   const build = (index) => {
-    const element = farm.make("div", { class: "grid-row", role: "row", "aria-rowindex": index + 2, "aria-expanded": spec.detail ? String(index === opened) : null });
+    const element = farm.make("div", { class: "grid-row", role: "row", "aria-rowindex": index + 2 });
     spec.columns.forEach((one, where) => {
-      const cell = farm.make("div", { role: "gridcell", id: `${spec.id}-${index}-${where}`, "aria-colindex": where + 1, class: one.className ?? "" });
+      const cell = farm.make("div", { role: "gridcell", id: `${spec.id}-${index}-${where}`, "aria-colindex": where + 1, class: one.className ?? "", "aria-expanded": spec.detail && !where ? String(index === opened) : null });
       const made = one.cell(index);
       cell.append(...(Array.isArray(made) ? made : [made]).filter((part) => part != null && part !== ""));
       element.append(cell);

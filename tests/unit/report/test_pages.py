@@ -91,7 +91,7 @@ def test_the_environment_of_many_devices_is_the_values_of_each_fact():
     ]
     shared = {one.label: one for one in by_value(compose_environment(many)).shared}
     engine = shared["engine"]
-    assert [(one.text, one.devices, one.more) for one in engine.values][0] == ("MegEngine 0", 10, 6)
+    assert next((one.text, one.devices, one.more) for one in engine.values) == ("MegEngine 0", 10, 6)
     assert (len(engine.values), engine.left_out) == (8, 4)
     assert "address" not in shared
 
