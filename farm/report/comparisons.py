@@ -74,7 +74,7 @@ def _coverage(results: Results, order: Sequence[Comparison]) -> str:
     sides = {one.baseline for one in results.comparisons if one.baseline_run is None}
     canaries = {one.candidate for one in results.comparisons if one.is_canary}
     wanted = {cell.id for cell in results.cells} - (sides - compared) - canaries
-    return f"{len(compared & wanted):,} of {count(len(wanted), 'cell')} compared"
+    return f"{len(compared & wanted):,} of {len(wanted):,} cells compared"
 
 
 def _missing(results: Results) -> tuple[Count, ...]:

@@ -17,8 +17,8 @@ Content: TypeAlias = Callable[[ReportView], object]
 
 @dataclass(frozen=True)
 class More:
-    """What other rooms found, for sections of theirs: of the run by section, of cells by the cell's id and then
-    by section. `cells` may make it on demand: each cell is asked for once, when it is rendered.
+    """What other rooms found, for sections of theirs: of the run by section, of cells by the cell's id and
+    then by section. `cells` may make it on demand: each cell is asked for once, when it is rendered.
     """
 
     run: Mapping[str, Any] = field(default_factory=dict)

@@ -80,7 +80,7 @@ farm.explorer = (section, model) => {
   };
   const draw = () => {
     const width = section.clientWidth;
-    const spec = state.v === "heat" ? farm.heat(model, against, cells, state) : farm.table(model, against, cells, width, state.sort);
+    const spec = state.v === "heat" ? farm.heat(model, against, cells, state, width) : farm.table(model, against, cells, width, state.sort);
     grid.box.classList.toggle("heat", state.v === "heat");
     grid.show(spec);
     const said = [];
@@ -90,10 +90,10 @@ farm.explorer = (section, model) => {
     if (!cells.length) said.push(hidden ? "No cell changed. Untick \u201conly what changed\u201d to see all." : "No cell is like this.");
     note.textContent = said.join(" ");
     note.hidden = !said.length;
-    plainly.replaceChildren();
   };
   const refresh = () => {
     choose();
+    plainly.replaceChildren();
     if (state.v === "table") cells = model.sorted(cells, against, state.sort);
     draw();
     output.textContent = `${cells.length.toLocaleString("en")} of ${model.size.toLocaleString("en")} cells`;
@@ -119,7 +119,7 @@ farm.explorer = (section, model) => {
   tools.addEventListener("input", change);
   tools.addEventListener("submit", (event) => event.preventDefault());
   addEventListener("hashchange", () => { if (location.hash.startsWith("#v=")) restore(); });
-  addEventListener("beforeprint", () => { if (!plainly.firstChild) plainly.replaceChildren(plainTable(2000)); });
+  addEventListener("beforeprint", () => { if (!plainly.firstChild) plainly.replaceChildren(plainTable(500)); });
   addEventListener("afterprint", () => plainly.replaceChildren());
   section.querySelector(".live").append(tools, actions, note, grid.box, plainly);
   section.querySelector(".live").hidden = false;

@@ -109,5 +109,5 @@ farm.grid = (label, onSort, onOpen) => {
     forget();
     draw();
   };
-  return { box, show, open, goTo(index) { row = index; reveal(); }, draw, get row() { return row; } };
+  return { box, show, open, goTo(index) { row = index; box.scrollTop = top(index); draw(); }, draw, get row() { return row; } };
 };

@@ -1,5 +1,5 @@
 // The heat map: rows and columns are the values of two keys; a box has ratio, interval and verdict of its cells.
-farm.heat = (model, against, cells, { rows, cols, sort }) => {
+farm.heat = (model, against, cells, { rows, cols, sort }, width) => {
   const { make, words } = farm;
   const parts = (name) => {
     if (name === "device, model") {
@@ -48,9 +48,9 @@ farm.heat = (model, against, cells, { rows, cols, sort }) => {
       make("span", { class: "word" }, make("span", { "aria-hidden": "true" }, symbol), " ", word), make("small", {}, range));
   };
   return {
-    id: "h", count: names.length, height: 54, isMixed, left: heads.length - shown.length, least: `${11 + 10.6 * shown.length}rem`,
+    id: "h", count: names.length, height: 54, isMixed, left: heads.length - shown.length, least: `${(width < 620 ? 7 : 14) + 10.6 * shown.length}rem`,
     columns: [
-      { label: rows, sort: "rows", order: order("rows"), width: "minmax(7rem, 14rem)", className: "row-head", cell: (index) => make("span", { class: "name", title: names[index] }, names[index]) },
+      { label: rows, sort: "rows", order: order("rows"), width: width < 620 ? "7rem" : "14rem", className: "row-head", cell: (index) => make("span", { class: "name", title: names[index] }, names[index]) },
       ...shown.map((name) => ({ label: name, sort: `at:${name}`, order: order(`at:${name}`), width: `minmax(10.6rem, ${shown.length > 5 ? "1fr" : "17rem"})`, cell: (index) => box(boxes.get(names[index]).get(name)) })),
     ],
     detail: (index, column) => {

@@ -36,7 +36,7 @@ farm.table = (model, against, cells, width, sort) => {
     isCompared && { ...number("Before, ms", "before", 7, 3, against.before) },
     { label: "Rounds", need: 11, grow: 1, rank: 4, cell: at(strip) },
     model.p90.some(Number.isFinite) && number("p90, ms", "p90", 6.5, 6, model.p90),
-    (model.data.quality.values.length > 1 || model.data.why.values.length > 1) && { label: "Quality of rounds", need: 13, grow: 1, rank: 5, cell: at((cell) => model.quality(cell) || (model.status[cell] ? model.why(cell) : "")) },
+    (model.data.quality.values.length > 1 || model.data.why.values.length > 1) && { label: "Quality, reason", need: 13, grow: 1, rank: 5, cell: at((cell) => model.quality(cell) || (model.status[cell] ? model.why(cell) : "")) },
     model.first.some(Number.isFinite) && number("First, ms", "first", 7, 7, model.first),
     model.load.some(Number.isFinite) && number("Load, ms", "load", 7, 8, model.load),
     ...model.keys.slice(4).filter(({ values }) => values.length > 2).map(({ name, values }, place) => (

@@ -307,6 +307,16 @@ def test_a_hostile_table_shows_text_only(tab, report):
         assert tab.complaints() == []
 
 
+def test_a_browser_that_cannot_unpack_the_table_says_so_and_shows_the_rest(tab, report, tmp_path):
+    broken = tmp_path / "broken.html"
+    page = report("compared").read_text("utf-8")
+    broken.write_text(page.replace('id="farm-cells">H4sI', 'id="farm-cells">H4sA'), "utf-8")
+    tab.open(broken)
+    tab.js("new Promise(done => setTimeout(done, 100))")
+    assert "cannot show the table" in tab.js("document.querySelector('.without').textContent")
+    assert tab.js("document.querySelector('.all-comparisons').checkVisibility()")
+
+
 def test_a_plain_table_has_all_rows_for_search_and_print(tab, report):
     opened(tab, report("lab"))
     tab.js("document.querySelectorAll('.actions button')[2].click()")
