@@ -129,6 +129,8 @@ def _shared(row: EnvironmentRow, names: Sequence[str]) -> SharedFact:
     order = sorted(having.items(), key=lambda item: -len(item[1]))
     values = (
         EnvironmentValue(text, len(who), ", ".join(who[:MOST_NAMED]), max(len(who) - MOST_NAMED, 0))
+        if len(who) < len(names)
+        else EnvironmentValue(text, len(who), "all", 0)
         for text, who in order[:MOST_VALUES]
     )
     return SharedFact(row.label, tuple(values), max(len(order) - MOST_VALUES, 0))

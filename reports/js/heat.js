@@ -21,7 +21,9 @@ farm.heat = (model, against, cells, { rows, cols, sort }, width) => {
   }
   const collator = new Intl.Collator("en", { numeric: true });
   const MOST = 60;
-  const heads = [...wide.keys()].sort(cols.startsWith("variant") || cols === "build" ? () => 0 : collator.compare), shown = heads.slice(0, MOST);
+  const planned = cols === "variant and build" ? model.columns() : ["variant", "build"].includes(cols) ? model.key(cols).values : null;
+  const places = new Map(planned?.map((name, at) => [name, at]));
+  const heads = [...wide.keys()].sort(planned ? (a, b) => places.get(a) - places.get(b) : collator.compare), shown = heads.slice(0, MOST);
   const worst = (list) => list.reduce((a, b) => (weight(b) < weight(a) ? b : a));
   const weight = (cell) => (model.status[cell] ? 2.5 : against.verdict[cell]);
   const ratio = (list) => {

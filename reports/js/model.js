@@ -65,6 +65,7 @@ farm.model = (data) => {
       return { run: column("run"), why: column("why"), differences: column("differences"), notes: column("notes"),
         n: spread(duels.n, total)[place], isFresh: spread(duels.isFresh, total)[place], isPaired: spread(duels.isPaired, total)[place] };
     },
+    columns() { return this.planned ??= [...new Set(Array.from({ length: size }, (_, cell) => model.column(cell)))]; },
     name: (cell) => [model.key("device").text(cell), model.key("model").text(cell), model.column(cell)].join(" / "),
     column(cell) {
       const build = model.key("build").text(cell);

@@ -267,6 +267,15 @@ def test_a_heat_map_groups_by_any_two_keys_and_says_where_a_box_is_many_cells(ta
     ]  # fmt: skip
 
 
+def test_columns_of_a_heat_map_keep_the_order_of_the_plan_when_cells_are_filtered(tab, report):
+    opened(tab, report("lab"), "#v=heat&f=failed&q=arm-2")
+    heads = tab.js(
+        "[...document.querySelectorAll('[role=columnheader]')].map(head => head.textContent).slice(1)"
+    )
+    planned = list(make.VARIANTS)
+    assert heads == sorted(heads, key=planned.index)
+
+
 def test_the_table_can_be_used_by_keyboard_and_is_a_grid_to_screen_readers(tab, report):
     opened(tab, report("lab"))
     tab.js("document.querySelector('.grid').focus()")
