@@ -46,6 +46,7 @@ def test_every_cell_of_a_large_run_has_a_page_and_the_report_links_only_to_those
 @pytest.mark.usefixtures("few_inside")
 def test_pages_of_a_hostile_run_show_text_only():
     for _, html in pages(make.hostile()):
+        assert not re.search("[\x00-\x08\x0b-\x1f\u202e\u200b]", html)
         page = Page(html)
         assert {tag for tag, _ in page.elements} <= OUR_ELEMENTS
         assert "script" not in {tag for tag, _ in page.elements}
