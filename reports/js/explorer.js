@@ -102,7 +102,7 @@ farm.explorer = (section, model) => {
     tools.elements.changed.checked = !state.all;
     tools.querySelector(".pivot").hidden = state.v !== "heat";
     tools.querySelector(".everything").hidden = state.v === "heat";
-    const open = [...cells].indexOf(Number(state.open) - 1);
+    const open = cells.indexOf(Number(state.open) - 1);
     if (state.open && open >= 0 && state.v === "table") { grid.open(open, true); grid.goTo(open); }
     write();
     dispatchEvent(new CustomEvent("farm-filter", { detail: { isActive: Boolean(state.q) || Boolean(state.f), cells } }));

@@ -188,9 +188,17 @@ farm.model = (data) => {
     else values = (cell) => against.place[cell] < Infinity && against.verdict[cell] < UNCHANGED ? against.place[cell]
       : model.status[cell] !== 0 ? total + model.status[cell]
       : against.place[cell] < Infinity ? 2 * total + 10 + against.place[cell] : 3 * total + 20;
-    const weights = new Float64Array(size);
-    for (const cell of cells) { const value = values(cell); weights[cell] = Number.isNaN(value) ? Infinity : sign * value; }
-    return cells.sort((a, b) => weights[a] - weights[b] || a - b);
+    // Numbers that sort as the values do, with the cell in their lower digits: sorted without a function, which
+    // is several times as fast.
+    const bits = new Uint32Array(1), float = new Float32Array(bits.buffer);
+    const keyed = new Float64Array(cells.length);
+    cells.forEach((cell, at) => {
+      const value = values(cell);
+      float[0] = Number.isNaN(value) ? Infinity : sign * value + 0;
+      keyed[at] = (bits[0] >>> 31 ? ~bits[0] >>> 0 : (bits[0] | 0x80000000) >>> 0) * size + cell;
+    });
+    keyed.sort().forEach((value, at) => { cells[at] = value % size; });
+    return cells;
   };
   return model;
 };
