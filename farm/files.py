@@ -21,15 +21,19 @@ PRIVATE_FILE, PRIVATE_FOLDER, SHARED_FILE = 0o600, 0o700, 0o666
 """Modes that the umask makes narrower: what farm keeps is for its user, what a user names is as any file."""
 
 
-def write_atomic(path: Path, data: bytes, *, mode: int = PRIVATE_FILE) -> None:
-    """Write a temporary file in the same folder, flush, rename: a reader sees the old file or the new one."""
+def write_atomic(path: Path, data: bytes, *, mode: int = PRIVATE_FILE, is_synced: bool = True) -> None:
+    """Write a temporary file in the same folder, flush, rename: a reader sees the old file or the new one.
+
+    `is_synced`: it is on the disk before the rename, so that a power cut leaves one of the two.
+    """
     temporary = path.with_name(f".{path.name[:200]}.{secrets.token_hex(4)}")
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
         with os.fdopen(handle, "wb") as stream:
             stream.write(data)
             stream.flush()
-            os.fsync(stream.fileno())
+            if is_synced:
+                os.fsync(stream.fileno())
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)

@@ -12,6 +12,8 @@ import dataclasses
 import re
 import unicodedata
 from collections.abc import Callable
+from enum import Enum
+from functools import cache
 from pathlib import PurePosixPath
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -75,7 +77,18 @@ def changed(value: _T, change: Callable[[str], str]) -> _T:
     return _changed(value, change)  # type: ignore[no-any-return]
 
 
+_AS_THEY_ARE = frozenset({type(None), bool, int, float})
+"""Most of what a run has."""
+
+
+@cache
+def _fields(kind: type) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(kind))
+
+
 def _changed(value: Any, change: Callable[[str], str]) -> Any:
+    if type(value) in _AS_THEY_ARE or isinstance(value, Enum):
+        return value
     match value:
         case str() if type(value) is str:
             return change(value)
@@ -86,8 +99,9 @@ def _changed(value: Any, change: Callable[[str], str]) -> Any:
         case dict():
             return {_changed(key, change): _changed(item, change) for key, item in value.items()}
         case _ if dataclasses.is_dataclass(value) and not isinstance(value, type):
-            fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-            return type(value)(**{name: _changed(item, change) for name, item in fields.items()})
+            return type(value)(
+                **{name: _changed(getattr(value, name), change) for name in _fields(type(value))}
+            )
         case _:
             return value
 

@@ -206,7 +206,7 @@ class DeviceRecord:
     """A device in a run: address, facts, what was pushed to it and removed from it, and its restarts.
 
     `pinned` are the settings that were held during the rounds, in words; `not_pinned` those that the device
-    did not take, `not_restored` those that it did not give back, with the reasons.
+    did not take, `not_restored` those that it did not give back, with the reasons. `tags`: the inventory's.
     """
 
     name: str
@@ -228,6 +228,7 @@ class DeviceRecord:
     pinned: tuple[str, ...] = ()
     not_pinned: tuple[str, ...] = ()
     not_restored: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
+from typing import Any
 
 from farm.analysis.quality import last_attempts
 from farm.analysis.steady import steady
@@ -91,7 +92,9 @@ def failure_of(cell: CellResult) -> Failure | None:
     )
 
 
-def compose_cell(index: int, cell: CellResult, decimals: int) -> CellDetail:
+def compose_cell(
+    index: int, cell: CellResult, decimals: int, more: Mapping[str, Any] | None = None
+) -> CellDetail:
     return CellDetail(
         anchor=anchor(index),
         device=cell.device,
@@ -111,6 +114,7 @@ def compose_cell(index: int, cell: CellResult, decimals: int) -> CellDetail:
         order=_run_order(cell, decimals),
         files=_files(cell),
         tracks=device_tracks(_timed(cell)),
+        more=more or {},
     )
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
-from farm.compare.outcome import Decision, canaries, counts, decision, ranked
+from farm.compare.outcome import Canaries, Decision, canaries, counts, decision, ranked
 from farm.compare.rounds import pairs
 from farm.compare.words import SYMBOLS, change_of, interval, pairs_of
 from farm.model.comparison import Comparing, Comparison, Effect, Phase, Verdict
-from farm.model.run import CellResult, Results
-from farm.report.cell import anchor
+from farm.model.run import CellResult, CellStatus, Results
+from farm.report.cell import STATUSES, anchor
 from farm.report.figures.pairs import pairs_plot
 from farm.report.figures.view import PairsPlot, Whisker
 from farm.report.figures.whisker import whisker, whisker_end
@@ -18,8 +19,8 @@ from farm.report.view import ComparisonRow, Comparisons, Count, Status
 
 WORST = 5
 
-MOST_PLOTS = 300
-"""Rows with figures: the first ones."""
+MOST_ROWS = 200
+"""Rows that are in the page itself: the first ones. Its table has all."""
 
 DECISIONS = {
     Decision.GO: Status("go", Decision.GO, "no confirmed regression, and no more undecided than may be"),
@@ -28,29 +29,60 @@ DECISIONS = {
 }
 
 
-def compose_comparisons(results: Results) -> Comparisons | None:
-    """None for a run that compared nothing, and whose outputs are not known to be wrong."""
+def compose_comparisons(results: Results, whole: Results | None = None) -> Comparisons | None:
+    """None for a run that compared nothing, and whose outputs are not known to be wrong.
+
+    `whole` are the same results with all rounds, where `results` are without.
+    """
     decided = decision(results)
     if not results.comparisons and decided is None:
         return None
-    numbers = {cell.id: (i, cell) for i, cell in enumerate(results.cells)}
+    measured = (whole or results).cells
+    numbers = {cell.id: (i, measured[i]) for i, cell in enumerate(results.cells)}
     order = ranked(results.comparisons)
     end = whisker_end((one.effect.ratio for one in order if one.effect), results.comparing.minimum_effect)
-    rows = tuple(
-        _row(one, numbers, results.comparing, end if i < MOST_PLOTS else None) for i, one in enumerate(order)
-    )
+    rows = tuple(_row(one, numbers, results.comparing, end) for one in order[:MOST_ROWS])
     seen = canaries(results.comparisons)
     return Comparisons(
         decision=DECISIONS[decided] if decided else None,
         counts=tuple(Count(_status(verdict), n) for verdict, n in counts(results.comparisons).items()),
         worst=tuple(row for row in rows if not row.is_hidden)[:WORST],
         rows=rows,
-        hidden=sum(row.is_hidden for row in rows),
-        canaries=f"{seen.changed} of {count(seen.total, 'canary cell')} differed from themselves"
-        if seen.total
-        else None,
+        hidden=sum(one.verdict is Verdict.UNCHANGED for one in order),
+        canaries=_canaries(seen),
         is_doubtful=seen.is_out_of_bounds,
         minimum_effect=f"{100 * results.comparing.minimum_effect:g} %",
+        total=len(order),
+        coverage=_coverage(results, order),
+        missing=_missing(results),
+    )
+
+
+def _canaries(seen: Canaries) -> str:
+    """How often the run sees a change where there is none."""
+    if not seen.total:
+        return (
+            "No canary cells (A/A) in this run: how often it sees a change where there is none is not known"
+        )
+    return f"{seen.changed} of {count(seen.total, 'canary cell')} (A/A) differed from themselves"
+
+
+def _coverage(results: Results, order: Sequence[Comparison]) -> str:
+    """`317 of 320 cells compared`; baselines and canaries need no comparison of their own."""
+    compared = {one.candidate for one in order if one.effect is not None}
+    sides = {one.baseline for one in results.comparisons if one.baseline_run is None}
+    canaries = {one.candidate for one in results.comparisons if one.is_canary}
+    wanted = {cell.id for cell in results.cells} - (sides - compared) - canaries
+    return f"{len(compared & wanted):,} of {len(wanted):,} cells compared"
+
+
+def _missing(results: Results) -> tuple[Count, ...]:
+    """Cells without a number, by status."""
+    ended = Counter(cell.status for cell in results.cells)
+    return tuple(
+        Count(STATUSES[status], ended[status])
+        for status in CellStatus
+        if status is not CellStatus.COMPLETED and ended[status]
     )
 
 
@@ -62,9 +94,9 @@ def _row(
     one: Comparison,
     numbers: Mapping[str, tuple[int, CellResult]],
     comparing: Comparing,
-    axis_end: float | None,
+    axis_end: float,
 ) -> ComparisonRow:
-    """`axis_end`: where the axis of the whiskers ends, None for a row without figures."""
+    """`axis_end`: where the axis of the whiskers ends."""
     found = [numbers.get(name) for name in (one.baseline, one.candidate)]
     times = [value for value in (one.baseline_ms, one.candidate_ms) if value]
     decimals = min(decimals_for(times) + 1, MOST_DECIMALS)
@@ -87,10 +119,10 @@ def _row(
         differences=one.differences,
         notes=one.notes,
         plot=_plot(one, before[1], after[1], comparing)
-        if axis_end and before and after and one.effect and one.effect.is_paired
+        if before and after and one.effect and one.effect.is_paired
         else None,
         is_hidden=one.verdict is Verdict.UNCHANGED,
-        whisker=_whisker(one, one.effect, comparing, axis_end) if axis_end and one.effect else None,
+        whisker=_whisker(one, one.effect, comparing, axis_end) if one.effect else None,
     )
 
 

@@ -6,13 +6,14 @@ import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from farm.model.run import CellResult, CellStatus, ModelRecord, Results, RunStatus, Summary
 from farm.report.cell import STATUSES, anchor, compose_cell, failure_of, quality_warning, values_ms
+from farm.report.columns import columns
 from farm.report.comparisons import compose_comparisons
 from farm.report.data import embedded_data, iterations_fit
-from farm.report.environment import compose_environment
+from farm.report.environment import MOST_COLUMNS, by_value, compose_environment
 from farm.report.numerals import (
     MOST_DECIMALS,
     as_duration,
@@ -24,6 +25,8 @@ from farm.report.numerals import (
     moment,
 )
 from farm.report.outputs import compose_outputs
+from farm.report.packing import packed
+from farm.report.sections import More
 from farm.report.view import (
     Box,
     CellDetail,
@@ -53,8 +56,64 @@ UNFINISHED = {
 """Statuses of a run that the counts of cells do not show."""
 
 
-def compose(results: Results) -> ReportView:
-    """The report of one run."""
+MOST_INSIDE = 500
+"""Cells whose details are in the report itself; those of a larger run are pages beside it (`pages.py`)."""
+
+MOST_PROBLEMS = 100
+MOST_LINKS = 12
+"""Of a large run: reasons why cells have no times that are shown, and cells that are named for each."""
+
+
+def is_large(results: Results) -> bool:
+    return len(results.cells) > MOST_INSIDE
+
+
+def compose(results: Results, more: More | None = None) -> ReportView:
+    """The report of one run. `more` is what sections of other rooms show."""
+    found = more or More()
+    return _large(results, found) if is_large(results) else _whole(results, found)
+
+
+def _large(results: Results, more: More) -> ReportView:
+    """The report of a run with many cells, whose details are pages of their own."""
+    shown = cleaned(_without_rounds(results))
+    problems = _problems(shown, across_devices=True)
+    environment = compose_environment(shown.devices)
+    few = [replace(one, cells=one.cells[:MOST_LINKS]) for one in problems[:MOST_PROBLEMS]]
+    return ReportView(
+        head=_head(shown),
+        matrices=(),
+        problems=tuple(few),
+        outputs=compose_outputs(shown),
+        cells=(),
+        environment=by_value(environment) if len(shown.devices) > MOST_COLUMNS else environment,
+        method=_method(shown, iterations_embedded=False),
+        data=None,
+        comparisons=compose_comparisons(shown, results),
+        table=packed(columns(shown, results, is_large=True)),
+        is_large=True,
+        problems_left_out=max(len(problems) - MOST_PROBLEMS, 0),
+        more=more.run,
+    )
+
+
+def _without_rounds(results: Results) -> Results:
+    """What the page of a large run shows of a cell. Its rounds are numbers, which need no cleaning."""
+    light = (replace(cell, rounds=(), preparations=(), artifacts=()) for cell in results.cells)
+    return replace(results, cells=tuple(light))
+
+
+def _method(shown: Results, *, iterations_embedded: bool) -> Method:
+    return Method(
+        seed=str(shown.seed),
+        rounds=shown.rounds,
+        first_variant=next(iter(shown.columns), ""),
+        iterations_embedded=iterations_embedded,
+    )
+
+
+def _whole(results: Results, more: More) -> ReportView:
+    """The report of a run whose details are all inside it."""
     shown = cleaned(results)
     cells: Cells = {(c.device, c.model, c.column): (i, c) for i, c in enumerate(shown.cells)}
     decimals = {
@@ -67,16 +126,13 @@ def compose(results: Results) -> ReportView:
         matrices=tuple(_matrix(shown, model, variants, cells, decimals[model]) for model in decimals),
         problems=_problems(shown),
         outputs=compose_outputs(shown),
-        cells=_details(shown, decimals),
+        cells=_details(shown, decimals, [more.cells.get(cell.id) for cell in results.cells]),
         environment=compose_environment(shown.devices),
-        method=Method(
-            seed=str(shown.seed),
-            rounds=shown.rounds,
-            first_variant=variants[0] if variants else "",
-            iterations_embedded=iterations_fit(results),
-        ),
+        method=_method(shown, iterations_embedded=iterations_fit(results)),
         data=embedded_data(results),
         comparisons=compose_comparisons(shown),
+        table=packed(columns(shown, shown, is_large=False)) if shown.cells else None,
+        more=more.run,
     )
 
 
@@ -85,11 +141,13 @@ def _in_order(declared: Iterable[str], met: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*declared, *met]))
 
 
-def _details(results: Results, decimals: Mapping[str, int]) -> tuple[CellDetail, ...]:
+def _details(
+    results: Results, decimals: Mapping[str, int], more: Sequence[Mapping[str, Any] | None]
+) -> tuple[CellDetail, ...]:
     """In the order of the matrices, with one decimal more than these have."""
     models = list(decimals)
     numbered = sorted(enumerate(results.cells), key=lambda entry: models.index(entry[1].model))
-    return tuple(compose_cell(i, c, min(decimals[c.model] + 1, MOST_DECIMALS)) for i, c in numbered)
+    return tuple(compose_cell(i, c, min(decimals[c.model] + 1, MOST_DECIMALS), more[i]) for i, c in numbered)
 
 
 def _head(results: Results) -> Head:
@@ -233,18 +291,23 @@ def _times(cell: CellResult, summary: Summary, axis: _Axis) -> Times:
     )
 
 
-def _problems(results: Results) -> tuple[Problem, ...]:
-    """Cells without times; those of one device with the same reason are one entry. Failures first."""
+def _problems(results: Results, *, across_devices: bool = False) -> tuple[Problem, ...]:
+    """Cells without times; those of one device with the same reason are one entry. Failures first.
+
+    `across_devices`: those of all devices are one entry, and those of which there are most come first.
+    """
     groups: dict[tuple[CellStatus, str, Failure | None, str | None], list[CellLink]] = {}
     for index, cell in enumerate(results.cells):
         if cell.status == CellStatus.COMPLETED:
             continue
-        key = (cell.status, cell.device, failure_of(cell), cell.reason)
-        groups.setdefault(key, []).append(CellLink(anchor(index), f"{cell.model} / {cell.column}"))
+        device = "" if across_devices else cell.device
+        name = cell.id if across_devices else f"{cell.model} / {cell.column}"
+        key = (cell.status, device, failure_of(cell), cell.reason)
+        groups.setdefault(key, []).append(CellLink(anchor(index), name))
     order = list(CellStatus)
     return tuple(
-        Problem(STATUSES[status], device, tuple(links), failure, reason)
+        Problem(STATUSES[status], device, tuple(links), failure, reason, len(links))
         for (status, device, failure, reason), links in sorted(
-            groups.items(), key=lambda g: order.index(g[0][0])
+            groups.items(), key=lambda g: (order.index(g[0][0]), -len(g[1]) if across_devices else 0)
         )
     )

@@ -10,7 +10,7 @@ from farm.model.device import Facts
 from farm.model.run import DeviceRecord
 from farm.options.cores import core_list
 from farm.report.numerals import MISSING, by_core, in_bytes, in_ghz, in_memory
-from farm.report.view import Environment, EnvironmentGroup, EnvironmentRow
+from farm.report.view import Environment, EnvironmentGroup, EnvironmentRow, EnvironmentValue, SharedFact
 
 Reader: TypeAlias = Callable[[DeviceRecord, Facts], str | None]
 Row: TypeAlias = tuple[str, bool, Reader]
@@ -94,6 +94,16 @@ GROUPS: tuple[tuple[str, tuple[Row, ...]], ...] = (
 )
 
 
+COMPARED = frozenset(label for _, rows in GROUPS for label, is_compared, _ in rows if is_compared)
+"""Facts of which a difference between devices is marked."""
+
+MOST_COLUMNS = 50
+"""Devices that stand side by side; of more, each fact has its values with the number of devices."""
+
+MOST_VALUES = 8
+MOST_NAMED = 4
+
+
 def compose_environment(devices: Sequence[DeviceRecord]) -> Environment:
     """One column per device; rows without a value on any device are left out."""
     groups = (
@@ -101,6 +111,29 @@ def compose_environment(devices: Sequence[DeviceRecord]) -> Environment:
         for title, rows in GROUPS
     )
     return Environment(tuple(d.name for d in devices), tuple(group for group in groups if group.rows))
+
+
+def by_value(side_by_side: Environment) -> Environment:
+    """The same for many devices: which values each fact has, on how many of them."""
+    names = side_by_side.devices
+    facts = tuple(
+        _shared(row, names) for group in side_by_side.groups for row in group.rows if row.label in COMPARED
+    )
+    return Environment(names, (), facts)
+
+
+def _shared(row: EnvironmentRow, names: Sequence[str]) -> SharedFact:
+    having: dict[str, list[str]] = {}
+    for name, text in zip(names, row.texts, strict=True):
+        having.setdefault(text, []).append(name)
+    order = sorted(having.items(), key=lambda item: -len(item[1]))
+    values = (
+        EnvironmentValue(text, len(who), ", ".join(who[:MOST_NAMED]), max(len(who) - MOST_NAMED, 0))
+        if len(who) < len(names)
+        else EnvironmentValue(text, len(who), "all", 0)
+        for text, who in order[:MOST_VALUES]
+    )
+    return SharedFact(row.label, tuple(values), max(len(order) - MOST_VALUES, 0))
 
 
 def _row(entry: Row, devices: Sequence[DeviceRecord]) -> EnvironmentRow | None:

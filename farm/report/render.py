@@ -16,32 +16,51 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from farm import resources
-from farm.report.view import ReportView
+from farm.report.sections import CELL_SECTIONS, shown_sections
+from farm.report.view import CellDetail, ReportView
+
+STYLES_OF_A_CELL = ("base", "cells", "figures")
+"""Style sheets of a cell's own page; those of sections that are shown in it begin with `cell`."""
 
 
 def render(view: ReportView) -> str:
     """The report as HTML, UTF-8 when written."""
-    return environment().get_template("report.html.j2").render(view=view, page=_page())
+    sections = shown_sections(view)
+    template = environment().get_template("report.html.j2")
+    return template.render(view=view, page=_page(), sections=sections, cell_sections=CELL_SECTIONS)
 
 
+def render_cell(cell: CellDetail, run_id: str) -> str:
+    """The page of one cell of a large run, with no scripts."""
+    template = environment().get_template("cell.html.j2")
+    return template.render(
+        cell=cell, run_id=run_id, page=_cell_page(), cell_sections=CELL_SECTIONS, beside="../"
+    )
+
+
+@cache
 def _page() -> dict[str, Markup]:
     folder = resources.folder("reports")
     return parts(joined(folder / "css"), joined(folder / "js"))
 
 
+@cache
+def _cell_page() -> dict[str, Markup]:
+    return parts(joined(resources.folder("reports") / "css", STYLES_OF_A_CELL), "")
+
+
 def parts(style: str, script: str) -> dict[str, Markup]:
     """Style, script and policy of a page that has these two of our own and nothing else."""
-    policy = (
-        f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; "
-        "base-uri 'none'; form-action 'none'"
-    )
+    scripts = f"script-src {_hash(script)}; " if script else ""
+    policy = f"default-src 'none'; {scripts}style-src {_hash(style)}; base-uri 'none'; form-action 'none'"
     return {"style": Markup(style), "script": Markup(script), "policy": Markup(policy)}  # noqa: S704 - own files
 
 
-def joined(folder: Path) -> str:
-    """All files of a folder; `base` first, `print` last, so that later rules override earlier ones."""
+def joined(folder: Path, chosen: tuple[str, ...] = ()) -> str:
+    """Files of a folder; `base` first, `print` last, so that later rules override earlier ones."""
     order = {"base": 0, "print": 2}
     files = sorted(folder.iterdir(), key=lambda file: (order.get(file.stem, 1), file.name))
+    files = [file for file in files if not chosen or file.stem in chosen or file.stem.startswith("cell_")]
     return "\n".join(file.read_text("utf-8") for file in files)
 
 

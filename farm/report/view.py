@@ -7,7 +7,7 @@ a device or a user: the templates escape it. Positions are fractions 0..1 of the
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from farm.report.figures.view import PairsPlot, RoundsFigure, Tracks, Whisker
@@ -85,8 +85,9 @@ class Comparisons:
     """What a run's comparisons came to. `decision` has GO, NO-GO or NOT DECIDED as its symbol; None where
     only canaries were compared.
 
-    `worst` are the first of `rows` that are not unchanged; `canaries` says what the cells that were compared
-    with themselves showed, `is_doubtful`: that this is too much.
+    `worst` are the first of `rows` that are not unchanged; `rows` the first of `total`. `canaries` says what
+    the cells that were compared with themselves showed, `is_doubtful`: that this is too much. `coverage` says
+    how many cells were compared, `missing` how many were not measured.
     """
 
     decision: Status | None
@@ -94,9 +95,12 @@ class Comparisons:
     worst: tuple[ComparisonRow, ...]
     rows: tuple[ComparisonRow, ...]
     hidden: int
-    canaries: str | None
+    canaries: str
     is_doubtful: bool
     minimum_effect: str
+    total: int
+    coverage: str
+    missing: tuple[Count, ...]
 
 
 @dataclass(frozen=True)
@@ -197,7 +201,9 @@ class Failure:
 
 @dataclass(frozen=True)
 class CellDetail:
-    """Everything about one cell. `argv` and `reproduce` are command lines to be copied."""
+    """Everything about one cell. `argv` and `reproduce` are command lines to be copied; `more` has what
+    sections of other rooms show of it (operators, tensors), by the name of the section.
+    """
 
     anchor: str
     device: str
@@ -217,6 +223,7 @@ class CellDetail:
     order: RoundsFigure | None
     files: tuple[FileLink, ...]
     tracks: Tracks | None = None
+    more: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -241,11 +248,31 @@ class EnvironmentGroup:
 
 
 @dataclass(frozen=True)
+class EnvironmentValue:
+    """A value of a fact, how many devices have it, the first of them, and how many more there are."""
+
+    text: str
+    devices: int
+    named: str
+    more: int
+
+
+@dataclass(frozen=True)
+class SharedFact:
+    """A fact of many devices: its values, the most common first; `left_out` are values that are not shown."""
+
+    label: str
+    values: tuple[EnvironmentValue, ...]
+    left_out: int
+
+
+@dataclass(frozen=True)
 class Environment:
-    """The devices' facts side by side."""
+    """The devices' facts side by side; of many devices `shared`, the values of each fact, instead."""
 
     devices: tuple[str, ...]
     groups: tuple[EnvironmentGroup, ...]
+    shared: tuple[SharedFact, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -256,13 +283,14 @@ class CellLink:
 
 @dataclass(frozen=True)
 class Problem:
-    """Cells that failed or were skipped for the same reason."""
+    """Cells that failed or were skipped for the same reason. `number` is how many, `cells` those shown."""
 
     status: Status
     device: str
     cells: tuple[CellLink, ...]
     failure: Failure | None
     reason: str | None
+    number: int
 
 
 @dataclass(frozen=True)
@@ -315,7 +343,10 @@ class Method:
 
 @dataclass(frozen=True)
 class ReportView:
-    """The whole report. `data` is the run as JSON types, for programs that read the file."""
+    """The whole report. `data` is the run as JSON types, for programs that read the file; None in a large
+    report, whose cells are pages of their own. `table` is the packed table of all cells, None where there are
+    none. `more` has what sections of other rooms show, by the name of the section.
+    """
 
     head: Head
     matrices: tuple[Matrix, ...]
@@ -324,5 +355,13 @@ class ReportView:
     cells: tuple[CellDetail, ...]
     environment: Environment
     method: Method
-    data: Mapping[str, Any]
+    data: Mapping[str, Any] | None
     comparisons: Comparisons | None = None
+    table: str | None = None
+    is_large: bool = False
+    problems_left_out: int = 0
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+    def link(self, anchor: str) -> str:
+        """Where the details of a cell are: in this page, or in a page beside it."""
+        return f"./cells/{anchor}.html" if self.is_large else f"#{anchor}"

@@ -352,4 +352,4 @@ def _planned(one: Cell | Skip, status: CellStatus, reason: str) -> CellResult:
 
 
 def _device_record(device: Device) -> DeviceRecord:
-    return DeviceRecord(device.name, address_text(device.address), device.runtime.kind)
+    return DeviceRecord(device.name, address_text(device.address), device.runtime.kind, tags=device.tags)

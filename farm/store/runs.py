@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +11,7 @@ from pathlib import Path
 from pydantic_core import from_json
 
 from farm.errors import RequestError, RunError
-from farm.files import PRIVATE_FOLDER, path_name, write_atomic
+from farm.files import PRIVATE_FOLDER, path_name, private_folder, write_atomic
 from farm.model.run import Results, RunStatus
 from farm.store.codec import READABLE, results_from_json, results_to_json
 from farm.store.folder import RoundFolder
@@ -128,6 +128,21 @@ class RunDirectory:
         except OSError as error:
             raise _cannot("write", self.report_path, error) from error
         return self.report_path
+
+    def write_pages(self, pages: Iterable[tuple[str, str]]) -> None:
+        """Files below `cells/`, each a name and its HTML. Where a device has that name, its folder stays.
+
+        They can be made again, so none waits for the disk. Raises RunError for disk errors.
+        """
+        folder = self.path / "cells"
+        for name, html in pages:
+            try:
+                private_folder(folder)
+                write_atomic(folder / name, html.encode("utf-8", "backslashreplace"), is_synced=False)
+            except IsADirectoryError:
+                continue
+            except OSError as error:
+                raise _cannot("write", folder / name, error) from error
 
     def round_folder(self, *parts: str) -> RoundFolder:
         """`cells/<device>/<model>/<variant>/<round>`, every part made safe; `variant@build` has two."""

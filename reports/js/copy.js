@@ -1,26 +1,22 @@
 // A copy button for every command line. Without the clipboard (old browsers), the text is selected instead.
-(() => {
-  const announcement = document.createElement("span");
-  announcement.className = "unseen";
-  announcement.setAttribute("role", "status");
-  document.body.append(announcement);
-  const copy = async (code, button) => {
-    getSelection().selectAllChildren(code);
-    let outcome = "copied";
-    try {
-      await navigator.clipboard.writeText(code.textContent);
-      getSelection().removeAllRanges();
-    } catch {
-      if (!document.execCommand("copy")) outcome = "selected";
-    }
-    button.textContent = announcement.textContent = outcome;
-    setTimeout(() => { button.textContent = "copy"; announcement.textContent = ""; }, 1500);
-  };
-  for (const box of document.querySelectorAll(".command")) {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.textContent = "copy";
-    button.addEventListener("click", () => copy(box.querySelector("code"), button));
-    box.append(button);
+farm.copy = async (text, button, shown) => {
+  const before = button.textContent;
+  let outcome = "copied";
+  if (shown) getSelection().selectAllChildren(shown);
+  try {
+    await navigator.clipboard.writeText(text);
+    if (shown) getSelection().removeAllRanges();
+  } catch {
+    if (!shown || !document.execCommand("copy")) outcome = shown ? "selected" : "cannot copy";
   }
-})();
+  button.textContent = outcome;
+  farm.say(outcome);
+  setTimeout(() => { button.textContent = before; farm.say(""); }, 1500);
+};
+farm.copyable = (box) => {
+  const code = box.querySelector("code");
+  const button = farm.make("button", { type: "button" }, "copy");
+  button.addEventListener("click", () => farm.copy(code.textContent, button, code));
+  box.append(button);
+};
+document.querySelectorAll(".command").forEach(farm.copyable);

@@ -28,6 +28,8 @@ FLAGS = (
     "--remote-debugging-pipe",
 )
 
+KEYS = {"Tab": 9, "Enter": 13, "Escape": 27, "End": 35, "Home": 36, "ArrowRight": 39, "ArrowDown": 40}
+
 
 def program() -> str | None:
     return next((path for name in PROGRAMS if (path := shutil.which(name))), None)
@@ -142,7 +144,7 @@ class Tab:
         return " ".join(n["name"]["value"] for n in nodes if n.get("role", {}).get("value") == "StaticText")
 
     def press(self, key) -> None:
-        code = {"Tab": 9, "Enter": 13}[key]
+        code = KEYS[key]
         for kind in ("rawKeyDown", "keyUp"):
             self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code)
 

@@ -1,6 +1,8 @@
 """Reports in a real browser, opened as files, as a person opens them."""
 
+import json
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -39,11 +41,26 @@ def report(tmp_path_factory):
     return path_of
 
 
-def type_filter(tab, text="", *, failed=False):
+READY = "new Promise(done => { const look = () => farm.live ? done(1) : setTimeout(look, 5); look(); })"
+ROWS = """[...document.querySelectorAll('.grid-body > .grid-row')].sort((a, b) => a.ariaRowIndex - b.ariaRowIndex)
+    .map(row => [...row.children].map(cell => cell.textContent.trim()).join('|'))"""
+OUTPUT = "document.querySelector('.actions output').textContent"
+
+
+def opened(tab, page, address="", **how):
+    """The report with its table; `address` is the state of its view."""
+    tab.open("about:blank")
+    tab.open(page.as_uri() + address, **how)
+    tab.js(READY)
+
+
+def choose(tab, **values):
+    """Fields of the table's tools, by name."""
     tab.js(f"""(() => {{
         const form = document.querySelector(".tools");
-        form.elements.text.value = {text!r};
-        form.elements.failed.checked = {str(failed).lower()};
+        for (const [name, value] of Object.entries({json.dumps(values)})) {{
+            if (typeof value === "boolean") form.elements[name].checked = value; else form.elements[name].value = value;
+        }}
         form.dispatchEvent(new Event("input"));
     }})()""")
 
@@ -91,7 +108,7 @@ def test_a_report_can_be_read_without_scripts(tab, report):
     text = tab.text()
     for said in ("82", "11.95", "0.70", "did not answer within 10 s", "6.1.75-rk3588", "seed 1978226013"):
         assert said in re.sub(r"[\s\u202f]+", " ", text), said
-    assert "only failed" not in text  # tools that would do nothing are not shown
+    assert "only what changed" not in text  # tools that would do nothing are not shown
 
 
 def test_a_box_of_the_matrix_opens_its_cell(tab, report):
@@ -110,24 +127,22 @@ def test_a_box_of_the_matrix_opens_its_cell(tab, report):
     [("arm-1", 20), ("TINY", 30), ("arm-1 fp32", 4), ("tiny nchw44 gpu", 2), ("nothing", 0), ("", 120)],
 )
 def test_the_filter_keeps_cells_that_have_every_word(tab, report, text, shown):
-    tab.open(report("lab"))
-    type_filter(tab, text)
+    opened(tab, report("lab"))
+    choose(tab, q=text)
     visible = "[...document.querySelectorAll('details.cell')].filter(box => !box.hidden).length"
     assert tab.js(visible) == shown
-    assert tab.js("document.querySelector('.tools output').textContent") == (
-        f"{shown} of 120 cells" if text else ""
-    )
+    assert tab.js(OUTPUT) == f"{shown} of 120 cells"
     assert tab.js(SHOWN_CELLS) >= shown
 
 
 def test_only_failed_leaves_the_rows_and_columns_that_failed(tab, report):
-    tab.open(report("lab"))
-    type_filter(tab, failed=True)
+    opened(tab, report("lab"))
+    choose(tab, f="failed")
     shown = (
         "[...document.querySelectorAll('{}')].filter(e => e.checkVisibility()).map(e => e.textContent.trim())"
     )
     assert set(tab.js(shown.format(".matrix tbody th"))) == {"arm-2", "arm-3"}
-    assert tab.js("document.querySelector('.tools output').textContent") == "21 of 120 cells"
+    assert tab.js(OUTPUT) == "21 of 120 cells"
 
 
 def test_a_heading_sorts_its_column_and_the_third_press_restores_the_order(tab, report):
@@ -192,16 +207,134 @@ def test_a_report_prints(tab, report):
     assert tab.js("getComputedStyle(document.documentElement).backgroundColor") == "rgb(255, 255, 255)"
 
 
-ROWS = "[...document.querySelectorAll('.verdicts tbody')].filter(body => body.checkVisibility()).length"
+def test_what_changed_is_shown_first_and_the_rest_on_demand_with_its_number(tab, report):
+    opened(tab, report("compared"))
+    assert [row.split("|")[0] for row in tab.js(ROWS)] == [
+        "\u25b2 slower", "\u25bc faster", "? inconclusive", "\u2717 invalid", "\u2717 failed"
+    ]  # fmt: skip
+    assert "9 hidden" in tab.js("document.querySelector('.hidden-count').textContent")
+    assert not tab.js("document.querySelector('.all-comparisons').checkVisibility()")
+    choose(tab, changed=False)
+    assert tab.js(OUTPUT) == "14 of 14 cells"
 
 
-def test_what_is_unchanged_is_shown_on_demand(tab, report):
-    tab.open(report("compared"))
-    assert tab.js(ROWS) == 5
-    tab.js("document.querySelector('.show-all input').click()")
-    assert tab.js(ROWS) == 6
-    tab.js("document.querySelector('.show-all input').click()")
-    assert tab.js(ROWS) == 5
+def test_a_heading_sorts_the_table_and_the_third_press_restores_the_order(tab, report):
+    opened(tab, report("compared"), "#v=table&all=1")
+    head = "[...document.querySelectorAll('[role=columnheader]')].find(head => head.textContent.startsWith('Change'))"
+    orders = []
+    for _ in range(3):
+        tab.js(f"{head}.querySelector('button').click()")
+        orders.append((tab.js(f"{head}.ariaSort"), tab.js(ROWS)[0].split("|")[5]))
+    assert orders == [("ascending", "-8.8 %"), ("descending", "+7.1 %"), ("none", "+5.8 %")]
+
+
+def test_another_baseline_turns_verdicts_round_and_what_was_not_compared_has_none(tab, report):
+    opened(tab, report("compared"), "#v=table&all=1")
+    choose(tab, base="build:new", q="arm-1 tiny")
+    assert [row.split("|")[:6] for row in tab.js(ROWS)] == [
+        ["\u25bc faster", "arm-1", "tiny", "fp32", "old", "-5.5 %"],
+        ["\u25cb baseline", "arm-1", "tiny", "fp32", "new", ""],
+    ]
+    choose(tab, base="build:canary", q="arm-1 shufflenet build=new")
+    assert tab.js(ROWS)[0].startswith("\u00b7 no verdict|")
+
+
+def test_an_address_restores_the_view_with_its_open_row_and_none_is_written_before_it_changes(tab, report):
+    opened(tab, report("lab"))
+    assert tab.js("location.hash") == ""
+    choose(tab, q="arm-1 tiny", base="variant:nchw44")
+    tab.js("document.querySelector('.grid-body .grid-row').click()")
+    address, rows = tab.js("location.hash"), tab.js(ROWS)
+    opened(tab, report("lab"), address)
+    assert (tab.js(ROWS), tab.js("location.hash")) == (rows, address)
+    said = tab.js("document.querySelector('.grid-detail').textContent")
+    assert "Repeat it by hand" in said
+    assert "ssh bench@arm-1.lab 'cd ~/.cache/farm/work && load_and_run tiny.mge --iter=12" in said
+    assert tab.complaints() == []
+
+
+def test_a_heat_map_groups_by_any_two_keys_and_says_where_a_box_is_many_cells(tab, report):
+    opened(tab, report("lab"), "#v=heat&rows=model&cols=--multithread")
+    assert [row.split("|")[0] for row in tab.js(ROWS)] == [
+        "resnet18_int8",
+        "shufflenet_v2",
+        "tiny",
+        "two_inputs",
+    ]
+    assert "geometric mean" in tab.js("document.querySelector('.note').textContent")
+    choose(tab, rows="device, model", cols="variant", q="arm-1 tiny")
+    assert [re.sub(r"\s+", " ", box) for box in tab.js(ROWS)[0].split("|")[:3]] == [
+        "arm-1, tiny", "0.212 ms \u25cb baseline", "\u00d7 0.71 \u00b7 no verdict"
+    ]  # fmt: skip
+
+
+def test_columns_of_a_heat_map_keep_the_order_of_the_plan_when_cells_are_filtered(tab, report):
+    opened(tab, report("lab"), "#v=heat&f=failed&rows=device")
+    heads = tab.js(
+        "[...document.querySelectorAll('[role=columnheader]')].map(head => head.textContent).slice(1)"
+    )
+    planned = list(make.VARIANTS)
+    assert heads == sorted(heads, key=planned.index)
+
+
+def test_the_table_can_be_used_by_keyboard_and_is_a_grid_to_screen_readers(tab, report):
+    opened(tab, report("lab"))
+    tab.js("document.querySelector('.grid').focus()")
+    for key in ("ArrowDown", "End", "Home", "ArrowDown", "ArrowRight", "Enter"):
+        tab.press(key)
+    active = "document.getElementById(document.querySelector('.grid').getAttribute('aria-activedescendant'))"
+    assert tab.js(f"{active}.closest('[role=row]').ariaRowIndex") == "3"
+    assert tab.js(f"{active}.closest('[role=row]').firstChild.ariaExpanded") == "true"
+    assert tab.js("document.querySelector('.grid').getAttribute('aria-rowcount')") == "121"
+    assert (
+        tab.js("document.querySelectorAll('.grid-body > .grid-row').length") < 60
+    )  # the rest is not in the page
+    tab.press("Escape")
+    assert tab.js("document.querySelector('.grid-detail')") is None
+
+
+def test_rows_are_copied_as_csv_and_markdown_and_no_spreadsheet_takes_a_name_for_a_formula(tab, tmp_path):
+    results = make.small()
+    odd = (replace(cell, variant=f"=1+{place}") for place, cell in enumerate(results.cells))
+    page = tmp_path / "formulas.html"
+    page.write_text(render(compose(replace(results, cells=tuple(odd)))), "utf-8")
+    opened(tab, page)
+    tab.js("navigator.clipboard.writeText = async text => { window.copied = text }")
+    texts = []
+    for place in (0, 1):
+        tab.js(f"document.querySelectorAll('.actions button')[{place}].click()")
+        texts.append(tab.js("window.copied"))
+    markdown, csv = texts
+    assert csv.startswith("verdict,device,model,")
+    assert "shufflenet_v2,'=1+0," in csv
+    assert "| shufflenet\\_v2 | =1+0 |" in markdown
+
+
+def test_a_hostile_table_shows_text_only(tab, report):
+    for address in ("#v=table&all=1&open=1", "#v=heat"):
+        opened(tab, report("hostile"), address)
+        assert (
+            tab.js("document.querySelectorAll('.live img, .live script, .live iframe, .live style').length")
+            == 0
+        )
+        assert tab.js(ROWS)
+        assert tab.complaints() == []
+
+
+def test_a_browser_that_cannot_unpack_the_table_says_so_and_shows_the_rest(tab, report, tmp_path):
+    broken = tmp_path / "broken.html"
+    page = report("compared").read_text("utf-8")
+    broken.write_text(page.replace('id="farm-cells">H4sI', 'id="farm-cells">H4sA'), "utf-8")
+    tab.open(broken)
+    tab.js("new Promise(done => setTimeout(done, 100))")
+    assert "cannot show the table" in tab.js("document.querySelector('.without').textContent")
+    assert tab.js("document.querySelector('.all-comparisons').checkVisibility()")
+
+
+def test_a_plain_table_has_all_rows_for_search_and_print(tab, report):
+    opened(tab, report("lab"))
+    tab.js("document.querySelectorAll('.actions button')[2].click()")
+    assert tab.js("document.querySelectorAll('.plain-table tbody tr').length") == 120
 
 
 def test_comparisons_can_be_read_without_scripts_and_all_of_them_are_there(tab, report):
@@ -216,7 +349,7 @@ def test_comparisons_can_be_read_without_scripts_and_all_of_them_are_there(tab, 
         "5 throttled",
     ):
         assert said in text, said
-    assert "show all" not in text
+    assert "plain table" not in text
 
 
 def test_the_decision_and_what_to_look_at_first_are_on_the_first_screen(tab, report):

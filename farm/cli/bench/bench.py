@@ -43,9 +43,8 @@ from farm.model.run import CellStatus, Results
 from farm.plan.builds import may_run_wheel
 from farm.plan.estimate import expected
 from farm.plan.prepare import prepare
-from farm.report.compose import compose
 from farm.report.environment import restarts_of
-from farm.report.render import render
+from farm.report.write import write_report as write
 from farm.run.bench import bench
 from farm.run.context import Settings
 from farm.run.devices.check import is_wheel_of_use
@@ -188,7 +187,7 @@ def is_wheel_of_any_use(inventory: Inventory, devices: Sequence[Device]) -> bool
 def write_report(directory: RunDirectory, results: Results) -> Path | None:
     """Where the report is; None, with the error shown, where it could not be written."""
     try:
-        return directory.write_report(render(compose(results)))
+        return write(directory, results)
     except RunError as error:
         show_error(error)
         return None

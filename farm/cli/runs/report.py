@@ -12,6 +12,7 @@ from farm.cli.runs.output import write_output
 from farm.cli.terminal.console import out, plain
 from farm.report.compose import compose
 from farm.report.render import render
+from farm.report.write import write_report
 from farm.store.runs import find_run
 
 SETTINGS: dict[str, Any] = {
@@ -34,10 +35,10 @@ def command(
     Of a run that was killed, or still goes on: from its journal.
     """
     directory = find_run(runs_dir, run)
-    html = render(compose(directory.results()))
+    results = directory.results()
     if output is None:
-        path = directory.write_report(html)
+        path = write_report(directory, results)
     else:
         path = output
-        write_output(path, html)
+        write_output(path, render(compose(results)))
     out.print(plain(str(path)))

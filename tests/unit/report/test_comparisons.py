@@ -69,11 +69,10 @@ def test_what_to_look_at_first_is_what_changed_most_with_its_interval_and_senten
     assert " % slower than old (95 %: " in worst.sentence
 
 
-def test_what_is_unchanged_is_there_and_shown_on_demand(shown, html):
+def test_what_is_unchanged_is_there_and_comes_last(shown, html):
     assert [row.is_hidden for row in shown.rows] == [False] * 5 + [True]
     assert shown.hidden == 1
-    assert html.count("<tbody data-unchanged>") == 1
-    assert "show all (1 unchanged)" in html
+    assert "1 unchanged come last" in html
 
 
 def test_a_row_links_to_both_of_its_cells(shown, html):
@@ -90,20 +89,21 @@ def test_the_pairs_of_a_cell_are_drawn_in_run_order_with_what_does_not_count(sho
     assert plot.text.startswith("30 pairs in the order in which they ran, from +")
 
 
-def test_a_plot_of_very_many_pairs_draws_some_of_them_and_very_many_rows_have_none(monkeypatch):
+def test_a_plot_of_very_many_pairs_draws_some_of_them_and_of_very_many_rows_the_first_are_shown(monkeypatch):
     monkeypatch.setattr(pairs, "MOST_POINTS", 20)
-    monkeypatch.setattr(shown_comparisons, "MOST_PLOTS", 20)
+    monkeypatch.setattr(shown_comparisons, "MOST_ROWS", 20)
     many = duel(1.0, screen=41)
     from farm.compare.duels import comparisons
 
     done = replace(many, comparisons=comparisons(many))
     assert len(compose(done).comparisons.rows[0].plot.points) <= 20
-    rows = compose(replace(done, comparisons=done.comparisons * 25)).comparisons.rows
-    assert sum(row.plot is not None for row in rows) == 20
+    view = compose(replace(done, comparisons=done.comparisons * 25))
+    assert (len(view.comparisons.rows), view.comparisons.total) == (20, 25)
+    assert "The first 20 of 25 comparisons" in render(view)
 
 
 def test_canaries_are_counted_and_too_many_false_changes_are_a_warning(results, shown):
-    assert shown.canaries == "0 of 2 canary cells differed from themselves"
+    assert shown.canaries == "0 of 2 canary cells (A/A) differed from themselves"
     assert not shown.is_doubtful
     doubtful = tuple(
         replace(one, verdict=Verdict.SLOWER) if one.is_canary else one for one in results.comparisons * 3
@@ -139,7 +139,7 @@ def test_a_run_with_canaries_only_says_what_they_showed_and_decides_nothing(resu
     view = compose(replace(results, comparisons=only))
     assert (view.comparisons.decision, view.comparisons.rows) == (None, ())
     html = render(view)
-    assert "0 of 2 canary cells differed from themselves" in html
+    assert "0 of 2 canary cells (A/A) differed from themselves" in html
     assert "Nothing changed" not in html
     false = tuple(replace(one, verdict=Verdict.FASTER) for one in only * 3)
     assert compose(replace(results, comparisons=false)).comparisons.decision.symbol == "NOT DECIDED"

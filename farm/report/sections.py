@@ -1,0 +1,66 @@
+"""The sections of a report, in their order: a row here and a template in reports/partials/ make a part of it.
+
+A section is shown where its content is not None. The content of sections of other rooms comes with the
+results (`More`): a run without profiles has no `operators`, and so no such section.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from farm.report.view import ReportView
+
+Content: TypeAlias = Callable[[ReportView], object]
+
+
+@dataclass(frozen=True)
+class More:
+    """What other rooms found, for sections of theirs: of the run by section, of cells by the cell's id and
+    then by section. `cells` may make it on demand: each cell is asked for once, when it is rendered.
+    """
+
+    run: Mapping[str, Any] = field(default_factory=dict)
+    cells: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of a report. `name` is its anchor and its template, partials/<name>.html.j2, which finds its
+    content as `section`; `title` stands in the navigation; `content` is None where there is nothing to show.
+    """
+
+    name: str
+    title: str
+    content: Content
+
+
+def of_other_rooms(name: str) -> Content:
+    return lambda view: view.more.get(name)
+
+
+SECTIONS = (
+    Section("comparisons", "Comparisons", lambda view: view.comparisons),
+    Section("summary", "Summary", of_other_rooms("summary")),
+    Section("table", "All cells", lambda view: view.table),
+    Section("matrix", "Matrix", lambda view: None if view.is_large else view.matrices),
+    Section("problems", "Failed and skipped", lambda view: view.problems or None),
+    Section("outputs", "Outputs", lambda view: view.outputs),
+    Section("operators", "Operators", of_other_rooms("operators")),
+    Section("tensors", "Tensors", of_other_rooms("tensors")),
+    Section("history", "History", of_other_rooms("history")),
+    Section("cells", "Cells", lambda view: None if view.is_large else view.cells),
+    Section("environment", "Environment", lambda view: view.environment),
+    Section("method", "How the numbers were made", lambda view: view.method),
+)
+"""Of the page. Those of other rooms are planned here: their content and their template come with the room."""
+
+
+CELL_SECTIONS = ("operators", "tensors", "tracks")
+"""Parts of a cell's details by other rooms: partials/cell_<name>.html.j2 shows `cell.more[name]`."""
+
+
+def shown_sections(view: ReportView) -> list[tuple[Section, object]]:
+    found = ((section, section.content(view)) for section in SECTIONS)
+    return [(section, content) for section, content in found if content is not None]
