@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from farm.report.figures.view import PairsPlot, RoundsFigure, Tracks, Whisker
+from farm.report.figures.view import Bars, PairsPlot, RoundsFigure, Tracks, Waterfall, Whisker
 
 
 @dataclass(frozen=True)
@@ -175,6 +175,34 @@ class RoundRow:
     is_ok: bool
     error: str | None
     device: str
+
+
+@dataclass(frozen=True)
+class OperatorRow:
+    """One operator of a profile; `time_ms` is its self time on the device."""
+
+    name: str
+    type: str
+    time_ms: str
+    share: str
+    gflops: str
+    gbps: str
+    shapes: str
+    algorithm: str
+
+
+@dataclass(frozen=True)
+class Operators:
+    """What a cell's profile says: the slowest operators, times by type, and where the difference to `against`
+    (another profiled cell of the device and model) comes from.
+    """
+
+    rows: tuple[OperatorRow, ...] = ()
+    left: str | None = None
+    types: Bars | None = None
+    waterfall: Waterfall | None = None
+    against: str | None = None
+    problems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

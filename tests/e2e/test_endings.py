@@ -197,6 +197,7 @@ PRINTING = {
     "profiles show": ["profiles", "show", "p.json"],
     "profiles compare": ["profiles", "compare", "p.json", "p.json"],
     "report": ["report", "latest"],
+    "site": ["site", "--out", "site"],
     "compare": ["compare", "first", "second"],
     "export": ["export", "latest", "--format", "markdown"],
     "dumps compare": ["dumps", "compare", str(DUMPS), str(DUMPS)],

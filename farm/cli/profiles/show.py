@@ -11,11 +11,12 @@ import typer
 from farm.analysis.operators.views import LAYER_DEPTH, by_layer, by_type
 from farm.cli import arguments as args
 from farm.cli.profiles import tables
-from farm.cli.profiles.sources import Profiled, choose, is_file, of_cell, profiled, source
+from farm.cli.profiles.sources import choose, is_file, profiled, source
 from farm.cli.profiles.values import profile_json, summary_json
 from farm.cli.terminal.console import out, plain, say, show_json
 from farm.errors import RequestError
 from farm.model.operators import Ceilings
+from farm.store.profiles import Profiled, of_cell
 from farm.store.runs import RunDirectory, find_run
 
 SETTINGS: dict[str, Any] = {

@@ -8,8 +8,8 @@ from typing import Any
 from farm.analysis.operators.roofline import roofline
 from farm.analysis.operators.views import by_layer, by_type, share, slowest
 from farm.analysis.operators.waterfall import waterfall
-from farm.cli.profiles.sources import Source
 from farm.model.operators import Ceilings, Comparison, Group, Operator, Profile, Timed
+from farm.store.profiles import Source
 
 
 def profile_json(source: Source, ceilings: Ceilings | None, depth: int) -> dict[str, Any]:

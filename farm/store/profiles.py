@@ -1,0 +1,111 @@
+"""Profiles of a run: those of the profile rounds of its cells, with the algorithms that their logs tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from farm.dumps.malformed import MalformedError
+from farm.dumps.profile import read_profile
+from farm.errors import RequestError
+from farm.logs.algorithms import MAX_LINE_CHARS, algorithms
+from farm.model.artifact import Produced
+from farm.model.matrix import RoundKind
+from farm.model.operators import Profile
+from farm.model.run import CellResult, Results, RoundResult
+from farm.store.runs import RunDirectory
+from farm.visible import relative_href
+
+PROFILE, LOG = "profile", "stderr"
+"""Roles of files in results.json."""
+MAX_LOG_LINES = 1_000_000
+
+
+@dataclass(frozen=True)
+class Source:
+    """Profiles that belong together: the rounds of a cell, or one file. `end_to_end_ms` is the median of the
+    cell's timed rounds; `problems` say which of its profiles cannot be read.
+    """
+
+    name: str
+    profiles: tuple[Profile, ...]
+    end_to_end_ms: float | None = None
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Profiled:
+    """A cell of a run and those of its rounds that have a profile."""
+
+    cell: CellResult
+    rounds: tuple[RoundResult, ...]
+
+
+def profiled_cells(results: Results) -> tuple[Profiled, ...]:
+    """The cells of a run that have profiles, in its order."""
+    found = []
+    for cell in results.cells:
+        rounds = tuple(one for one in cell.rounds if one.kind is RoundKind.PROFILE and _has(one, PROFILE))
+        if rounds:
+            found.append(Profiled(cell, rounds))
+    return tuple(found)
+
+
+def of_cell(directory: RunDirectory, one: Profiled) -> Source:
+    """The profiles of a cell that can be read. Raises RequestError where none can."""
+    profiles, problems = [], []
+    for round_ in one.rounds:
+        try:
+            path = _path(directory, next(item for item in round_.artifacts if item.role == PROFILE))
+            profiles.append(read(path, algorithms(_log_lines(directory, round_))))
+        except RequestError as error:
+            if len(one.rounds) == 1:
+                raise
+            problems.append(str(error))
+    if not profiles:
+        raise RequestError(problems[0], hint="name another cell")
+    summary = one.cell.summary
+    name = f"{directory.run_id}:{one.cell.id}"
+    return Source(name, tuple(profiles), summary.median_ms if summary else None, tuple(problems))
+
+
+def read(path: Path, known: dict[str, str] | None = None) -> Profile:
+    """A profile from a file. Raises RequestError where it is none."""
+    try:
+        with path.open("rb") as file:
+            return read_profile(file, known)
+    except MalformedError as error:
+        raise RequestError(f"{path}: {error}", hint="name a file that --profile wrote") from error
+    except OSError as error:
+        raise RequestError(f"cannot read {path}: {error.strerror}", hint="name another file") from error
+
+
+def _has(one: RoundResult, role: str) -> bool:
+    return any(item.role == role for item in one.artifacts)
+
+
+def _path(directory: RunDirectory, produced: Produced) -> Path:
+    """The file of a run; a name that leads out of it, or to something else than a file, is refused."""
+    path = directory.path / produced.path
+    try:
+        usable = relative_href(produced.path) is not None and path.is_file()
+    except (OSError, ValueError):
+        usable = False
+    if not usable:
+        raise RequestError(f"{path} is missing", hint="the run is not complete; name another one")
+    return path
+
+
+def _log_lines(directory: RunDirectory, one: RoundResult) -> Iterator[str]:
+    """The log of a round; nothing where it is missing: then no algorithm is known."""
+    for item in one.artifacts:
+        if item.role != LOG:
+            continue
+        try:
+            with _path(directory, item).open("rb") as file:
+                for line in islice(iter(lambda: file.readline(MAX_LINE_CHARS), b""), MAX_LOG_LINES):
+                    yield line.decode("utf-8", "replace").rstrip("\r\n")
+        except (OSError, RequestError):
+            continue

@@ -1,0 +1,71 @@
+"""What the profiles of a run say in its report."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from farm.report.compose import compose
+from farm.report.operators import operators
+from farm.report.render import render
+from farm.store.runs import RunDirectory, find_run
+from tests.unit.cli.test_profiles import DATA, keep, slower
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copyfile(DATA, "p.json")
+
+
+def night(*variants: tuple[str, tuple[str, ...]]) -> RunDirectory:
+    keep(*variants)
+    return find_run(Path("runs"), "night")
+
+
+def found(directory: RunDirectory, variant: str) -> object:
+    more = operators(directory, directory.results())
+    return more.cells[f"arm-1/m/{variant}"]["operators"]
+
+
+def test_a_planted_slow_operator_is_the_first_bar_of_the_waterfall_of_its_cell() -> None:
+    directory = night(("old", ("a.json",)), ("new", ("b.json",)))
+    slower(directory.path / "b.json", by_ms=1.8)
+    shown = found(directory, "new")
+    assert shown.against == "old"
+    steps = shown.waterfall.steps
+    assert [(steps[0].name, steps[-1].name)] == [("before", "after")]
+    assert (steps[1].name, steps[1].side) == ("second.Convolution", "slower")
+    assert steps[1].value.startswith("+1.8")
+    assert shown.rows[0].name == "second.Convolution"
+    assert found(directory, "old").waterfall is None
+    html = render(compose(directory.results(), operators(directory, directory.results())))
+    assert "Against old." in html
+    assert html.count("waterfall-figure") >= 1
+
+
+def test_a_profile_that_is_gone_or_damaged_is_told_in_its_cell_and_the_others_are_there() -> None:
+    directory = night(("old", ("a.json",)), ("new", ("b.json",)), ("third", ("c.json",)))
+    (directory.path / "a.json").unlink()
+    (directory.path / "b.json").write_text('{"profiler": ')
+    assert "is missing" in found(directory, "old").problems[0]
+    assert found(directory, "new").problems
+    assert found(directory, "third").rows
+    html = render(compose(directory.results(), operators(directory, directory.results())))
+    assert "is missing" in html
+
+
+def test_names_of_operators_stay_text() -> None:
+    directory = night(("old", ("a.json",)), ("new", ("b.json",)))
+    slower(directory.path / "b.json", name="<script>alert(1)</script>" + "x" * 100_000)
+    html = render(compose(directory.results(), operators(directory, directory.results())))
+    assert "<script>alert" not in html
+    assert "&lt;script&gt;alert(1)" in html
+    assert len(html) < 1_000_000
+
+
+def test_a_run_without_profiles_has_no_such_section() -> None:
+    directory = night(("old", ()))
+    assert operators(directory, directory.results()).cells == {}
