@@ -10,7 +10,6 @@ from typing import Any, TypeAlias
 
 from farm.model.run import CellResult, CellStatus, ModelRecord, Results, RunStatus, Summary
 from farm.report.cell import STATUSES, anchor, compose_cell, failure_of, quality_warning, values_ms
-from farm.report.columns import columns
 from farm.report.comparisons import compose_comparisons
 from farm.report.data import embedded_data, iterations_fit
 from farm.report.environment import MOST_COLUMNS, by_value, compose_environment
@@ -25,8 +24,9 @@ from farm.report.numerals import (
     moment,
 )
 from farm.report.outputs import compose_outputs
-from farm.report.packing import packed
 from farm.report.sections import More
+from farm.report.table.columns import columns
+from farm.report.table.packing import packed
 from farm.report.view import (
     Box,
     CellDetail,

@@ -13,7 +13,7 @@ import pytest
 from farm.model.run import CellStatus
 from farm.report import compose as composing
 from farm.report.compose import compose
-from farm.report.packing import digits, packed, texts
+from farm.report.table.packing import digits, packed, texts
 from tests.data.results import make
 
 

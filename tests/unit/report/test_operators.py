@@ -10,6 +10,7 @@ import pytest
 from farm.report.compose import compose
 from farm.report.operators import operators
 from farm.report.render import render
+from farm.report.view import Operators
 from farm.store.runs import RunDirectory, find_run
 from tests.unit.cli.test_profiles import DATA, keep, slower
 
@@ -25,9 +26,10 @@ def night(*variants: tuple[str, tuple[str, ...]]) -> RunDirectory:
     return find_run(Path("runs"), "night")
 
 
-def found(directory: RunDirectory, variant: str) -> object:
+def found(directory: RunDirectory, variant: str) -> Operators:
     more = operators(directory, directory.results())
-    return more.cells[f"arm-1/m/{variant}"]["operators"]
+    shown: Operators = more.cells[f"arm-1/m/{variant}"]["operators"]
+    return shown
 
 
 def test_a_planted_slow_operator_is_the_first_bar_of_the_waterfall_of_its_cell() -> None:

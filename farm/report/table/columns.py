@@ -18,7 +18,7 @@ from farm.model.options import Value
 from farm.model.run import CellResult, CellStatus, DeviceRecord, Results, Summary
 from farm.report.cell import STATUSES, quality_warning, values_ms
 from farm.report.environment import COMPARED, compose_environment
-from farm.report.packing import constant, digits, texts
+from farm.report.table.packing import constant, digits, texts
 from farm.visible import visible
 
 STEP = 1e-4

@@ -1,0 +1,1 @@
+"""The table of all cells: its columns, packed into the page."""
