@@ -16,14 +16,12 @@ from farm.report.figures import waterfall as figure
 from farm.report.figures.bars import bars
 from farm.report.figures.view import Bars, Waterfall
 from farm.report.numerals import MISSING, count, decimals_for, in_ms
-from farm.report.sections import More
+from farm.report.sections import MOST_CELLS, More
 from farm.report.view import OperatorRow, Operators
 from farm.store.profiles import Profiled, Source, of_cell, profiled_cells
 from farm.store.runs import RunDirectory
 from farm.visible import one_line
 
-MOST_CELLS = 500
-"""Cells whose profiles are read for a report; `farm profiles show` reads any."""
 MOST_ROWS = 15
 LONGEST_NAME = 120
 

@@ -12,6 +12,9 @@ from typing import Any, TypeAlias
 
 from farm.report.view import ReportView
 
+MOST_CELLS = 500
+"""Cells whose files are read for their sections; the commands `farm profiles` and `farm dumps` read any."""
+
 Content: TypeAlias = Callable[[ReportView], object]
 
 
@@ -23,6 +26,15 @@ class More:
 
     run: Mapping[str, Any] = field(default_factory=dict)
     cells: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+def together(*parts: More) -> More:
+    """What several rooms found."""
+    cells: dict[str, dict[str, Any]] = {}
+    for part in parts:
+        for cell, found in part.cells.items():
+            cells.setdefault(cell, {}).update(found)
+    return More(run={name: one for part in parts for name, one in part.run.items()}, cells=cells)
 
 
 @dataclass(frozen=True)
@@ -57,7 +69,7 @@ SECTIONS = (
 """Of the page. Those of other rooms are planned here: their content and their template come with the room."""
 
 
-CELL_SECTIONS = ("operators", "tensors", "tracks")
+CELL_SECTIONS = ("operators", "memory", "tensors", "tracks")
 """Parts of a cell's details by other rooms: partials/cell_<name>.html.j2 shows `cell.more[name]`."""
 
 

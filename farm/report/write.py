@@ -6,15 +6,22 @@ from pathlib import Path
 
 from farm.model.run import Results
 from farm.report.compose import compose
+from farm.report.memory import memories
 from farm.report.operators import operators
 from farm.report.pages import pages
 from farm.report.render import render
+from farm.report.sections import More, together
 from farm.store.runs import RunDirectory
+
+
+def more_of(directory: RunDirectory, results: Results) -> More:
+    """What the files of a run say, for the details of its cells."""
+    return together(operators(directory, results), memories(directory, results))
 
 
 def write_report(directory: RunDirectory, results: Results) -> Path:
     """Where the report is. The pages are written after it. Raises RunError for disk errors."""
-    more = operators(directory, results)
+    more = more_of(directory, results)
     report = directory.write_report(render(compose(results, more)))
     directory.write_pages(pages(results, more))
     return report

@@ -11,12 +11,10 @@ from farm.dumps.malformed import MalformedError
 from farm.dumps.profile import read_profile
 from farm.errors import RequestError
 from farm.logs.algorithms import MAX_LINE_CHARS, algorithms
-from farm.model.artifact import Produced
 from farm.model.matrix import RoundKind
 from farm.model.operators import Profile
 from farm.model.run import CellResult, Results, RoundResult
-from farm.store.runs import RunDirectory
-from farm.visible import relative_href
+from farm.store.runs import RunDirectory, file_of
 
 PROFILE, LOG = "profile", "stderr"
 """Roles of files in results.json."""
@@ -58,7 +56,7 @@ def of_cell(directory: RunDirectory, one: Profiled) -> Source:
     profiles, problems = [], []
     for round_ in one.rounds:
         try:
-            path = _path(directory, next(item for item in round_.artifacts if item.role == PROFILE))
+            path = file_of(directory, next(item for item in round_.artifacts if item.role == PROFILE))
             profiles.append(read(path, algorithms(_log_lines(directory, round_))))
         except RequestError as error:
             if len(one.rounds) == 1:
@@ -86,25 +84,13 @@ def _has(one: RoundResult, role: str) -> bool:
     return any(item.role == role for item in one.artifacts)
 
 
-def _path(directory: RunDirectory, produced: Produced) -> Path:
-    """The file of a run; a name that leads out of it, or to something else than a file, is refused."""
-    path = directory.path / produced.path
-    try:
-        usable = relative_href(produced.path) is not None and path.is_file()
-    except (OSError, ValueError):
-        usable = False
-    if not usable:
-        raise RequestError(f"{path} is missing", hint="the run is not complete; name another one")
-    return path
-
-
 def _log_lines(directory: RunDirectory, one: RoundResult) -> Iterator[str]:
     """The log of a round; nothing where it is missing: then no algorithm is known."""
     for item in one.artifacts:
         if item.role != LOG:
             continue
         try:
-            with _path(directory, item).open("rb") as file:
+            with file_of(directory, item).open("rb") as file:
                 for line in islice(iter(lambda: file.readline(MAX_LINE_CHARS), b""), MAX_LOG_LINES):
                     yield line.decode("utf-8", "replace").rstrip("\r\n")
         except (OSError, RequestError):

@@ -12,11 +12,13 @@ from pydantic_core import from_json
 
 from farm.errors import RequestError, RunError
 from farm.files import PRIVATE_FOLDER, path_name, private_folder, write_atomic
+from farm.model.artifact import Produced
 from farm.model.run import Results, RunStatus
 from farm.store.codec import READABLE, results_from_json, results_to_json
 from farm.store.folder import RoundFolder
 from farm.store.journal import JOURNAL, JournalFile, has_writer
 from farm.store.rebuild import GONE, PLAN, rebuilt
+from farm.visible import relative_href
 
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z")
 LATEST = "latest"
@@ -187,3 +189,18 @@ def _is_run(path: Path) -> bool:
         return (path / RESULTS).is_file() or (path / JOURNAL).is_file()
     except (OSError, ValueError):  # a name that is too long, or no name at all
         return False
+
+
+def file_of(directory: RunDirectory, produced: Produced) -> Path:
+    """A file of a run; a name that leads out of it, or to something else than a file, is refused.
+
+    Raises RequestError.
+    """
+    path = directory.path / produced.path
+    try:
+        usable = relative_href(produced.path) is not None and path.is_file()
+    except (OSError, ValueError):
+        usable = False
+    if not usable:
+        raise RequestError(f"{path} is missing", hint="the run is not complete; name another one")
+    return path

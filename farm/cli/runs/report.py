@@ -11,9 +11,8 @@ from farm.cli import arguments as args
 from farm.cli.runs.output import write_output
 from farm.cli.terminal.console import out, plain
 from farm.report.compose import compose
-from farm.report.operators import operators
 from farm.report.render import render
-from farm.report.write import write_report
+from farm.report.write import more_of, write_report
 from farm.store.runs import find_run
 
 SETTINGS: dict[str, Any] = {
@@ -41,5 +40,5 @@ def command(
         path = write_report(directory, results)
     else:
         path = output
-        write_output(path, render(compose(results, operators(directory, results))))
+        write_output(path, render(compose(results, more_of(directory, results))))
     out.print(plain(str(path)))

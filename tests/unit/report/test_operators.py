@@ -1,16 +1,19 @@
-"""What the profiles of a run say in its report."""
+"""What the profiles and the memory plans of a run say in its report."""
 
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from farm.model.artifact import Produced
 from farm.report.compose import compose
 from farm.report.operators import operators
 from farm.report.render import render
 from farm.report.view import Operators
+from farm.report.write import more_of
 from farm.store.runs import RunDirectory, find_run
 from tests.unit.cli.test_profiles import DATA, keep, slower
 
@@ -71,3 +74,20 @@ def test_names_of_operators_stay_text() -> None:
 def test_a_run_without_profiles_has_no_such_section() -> None:
     directory = night(("old", ()))
     assert operators(directory, directory.results()).cells == {}
+
+
+def test_the_planned_memory_of_a_cell_is_drawn_and_a_damaged_plan_costs_nothing_else() -> None:
+    directory = night(("old", ()))
+    plan = Produced("static-mem-info", "cells/StaticMemoryInfo.json", "ab" * 32, 1)
+    results = directory.results()
+    (one,) = results.cells
+    cell = replace(one, rounds=(replace(one.rounds[0], artifacts=(plan,)), *one.rounds[1:]))
+    results = replace(results, cells=(cell,))
+    (directory.path / "cells").mkdir()
+    shutil.copyfile(DATA.parent / "StaticMemoryInfo.json", directory.path / plan.path)
+    html = render(compose(results, more_of(directory, results)))
+    assert "Planned memory" in html
+    (directory.path / plan.path).write_text("[")
+    html = render(compose(results, more_of(directory, results)))
+    assert "Planned memory" not in html
+    assert "StaticMemoryInfo.json" in html
