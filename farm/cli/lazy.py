@@ -19,10 +19,21 @@ class Option(TyperOption):
     """
 
     def process_value(self, ctx: Any, value: Any) -> Any:
+        if self._is_text(value):
+            return self.callback(ctx, self, value) if self.callback else value
         if value is not None or self.required:
             return super().process_value(ctx, value)
         absent = () if self.multiple else None
         return self.callback(ctx, self, absent) if self.callback else absent
+
+    def _is_text(self, value: Any) -> bool:
+        """One text, or a list of some, of an option that takes any: there is nothing to check."""
+        kind = self.type_descriptor
+        if kind.parameter_info.parser is not None or kind.choices is not None:
+            return False
+        if kind.annotation is str:
+            return isinstance(value, str)
+        return bool(kind.annotation == list[str] and value) and all(isinstance(one, str) for one in value)
 
 
 class QuickCommand(TyperCommand):
