@@ -166,7 +166,7 @@ Tolerances = Annotated[
     typer.Option(
         "--tolerance",
         help="How far outputs may differ, of all types or of one: 1e-2, float32=1e-3,1e-5; repeatable.",
-        metavar="\\[DTYPE=]RTOL\\[,ATOL]",
+        metavar="[DTYPE=]RTOL[,ATOL]",
     ),
 ]
 MinimumEffect = Annotated[
