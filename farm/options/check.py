@@ -94,7 +94,7 @@ ONE_CORE = (
 
 
 def advice(options: OptionSet, *, facts: Facts, device: Device) -> tuple[str, ...]:
-    """Notes on options that work on this device but were made for another kind."""
+    """Notes on options that work on this device but were made for another kind, or are slow here."""
     here = processors(facts)
     spins = device.runtime.kind is RuntimeKind.WHEEL and len(facts.core_ids) == 1
     is_told = spins and options.get("cpu-default") is None and MAX_SPIN not in dict(device.environment)

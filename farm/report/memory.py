@@ -24,10 +24,13 @@ def memories(directory: RunDirectory, results: Results) -> More:
 def _of_cell(directory: RunDirectory, cell: CellResult) -> MemoryTimeline | None:
     files = (one for round_ in cell.rounds for one in round_.artifacts if one.role == ROLE)
     plan = next((one for one in files if one.path.endswith(NAME)), None)
-    if plan is None or plan.size_bytes > MAX_BYTES:
+    if plan is None:
         return None
     try:
-        text = file_of(directory, plan).read_text("utf-8", "replace")
+        path = file_of(directory, plan)
+        if path.stat().st_size > MAX_BYTES:
+            return None
+        text = path.read_text("utf-8", "replace")
         made = memory_timeline(parse_static_memory(text))
     except (RequestError, MalformedError, OSError):
         return None  # the file is listed with the others of the cell

@@ -4,6 +4,7 @@ to the first profiled cell of the same device and model comes from.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 
 from farm.analysis.operators.align import aligned, side
@@ -18,19 +19,28 @@ from farm.report.figures.view import Bars, Waterfall
 from farm.report.numerals import MISSING, count, decimals_for, in_ms
 from farm.report.sections import MOST_CELLS, More
 from farm.report.view import OperatorRow, Operators
-from farm.store.profiles import Profiled, Source, of_cell, profiled_cells
+from farm.store.profiles import Profiled, Source, of_cell, profiled_cells, size_of
 from farm.store.runs import RunDirectory
 from farm.visible import one_line
 
+MOST_BYTES = 256 << 20
+"""Of all profiles that are read for one report: their operators are in memory together."""
 MOST_ROWS = 15
 LONGEST_NAME = 120
+ONLY = frozenset({BarKind.ONLY_BEFORE, BarKind.ONLY_AFTER})
 
 
 def operators(directory: RunDirectory, results: Results) -> More:
     """The section `operators` of each cell that has a profile. What cannot be read of it is told there."""
     cells: dict[str, dict[str, Operators]] = {}
     first: dict[tuple[str, str], Source] = {}
+    left_bytes = MOST_BYTES
     for one in profiled_cells(results)[:MOST_CELLS]:
+        left_bytes -= size_of(directory, one)
+        if left_bytes < 0:
+            command = shlex.join(("farm", "profiles", "show", directory.run_id, one.cell.id))
+            cells[one.cell.id] = {"operators": Operators(problems=(f"too large for a report: {command}",))}
+            continue
         try:
             found = of_cell(directory, one)
         except (RequestError, OSError) as error:
@@ -48,9 +58,10 @@ def compose_operators(found: Source, reference: Source | None, one: Profiled) ->
     decimals = decimals_for([operator.device_ms for operator in top])
     left = len(profile.operators) + profile.unlisted - len(top)
     of_files = (text for each in found.profiles for text in each.problems)
+    command = shlex.join(("farm", "profiles", "show", found.name))
     return Operators(
         rows=tuple(_row(operator, profile, decimals) for operator in top),
-        left=f"and {count(left, 'operator')} more: farm profiles show {found.name}" if left else None,
+        left=f"and {count(left, 'operator')} more: {command}" if left else None,
         types=_types(found, reference),
         waterfall=_waterfall(found, reference),
         against=_short(reference, one) if reference else None,
@@ -90,9 +101,6 @@ def _waterfall(found: Source, reference: Source | None) -> Waterfall | None:
         if bar.kind is not BarKind.UNATTRIBUTED
     ]
     return figure.waterfall(parts, made.before_ms, made.after_ms, most=figure.MOST_STEPS + 1)
-
-
-ONLY = frozenset({BarKind.ONLY_BEFORE, BarKind.ONLY_AFTER})
 
 
 def _side(one: Source) -> Side:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -67,6 +68,15 @@ def of_cell(directory: RunDirectory, one: Profiled) -> Source:
     summary = one.cell.summary
     name = f"{directory.run_id}:{one.cell.id}"
     return Source(name, tuple(profiles), summary.median_ms if summary else None, tuple(problems))
+
+
+def size_of(directory: RunDirectory, one: Profiled) -> int:
+    """Bytes of the profiles of a cell that are there."""
+    size_bytes = 0
+    for item in (item for round_ in one.rounds for item in round_.artifacts if item.role == PROFILE):
+        with suppress(RequestError, OSError):
+            size_bytes += file_of(directory, item).stat().st_size
+    return size_bytes
 
 
 def read(path: Path, known: dict[str, str] | None = None) -> Profile:

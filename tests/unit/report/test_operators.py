@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from farm.model.artifact import Produced
+from farm.report import operators as report_operators
 from farm.report.compose import compose
 from farm.report.operators import operators
 from farm.report.render import render
@@ -60,6 +61,17 @@ def test_a_profile_that_is_gone_or_damaged_is_told_in_its_cell_and_the_others_ar
     assert found(directory, "third").rows
     html = render(compose(directory.results(), operators(directory, directory.results())))
     assert "is missing" in html
+
+
+def test_profiles_that_are_too_large_together_are_left_to_their_command(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    directory = night(("old", ("a.json",)), ("new one", ("b.json",)))
+    monkeypatch.setattr(report_operators, "MOST_BYTES", DATA.stat().st_size + 1)
+    assert found(directory, "old").rows
+    shown = found(directory, "new one")
+    assert shown.problems == ("too large for a report: farm profiles show night 'arm-1/m/new one'",)
+    assert not shown.rows
 
 
 def test_names_of_operators_stay_text() -> None:
