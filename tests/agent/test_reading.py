@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from farm.device.spool import Gathered, Stream, parse_gathered
-from tests.agent.shells import ODD_NAMES, Phone, Talk, shut
+from tests.agent.shells import ODD_NAMES, Phone, Talk, alive, shut, until
 
 CONTENT = random.Random(7).randbytes(300_001)
 
@@ -97,6 +97,8 @@ def test_an_end_that_a_program_wrote_itself_does_not_put_the_line_out_of_step(
 ):
     agent.start(epoch, "j", "echo", "a line")
     agent.ended("j")
+    supervisor = int((phone.workdir / "spool/j/pid").read_text().split()[0])
+    until(lambda: not alive(supervisor))  # as long as it lives, what is no end is none yet
     for sizes in ("x y z", "-1 0 0", "999999999999999 99999 4294967301", "7 $(id) `id`", ""):
         (phone.workdir / "spool/j/exit").write_text(f"0 - {sizes}\n")
         parse_gathered(*agent.full("gather", "j", 100), 100)
