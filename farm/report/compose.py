@@ -9,10 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from farm.model.run import CellResult, CellStatus, ModelRecord, Results, RunStatus, Summary
-from farm.report.cell import STATUSES, anchor, compose_cell, failure_of, quality_warning, values_ms
-from farm.report.comparisons import compose_comparisons
 from farm.report.data import embedded_data, iterations_fit
-from farm.report.environment import MOST_COLUMNS, by_value, compose_environment
 from farm.report.numerals import (
     MOST_DECIMALS,
     as_duration,
@@ -23,26 +20,17 @@ from farm.report.numerals import (
     in_ms,
     moment,
 )
-from farm.report.outputs import compose_outputs
+from farm.report.parts.cell import STATUSES, anchor, compose_cell, failure_of, quality_warning, values_ms
+from farm.report.parts.comparisons import compose_comparisons
+from farm.report.parts.environment import MOST_COLUMNS, by_value, compose_environment
+from farm.report.parts.outputs import compose_outputs
 from farm.report.sections import More
 from farm.report.table.columns import columns
 from farm.report.table.packing import packed
-from farm.report.view import (
-    Box,
-    CellDetail,
-    CellLink,
-    Count,
-    Fact,
-    Failure,
-    Head,
-    Matrix,
-    MatrixRow,
-    Method,
-    Problem,
-    ReportView,
-    Strip,
-    Times,
-)
+from farm.report.views.cells import CellDetail, CellLink, Failure, Problem
+from farm.report.views.common import Count, Fact
+from farm.report.views.matrix import Box, Matrix, MatrixRow, Strip, Times
+from farm.report.views.page import Head, Method, ReportView
 from farm.visible import cleaned
 
 Cells: TypeAlias = dict[tuple[str, str, str], tuple[int, CellResult]]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from farm.model.run import Results
-from farm.report.cell import anchor, compose_cell, values_ms
 from farm.report.compose import is_large
 from farm.report.numerals import MOST_DECIMALS, decimals_for
+from farm.report.parts.cell import anchor, compose_cell, values_ms
 from farm.report.render import render_cell
 from farm.report.sections import More
 from farm.visible import cleaned, visible

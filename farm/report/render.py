@@ -17,7 +17,8 @@ from markupsafe import Markup
 
 from farm import resources
 from farm.report.sections import CELL_SECTIONS, shown_sections
-from farm.report.view import CellDetail, ReportView
+from farm.report.views.cells import CellDetail
+from farm.report.views.page import ReportView
 
 STYLES_OF_A_CELL = ("base", "cells", "figures")
 """Style sheets of a cell's own page; those of sections that are shown in it begin with `cell`."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from farm.report.view import ReportView
+from farm.report.views.page import ReportView
 
 MOST_CELLS = 500
 """Cells whose files are read for their sections; the commands `farm profiles` and `farm dumps` read any."""

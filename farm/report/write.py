@@ -6,9 +6,9 @@ from pathlib import Path
 
 from farm.model.run import Results
 from farm.report.compose import compose
-from farm.report.memory import memories
-from farm.report.operators import operators
 from farm.report.pages import pages
+from farm.report.parts.memory import memories
+from farm.report.parts.operators import operators
 from farm.report.render import render
 from farm.report.sections import More, together
 from farm.store.runs import RunDirectory

@@ -9,8 +9,8 @@ from farm.compare.words import SYMBOLS
 from farm.files import path_name
 from farm.model.comparison import Verdict
 from farm.model.run import CellStatus
-from farm.report.cell import STATUSES
 from farm.report.numerals import count
+from farm.report.parts.cell import STATUSES
 from farm.site.summary import UNREADABLE, Head
 from farm.site.times import started_text, took_text
 from farm.site.view import IndexPage, Link, RunRow, Tally

@@ -76,8 +76,8 @@ def test_every_field_of_the_report_view_is_shown(root: Path) -> None:
     shown = "\n".join(file.read_text("utf-8") for file in (root / "reports").rglob("*.j2"))
     fields = {
         f"{node.name}.{field.target.id}"
-        for view in ("farm/report/view.py", "farm/report/figures/view.py")
-        for node in ast.parse((root / view).read_text("utf-8")).body
+        for file in (*(root / "farm/report/views").glob("*.py"), root / "farm/report/figures/view.py")
+        for node in ast.parse(file.read_text("utf-8")).body
         if isinstance(node, ast.ClassDef)
         for field in node.body
         if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)

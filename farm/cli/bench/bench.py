@@ -43,7 +43,7 @@ from farm.model.run import CellStatus, Results
 from farm.plan.builds import may_run_wheel
 from farm.plan.estimate import expected
 from farm.plan.prepare import prepare
-from farm.report.environment import restarts_of
+from farm.report.parts.environment import restarts_of
 from farm.report.write import write_report as write
 from farm.run.bench import bench
 from farm.run.context import Settings

@@ -7,7 +7,7 @@ from itertools import islice
 
 from farm.model.outputs import OutputCheck, OutputVerdict
 from farm.model.run import Results
-from farm.report.outputs import VERDICTS, counted
+from farm.report.parts.outputs import VERDICTS, counted
 
 MOST_SHOWN = 20
 TOLD = (OutputVerdict.FINDING, OutputVerdict.NOT_COMPARABLE)

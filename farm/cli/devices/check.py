@@ -16,8 +16,8 @@ from farm.errors import ExitCode
 from farm.inventory import read_devices
 from farm.model.device import Facts
 from farm.model.request import ALL_DEVICES
-from farm.report.environment import clusters_of, gpus_of, machine_of, power_of
 from farm.report.numerals import MISSING, by_core, in_bytes, in_memory
+from farm.report.parts.environment import clusters_of, gpus_of, machine_of, power_of
 from farm.run.devices.check import Checked, check_devices
 
 SETTINGS: dict[str, Any] = {"epilog": "Examples:\n\n  farm devices check\n\n  farm devices check 'arm-*'"}

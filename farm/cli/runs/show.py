@@ -10,7 +10,7 @@ from farm.cli.bench.outputs import outputs_lines
 from farm.cli.terminal.comparisons import summary
 from farm.cli.terminal.console import out, plain, show_json
 from farm.cli.terminal.results import results_table
-from farm.report.environment import restarts_of
+from farm.report.parts.environment import restarts_of
 from farm.store.codec import results_to_dict
 from farm.store.runs import find_run
 

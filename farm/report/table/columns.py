@@ -16,8 +16,8 @@ from farm.compare.words import SYMBOLS
 from farm.model.comparison import Comparison, Effect
 from farm.model.options import Value
 from farm.model.run import CellResult, CellStatus, DeviceRecord, Results, Summary
-from farm.report.cell import STATUSES, quality_warning, values_ms
-from farm.report.environment import COMPARED, compose_environment
+from farm.report.parts.cell import STATUSES, quality_warning, values_ms
+from farm.report.parts.environment import COMPARED, compose_environment
 from farm.report.table.packing import constant, digits, texts
 from farm.visible import visible
 

@@ -8,8 +8,8 @@ import pytest
 from farm.model.device import Facts, RuntimeKind
 from farm.model.run import CellStatus, DeviceRecord, Restart, RunStatus
 from farm.report.compose import compose
-from farm.report.environment import restarts_of
 from farm.report.numerals import MISSING
+from farm.report.parts.environment import restarts_of
 from farm.store.codec import results_from_json
 from tests.data.results import make
 

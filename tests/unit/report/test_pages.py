@@ -10,8 +10,8 @@ import pytest
 from farm.errors import RunError
 from farm.report import compose as composing
 from farm.report.compose import compose
-from farm.report.environment import by_value, compose_environment
 from farm.report.pages import pages
+from farm.report.parts.environment import by_value, compose_environment
 from farm.report.render import render
 from farm.report.sections import SECTIONS, More, shown_sections
 from farm.report.write import write_report

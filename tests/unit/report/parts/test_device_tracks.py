@@ -9,7 +9,7 @@ import pytest
 from farm.model.run import Quality
 from farm.model.telemetry import CoreFrequency, Telemetry, Zone
 from farm.report.compose import compose
-from farm.report.device_tracks import device_tracks
+from farm.report.parts.device_tracks import device_tracks
 from farm.report.render import render
 from tests.data.results import make
 

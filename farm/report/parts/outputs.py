@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 
 from farm.model.outputs import Against, Check, OutputCheck, OutputVerdict, TensorDifference
 from farm.model.run import Results
-from farm.report.cell import anchor
 from farm.report.numerals import MISSING
-from farm.report.view import Count, OutputRow, Outputs, OutputTensor, Status
+from farm.report.parts.cell import anchor
+from farm.report.views.common import Count, Status
+from farm.report.views.outputs import OutputRow, Outputs, OutputTensor
 
 VERDICTS: Mapping[OutputVerdict, Status] = {
     OutputVerdict.WRONG: Status("wrong", "\N{BALLOT X}", "wrong"),

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from farm.model.artifact import Produced
-from farm.report import operators as report_operators
 from farm.report.compose import compose
-from farm.report.operators import operators
+from farm.report.parts import operators as report_operators
+from farm.report.parts.operators import operators
 from farm.report.render import render
-from farm.report.view import Operators
+from farm.report.views.operators import Operators
 from farm.report.write import more_of
 from farm.store.runs import RunDirectory, find_run
 from tests.unit.cli.test_profiles import DATA, keep, slower

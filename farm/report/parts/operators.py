@@ -18,7 +18,7 @@ from farm.report.figures.bars import bars
 from farm.report.figures.view import Bars, Waterfall
 from farm.report.numerals import MISSING, count, decimals_for, in_ms
 from farm.report.sections import MOST_CELLS, More
-from farm.report.view import OperatorRow, Operators
+from farm.report.views.operators import OperatorRow, Operators
 from farm.store.profiles import Profiled, Source, of_cell, profiled_cells, size_of
 from farm.store.runs import RunDirectory
 from farm.visible import one_line

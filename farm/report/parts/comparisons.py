@@ -10,12 +10,13 @@ from farm.compare.rounds import pairs
 from farm.compare.words import SYMBOLS, change_of, interval, pairs_of
 from farm.model.comparison import Comparing, Comparison, Effect, Phase, Verdict
 from farm.model.run import CellResult, CellStatus, Results
-from farm.report.cell import STATUSES, anchor
 from farm.report.figures.pairs import pairs_plot
 from farm.report.figures.view import PairsPlot, Whisker
 from farm.report.figures.whisker import whisker, whisker_end
 from farm.report.numerals import MISSING, MOST_DECIMALS, count, decimals_for, in_ms
-from farm.report.view import ComparisonRow, Comparisons, Count, Status
+from farm.report.parts.cell import STATUSES, anchor
+from farm.report.views.common import Count, Status
+from farm.report.views.comparisons import ComparisonRow, Comparisons
 
 WORST = 5
 

@@ -22,11 +22,12 @@ from farm.model.run import (
     RoundStatus,
     Summary,
 )
-from farm.report.device_tracks import device_tracks
 from farm.report.figures.rounds import OneRound, rounds_figure
 from farm.report.figures.view import RoundsFigure
 from farm.report.numerals import MISSING, as_duration, as_ratio, count, in_bytes, in_ms, moment
-from farm.report.view import CellDetail, Fact, Failure, FileLink, RoundRow, Status
+from farm.report.parts.device_tracks import device_tracks
+from farm.report.views.cells import CellDetail, Failure, FileLink, RoundRow
+from farm.report.views.common import Fact, Status
 from farm.visible import relative_href
 
 STATUSES: Mapping[str, Status] = {

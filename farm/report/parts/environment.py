@@ -10,7 +10,13 @@ from farm.model.device import Facts
 from farm.model.run import DeviceRecord
 from farm.options.cores import core_list
 from farm.report.numerals import MISSING, by_core, in_bytes, in_ghz, in_memory
-from farm.report.view import Environment, EnvironmentGroup, EnvironmentRow, EnvironmentValue, SharedFact
+from farm.report.views.environment import (
+    Environment,
+    EnvironmentGroup,
+    EnvironmentRow,
+    EnvironmentValue,
+    SharedFact,
+)
 
 Reader: TypeAlias = Callable[[DeviceRecord, Facts], str | None]
 Row: TypeAlias = tuple[str, bool, Reader]

@@ -17,9 +17,9 @@ from farm.model.outputs import (
     Tolerance,
 )
 from farm.model.run import Results
-from farm.report import outputs
 from farm.report.compose import compose
-from farm.report.outputs import VERDICTS, compose_outputs
+from farm.report.parts import outputs
+from farm.report.parts.outputs import VERDICTS, compose_outputs
 from farm.report.render import render
 from tests.data.results import make
 from tests.unit.report.test_render import OUR_ELEMENTS, Page

@@ -6,7 +6,7 @@ from typing import Any
 
 from farm.model.device import CoreCluster, Facts, Gpu, PowerSupply, RuntimeKind
 from farm.model.run import DeviceRecord
-from farm.report.environment import compose_environment
+from farm.report.parts.environment import compose_environment
 
 
 def told(facts: Facts, **fields: Any) -> dict[str, str]:

@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from farm.model.comparison import Comparing, Verdict
-from farm.report import comparisons as shown_comparisons
 from farm.report.compose import compose
 from farm.report.figures import pairs
+from farm.report.parts import comparisons as shown_comparisons
 from farm.report.render import render
 from tests.data.results import make
 from tests.unit.compare.made import duel

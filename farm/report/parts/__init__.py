@@ -1,0 +1,1 @@
+"""Parts of the page: cells, devices, outputs, operators, memory, comparisons."""
