@@ -239,6 +239,9 @@ if __name__ == "__main__":
         import_module(module)
     for row in import_module("farm.cli.commands").COMMANDS:
         import_module("farm.cli.lazy").load(row)
+    templates = import_module("farm.report.render").environment()
+    for name in templates.list_templates(["j2"]):
+        templates.get_template(name)  # a quarter of a second, which each report would pay again
     gc.collect()
     gc.freeze()  # a fork copies no page only to count what is in it
     asked = _serve(socket.socket(fileno=int(sys.argv[1])))

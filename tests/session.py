@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 
@@ -41,6 +42,26 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_xdist_auto_num_workers() -> int:
     """`-n auto`: more than there are cores, since many tests wait for a second to pass on a device."""
     return len(os.sched_getaffinity(0)) * 2
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where several processes share the files (`--dist loadfile`): those that wait among those that compute, so
+    that no core is idle, and in the same order in each process. One that needs MegEngine's wheel is the first,
+    the others are the last: on a new machine it is fetched while other tests run.
+    """
+    if not hasattr(config, "workerinput"):
+        return
+    needs = {file_of(item) for item in items if "wheel_runtime" in getattr(item, "fixturenames", ())}
+    shuffled = sorted(map(file_of, items), key=lambda file: (file in needs, crc32(file.encode())))
+    files = list(dict.fromkeys(shuffled))
+    first = len(files) - len(needs)
+    place = {file: -1 if number == first else number for number, file in enumerate(files)}
+    items.sort(key=lambda item: place[file_of(item)])
+
+
+def file_of(item: pytest.Item) -> str:
+    return item.nodeid.partition("::")[0]
 
 
 @pytest.hookimpl(trylast=True)
