@@ -25,7 +25,7 @@ from farm.report.parts.comparisons import compose_comparisons
 from farm.report.parts.environment import MOST_COLUMNS, by_value, compose_environment
 from farm.report.parts.outputs import compose_outputs
 from farm.report.sections import More
-from farm.report.table.columns import columns
+from farm.report.table.columns import columns, need_plots
 from farm.report.table.packing import packed
 from farm.report.views.cells import CellDetail, CellLink, Failure, Problem
 from farm.report.views.common import Count, Fact
@@ -79,6 +79,7 @@ def _large(results: Results, more: More) -> ReportView:
         data=None,
         comparisons=compose_comparisons(shown, results),
         table=packed(columns(shown, results, is_large=True)),
+        needs_plots=need_plots(results),
         is_large=True,
         problems_left_out=max(len(problems) - MOST_PROBLEMS, 0),
         more=more.run,
@@ -120,6 +121,7 @@ def _whole(results: Results, more: More) -> ReportView:
         data=embedded_data(results),
         comparisons=compose_comparisons(shown),
         table=packed(columns(shown, shown, is_large=False)) if shown.cells else None,
+        needs_plots=need_plots(shown),
         more=more.run,
     )
 

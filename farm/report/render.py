@@ -42,7 +42,16 @@ def render_cell(cell: CellDetail, run_id: str) -> str:
 @cache
 def _page() -> dict[str, Markup]:
     folder = resources.folder("reports")
-    return parts(joined(folder / "css"), joined(folder / "js"))
+    plots = _plots(folder / "vendor" / "uplot")
+    return parts(joined(folder / "css"), joined(folder / "js"), plots)
+
+
+def _plots(folder: Path) -> tuple[str, str]:
+    """Style and script of uPlot with its licence, which must be in every file that has them."""
+    text = {
+        name: (folder / name).read_text("utf-8") for name in ("uPlot.min.css", "uPlot.iife.min.js", "LICENSE")
+    }
+    return text["uPlot.min.css"], f"/*\n{text['LICENSE']}*/\n{text['uPlot.iife.min.js']}"
 
 
 @cache
@@ -50,11 +59,23 @@ def _cell_page() -> dict[str, Markup]:
     return parts(joined(resources.folder("reports") / "css", STYLES_OF_A_CELL), "")
 
 
-def parts(style: str, script: str) -> dict[str, Markup]:
-    """Style, script and policy of a page that has these two of our own and nothing else."""
-    scripts = f"script-src {_hash(script)}; " if script else ""
-    policy = f"default-src 'none'; {scripts}style-src {_hash(style)}; base-uri 'none'; form-action 'none'"
-    return {"style": Markup(style), "script": Markup(script), "policy": Markup(policy)}  # noqa: S704 - own files
+def parts(style: str, script: str, plots: tuple[str, str] = ("", "")) -> dict[str, Markup]:
+    """Style, script and policy of a page that has these two of our own, those of `plots` where it needs them,
+    and nothing else.
+    """
+    plots_style, plots_script = plots
+    scripts = " ".join(_hash(text) for text in (script, plots_script) if text)
+    styles = " ".join(_hash(text) for text in (style, plots_style) if text)
+    of_scripts = f"script-src {scripts}; " if scripts else ""
+    policy = f"default-src 'none'; {of_scripts}style-src {styles}; base-uri 'none'; form-action 'none'"
+    made = {
+        "style": style,
+        "script": script,
+        "plots_style": plots_style,
+        "plots": plots_script,
+        "policy": policy,
+    }
+    return {name: Markup(text) for name, text in made.items()}  # noqa: S704 - own files
 
 
 def joined(folder: Path, chosen: tuple[str, ...] = ()) -> str:

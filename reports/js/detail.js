@@ -23,6 +23,9 @@ farm.detail = (model, against, cell) => {
     if (all.length < 2) return null;
     const low = Math.min(...all), high = Math.max(...all), longest = Math.max(...sides.map(([values]) => values.length));
     const text = sides.map(([values, name]) => `${name === "round" ? "this" : "baseline"}: ${values.map(words.ms).join(", ")} ms`).join("; ");
+    const caption = base >= 0 ? "Rounds in the order in which they ran, ms: \u25cf this, \u25cb the baseline" : "Rounds in the order in which they ran, ms";
+    if (longest > model.data.mostDots) return make("figure", { class: "run-order" },
+      farm.zoom(sides, `${caption}, ${longest} rounds`), make("figcaption", {}, `${caption}. Drag over a part to see it large, double click for all; keys + - \u2190 \u2192 0.`));
     const svg = make("svg:svg", { role: "img", width: "100%", height: "72", "aria-label": `Rounds in the order in which they ran, ${text}` }, make("svg:title", {}, text));
     for (const [values, name] of sides.reverse()) values.forEach((value, index) => {
       if (!Number.isFinite(value)) return;
@@ -31,7 +34,7 @@ farm.detail = (model, against, cell) => {
     });
     return make("figure", { class: "run-order" },
       make("div", { class: "plot" }, make("span", { class: "high" }, words.ms(high)), make("span", { class: "low" }, words.ms(low)), svg),
-      make("figcaption", {}, base >= 0 ? "Rounds in the order in which they ran, ms: \u25cf this, \u25cb the baseline" : "Rounds in the order in which they ran, ms"));
+      make("figcaption", {}, caption));
   };
 
   const context = () => {

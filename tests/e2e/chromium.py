@@ -28,7 +28,17 @@ FLAGS = (
     "--remote-debugging-pipe",
 )
 
-KEYS = {"Tab": 9, "Enter": 13, "Escape": 27, "End": 35, "Home": 36, "ArrowRight": 39, "ArrowDown": 40}
+KEYS = {
+    "Tab": 9,
+    "Enter": 13,
+    "Escape": 27,
+    "End": 35,
+    "Home": 36,
+    "ArrowRight": 39,
+    "ArrowDown": 40,
+    "0": 48,
+    "+": 187,
+}
 
 
 def program() -> str | None:

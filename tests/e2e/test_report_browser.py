@@ -293,6 +293,35 @@ def test_the_table_can_be_used_by_keyboard_and_is_a_grid_to_screen_readers(tab, 
     assert tab.js("document.querySelector('.grid-detail')") is None
 
 
+def with_many_rounds(results):
+    def longer(rounds):
+        repeated = [one for _ in range(20) for one in rounds]
+        return tuple(replace(one, index=place) for place, one in enumerate(repeated))
+
+    return replace(results, cells=tuple(replace(one, rounds=longer(one.rounds)) for one in results.cells))
+
+
+def test_many_rounds_are_a_plot_whose_parts_are_chosen_by_keys_and_few_are_dots(tab, report, tmp_path):
+    page = tmp_path / "many.html"
+    page.write_text(render(compose(with_many_rounds(make.compared()))), "utf-8")
+    opened(tab, page)
+    tab.js("document.querySelector('.grid-body .grid-row').click()")
+    tab.js("new Promise(done => { const look = () => farm.plot ? done(1) : setTimeout(look, 5); look(); })")
+    shown = "(({min, max}) => [min, max])(farm.plot.scales.x)"
+    low, high = tab.js(shown)
+    tab.js("document.querySelector('.zoom').focus()")
+    for key in ("+", "ArrowRight"):
+        tab.press(key)
+    nearer_low, nearer_high = tab.js(shown)
+    assert nearer_low > low
+    assert round(nearer_high - nearer_low, 6) == round((high - low) / 2, 6)
+    tab.press("0")
+    assert tab.js(shown) == [low, high]
+    assert tab.complaints() == []
+    assert "Permission is hereby granted" in page.read_text("utf-8")
+    assert "Permission is hereby granted" not in report("compared").read_text("utf-8")
+
+
 def test_rows_are_copied_as_csv_and_markdown_and_no_spreadsheet_takes_a_name_for_a_formula(tab, tmp_path):
     results = make.small()
     odd = (replace(cell, variant=f"=1+{place}") for place, cell in enumerate(results.cells))

@@ -32,6 +32,9 @@ MARKS = "\x01\x02\x03\x04"
 MOST_OPTIONS = 40
 """Options that get a column of their own."""
 
+MOST_DOTS = 60
+"""Rounds of a cell that its row draws as dots; more are a plot of which parts can be chosen."""
+
 
 def columns(shown: Results, whole: Results, *, is_large: bool) -> dict[str, Any]:
     """JSON types. `shown` has the texts, made visible; `whole` the same cells with their rounds."""
@@ -42,6 +45,7 @@ def columns(shown: Results, whole: Results, *, is_large: bool) -> dict[str, Any]
         "cells": len(shown.cells),
         "isLarge": is_large,
         "step": STEP,
+        "mostDots": MOST_DOTS,
         "minimumEffect": shown.comparing.minimum_effect,
         "keys": _keys(shown, devices),
         "statuses": [_status(status) for status in CellStatus],
@@ -51,6 +55,11 @@ def columns(shown: Results, whole: Results, *, is_large: bool) -> dict[str, Any]
         **_numbers(whole.cells),
         "duels": _duels(shown),
     }
+
+
+def need_plots(results: Results) -> bool:
+    """Whether some row has more rounds than are drawn as dots."""
+    return any(len(cell.rounds) > MOST_DOTS and len(values_ms(cell)) > MOST_DOTS for cell in results.cells)
 
 
 def _status(status: CellStatus) -> list[str]:

@@ -44,7 +44,8 @@ class Method:
 class ReportView:
     """The whole report. `data` is the run as JSON types, for programs that read the file; None in a large
     report, whose cells are pages of their own. `table` is the packed table of all cells, None where there are
-    none. `more` has what sections of other rooms show, by the name of the section.
+    none; `needs_plots`: it has series that are too long for dots. `more` has what sections of other rooms
+    show, by the name of the section.
     """
 
     head: Head
@@ -57,6 +58,7 @@ class ReportView:
     data: Mapping[str, Any] | None
     comparisons: Comparisons | None = None
     table: str | None = None
+    needs_plots: bool = False
     is_large: bool = False
     problems_left_out: int = 0
     more: Mapping[str, Any] = field(default_factory=dict)
