@@ -210,7 +210,7 @@ class Ceilings:
 
     `source` says where they come from: `inventory`, or `measured` by the bundled models; `cores` is the name
     of the core set (`CoreSet.name`). Measured ones are the best of `rounds_gflops` and `rounds_gbps`, which
-    stand in the order of the rounds, of the run `from_run`.
+    stand in the order of the rounds, of the run `from_run`; `disturbed` says who used the device meanwhile.
     """
 
     gflops: float
@@ -221,6 +221,7 @@ class Ceilings:
     rounds_gflops: tuple[float, ...] = ()
     rounds_gbps: tuple[float, ...] = ()
     from_run: str | None = None
+    disturbed: str | None = None
 
 
 class Bound(StrEnum):

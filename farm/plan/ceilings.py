@@ -50,11 +50,13 @@ def _conditions(given: GivenCeilings) -> int:
 
 
 def _holds(given: GivenCeilings, device: Device, asked: CoreSet, facts: Facts | None) -> bool:
-    if given.is_gpu not in (None, asked.is_gpu) or given.threads not in (None, asked.threads or 1):
+    if asked.is_gpu:
+        return given.is_gpu is not False and given.threads is None and given.cores is None
+    if given.is_gpu or given.threads not in (None, asked.threads or 1):
         return False
     if given.cores is None:
         return True
-    if not asked.cores or asked.is_gpu:
+    if not asked.cores:
         return False
     bound, among = (_ids(text, device, facts) for text in (asked.cores, given.cores))
     return bound <= among

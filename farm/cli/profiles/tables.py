@@ -59,7 +59,8 @@ def ceilings(found: Ceilings) -> str:
     of = f" of {one_line(found.cores, NAME_CHARS)}" if found.cores else ""
     rounds = len(found.rounds_gflops)
     best = f", the best of {rounds} rounds" if rounds > 1 else ""
-    return f"ceilings{of}: {found.gflops:.4g} GFLOP/s, {found.gbps:.4g} GB/s ({where}{best})"
+    low = f"; may be too low: {one_line(found.disturbed, NAME_CHARS)}" if found.disturbed else ""
+    return f"ceilings{of}: {found.gflops:.4g} GFLOP/s, {found.gbps:.4g} GB/s ({where}{best}{low})"
 
 
 def operators(profile: Profile, top: int, ceilings: Ceilings | None, *, wide: bool) -> Table:

@@ -120,7 +120,9 @@ async def _kept_or_measured(here: OnDevice, asked: Asked, facts: Facts, say: Say
         if kept is not None:
             return replace(kept, device=here.device.name, cores=asked.name)
     found = await measure(here, asked, facts, say)
-    if store is not None and key is not None:
+    if found.disturbed:
+        note(f"the ceilings of {asked.name} may be too low, and are not kept: {found.disturbed}")
+    elif store is not None and key is not None:
         try:
             await asyncio.to_thread(store.keep, place, key, found)
         except OSError as error:

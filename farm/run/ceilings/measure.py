@@ -58,15 +58,18 @@ def ceiling_models() -> dict[str, Artifact]:
 
 
 async def measure(here: OnDevice, asked: Asked, facts: Facts, say: Say) -> Ceilings:
-    """Ceilings of a core set by at least one round of each model, the best of ROUNDS.
+    """Ceilings of a core set by at least one round of each model, the best of ROUNDS. As a timed round, they
+    wait until the device is cool and idle.
 
     Raises NotMeasuredError, and DeviceError where the device cannot go on.
     """
     _require_memory(facts)
+    say(f"measuring the ceilings of {asked.name}")
+    await here.surroundings.before()
     deadlines, clock = here.context.settings.deadlines, here.context.clock
     ends_at = clock() + deadlines.ceilings_s
-    made = {name: await _ready(here, asked, name, file) for name, file in ceiling_models().items()}
-    say(f"measuring the ceilings of {asked.name}")
+    files = await asyncio.to_thread(ceiling_models)
+    made = {name: await _ready(here, asked, name, file) for name, file in files.items()}
     found: dict[str, list[Profile]] = {name: [] for name in made}
     why = ""
     for index in range(ROUNDS):
@@ -86,7 +89,7 @@ async def measure(here: OnDevice, asked: Asked, facts: Facts, say: Say) -> Ceili
     best = measured(found[PRODUCT], found[ELEMENTWISE], device=here.device.name, cores=asked.name)
     if best is None:
         raise NotMeasuredError(why or "the profiles of the bundled models have no times of their operators")
-    return replace(best, from_run=here.context.directory.run_id)
+    return replace(best, from_run=here.context.directory.run_id, disturbed=here.surroundings.busy)
 
 
 def _require_memory(facts: Facts) -> None:
