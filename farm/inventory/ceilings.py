@@ -9,8 +9,8 @@ from pydantic_core import CoreSchema
 
 from farm.inventory.entry import Entry, Text
 from farm.inventory.yaml_source import Document
-from farm.model.ceilings import GivenCeilings
 from farm.model.device import Device
+from farm.model.limits.ceilings import GivenCeilings
 from farm.options.cores import AUTOMATIC, given_core_ids
 from farm.suggest import nearest
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from farm.model.ceilings import GivenCeilings
+from farm.model.limits.ceilings import GivenCeilings
 from farm.model.limits.cooling import Cooldown
 from farm.model.limits.disk import StoreLimits
 

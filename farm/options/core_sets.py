@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from farm.model.ceilings import CoreSet
+from farm.model.limits.ceilings import CoreSet
 from farm.model.options import OptionSet, Value
 from farm.options.cores import OPTION, POOL_OPTIONS, core_list
 from farm.options.parse import without

@@ -8,7 +8,7 @@ import pytest
 
 from farm.errors import RequestError
 from farm.inventory.devices import load
-from farm.model.ceilings import GivenCeilings
+from farm.model.limits.ceilings import GivenCeilings
 
 CEILINGS = """
 groups: {lab: {ceilings: {gflops: 48, gbps: 12.5}}}

@@ -9,8 +9,8 @@ import pytest
 
 from farm.cli.bench.ceilings import ceilings_json, ceilings_lines
 from farm.model.artifact import Artifact
-from farm.model.ceilings import CoreSet, GivenCeilings
 from farm.model.device import Address, CoreCluster, Device, Facts, Runtime, RuntimeKind
+from farm.model.limits.ceilings import CoreSet, GivenCeilings
 from farm.model.matrix import Model, Plan
 from farm.model.options import Variant
 from farm.options import parse
