@@ -1650,6 +1650,7 @@ probe() { # sections for farm/device/probe.py
   ! command -v timeout >/dev/null || limit='timeout 30'
   part uname && name=$(uname -snrm) && put "$name"
   machine=${name##* }
+  part boot && { [ "$boot" = - ] || put "$boot"; }
   part files && probe_files
   part tree # texts that end with a zero byte, which shells leave out
   line='' && { read -r line <"$sys/firmware/devicetree/base/model"; }

@@ -143,6 +143,14 @@ Canary = Annotated[
         help="Measure one cheap cell of each device twice and compare it with itself. Default: in suites.",
     ),
 ]
+Ceilings = Annotated[
+    bool | None,
+    typer.Option(
+        "--ceilings/--no-ceilings",
+        help="Where profiles are asked for, measure what each device can do with these cores (roofline), "
+        "after its rounds. Default: yes, where the inventory does not say it.",
+    ),
+]
 Seed = Annotated[int | None, typer.Option(help="Seed of the order of rounds. Default: random.", metavar="N")]
 Check = Annotated[
     str | None,

@@ -33,6 +33,7 @@ FIRST_POLICY = "/sys/devices/system/cpu/cpu0/cpufreq"
 PYTHONS = ("python3", *(f"python3.{minor}" for minor in range(6, 14)))
 
 _PROPERTY = re.compile(r"^\[([^]\n]*)\]: \[(.*)\]$", re.MULTILINE)
+_BOOT_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 _PYTHON = re.compile(r"(/.{1,400}) cpython ([0-9]{1,4})\.([0-9]{1,4})\.([0-9]{1,4}) (numpy|-)")
 
 
@@ -73,6 +74,7 @@ def parse_facts(raw: str) -> Facts:
         system=text_of(system),
         kernel=text_of(kernel),
         architecture=text_of(architecture),
+        boot_id=_boot_id(first(part.get("boot", []))),
         os_name=text_of(f"Android {android}" if android else release.get("PRETTY_NAME", "").strip("\"'")),
         libc=_libc(part.get("libc", [])) or ("bionic" if android else _libc_of(loaders)),
         loaders=loaders,
@@ -129,6 +131,11 @@ def _with_machine(known: Facts, files: Files, tree: list[str], properties: dict[
 def _kib(text: str | None) -> int | None:
     kib = number((text or "").partition(" ")[0])
     return None if kib is None else kib * 1024
+
+
+def _boot_id(text: str) -> str | None:
+    """As the kernel has it (random(4)); None where a sandbox hides it."""
+    return text if _BOOT_ID.fullmatch(text) and text != "-" else None
 
 
 def _governors(files: Files) -> tuple[tuple[int, str], ...]:

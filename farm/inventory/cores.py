@@ -10,31 +10,8 @@ from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator
 from farm.inventory.entry import Entry, Text
 from farm.inventory.yaml_source import Document
 from farm.model.device import Device, Extreme, How, Pin
-from farm.options.cores import AUTOMATIC
+from farm.options.cores import AUTOMATIC, given_core_ids
 from farm.suggest import nearest
-
-MAX_CORE_ID = 4095
-_CORES = re.compile(r"(\d{1,4})(?:-(\d{1,4}))?")
-
-
-def given_core_ids(value: object) -> object:
-    """Core ids of `4-7`, `0-3,6` or a list of such, in the order given."""
-    parts = value if isinstance(value, list) else [value]
-    ids: list[int] = []
-    for part in ",".join(str(part) for part in parts).split(","):
-        found = _CORES.fullmatch(part.strip())
-        if not found:
-            raise ValueError(f'"{part.strip()}" is not a core id or a range such as 4-7')
-        first, last = int(found[1]), int(found[2] or found[1])
-        if first > last:
-            raise ValueError(f'"{part.strip()}": the range ends before it starts')
-        if last > MAX_CORE_ID:
-            raise ValueError(f"core {last} is above {MAX_CORE_ID}, the highest core id")
-        ids += range(first, last + 1)
-    if len(set(ids)) < len(ids):
-        raise ValueError("has the same core twice")
-    return tuple(ids)
-
 
 CoreIds = Annotated[
     tuple[int, ...],

@@ -16,6 +16,7 @@ from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema, fie
 from farm.binaries.machines import MACHINES, machine_named
 from farm.errors import RequestError
 from farm.files import is_file
+from farm.inventory.ceilings import CeilingsEntries, ceilings_of, check_ceilings
 from farm.inventory.cores import CoreIds, PinEntry, check_pin, pin_of
 from farm.inventory.entry import NAME, NAME_RULE, Entry, Text, Texts
 from farm.inventory.files import is_hidden
@@ -92,6 +93,9 @@ class Settings(Entry):
     pin: PinEntry | None = Field(
         None,
         description="governor, frequency and turbo for the time of a run; replaces that of groups as a whole",
+    )
+    ceilings: CeilingsEntries = Field(
+        (), description="what it can do at most; replaces that of groups as a whole; default: is measured"
     )
     soc: Text | None = Field(None, description="the same as attributes.soc")
     arch: str | None = Field(
@@ -303,10 +307,12 @@ def _device(
         environment=union("env"),
         store=_store([layer.store for layer in layers if layer.store]),
         pin=pin_of(last("pin")),
+        ceilings=ceilings_of(last("ceilings")),
         cooldown=_cooldown([layer.cooldown for layer in layers if layer.cooldown]),
         source=document.source(("devices", name)),
     )
     check_pin(document, device)
+    check_ceilings(document, device)
     workdir = last("workdir")
     return replace(device, workdir=workdir) if workdir else device
 

@@ -131,6 +131,7 @@ class SuiteFile(Entry):
     )
     ab: Texts = Field((), description="builds, variants or models: the first is compared with each other one")
     canary: bool = Field(True, description="one cheap cell of each device is measured twice and compared")
+    ceilings: bool = Field(True, description="what a device can do is measured for profiled cells")
     check: Annotated[str | None, WithJsonSchema({"enum": ["outputs", "off"]})] = Field(
         None, description="compare outputs before times; default: where there is something to compare"
     )
@@ -216,6 +217,7 @@ def _sampling(document: Document, entry: SuiteFile | None) -> dict[str, Any]:
         "budget_s": read_text("budget", sampling.budget_s_of),
         "ab": (_try_read(document, ("ab",), sampling.names_in, names) or ()) if names else (),
         "canary": entry.canary if entry else True,
+        "ceilings": entry.ceilings if entry else True,
     }
 
 

@@ -7,6 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from farm.model.limits.ceilings import GivenCeilings
 from farm.model.limits.cooling import Cooldown
 from farm.model.limits.disk import StoreLimits
 
@@ -100,6 +101,7 @@ class Device:
     attributes: tuple[tuple[str, str], ...] = ()
     environment: tuple[tuple[str, str], ...] = ()
     pin: Pin | None = None
+    ceilings: tuple[GivenCeilings, ...] = ()
     source: str | None = field(default=None, compare=False)
 
     @property
@@ -191,7 +193,7 @@ class Facts:
     are not known. `cpuset` are the cores and `cpu_limit_cores`, `memory_limit_bytes` the limits of the
     control group; None or empty: no limit. `frequency_limits_khz` is what the clock may do now
     (scaling_max_freq). `virtual` names what says that the device is a virtual machine. `unreadable` are the
-    sensors that show nothing plausible.
+    sensors that show nothing plausible. `boot_id` is another one after each start of the device.
     """
 
     hostname: str | None = None
@@ -233,3 +235,4 @@ class Facts:
     power_supplies: tuple[PowerSupply, ...] = ()
     virtual: str | None = None
     unreadable: tuple[str, ...] = ()
+    boot_id: str | None = None

@@ -218,7 +218,7 @@ class Plan:
     evaluated again for each cell once its device was probed. `builds` are what its cells run; `duels` are
     the pairs of cells that are compared. Cells in `earlier` have rounds of an earlier run: they are measured
     where their duel has to be confirmed, and not before. `checking` says how outputs are
-    compared.
+    compared; `measures_ceilings`, whether those of profiled cells are measured that nobody gives.
     """
 
     devices: tuple[Device, ...]
@@ -235,6 +235,7 @@ class Plan:
     sampling: Sampling | None = None
     earlier: tuple[Earlier, ...] = ()
     checking: Checking = Checking()
+    measures_ceilings: bool = True
 
     @property
     def sampled(self) -> Sampling:

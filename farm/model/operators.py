@@ -208,7 +208,9 @@ class Waterfall:
 class Ceilings:
     """What a device can do with one set of cores: GFLOP/s and GB/s (1e9 bytes), both above 0.
 
-    `source` says where they come from: `inventory`, or `measured` by the bundled models.
+    `source` says where they come from: `inventory`, or `measured` by the bundled models; `cores` is the name
+    of the core set (`CoreSet.name`). Measured ones are the best of `rounds_gflops` and `rounds_gbps`, which
+    stand in the order of the rounds, of the run `from_run`; `disturbed` says who used the device meanwhile.
     """
 
     gflops: float
@@ -216,6 +218,10 @@ class Ceilings:
     source: str = "inventory"
     device: str = ""
     cores: str = ""
+    rounds_gflops: tuple[float, ...] = ()
+    rounds_gbps: tuple[float, ...] = ()
+    from_run: str | None = None
+    disturbed: str | None = None
 
 
 class Bound(StrEnum):

@@ -84,6 +84,7 @@ class Suite:
     max_undecided: int | None = None
     ab: tuple[str, ...] = ()
     canary: bool = True
+    ceilings: bool = True
     include: tuple[CellRule, ...] = ()
     exclude: tuple[CellRule, ...] = ()
     check: Check | None = None
@@ -113,7 +114,8 @@ class Request:
     which the suite has `defined` or the `builds_file` has (None: the one beside the inventory). `ab` are the
     names of builds, variants or models of which the first is compared with each other one; `is_auto`,
     `precision` and `budget_s` as in Sampling; `baseline` is a run to compare with. `check` None: outputs, if
-    there is something to compare them with; `goldens` are `MODEL:FILE`.
+    there is something to compare them with; `goldens` are `MODEL:FILE`. `ceilings`: whether those of profiled
+    cells are measured.
     """
 
     inventory: Path | None = None
@@ -129,6 +131,7 @@ class Request:
     comparing: Comparing = Comparing()
     ab: tuple[str, ...] = ()
     canary: bool = False
+    ceilings: bool = True
     baseline: str | None = None
     check: Check | None = None
     goldens: tuple[str, ...] = ()

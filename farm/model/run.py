@@ -12,6 +12,7 @@ from farm.model.comparison import Comparing, Comparison, Duel, Earlier, Phase, P
 from farm.model.device import Facts, RuntimeKind
 from farm.model.matrix import RoundKind, Sampling, cell_id, column
 from farm.model.measurement import TensorInfo
+from farm.model.operators import Ceilings
 from farm.model.options import Value
 from farm.model.outputs import Checking, CheckInput, OutputCheck
 from farm.model.telemetry import Telemetry
@@ -207,6 +208,7 @@ class DeviceRecord:
 
     `pinned` are the settings that were held during the rounds, in words; `not_pinned` those that the device
     did not take, `not_restored` those that it did not give back, with the reasons. `tags`: the inventory's.
+    `ceilings` are those of the core sets of its profiled cells, `no_ceilings` say why others are not known.
     """
 
     name: str
@@ -229,6 +231,8 @@ class DeviceRecord:
     not_pinned: tuple[str, ...] = ()
     not_restored: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
+    ceilings: tuple[Ceilings, ...] = ()
+    no_ceilings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

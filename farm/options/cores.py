@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from farm.errors import RequestError
@@ -13,12 +14,16 @@ CoreLabels = Sequence[tuple[str, Sequence[int]]]
 """A device's labels for its cores: `(("big", (4, 5, 6, 7)), ("little", (0, 1, 2, 3)))`."""
 
 OPTION = "multi-thread-core-ids"
+MAX_CORE_ID = 4095
 POOL_OPTIONS = ("multithread", "multithread-default")
 
 AUTOMATIC = ("all", "little", "mid", "big")
 """Labels that need no inventory: all cores that may be used, and those of the slowest, the fastest and the
 other kinds. Which ones these are, the device says once it was probed.
 """
+
+
+_CORES = re.compile(r"(\d{1,4})(?:-(\d{1,4}))?")
 
 
 def thread_count(options: OptionSet) -> int:
@@ -83,6 +88,25 @@ def resolve_cores(options: OptionSet, cores: CoreLabels, facts: Facts | None = N
             raise RequestError(f"{threads} threads, but {cores_told}")
         ids = ids[:threads]
     return build(options.as_dict() | {OPTION: ",".join(ids)})
+
+
+def given_core_ids(value: object) -> tuple[int, ...]:
+    """Core ids of `4-7`, `0-3,6` or a list of such, in the order given. Raises ValueError."""
+    parts = value if isinstance(value, list) else [value]
+    ids: list[int] = []
+    for part in ",".join(str(part) for part in parts).split(","):
+        found = _CORES.fullmatch(part.strip())
+        if not found:
+            raise ValueError(f'"{part.strip()}" is not a core id or a range such as 4-7')
+        first, last = int(found[1]), int(found[2] or found[1])
+        if first > last:
+            raise ValueError(f'"{part.strip()}": the range ends before it starts')
+        if last > MAX_CORE_ID:
+            raise ValueError(f"core {last} is above {MAX_CORE_ID}, the highest core id")
+        ids += range(first, last + 1)
+    if len(set(ids)) < len(ids):
+        raise ValueError("has the same core twice")
+    return tuple(ids)
 
 
 def core_list(cores: Sequence[int]) -> str:

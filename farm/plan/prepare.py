@@ -71,6 +71,7 @@ def prepare(
     fitted = fit_models(matrix.models, runtime, progress)
     plan = with_duels(make_plan(sources, matrix, fitted), request.ab)
     plan = with_checks(plan, request, runtime, progress, is_compared=bool(plan.duels or request.baseline))
+    plan = replace(plan, measures_ceilings=request.ceilings)
     return Prepared(with_canaries(plan) if request.canary else plan, inventory, runtime)
 
 

@@ -51,6 +51,7 @@ class Arguments:
     max_undecided: int | None = None
     ab: str | None = None
     canary: bool | None = None
+    ceilings: bool | None = None
     baseline: str | None = None
     options: OptionSet = OptionSet()
     check: str | None = None
@@ -87,6 +88,7 @@ def read_request(arguments: Arguments) -> Request:
         ab=ab,
         baseline=arguments.baseline,
         canary=(suite is not None and suite.canary) if arguments.canary is None else arguments.canary,
+        ceilings=(suite is None or suite.ceilings) if arguments.ceilings is None else arguments.ceilings,
         seed=secrets.randbelow(2**31) if arguments.seed is None else arguments.seed,
         rules=suite.rules if suite else Rules(),
         check=parse_check(arguments.check) or (suite.check if suite else None),

@@ -60,6 +60,7 @@ SECTIONS = (
     Section("problems", "Failed and skipped", lambda view: view.problems or None),
     Section("outputs", "Outputs", lambda view: view.outputs),
     Section("operators", "Operators", of_other_rooms("operators")),
+    Section("roofline", "Roofline", of_other_rooms("roofline")),
     Section("tensors", "Tensors", of_other_rooms("tensors")),
     Section("history", "History", of_other_rooms("history")),
     Section("cells", "Cells", lambda view: None if view.is_large else view.cells),

@@ -9,6 +9,7 @@ from farm.report.compose import compose
 from farm.report.pages import pages
 from farm.report.parts.memory import memories
 from farm.report.parts.operators import operators
+from farm.report.parts.roofline import rooflines
 from farm.report.render import render
 from farm.report.sections import More, together
 from farm.store.runs import RunDirectory
@@ -16,7 +17,9 @@ from farm.store.runs import RunDirectory
 
 def more_of(directory: RunDirectory, results: Results) -> More:
     """What the files of a run say, for the details of its cells."""
-    return together(operators(directory, results), memories(directory, results))
+    return together(
+        operators(directory, results), rooflines(directory, results), memories(directory, results)
+    )
 
 
 def write_report(directory: RunDirectory, results: Results) -> Path:

@@ -18,6 +18,7 @@ from farm.run.keeping import Keeper
 from farm.run.measure.surroundings import Surroundings
 from farm.run.record import Recorder
 from farm.runtime.files import WheelFiles
+from farm.store.ceilings import CeilingStore
 from farm.store.kept import KeptStore
 from farm.store.products import ProductStore
 from farm.store.programs import ProgramStore
@@ -29,7 +30,7 @@ class Settings:
     """Settings of a run: our name as lease holder, where products of preparations and flags of native
     programs are kept, deadlines, how many devices run in parallel. `run_ends_at` is by the loop's clock;
     `cooldown` counts for all devices, None: as the inventory has it; `kept` is where what is pushed is kept,
-    None: nowhere.
+    None: nowhere. `ceilings` has those that were measured, None: each run measures its own.
     """
 
     holder: str
@@ -42,6 +43,7 @@ class Settings:
     cooldown: Cooldown | None = None
     parallel: int = 100
     kept: KeptStore | None = None
+    ceilings: CeilingStore | None = None
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from farm.model.run import DeviceStatus, Restart, RoundResult, RoundStatus
 from farm.plan.estimate import Span
 from farm.plan.matrix import cells_of
 from farm.plan.schedule import Step
+from farm.run.ceilings.find import find_ceilings
 from farm.run.context import OnDevice, RunContext
 from farm.run.deploy import Deployed, Part, Pushed, Pusher, deploy
 from farm.run.disk import disk_error, is_of_disk
@@ -60,6 +61,8 @@ class Lane:
         self._engine_of = ""
         """The build whose engine the record of the device has: builds may have different ones."""
         self._measuring: Measuring | None = None
+        self._ran: dict[str, Cell] = {}
+        """Those that came to their rounds, as they were run, by id."""
         self._prepared: set[str] = set()
         """Ids of cells of which the preparations are recorded."""
         self._now: tuple[str, Cell | None] = "", None
@@ -114,10 +117,13 @@ class Lane:
             cells, parts = await self._fitting.look_at_programs(session, facts, cells)
             deployed = await self._deploy(room, session, facts, cells, parts)
             cells = await self._fitting.by_flags(session, deployed, cells)
-            cells = await self._pin(session, facts, cells)
+            cells, held = await self._pin(session, facts, cells)
             around = await self._surroundings(session, facts)
             here = OnDevice(self._context, session, facts, deployed, room, around)
+            self._ran |= {cell.id: cell for cell in cells}
             await self._rounds(here, await self._prepare(here, cells))
+            # After the rounds: the heat is no part of their times, and nothing that fails costs a cell.
+            await self._ceilings(here, held)
             await self._unpin(session)
         ran = self._measuring.count[0] if self._measuring else 0
         self._emit(Kind.FINISHED, "done", ran, ran)
@@ -141,7 +147,8 @@ class Lane:
             self._recorder.fail([cell], error)
             self._emit(Kind.NOTE, f"restarted during {what} again: this cell is given up")
         else:
-            self._emit(Kind.NOTE, f"restarted during {what}{'' if is_last else ', which is done again'}")
+            is_over = is_last or all(map(self._recorder.is_closed, self._cells))
+            self._emit(Kind.NOTE, f"restarted during {what}{'' if is_over else ', which is done again'}")
 
     def _session(self) -> Session:
         """Connects and takes the lease when entered; releases both when left."""
@@ -205,7 +212,9 @@ class Lane:
             self._recorder.device(self._device.name, runtime_digest=deployed.program(own).digest)
         return deployed
 
-    async def _pin(self, session: Session, facts: Facts, cells: tuple[Cell, ...]) -> tuple[Cell, ...]:
+    async def _pin(
+        self, session: Session, facts: Facts, cells: tuple[Cell, ...]
+    ) -> tuple[tuple[Cell, ...], Facts]:
         """The cells, with a note on each setting that the device did not take; the facts that are kept are
         those that hold for the rounds.
         """
@@ -216,7 +225,10 @@ class Lane:
             )
         for text in pinned.refused:
             self._emit(Kind.NOTE, text)
-        return tuple(replace(cell, notes=(*cell.notes, *pinned.refused)) for cell in cells)
+        return tuple(replace(cell, notes=(*cell.notes, *pinned.refused)) for cell in cells), held
+
+    async def _ceilings(self, here: OnDevice, held: Facts) -> None:
+        await find_ceilings(here, [*self._ran.values()], held, self._step, partial(self._emit, Kind.NOTE))
 
     async def _unpin(self, session: Session) -> None:
         left = await unpin(session, self._device)

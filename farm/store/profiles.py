@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from farm.analysis.operators.ceilings import ceilings_of
 from farm.dumps.malformed import MalformedError
 from farm.dumps.profile import read_profile
 from farm.errors import RequestError
 from farm.logs.algorithms import MAX_LINE_CHARS, algorithms
 from farm.model.matrix import RoundKind
-from farm.model.operators import Profile
+from farm.model.operators import Ceilings, Profile
 from farm.model.run import CellResult, Results, RoundResult
 from farm.store.runs import RunDirectory, file_of
 
@@ -25,21 +26,24 @@ MAX_LOG_LINES = 1_000_000
 @dataclass(frozen=True)
 class Source:
     """Profiles that belong together: the rounds of a cell, or one file. `end_to_end_ms` is the median of the
-    cell's timed rounds; `problems` say which of its profiles cannot be read.
+    cell's timed rounds; `problems` say which of its profiles cannot be read. `ceilings` are those of the run
+    for what the cell computes with.
     """
 
     name: str
     profiles: tuple[Profile, ...]
     end_to_end_ms: float | None = None
     problems: tuple[str, ...] = ()
+    ceilings: Ceilings | None = None
 
 
 @dataclass(frozen=True)
 class Profiled:
-    """A cell of a run and those of its rounds that have a profile."""
+    """A cell of a run, those of its rounds that have a profile, and the ceilings that the run has for it."""
 
     cell: CellResult
     rounds: tuple[RoundResult, ...]
+    ceilings: Ceilings | None = None
 
 
 def profiled_cells(results: Results) -> tuple[Profiled, ...]:
@@ -48,7 +52,7 @@ def profiled_cells(results: Results) -> tuple[Profiled, ...]:
     for cell in results.cells:
         rounds = tuple(one for one in cell.rounds if one.kind is RoundKind.PROFILE and _has(one, PROFILE))
         if rounds:
-            found.append(Profiled(cell, rounds))
+            found.append(Profiled(cell, rounds, ceilings_of(results, cell)))
     return tuple(found)
 
 
@@ -67,7 +71,8 @@ def of_cell(directory: RunDirectory, one: Profiled) -> Source:
         raise RequestError(problems[0], hint="name another cell")
     summary = one.cell.summary
     name = f"{directory.run_id}:{one.cell.id}"
-    return Source(name, tuple(profiles), summary.median_ms if summary else None, tuple(problems))
+    end_to_end_ms = summary.median_ms if summary else None
+    return Source(name, tuple(profiles), end_to_end_ms, tuple(problems), one.ceilings)
 
 
 def size_of(directory: RunDirectory, one: Profiled) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -181,6 +182,17 @@ def test_no_interpreter_is_started_where_none_is_asked_for(phone: Phone, agent: 
     interpreter(phone, "python3", "echo good /x cpython 3.11.2 -")
     assert b"cpython" not in agent.data("probe")
     assert asked(phone) == []
+
+
+def test_the_probe_tells_the_start_of_the_device(agent: Talk):
+    boot_id = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    assert parse_facts(agent.data("probe").decode()).boot_id == boot_id
+
+
+def test_a_device_that_hides_its_start_is_probed_all_the_same(phone: Phone):
+    agent = phone.talk_with({"/proc/sys/kernel/random/boot_id": "/dev/null"})
+    facts = parse_facts(agent.data("probe").decode())
+    assert (facts.boot_id, facts.system) == (None, "Linux")
 
 
 def test_interpreters_are_asked_one_after_the_other_until_one_will_do(phone: Phone, agent: Talk):

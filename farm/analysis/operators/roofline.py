@@ -12,6 +12,7 @@ import json
 import math
 from collections.abc import Iterable, Sequence
 
+from farm.model.device import Device, Facts
 from farm.model.operators import Bound, Ceilings, Operator, Position, Profile
 
 OVERHEAD_BELOW = 0.1
@@ -54,18 +55,38 @@ def measured(
     """
     products = [one for profile in product for one in profile.operators if one.type == PRODUCT_TYPE]
     chains = [[one for one in profile.operators if one.type == ELEMENTWISE_TYPE] for profile in elementwise]
-    gflops = max((one.gflops or 0.0 for one in products), default=0.0)
-    gbps = max((chain[-1].gbps or 0.0 for chain in chains if chain), default=0.0)
-    if not all(math.isfinite(value) and value > 0 for value in (gflops, gbps)):
+    computed = _usable(one.gflops for one in products)
+    moved = _usable(chain[-1].gbps for chain in chains if chain)
+    if not computed or not moved:
         return None
-    return Ceilings(gflops, gbps, "measured", device, cores)
+    return Ceilings(max(computed), max(moved), "measured", device, cores, computed, moved)
+
+
+def _usable(rates: Iterable[float | None]) -> tuple[float, ...]:
+    return tuple(one for one in rates if one is not None and math.isfinite(one) and one > 0)
 
 
 def cache_key(
-    *, device: str, boot_id: str, governors: Sequence[tuple[int, str]], cores: str, threads: int, program: str
-) -> str:
-    """The SHA-256 under which measured ceilings are kept. Another boot, governor, set of cores, number of
-    threads or program (its digest) is another ceiling.
+    *, device: Device, facts: Facts, options: Sequence[str], program: str | None, models: Sequence[str]
+) -> str | None:
+    """The SHA-256 under which measured ceilings are kept; None where what they depend on is not known: the
+    start of the device, or its program.
+
+    Another start, governor, limit of the clock, set of cores, environment, program or bundled model (by their
+    digests) is another ceiling.
     """
-    facts = [device, boot_id, sorted(governors), cores, threads, program]
-    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+    if facts.boot_id is None or program is None:
+        return None
+    record = {
+        "device": [device.name, device.address.host, sorted(device.environment)],
+        "boot": facts.boot_id,
+        "governors": sorted(facts.governors),
+        "frequency_limits_khz": sorted(facts.frequency_limits_khz),
+        "turbo": facts.turbo,
+        "cores": [sorted(facts.core_ids), facts.cpu_limit_cores],
+        "gpus": [(gpu.name, gpu.driver, gpu.power_limit_w) for gpu in facts.gpus],
+        "options": list(options),
+        "program": program,
+        "models": list(models),
+    }
+    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()

@@ -50,6 +50,7 @@ from farm.run.context import Settings
 from farm.run.devices.check import is_wheel_of_use
 from farm.runtime.files import wheel_files
 from farm.runtime.install import InstalledRuntime
+from farm.store.ceilings import ceiling_store
 from farm.store.codec import results_to_dict
 from farm.store.kept import kept_store
 from farm.store.products import ProductStore
@@ -149,6 +150,7 @@ def measure(
         products=product_store(),
         programs=program_store(),
         kept=None if kept.is_off else kept,
+        ceilings=ceiling_store(),
         deadlines=deadlines,
         run_ends_at=time.monotonic() + deadlines.run_s if deadlines.run_s else None,
         cooldown=around.cooldown,

@@ -11,6 +11,7 @@ from typing import Any
 from farm.cli import arguments as args
 from farm.cli.bench.against import against
 from farm.cli.bench.catalogue_options import normalise
+from farm.cli.bench.ceilings import ceilings_json, ceilings_lines
 from farm.cli.bench.request_options import takes_request
 from farm.cli.bench.sampling import comparisons_of, duel_json, expected_json
 from farm.cli.bench.skips import skips_of
@@ -65,6 +66,8 @@ def command(*, request: Request, runs_dir: args.EarlierRuns = None, json: args.J
         out.print(plain(f"variant {variant_.name}: {text}"))
     if plan.checking.check is not Check.OFF:
         out.print(plain(_checks(plan)))
+    for line in ceilings_lines(plan):
+        out.print(plain(line))
     for note in dict.fromkeys(note for cell in plan.cells for note in cell.notes):
         out.print(plain(f"note: {note}", "yellow"))
     files = files_to_push(plan)
@@ -124,6 +127,7 @@ def as_json(plan: Plan) -> dict[str, Any]:
         "sampling": asdict(plan.sampled),
         "duels": [duel_json(duel) for duel in plan.duels],
         "check": plan.checking.check,
+        "ceilings": ceilings_json(plan),
         "cells": [
             {
                 "device": cell.device.name,

@@ -46,7 +46,10 @@ def command(
     top: Annotated[int, typer.Option(help="How many rows; 0: all.", min=0, metavar="N")] = 20,
     ceilings: Annotated[
         str | None,
-        typer.Option(help="What the device can do: GFLOP/s and GB/s, '48,12.5'.", metavar="G,B"),
+        typer.Option(
+            help="What the device can do: GFLOP/s and GB/s, '48,12.5'. Default: as the run knows it.",
+            metavar="G,B",
+        ),
     ] = None,
     wide: Annotated[
         bool, typer.Option("--wide", help="With host times, shapes and algorithms; for a wide terminal.")
@@ -65,11 +68,14 @@ def command(
         found = of_cell(directory, choose(cells, cell, run))
     else:
         found = source(run, runs_dir)
+    limits = limits or found.ceilings
     if json:
         show_json(profile_json(found, limits, depth))
         return
     for problem in found.problems:
         say(problem, "yellow")
+    if limits:
+        out.print(plain(tables.ceilings(limits)))
     for number, profile in enumerate(found.profiles, 1):
         title = f"{found.name}, round {number}" if len(found.profiles) > 1 else found.name
         for line in tables.heading(title, profile, found.end_to_end_ms):

@@ -53,6 +53,16 @@ def heading(title: str, profile: Profile, end_to_end_ms: float | None) -> Iterat
         yield f"not all is here: {problem}"
 
 
+def ceilings(found: Ceilings) -> str:
+    """What the device can do, and how that is known."""
+    where = {"given": "--ceilings", "inventory": "by the inventory"}.get(found.source, found.source)
+    of = f" of {one_line(found.cores, NAME_CHARS)}" if found.cores else ""
+    rounds = len(found.rounds_gflops)
+    best = f", the best of {rounds} rounds" if rounds > 1 else ""
+    low = f"; may be too low: {one_line(found.disturbed, NAME_CHARS)}" if found.disturbed else ""
+    return f"ceilings{of}: {found.gflops:.4g} GFLOP/s, {found.gbps:.4g} GB/s ({where}{best}{low})"
+
+
 def operators(profile: Profile, top: int, ceilings: Ceilings | None, *, wide: bool) -> Table:
     """The slowest operators."""
     shown = slowest(profile)[: top or None]

@@ -18,6 +18,7 @@ def profile_json(source: Source, ceilings: Ceilings | None, depth: int) -> dict[
         "name": source.name,
         "end_to_end_ms": source.end_to_end_ms,
         "problems": list(source.problems),
+        "ceilings": ceilings and asdict(ceilings),
         "profiles": [_profile(one, ceilings, depth) for one in source.profiles],
     }
 

@@ -27,6 +27,9 @@ class Deadlines:
     transfer_stall_s: float = _of(60.0, "a file on its way without a byte that moves")
     read_log_s: float = _of(120.0, "read a round's log on this machine, when it is its turn")
     compare_outputs_s: float = _of(300.0, "compare the outputs of two runs of a model, when it is their turn")
+    ceilings_s: float = _of(
+        300.0, "measure the ceilings of one core set of a device, after its rounds, for its profiles"
+    )
     lease_wait_s: float = _of(0.0, "a device that another run holds", "--wait")
     reconnect_s: float = _of(45.0, "a lost connection is tried again", "--reconnect")
     silence_s: int = _of(600, "a round prints nothing", "--silence-limit")

@@ -38,18 +38,22 @@ class _Placed:
 
 
 def roofline(
-    operators: Sequence[OperatorWork], peak_gflops: float | None = None, peak_gbps: float | None = None
+    operators: Sequence[OperatorWork],
+    peak_gflops: float | None = None,
+    peak_gbps: float | None = None,
+    *,
+    most: int = MOST_OPERATORS,
 ) -> Roofline | None:
     """`peak_gflops`: the most computation of the device in GFLOP/s, `peak_gbps` its memory's in GB/s; None
     where they are not known.
 
-    What takes most time is drawn. Operators without computation, traffic or time cannot stand on logarithmic
-    axes: they are counted. None where no operator can.
+    What takes most time is drawn, `most` operators. Those without computation, traffic or time cannot stand
+    on logarithmic axes: they are counted. None where no operator can.
     """
     placed = sorted(filter(None, map(_placed, operators)), key=lambda one: -one.work.time_us)
     if not placed:
         return None
-    shown = placed[:MOST_OPERATORS]
+    shown = placed[: min(most, MOST_OPERATORS)]
     top, memory = _known(peak_gflops), _known(peak_gbps)
     ridge = top / memory if top and memory else None
     x_scale = decades([*(one.intensity for one in shown), *([ridge] if ridge else [])])

@@ -87,15 +87,33 @@ def _io_text(program: Program) -> str:
     )
 
 
+PRODUCT_FLOP, SUM_BYTES = 20_000_000, 10_000_000
+"""Of the two operators that every model has, half of its time each: 20 GFLOP/s and 10 GB/s at 2 ms."""
+
+
 def _profile(program: Program, path: Path, _: int) -> None:
-    seconds = program.latency_ms / 1000
-    span = {"start": 0.0, "kern": 0.0, "end": seconds}
+    half_s = program.latency_ms / 2000
+    spans = {
+        "1": {"start": 0.0, "kern": 0.0, "end": half_s},
+        "2": {"start": half_s, "kern": half_s, "end": 2 * half_s},
+    }
     graph = {
-        "operator": {"1": {"name": "whole", "type": "Simulated", "input": [], "output": []}},
-        "comp_seq": ["1"],
+        "operator": {
+            "1": {"name": "product", "type": "MatrixMul", "input": [], "output": []},
+            "2": {"name": "sum", "type": "Elemwise", "input": [], "output": []},
+        },
+        "comp_seq": ["1", "2"],
         "var": {},
     }
-    profiler = {"opr_internal_pf": {}, "host": {"1": {"host": span}}, "device": {"1": {"cpu0:0": span}}}
+    profiler = {
+        "opr_internal_pf": {},
+        "opr_footprint": {
+            "1": {"computation": PRODUCT_FLOP, "memory": SUM_BYTES // 10, "in_shapes": [], "out_shapes": []},
+            "2": {"computation": SUM_BYTES // 12, "memory": SUM_BYTES, "in_shapes": [], "out_shapes": []},
+        },
+        "host": {key: {"host": span} for key, span in spans.items()},
+        "device": {key: {"cpu0:0": span} for key, span in spans.items()},
+    }
     path.write_text(json.dumps({"profiler": profiler, "graph_exec": graph}))
 
 

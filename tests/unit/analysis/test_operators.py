@@ -1,6 +1,7 @@
 """Operators by type and layer, side by side, as a waterfall and below the ceilings."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from farm.analysis.operators.roofline import cache_key, measured, roofline
 from farm.analysis.operators.views import MAX_GROUPS, REST, by_layer, by_type, layer, slowest
 from farm.analysis.operators.waterfall import waterfall
 from farm.dumps.profile import read_profile
+from farm.model.device import Address, Device, Facts, Runtime, RuntimeKind
 from farm.model.operators import BarKind, Bound, Ceilings, Matched, Operator, Profile
 
 
@@ -214,30 +216,40 @@ def test_ceilings_are_the_best_of_the_measured_rounds():
     assert found.gflops == pytest.approx(2 * 1024**3 / 40e6)
     assert found.gbps == pytest.approx(10.0)
     assert (found.source, found.device, found.cores) == ("measured", "arm-1", "4-7")
+    assert found.rounds_gflops == pytest.approx([2 * 1024**3 / 50e6, 2 * 1024**3 / 40e6])
     assert measured(products, []) is None
     assert measured([made(op("x", 0.0, "MatrixMul", computation=1))], moves) is None
 
 
-def test_ceilings_are_kept_by_boot_governor_cores_threads_and_program():
-    facts: dict[str, Any] = {
-        "device": "a",
-        "boot_id": "1",
-        "governors": [(0, "performance")],
-        "cores": "0-3",
-        "threads": 4,
-        "program": "p",
-    }
-    others = {
-        "device": "b",
-        "boot_id": "2",
-        "governors": [(0, "powersave")],
-        "cores": "4",
-        "threads": 1,
-        "program": "q",
-    }
-    keys = {cache_key(**facts), *(cache_key(**facts | {name: value}) for name, value in others.items())}
-    assert len(keys) == 7
-    assert cache_key(**facts) == cache_key(**facts | {"governors": [(0, "performance")]})
+def test_ceilings_are_kept_by_all_that_they_depend_on():
+    device = Device("a", Address("a"), Runtime(RuntimeKind.WHEEL))
+    known = Facts(boot_id="1", governors=((0, "performance"), (1, "performance")), core_ids=(0, 1))
+    usual: dict[str, Any] = {
+        "device": device, "facts": known, "options": ("--multithread=2",), "program": "p", "models": ("m",)
+    }  # fmt: skip
+    others: list[dict[str, Any]] = [
+        {"device": replace(device, name="b")},
+        {"device": replace(device, environment=(("OMP_NUM_THREADS", "1"),))},
+        {"facts": replace(known, boot_id="2")},
+        {"facts": replace(known, governors=((0, "powersave"), (1, "performance")))},
+        {"facts": replace(known, frequency_limits_khz=((0, 1_000_000),))},
+        {"facts": replace(known, turbo=False)},
+        {"facts": replace(known, core_ids=(0,))},
+        {"options": ("--multithread=1",)},
+        {"program": "q"},
+        {"models": ("n",)},
+    ]
+    keys = {cache_key(**usual), *(cache_key(**usual | other) for other in others)}
+    assert len(keys) == 1 + len(others)
+    turned = replace(known, governors=known.governors[::-1], load_average_1m=3.0)
+    assert cache_key(**usual) == cache_key(**usual | {"facts": turned})
+
+
+def test_ceilings_of_a_device_that_hides_its_start_or_of_an_unknown_program_are_not_kept():
+    device = Device("a", Address("a"), Runtime(RuntimeKind.WHEEL))
+    usual: dict[str, Any] = {"device": device, "options": (), "models": ()}
+    assert cache_key(**usual, facts=Facts(), program="p") is None
+    assert cache_key(**usual, facts=Facts(boot_id="1"), program=None) is None
 
 
 def test_a_real_profile_compared_with_itself_has_no_difference():

@@ -15,8 +15,9 @@ from farm.cli.main import main
 from farm.errors import ExitCode
 from farm.model.artifact import Produced
 from farm.model.matrix import RoundKind
+from farm.model.operators import Ceilings
 from farm.model.run import RoundResult, RoundStatus
-from farm.store.codec import results_to_json
+from farm.store.codec import results_from_json, results_to_json
 from tests.unit.compare.made import cell, run, timed
 
 Farm = Callable[..., tuple[int, str, str]]
@@ -82,6 +83,22 @@ def test_the_slowest_operators_of_a_file_are_shown_with_their_rates(farm: Farm) 
     assert len(rows) == 2
     assert "1x3x16x16 8x3x3x3 1x8x1x1" in out or "1x3x16x16 8x3x3x3" in out
     assert "reach" in out
+
+
+def test_the_ceilings_of_a_run_are_used_where_none_are_given(farm: Farm) -> None:
+    folder = keep(("old", ("a1",)))
+    results = results_from_json((folder / "results.json").read_bytes(), "night")
+    measured = Ceilings(50.0, 10.0, "measured", "arm-1", "default", (50.0, 48.0), (10.0, 9.0), "night")
+    device = replace(results.devices[0], ceilings=(measured,))
+    (folder / "results.json").write_bytes(results_to_json(replace(results, devices=(device,))))
+    _, out, _ = farm("profiles", "show", "night", "arm-1/m/old")
+    assert "ceilings of default: 50 GFLOP/s, 10 GB/s (measured, the best of 2 rounds)" in out
+    assert "reach" in out
+    found = json.loads(farm("profiles", "show", "night", "arm-1/m/old", "--json")[1])
+    assert (found["ceilings"]["gflops"], found["ceilings"]["source"]) == (50.0, "measured")
+    assert {"bound", "of_ceiling"} <= set(found["profiles"][0]["operators"][0])
+    given = json.loads(farm("profiles", "show", "night", "arm-1/m/old", "--json", "--ceilings", "9,8")[1])
+    assert (given["ceilings"]["gflops"], given["ceilings"]["source"]) == (9.0, "given")
 
 
 @pytest.mark.parametrize(("by", "word"), [("type", "ImmutableTensor"), ("layer", "first")])

@@ -169,6 +169,22 @@ def test_cores_that_the_agent_may_not_use_do_not_count(allowed: str, cores: tupl
     assert parse_facts(SERVER.replace("== files\n", f"== files\n{status}")).core_ids == cores
 
 
+@pytest.mark.parametrize(
+    ("told", "boot_id"),
+    [
+        ("92c41999-bffe-44f4-814c-64e431e17287\n", "92c41999-bffe-44f4-814c-64e431e17287"),
+        ("", None),
+        ("-\n", None),
+        ("a" * 65 + "\n", None),
+        ("<script>\n", None),
+        ("Permission denied\n", None),
+    ],
+)
+def test_the_start_of_a_device_is_known_unless_it_hides_it(told: str, boot_id: str | None):
+    assert parse_facts(f"== boot\n{told}\n{SERVER}").boot_id == boot_id
+    assert parse_facts(SERVER).boot_id is None
+
+
 def test_a_router():
     facts = parse_facts(ROUTER)
     assert facts.libc == "musl"
