@@ -90,6 +90,7 @@ class Suite:
     tolerances: tuple[Tolerance, ...] = ()
     builds: tuple[str, ...] = ()
     defined: tuple[Build, ...] = ()
+    profile_rounds: int | None = None
 
     @property
     def rules(self) -> Rules:
@@ -102,6 +103,9 @@ DEFAULT_PAIRS = 10
 below 5 % after many other comparisons are accounted for.
 """
 MOST_ROUNDS = 1000
+DEFAULT_PROFILE_ROUNDS = 3
+"""Fewer profiles of a cell cannot tell a change of an operator from chance (farm.analysis.operators.align)."""
+MOST_PROFILE_ROUNDS = 100
 DEFAULT_PRECISION = 0.02
 ALL_DEVICES = "*"
 
@@ -113,7 +117,8 @@ class Request:
     which the suite has `defined` or the `builds_file` has (None: the one beside the inventory). `ab` are the
     names of builds, variants or models of which the first is compared with each other one; `is_auto`,
     `precision` and `budget_s` as in Sampling; `baseline` is a run to compare with. `check` None: outputs, if
-    there is something to compare them with; `goldens` are `MODEL:FILE`.
+    there is something to compare them with; `goldens` are `MODEL:FILE`. `profile_rounds` is how many rounds
+    write a profile, of each cell that asks for one.
     """
 
     inventory: Path | None = None
@@ -136,3 +141,4 @@ class Request:
     builds: tuple[str, ...] = ()
     builds_file: Path | None = None
     defined: tuple[Build, ...] = ()
+    profile_rounds: int = DEFAULT_PROFILE_ROUNDS

@@ -20,7 +20,7 @@ from farm.cli.terminal.tables import plan_table
 from farm.model.artifact import Artifact
 from farm.model.build import INVENTORY_BUILD
 from farm.model.device import Device, Runtime, RuntimeKind
-from farm.model.matrix import CHECKS, Plan
+from farm.model.matrix import CHECKS, Plan, RoundKind
 from farm.model.outputs import Check
 from farm.model.request import Request
 from farm.options import words
@@ -65,6 +65,12 @@ def command(*, request: Request, runs_dir: args.EarlierRuns = None, json: args.J
         out.print(plain(f"variant {variant_.name}: {text}"))
     if plan.checking.check is not Check.OFF:
         out.print(plain(_checks(plan)))
+    if profiles := sum(one.kind is RoundKind.PROFILE for cell in plan.cells for one in cell.rounds):
+        out.print(
+            plain(
+                f"profiles are written in {profiles} round{'s' if profiles != 1 else ''} after the timed ones"
+            )
+        )
     for note in dict.fromkeys(note for cell in plan.cells for note in cell.notes):
         out.print(plain(f"note: {note}", "yellow"))
     files = files_to_push(plan)
