@@ -133,7 +133,7 @@ class SuiteFile(Entry):
     profile_rounds: Annotated[Any, WithJsonSchema(_PROFILE_ROUNDS)] = Field(
         None,
         alias="profile-rounds",
-        description="rounds that write a profile, of each cell that asks for one: 3",
+        description="rounds that write a profile, where one is asked for",
     )
     ab: Texts = Field((), description="builds, variants or models: the first is compared with each other one")
     canary: bool = Field(True, description="one cheap cell of each device is measured twice and compared")

@@ -104,7 +104,7 @@ below 5 % after many other comparisons are accounted for.
 """
 MOST_ROUNDS = 1000
 DEFAULT_PROFILE_ROUNDS = 3
-"""Fewer profiles of a cell cannot tell a change of an operator from chance (farm.analysis.operators.align)."""
+"""Of a cell. Fewer cannot tell a change of an operator from chance (farm.analysis.operators.align)."""
 MOST_PROFILE_ROUNDS = 100
 DEFAULT_PRECISION = 0.02
 ALL_DEVICES = "*"

@@ -1,8 +1,8 @@
 """The order of one device's rounds. Pure: the same cells, duels and seed give the same order.
 
 Setup rounds come first, then those that check outputs; the timed ones follow in blocks, and separate ones
-come last, where they cannot disturb a time, profiles in blocks, too. Block k has round k of every cell, so that drift of the device
-falls on all alike; cells of a duel are neighbours in it.
+come last, where they cannot disturb a time, profiles in blocks, too. Block k has round k of every cell, so
+that drift of the device falls on all alike; cells of a duel are neighbours in it.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def schedule(
 
 
 def _number_of_profile(step: Step) -> float:
-    """Profiles come in blocks, as the timed rounds do and for the same reason; what is left comes after them."""
+    """Profiles come in blocks, as the timed rounds do and for the same reason; all else comes after them."""
     return step[1].index if step[1].kind is RoundKind.PROFILE else math.inf
 
 

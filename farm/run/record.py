@@ -284,8 +284,8 @@ async def _on_disk(kept: Future[None]) -> None:
 def failure(rounds: Sequence[RoundResult], *, is_last: bool) -> RoundResult | None:
     """The round that a cell has failed with, by its rounds so far, the newest last; None while it goes on.
 
-    Of profiles one is enough: only where none was written, and no round follows, has the cell failed. A program
-    that has no such option is not asked for it again.
+    Of profiles one is enough: only where none was written, and no round follows, has the cell failed. A
+    program that has no such option is not asked for it again.
     """
     newest = rounds[-1]
     is_final = newest.kind is not RoundKind.PROFILE or newest.cause in (UNAVAILABLE, UNKNOWN_FLAG)
