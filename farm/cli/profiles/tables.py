@@ -153,7 +153,8 @@ def waterfall_heading(found: Waterfall) -> Iterator[str]:
     what = "an inference" if found.is_end_to_end else "the sum of operators"
     yield ""
     whole = f"{what} from {_ms(found.before_ms)} to {_ms(found.after_ms)} ms"
-    yield f"{found.after}: {found.delta_ms:+.3f} ms, {whole}"
+    chance = "" if found.is_judged else "; what of it is chance is not decided"
+    yield f"{found.after}: {found.delta_ms:+.3f} ms, {whole}{chance}"
 
 
 def bars(found: Waterfall) -> Table:
