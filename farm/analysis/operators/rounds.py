@@ -45,7 +45,7 @@ def merged(profiles: Sequence[Profile]) -> Profile:
 def is_apart(before: Timed, after: Timed) -> bool:
     """Whether an operator changed: three rounds or more each, and between the ranges a gap that is wider than
     either of them (and than a tick of the clock). Of three rounds each without a change, 1 in 130 is so, of
-    five less than 1 in 20,000; ranges that only do not overlap are 1 in 10 (decision 31).
+    five less than 1 in 10,000; ranges that only do not overlap are 1 in 10 (decision 31).
     """
     if min(before.rounds, after.rounds) < FEWEST_ROUNDS:
         return False
