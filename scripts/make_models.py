@@ -139,6 +139,17 @@ class Elementwise(M.Module):
         return F.maximum(data + 1.0, data - 1.0)
 
 
+class Pooled(M.Module):
+    """Elementwise operators around one that looks at `window` x `window` neighbours: as slow as one likes."""
+
+    def __init__(self, window):
+        super().__init__()
+        self.pool = M.AvgPool2d(window, stride=1, padding=window // 2)
+
+    def forward(self, data):
+        return F.mean(F.relu(self.pool(data + 1.0)) * 2.0, axis=(2, 3))
+
+
 def fill(module, random):
     """Weights and biases of every layer: normal, scaled so that the signal lives (He et al. 2015)."""
     for name, parameter in sorted(module.named_parameters()):
@@ -200,7 +211,9 @@ def run(path, feeds):
 
 
 def write_odd_models(module, feeds, folder):
-    """For tests: two_inputs with operators that have no names, and with a test case and its output."""
+    """For tests: two_inputs with operators that have no names, and with a test case and its output; and a
+    model twice, of which one operator is much slower.
+    """
     names, arrays = list(feeds), list(feeds.values())
     dump(module, names, arrays, folder / "unnamed.mge", keep_names=False)
     with tempfile.TemporaryDirectory() as scratch:
@@ -208,6 +221,9 @@ def write_odd_models(module, feeds, folder):
             np.save(f"{scratch}/{name}.npy", array)
         case = ";".join(f"{name}:{scratch}/{name}.npy" for name in names)
         dump(module, names, arrays, folder / "testcase.mge", input_data=[case], no_assert=False, maxerr=1e-3)
+    for window in (3, 25):
+        array = np.zeros((1, 8, 64, 64), np.float32)
+        dump(Pooled(window), ["data"], [array], folder / f"pool-{window}.mge")
 
 
 def write_ceilings(folder):

@@ -91,6 +91,15 @@ Rounds = Annotated[
         metavar="N",
     ),
 ]
+ProfileRounds = Annotated[
+    str | None,
+    typer.Option(
+        "--profile-rounds",
+        help="With --profile: rounds that write one, after the timed ones. With fewer than 3 no operator is "
+        "called changed. Default: 3.",
+        metavar="N",
+    ),
+]
 Budget = Annotated[
     str | None,
     typer.Option(help="The most time for the rounds of one device: 10m, 90s, 1.5h.", metavar="TIME"),

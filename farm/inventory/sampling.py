@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from farm.compare.amounts import fraction
 from farm.errors import RequestError
-from farm.model.request import MOST_ROUNDS
+from farm.model.request import MOST_PROFILE_ROUNDS, MOST_ROUNDS
 
 AUTO = "auto"
 
@@ -39,6 +39,14 @@ def rounds_of(text: str) -> Rounds:
             hint=f"10, or {AUTO}",
         )
     return Rounds(int(word))
+
+
+def profile_rounds_of(text: str) -> int:
+    """How many rounds write a profile. Raises RequestError."""
+    word = text.strip()
+    if not (word.isascii() and word.isdigit() and len(word) < 5 and 1 <= int(word) <= MOST_PROFILE_ROUNDS):
+        raise RequestError(f"{text[:80]!r} is not a number from 1 to {MOST_PROFILE_ROUNDS}", hint="3")
+    return int(word)
 
 
 def budget_s_of(text: str) -> float:

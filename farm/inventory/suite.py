@@ -23,7 +23,7 @@ from farm.inventory.versions import upgrade
 from farm.inventory.yaml_source import Document, Place, Scalar, read
 from farm.model.build import Condition, Relation
 from farm.model.options import OptionSet, Variant
-from farm.model.request import MOST_ROUNDS, CellRule, ModelRequest, Suite, VariantRequest
+from farm.model.request import MOST_PROFILE_ROUNDS, MOST_ROUNDS, CellRule, ModelRequest, Suite, VariantRequest
 from farm.options.input_spec import parse_input
 from farm.options.parse import parse_bare
 from farm.suggest import nearest
@@ -99,6 +99,7 @@ def _mapping_of(values: dict[str, Any]) -> WithJsonSchema:
 
 _SWEPT = {"type": "array", "items": {"type": ["string", "number", "boolean"]}, "minItems": 1}
 _ROUNDS = {"anyOf": [{"type": "integer", "minimum": 1, "maximum": MOST_ROUNDS}, {"const": "auto"}]}
+_PROFILE_ROUNDS = {"type": "integer", "minimum": 1, "maximum": MOST_PROFILE_ROUNDS}
 _TEXT_OR_NUMBER = {"type": ["string", "number"]}
 _RULES = WithJsonSchema({"type": "array", "items": _text_or(RuleEntry)})
 _BUILDS = {
@@ -128,6 +129,11 @@ class SuiteFile(Entry):
     )
     max_undecided: Annotated[Any, WithJsonSchema({"type": "integer", "minimum": 0})] = Field(
         None, alias="max-undecided", description="how many comparisons may stay undecided"
+    )
+    profile_rounds: Annotated[Any, WithJsonSchema(_PROFILE_ROUNDS)] = Field(
+        None,
+        alias="profile-rounds",
+        description="rounds that write a profile, where one is asked for",
     )
     ab: Texts = Field((), description="builds, variants or models: the first is compared with each other one")
     canary: bool = Field(True, description="one cheap cell of each device is measured twice and compared")
@@ -215,6 +221,7 @@ def _sampling(document: Document, entry: SuiteFile | None) -> dict[str, Any]:
         "minimum_effect": read_text("minimum-effect", sampling.minimum_effect_of),
         "max_undecided": read_text("max-undecided", sampling.undecided_of),
         "budget_s": read_text("budget", sampling.budget_s_of),
+        "profile_rounds": read_text("profile-rounds", sampling.profile_rounds_of),
         "ab": (_try_read(document, ("ab",), sampling.names_in, names) or ()) if names else (),
         "canary": entry.canary if entry else True,
         "ceilings": entry.ceilings if entry else True,

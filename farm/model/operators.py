@@ -132,7 +132,7 @@ class Row:
 
     `matched` is the weakest way that was needed. `ratios` are to the first side that has it: None for that
     side, where there is none, and where the time is 0. `is_changed` says for each side whether its range is
-    apart from that of the first side, both of at least three rounds.
+    apart from that of the first side (farm.analysis.operators.rounds).
     """
 
     sides: tuple[Timed | None, ...]
@@ -141,9 +141,21 @@ class Row:
     is_changed: tuple[bool, ...]
 
     @property
+    def base(self) -> Timed:
+        """It on the first side that has it."""
+        return next(one for one in self.sides if one is not None)
+
+    def ratio_range(self, place: int) -> tuple[float, float] | None:
+        """From which to which ratio to the first side its rounds go; None where there is none."""
+        here, base = self.sides[place], self.base
+        if here is None or here is base or not base.low_ms:
+            return None
+        return here.low_ms / base.high_ms, here.high_ms / base.low_ms
+
+    @property
     def operator(self) -> Operator:
         """It on the first side that has it."""
-        return next(one for one in self.sides if one is not None).operator
+        return self.base.operator
 
 
 @dataclass(frozen=True, slots=True)

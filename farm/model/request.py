@@ -91,6 +91,7 @@ class Suite:
     tolerances: tuple[Tolerance, ...] = ()
     builds: tuple[str, ...] = ()
     defined: tuple[Build, ...] = ()
+    profile_rounds: int | None = None
 
     @property
     def rules(self) -> Rules:
@@ -103,6 +104,9 @@ DEFAULT_PAIRS = 10
 below 5 % after many other comparisons are accounted for.
 """
 MOST_ROUNDS = 1000
+DEFAULT_PROFILE_ROUNDS = 3
+"""Of a cell. Fewer cannot tell a change of an operator from chance (farm.analysis.operators.align)."""
+MOST_PROFILE_ROUNDS = 100
 DEFAULT_PRECISION = 0.02
 ALL_DEVICES = "*"
 
@@ -114,8 +118,8 @@ class Request:
     which the suite has `defined` or the `builds_file` has (None: the one beside the inventory). `ab` are the
     names of builds, variants or models of which the first is compared with each other one; `is_auto`,
     `precision` and `budget_s` as in Sampling; `baseline` is a run to compare with. `check` None: outputs, if
-    there is something to compare them with; `goldens` are `MODEL:FILE`. `ceilings`: whether those of profiled
-    cells are measured.
+    there is something to compare them with; `goldens` are `MODEL:FILE`. `profile_rounds` is how many rounds
+    write a profile, of each cell that asks for one; `ceilings`: whether what its device can do is measured.
     """
 
     inventory: Path | None = None
@@ -139,3 +143,4 @@ class Request:
     builds: tuple[str, ...] = ()
     builds_file: Path | None = None
     defined: tuple[Build, ...] = ()
+    profile_rounds: int = DEFAULT_PROFILE_ROUNDS

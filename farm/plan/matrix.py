@@ -13,7 +13,7 @@ from farm.model.comparison import Comparing
 from farm.model.device import Device, Facts, Runtime, RuntimeKind
 from farm.model.matrix import Cell, Model, Plan, Preparation, Round, RoundKind, Sampling, Skip
 from farm.model.options import OptionSet, Variant
-from farm.model.request import DEFAULT_ROUNDS, Rules
+from farm.model.request import DEFAULT_PROFILE_ROUNDS, DEFAULT_ROUNDS, Rules
 from farm.options import (
     Findings,
     Works,
@@ -45,6 +45,7 @@ class Sources:
     builds: tuple[Build, ...] = (INVENTORY_BUILD,)
     sampling: Sampling | None = None
     comparing: Comparing = Comparing()
+    profile_rounds: int = DEFAULT_PROFILE_ROUNDS
 
 
 @dataclass(frozen=True)
@@ -161,7 +162,7 @@ def _outcome(sources: Sources, device: Device, model: Model, variant: Variant, b
         replace(device, runtime=runtimes[0]),
         model,
         replace(variant, options=options),
-        rounds_of(rest, sources.rounds),
+        rounds_of(rest, sources.rounds, sources.profile_rounds),
         before,
         (*findings.warnings, *findings.notes),
         build.name,
@@ -195,11 +196,12 @@ def unfit(cell: Cell) -> str | None:
     return impossible(options, kind) or next(iter(refusals), None)
 
 
-def rounds_of(options: OptionSet, timed: int) -> tuple[Round, ...]:
-    """`timed` rounds, and one of each other kind that the options ask for."""
+def rounds_of(options: OptionSet, timed: int, profiles: int = 1) -> tuple[Round, ...]:
+    """`timed` rounds, `profiles` for each profile, and one of each other kind that the options ask for."""
     planned: list[Round] = []
+    numbers = {RoundKind.TIMED: timed, RoundKind.PROFILE: profiles}
     for kind, options_of_round in split_rounds(options):
-        repeat = timed if kind is RoundKind.TIMED else 1
+        repeat = numbers.get(kind, 1)
         taken = sum(1 for one in planned if one.kind is kind)
         planned += [Round(kind, taken + index, options_of_round) for index in range(repeat)]
     return tuple(planned)

@@ -62,6 +62,7 @@ def prepare(
         sampling=Sampling(request.rounds, request.is_auto, request.precision, request.budget_s),
         comparing=request.comparing,
         builds=builds,
+        profile_rounds=request.profile_rounds,
     )
     matrix = choose(sources)
     runtime = install.installed()

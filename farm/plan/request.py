@@ -12,20 +12,30 @@ from farm.analysis.sample_size import PILOT_PAIRS
 from farm.errors import RequestError
 from farm.files import user_path
 from farm.inventory.checks import parse_check, parse_tolerances
-from farm.inventory.sampling import Rounds, budget_s_of, minimum_effect_of, names_in, precision_of, rounds_of
+from farm.inventory.sampling import (
+    Rounds,
+    budget_s_of,
+    minimum_effect_of,
+    names_in,
+    precision_of,
+    profile_rounds_of,
+    rounds_of,
+)
 from farm.model.comparison import Comparing
+from farm.model.matrix import RoundKind
 from farm.model.options import OptionSet, Variant
 from farm.model.request import (
     ALL_DEVICES,
     DEFAULT_PAIRS,
     DEFAULT_PRECISION,
+    DEFAULT_PROFILE_ROUNDS,
     DEFAULT_ROUNDS,
     ModelRequest,
     Request,
     Rules,
     Suite,
 )
-from farm.options import merge, product, recipe, sweep, unique, variant
+from farm.options import merge, option, product, recipe, sweep, unique, variant
 from farm.plan.models import bundled_models
 
 BUNDLED = "bundled:"
@@ -46,6 +56,7 @@ class Arguments:
     rounds: str | None = None
     seed: int | None = None
     budget: str | None = None
+    profile_rounds: str | None = None
     precision: str | None = None
     minimum_effect: str | None = None
     max_undecided: int | None = None
@@ -78,11 +89,12 @@ def read_request(arguments: Arguments) -> Request:
         columns = tuple(Variant(entry.name, entry.options) for entry in suite.variants)
     else:
         columns = _columns(arguments.variants, arguments.sweeps)
+    variants = with_base(base, columns)
     return Request(
         inventory=arguments.inventory,
         devices=arguments.devices or (suite and suite.devices) or ALL_DEVICES,
         models=suite.models if suite else _models(arguments.models, arguments.inputs),
-        variants=with_base(base, columns),
+        variants=variants,
         **_sampling(arguments, suite, compares=bool(ab or arguments.baseline)),
         comparing=_comparing(arguments, suite),
         ab=ab,
@@ -97,6 +109,7 @@ def read_request(arguments: Arguments) -> Request:
         builds=_names(arguments.builds or (suite.builds if suite else ())),
         builds_file=arguments.builds_file,
         defined=suite.defined if suite else (),
+        profile_rounds=_profile_rounds(arguments, suite, variants),
     )
 
 
@@ -136,6 +149,20 @@ def _sampling(arguments: Arguments, suite: Suite | None, *, compares: bool) -> d
         "precision": precision or (suite and suite.precision) or DEFAULT_PRECISION,
         "budget_s": budget_s or (suite.budget_s if suite else None),
     }
+
+
+def _profile_rounds(arguments: Arguments, suite: Suite | None, variants: Sequence[Variant]) -> int:
+    """Raises RequestError where the command line has a number that nothing would heed."""
+    if arguments.profile_rounds is None:
+        return (suite and suite.profile_rounds) or DEFAULT_PROFILE_ROUNDS
+    number = _read("profile-rounds", profile_rounds_of, arguments.profile_rounds)
+    names = (name for column in variants for name, _ in column.options.values)
+    if not any(option(name).round_kind is RoundKind.PROFILE for name in names):
+        raise RequestError(
+            "--profile-rounds says how many rounds write a profile, and no variant asks for one",
+            hint=f"--profile p.json --profile-rounds {number}",
+        )
+    return number
 
 
 def _comparing(arguments: Arguments, suite: Suite | None) -> Comparing:

@@ -1,12 +1,13 @@
 """The order of one device's rounds. Pure: the same cells, duels and seed give the same order.
 
 Setup rounds come first, then those that check outputs; the timed ones follow in blocks, and separate ones
-come last, where they cannot disturb a time. Block k has round k of every cell, so that drift of the device
-falls on all alike; cells of a duel are neighbours in it.
+come last, where they cannot disturb a time, profiles in blocks, too. Block k has round k of every cell, so
+that drift of the device falls on all alike; cells of a duel are neighbours in it.
 """
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -44,12 +45,17 @@ def schedule(
         if cell.id not in not_now
     }
     first = [step for step in rounds if step[1].kind in BEFORE_TIMES]
-    last = (step for step in rounds if step[1].kind not in (*BEFORE_TIMES, RoundKind.TIMED))
+    last = [step for step in rounds if step[1].kind not in (*BEFORE_TIMES, RoundKind.TIMED)]
     return Schedule(
         tuple(sorted(first, key=lambda step: step[1].kind is not RoundKind.SETUP)),
         blocks(cells, counts, duels, Phase.SCREEN, seed),
-        tuple(last),
+        tuple(sorted(last, key=_number_of_profile)),
     )
+
+
+def _number_of_profile(step: Step) -> float:
+    """Profiles come in blocks, as the timed rounds do and for the same reason; all else comes after them."""
+    return step[1].index if step[1].kind is RoundKind.PROFILE else math.inf
 
 
 def blocks(

@@ -22,7 +22,7 @@ from farm.errors import DeviceError, Fault, Stage
 from farm.model.build import INVENTORY_BUILD
 from farm.model.comparison import Phase
 from farm.model.device import Device, Facts, Runtime
-from farm.model.matrix import Cell, Round
+from farm.model.matrix import Cell, Round, RoundKind
 from farm.model.run import DeviceStatus, Restart, RoundResult, RoundStatus
 from farm.plan.estimate import Span
 from farm.plan.matrix import cells_of
@@ -275,7 +275,7 @@ class Lane:
         cell, one = step
         name = cell.name
         self._now = round_name(one), cell
-        self._emit(Kind.ROUND, f"{name} {_what(one)}", *measuring.count, left=measuring.left)
+        self._emit(Kind.ROUND, f"{name} {_what(cell, one)}", *measuring.count, left=measuring.left)
         result = self._told_of_restarts(await run_round(here, made, one))
         self._engine_of = self._engine_of or (cell.build if result.engine else "")
         if result.engine and cell.build == self._engine_of:
@@ -331,9 +331,11 @@ class Lane:
         self._context.listener(Event(self._device.name, kind, text, done, total, left))
 
 
-def _what(one: Round) -> str:
-    """`timed`, `confirm`, `timed again`."""
+def _what(cell: Cell, one: Round) -> str:
+    """`timed`, `confirm`, `timed again`, `profile 2 of 3`."""
     word = one.phase.value if one.phase is Phase.CONFIRM else one.kind.value
+    if one.kind is RoundKind.PROFILE:
+        word += f" {one.index + 1} of {sum(other.kind is RoundKind.PROFILE for other in cell.rounds)}"
     return f"{word} again" if one.attempt else word
 
 

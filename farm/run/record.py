@@ -26,7 +26,7 @@ from farm.model.journal import (
     RoundEnded,
     RunEnded,
 )
-from farm.model.matrix import CHECKS, Cell, CheckData, Model, Plan, Skip, cell_id
+from farm.model.matrix import CHECKS, Cell, CheckData, Model, Plan, RoundKind, Skip, cell_id
 from farm.model.measurement import UNAVAILABLE, UNKNOWN_FLAG
 from farm.model.outputs import OutputCheck, OutputVerdict
 from farm.model.run import (
@@ -118,12 +118,14 @@ class Recorder:
         self, cell: Cell, result: RoundResult, *, reproduce: str, is_last: bool | None = None
     ) -> None:
         """Keep a round; the cell is closed with its last one (`is_last`; None: when it has as many as the
-        plan says), or with its first failure. A check round that fails costs its cell nothing but the check.
+        plan says), or with its first failure. A check round that fails costs its cell nothing but the check,
+        a profile that fails nothing as long as there is another one.
         """
         self._reproduce[cell.id] = reproduce
         kept = self._keep(RoundEnded(cell=cell.id, round=result))
-        failed = result if result.status is RoundStatus.FAILED and counts(result) else None
-        is_last = len(self._progress.rounds(cell.id)) == len(cell.rounds) if is_last is None else is_last
+        rounds = self._progress.rounds(cell.id)
+        is_last = len(rounds) == len(cell.rounds) if is_last is None else is_last
+        failed = failure(rounds, is_last=is_last)
         if failed is not None or is_last:
             kept = self._end(cell, failed, reproduce=reproduce)
         await _on_disk(kept)
@@ -155,7 +157,8 @@ class Recorder:
         """Close a cell whose rounds are over. What its runtime reports as unavailable is a skip, not a
         failure; times that were measured before a profile or dump failed stay.
         """
-        end = CellEnded(cell=cell.id, status=CellStatus.COMPLETED, notes=cell.notes, reproduce=reproduce)
+        notes = (*cell.notes, *notes_on_profiles(self._progress.rounds(cell.id)))
+        end = CellEnded(cell=cell.id, status=CellStatus.COMPLETED, notes=notes, reproduce=reproduce)
         if failed is None:
             return self._keep(end)
         if failed.cause in (UNAVAILABLE, UNKNOWN_FLAG):
@@ -278,9 +281,28 @@ async def _on_disk(kept: Future[None]) -> None:
         raise disk_error(error) from error
 
 
-def counts(one: RoundResult) -> bool:
-    """Whether a round is one that a cell cannot do without."""
-    return one.kind not in CHECKS
+def failure(rounds: Sequence[RoundResult], *, is_last: bool) -> RoundResult | None:
+    """The round that a cell has failed with, by its rounds so far, the newest last; None while it goes on.
+
+    Of profiles one is enough: only where none was written, and no round follows, has the cell failed. A
+    program that has no such option is not asked for it again.
+    """
+    newest = rounds[-1]
+    is_final = newest.kind is not RoundKind.PROFILE or newest.cause in (UNAVAILABLE, UNKNOWN_FLAG)
+    if newest.status is RoundStatus.FAILED and newest.kind not in CHECKS and is_final:
+        return newest
+    profiles = [one for one in rounds if one.kind is RoundKind.PROFILE]
+    lost = [one for one in profiles if one.status is RoundStatus.FAILED]
+    return lost[0] if is_last and lost and len(lost) == len(profiles) else None
+
+
+def notes_on_profiles(rounds: Sequence[RoundResult]) -> tuple[str, ...]:
+    """What is said of a cell some of whose profiles failed."""
+    profiles = [one for one in rounds if one.kind is RoundKind.PROFILE]
+    lost = [one for one in profiles if one.status is RoundStatus.FAILED]
+    if not 0 < len(lost) < len(profiles):
+        return ()
+    return (f"{len(lost)} of {len(profiles)} profile rounds failed, the others are used: {lost[0].error}",)
 
 
 def planned_results(run_id: str, plan: Plan, origin: Origin) -> Results:

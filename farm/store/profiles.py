@@ -15,7 +15,7 @@ from farm.errors import RequestError
 from farm.logs.algorithms import MAX_LINE_CHARS, algorithms
 from farm.model.matrix import RoundKind
 from farm.model.operators import Ceilings, Profile
-from farm.model.run import CellResult, Results, RoundResult
+from farm.model.run import CellResult, Results, RoundResult, RoundStatus
 from farm.store.runs import RunDirectory, file_of
 
 PROFILE, LOG = "profile", "stderr"
@@ -59,10 +59,11 @@ def profiled_cells(results: Results) -> tuple[Profiled, ...]:
 def of_cell(directory: RunDirectory, one: Profiled) -> Source:
     """The profiles of a cell that can be read. Raises RequestError where none can."""
     profiles, problems = [], []
+    told = _told_apart(directory, one.cell)
     for round_ in one.rounds:
         try:
             path = file_of(directory, next(item for item in round_.artifacts if item.role == PROFILE))
-            profiles.append(read(path, algorithms(_log_lines(directory, round_))))
+            profiles.append(read(path, told | algorithms(_log_lines(directory, round_))))
         except RequestError as error:
             if len(one.rounds) == 1:
                 raise
@@ -93,6 +94,17 @@ def read(path: Path, known: dict[str, str] | None = None) -> Profile:
         raise RequestError(f"{path}: {error}", hint="name a file that --profile wrote") from error
     except OSError as error:
         raise RequestError(f"cannot read {path}: {error.strerror}", hint="name another file") from error
+
+
+def _told_apart(directory: RunDirectory, cell: CellResult) -> dict[str, str]:
+    """The algorithms that the log of a round with `--verbose` tells: that is a round of its own, which has
+    the options of the profiled ones.
+    """
+    found: dict[str, str] = {}
+    for one in cell.rounds:
+        if one.kind is RoundKind.INFO and one.status is RoundStatus.COMPLETED:
+            found |= algorithms(_log_lines(directory, one))
+    return found
 
 
 def _has(one: RoundResult, role: str) -> bool:

@@ -34,7 +34,7 @@ def test_three_variants_with_profile_and_dump_on_both_flavours(boot, flavour: st
     for cell in done.results["cells"]:
         assert cell["status"] == "completed", cell
         roles = [artifact["role"] for artifact in cell["artifacts"]]
-        assert roles.count("profile") == 1, roles
+        assert roles.count("profile") == 3, roles
         assert roles.count("bin-out-dump") >= 1, roles
     assert (next((lab.folder / "runs").glob("*/report.html"))).stat().st_size > 10_000
     assert lab.left_over() == ""

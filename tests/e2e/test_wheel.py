@@ -137,7 +137,7 @@ def test_a_recipe_transforms_then_searches_and_gives_the_same_output(farm: Farm,
 
 def test_every_artifact_is_named_by_its_role(farm: Farm, tmp_path: Path) -> None:
     outcome = farm(
-        "bench", "--model", "bundled:tiny", "--rounds", "1", "--iter", "10", "--profile", "p.json",
+        "bench", "--model", "bundled:tiny", "--rounds", "1", "--iter", "10", "--profile", "p.json", "--profile-rounds", "1",
         "--bin-io-dump", "vars", "--model-info", "--json",
     )  # fmt: skip
     assert outcome.code == 0, outcome.stdout + outcome.stderr

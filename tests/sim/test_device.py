@@ -38,9 +38,9 @@ async def test_a_healthy_device_gives_the_times_and_files_that_were_set(farm: Fa
         files = ("--profile", "p.json", "--bin-out-dump", "out")
         outcome = await bench(farm, running, *variants, *files)
         assert outcome.code == 0, outcome.stderr
-        assert (
-            len(running.devices["slow"].runs()) == 2 * 2 + 2 * 2
-        )  # timed rounds, and one for each kind of file
+        assert len(running.devices["slow"].runs()) == 2 * 2 + 2 * (
+            3 + 1
+        )  # timed rounds, three profiles, and one for each other kind of file
     plain, nchw44 = outcome.cells(device="slow")
     assert (plain["summary"]["median_ms"], nchw44["summary"]["median_ms"]) == (8.0, 4.0)
     assert {one["load_ms"] for one in plain["rounds"]} == {2.5}

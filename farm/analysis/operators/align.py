@@ -10,12 +10,9 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from statistics import median
 
-from farm.model.operators import Comparison, Matched, Operator, Profile, Row, Side, Timed
-
-FEWEST_ROUNDS = 3
-"""Below this no range can tell a change from chance."""
+from farm.analysis.operators.rounds import is_apart
+from farm.model.operators import Comparison, Matched, Operator, Row, Side, Timed
 
 _NUMBERS = re.compile(r"\[\d+\]")
 
@@ -26,26 +23,6 @@ _WAYS: tuple[tuple[Matched, Callable[[Operator], Hashable]], ...] = (
     (Matched.ORDER, lambda one: one.type),
 )
 """None: cannot be found in this way."""
-
-
-def side(name: str, profiles: Sequence[Profile], end_to_end_ms: float | None = None) -> Side:
-    """The profiled rounds of one cell as one: median, least and greatest time of each operator.
-
-    An operator that only some rounds have is over those. `end_to_end_ms` is the median of the timed rounds.
-    """
-    met: dict[tuple[str, str, int], list[Operator]] = {}
-    for profile in profiles:
-        seen: dict[tuple[str, str], int] = {}
-        for one in profile.operators:
-            key = (one.name or one.id, one.type)
-            seen[key] = seen.get(key, -1) + 1
-            met.setdefault((*key, seen[key]), []).append(one)
-    return Side(name, tuple(_timed(ones) for ones in met.values()), len(profiles), end_to_end_ms)
-
-
-def _timed(ones: Sequence[Operator]) -> Timed:
-    times = [one.device_ms for one in ones]
-    return Timed(ones[0], median(times), min(times), max(times), len(times))
 
 
 def aligned(sides: Sequence[Side]) -> Comparison:
@@ -113,13 +90,6 @@ def _finished(row: _Row, sides: int) -> Row:
         timed is not None and place != first and is_apart(base, timed) for place, timed in enumerate(found)
     )
     return Row(found, row.matched, ratios, changed)
-
-
-def is_apart(before: Timed, after: Timed) -> bool:
-    """Whether the ranges of two operators have nothing in common; never with fewer than three rounds each."""
-    if min(before.rounds, after.rounds) < FEWEST_ROUNDS:
-        return False
-    return before.high_ms < after.low_ms or after.high_ms < before.low_ms
 
 
 def _alone(rows: Iterable[_Row], place: int) -> tuple[Timed, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from farm.model.operators import Group, Operator, Profile
 
@@ -37,6 +38,27 @@ def by_type(profile: Profile) -> tuple[Group, ...]:
 def by_layer(profile: Profile, depth: int = LAYER_DEPTH) -> tuple[Group, ...]:
     """Operators below the same name (`stages.3` of `stages.3.main.0.Convolution`), the longest time first."""
     return _grouped(profile, lambda one: layer(one.name, depth))
+
+
+def as_types(profile: Profile) -> Profile:
+    """The types as operators of a profile: for what compares operators (`side`, `aligned`)."""
+    return _as_profile(profile, by_type(profile))
+
+
+def as_layers(profile: Profile, depth: int = LAYER_DEPTH) -> Profile:
+    """The layers as operators of a profile."""
+    return _as_profile(profile, by_layer(profile, depth))
+
+
+def _as_profile(profile: Profile, groups: Iterable[Group]) -> Profile:
+    """Named after their group by all that operators are found by: no group is taken for another one."""
+    operators = tuple(
+        Operator(
+            one.key, one.key, one.key, one.device_ms, 0.0, one.host_ms, one.memory_bytes, one.computation
+        )
+        for one in groups
+    )
+    return replace(profile, operators=operators)
 
 
 def layer(name: str, depth: int = LAYER_DEPTH) -> str:

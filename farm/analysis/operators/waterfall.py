@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from farm.analysis.operators.align import FEWEST_ROUNDS, is_apart
+from farm.analysis.operators.rounds import FEWEST_ROUNDS, is_apart
 from farm.model.operators import Bar, BarKind, Comparison, Row, Side, Waterfall
 
 TOP_BARS = 10

@@ -21,7 +21,7 @@ from farm.cli.terminal.tables import plan_table
 from farm.model.artifact import Artifact
 from farm.model.build import INVENTORY_BUILD
 from farm.model.device import Device, Runtime, RuntimeKind
-from farm.model.matrix import CHECKS, Plan
+from farm.model.matrix import CHECKS, Plan, RoundKind
 from farm.model.outputs import Check
 from farm.model.request import Request
 from farm.options import words
@@ -68,6 +68,12 @@ def command(*, request: Request, runs_dir: args.EarlierRuns = None, json: args.J
         out.print(plain(_checks(plan)))
     for line in ceilings_lines(plan):
         out.print(plain(line))
+    if profiles := sum(one.kind is RoundKind.PROFILE for cell in plan.cells for one in cell.rounds):
+        out.print(
+            plain(
+                f"profiles are written in {profiles} round{'s' if profiles != 1 else ''} after the timed ones"
+            )
+        )
     for note in dict.fromkeys(note for cell in plan.cells for note in cell.notes):
         out.print(plain(f"note: {note}", "yellow"))
     files = files_to_push(plan)

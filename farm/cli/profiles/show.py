@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from farm.analysis.operators.rounds import merged, side
 from farm.analysis.operators.views import LAYER_DEPTH, by_layer, by_type
 from farm.cli import arguments as args
 from farm.cli.profiles import tables
-from farm.cli.profiles.sources import choose, is_file, profiled, source
+from farm.cli.profiles.grouping import By
+from farm.cli.profiles.sources import choose, is_file, profiled, sources
 from farm.cli.profiles.values import profile_json, summary_json
 from farm.cli.terminal.console import out, plain, say, show_json
 from farm.errors import RequestError
@@ -25,12 +26,6 @@ SETTINGS: dict[str, Any] = {
     "  farm profiles show latest arm-1/resnet18/nchw44 --by layer\n\n"
     "  farm profiles show p.json --ceilings 48,12.5 --top 10"
 }
-
-
-class By(StrEnum):
-    OPERATOR = "operator"
-    TYPE = "type"
-    LAYER = "layer"
 
 
 def command(
@@ -57,7 +52,10 @@ def command(
     runs_dir: args.RunsDir = Path("runs"),
     json: args.Json = False,
 ) -> None:
-    """Show the operators of a profile: times, shares, rates, and what limits them."""
+    """Show the operators of a profile: times, shares, rates, and what limits them.
+
+    Of a cell with several profiled rounds: the medians, and from which to which time they go.
+    """
     limits = _ceilings(ceilings)
     if cell is not None or not is_file(Path(run)):
         directory = find_run(runs_dir, run)
@@ -67,7 +65,7 @@ def command(
             return
         found = of_cell(directory, choose(cells, cell, run))
     else:
-        found = source(run, runs_dir)
+        (found,) = sources(run, runs_dir, 1)
     limits = limits or found.ceilings
     if json:
         show_json(profile_json(found, limits, depth))
@@ -76,17 +74,17 @@ def command(
         say(problem, "yellow")
     if limits:
         out.print(plain(tables.ceilings(limits)))
-    for number, profile in enumerate(found.profiles, 1):
-        title = f"{found.name}, round {number}" if len(found.profiles) > 1 else found.name
-        for line in tables.heading(title, profile, found.end_to_end_ms):
-            out.print(plain(line))
-        match by:
-            case By.OPERATOR:
-                out.print(tables.operators(profile, top, limits, wide=wide))
-            case By.TYPE:
-                out.print(tables.groups(by, by_type(profile)[: top or None]))
-            case By.LAYER:
-                out.print(tables.groups(by, by_layer(profile, depth)[: top or None]))
+    profile = merged(found.profiles)
+    for line in tables.heading(found, profile):
+        out.print(plain(line))
+    spans = side(found.name, by.of(found.profiles, depth)).operators
+    match by:
+        case By.OPERATOR:
+            out.print(tables.operators(profile, top, limits, spans, wide=wide))
+        case By.TYPE:
+            out.print(tables.groups(by, by_type(profile)[: top or None], spans))
+        case By.LAYER:
+            out.print(tables.groups(by, by_layer(profile, depth)[: top or None], spans))
 
 
 def _list(directory: RunDirectory, cells: tuple[Profiled, ...], run: str, *, json: bool) -> None:

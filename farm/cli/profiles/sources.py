@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from farm.errors import RequestError
@@ -12,18 +13,22 @@ from farm.suggest import nearest
 MAKE_ONE = "farm bench --variant 'profiled=--profile p.json' makes a profile of every cell"
 
 
-def source(text: str, runs_dir: Path) -> Source:
-    """What `FILE`, `RUN:CELL`, or `RUN` of a run with one profiled cell means.
-
-    Raises RequestError for anything else, and for a file that is no profile.
+def sources(text: str, runs_dir: Path, most: int) -> list[Source]:
+    """What `FILE`, `RUN:CELL`, `RUN:CELLS` with `*`, or `RUN` of a run with one profiled cell means: one or
+    more, in the order of the run. Raises RequestError for anything else, for a file that is no profile, and
+    for more than `most`.
     """
     path = Path(text)
     if is_file(path):
-        return Source(text, (read(path),))
+        return [Source(text, (read(path),))]
     run, _, cell = text.partition(":")
     directory = find_run(runs_dir, run)
-    one = choose(profiled(directory), cell or None, run)
-    return of_cell(directory, one)
+    found = profiled(directory)
+    chosen = [one for one in found if fnmatchcase(one.cell.id, cell)] if "*" in cell else []
+    if len(chosen) > most:
+        hint = f"name fewer: {run}:{chosen[0].cell.id}"
+        raise RequestError(f"{len(chosen)} cells of {run} are like {cell!r}; at most {most}", hint=hint)
+    return [of_cell(directory, one) for one in chosen or [choose(found, cell or None, run)]]
 
 
 def is_file(path: Path) -> bool:

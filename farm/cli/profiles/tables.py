@@ -8,6 +8,7 @@ from typing import Any
 from rich.table import Table
 
 from farm.analysis.operators.roofline import roofline
+from farm.analysis.operators.rounds import FEWEST_ROUNDS
 from farm.analysis.operators.views import share, slowest
 from farm.cli.terminal.console import plain
 from farm.model.operators import (
@@ -20,8 +21,10 @@ from farm.model.operators import (
     Profile,
     Row,
     Shapes,
+    Timed,
     Waterfall,
 )
+from farm.store.profiles import Source
 from farm.visible import one_line
 
 NAME_CHARS = 200
@@ -29,6 +32,8 @@ NONE = "-"
 CHANGED = "*"
 MOST_COLUMNS = 6
 """Sides in one table of ratios; more are in --json."""
+MOST_RANGES = 2
+"""Sides whose ranges have room in 80 columns."""
 
 
 def cells(found: Sequence[dict[str, Any]]) -> Table:
@@ -41,14 +46,16 @@ def cells(found: Sequence[dict[str, Any]]) -> Table:
     return _table(("cell", "rounds", "operators", "ms", "slowest"), rows)
 
 
-def heading(title: str, profile: Profile, end_to_end_ms: float | None) -> Iterator[str]:
+def heading(found: Source, profile: Profile) -> Iterator[str]:
     """What the profile is of, its sums, and what of it could not be read."""
     count = len(profile.operators) + profile.unlisted
     sums = f"device {_ms(profile.device_ms)} ms, host {_ms(profile.host_ms)} ms"
-    yield f"{title}: {count} operators, {sums}"
-    if end_to_end_ms is not None:
-        gap = end_to_end_ms - profile.device_ms
-        yield f"a timed inference takes {_ms(end_to_end_ms)} ms: {gap:+.3f} ms beside the operators"
+    rounds = len(found.profiles)
+    medians = f"; medians of {rounds} profiles, from the least to the greatest" if rounds > 1 else ""
+    yield f"{found.name}: {count} operators, {sums}{medians}"
+    if found.end_to_end_ms is not None:
+        gap = found.end_to_end_ms - profile.device_ms
+        yield f"a timed inference takes {_ms(found.end_to_end_ms)} ms: {gap:+.3f} ms beside the operators"
     for problem in profile.problems:
         yield f"not all is here: {problem}"
 
@@ -63,18 +70,22 @@ def ceilings(found: Ceilings) -> str:
     return f"ceilings{of}: {found.gflops:.4g} GFLOP/s, {found.gbps:.4g} GB/s ({where}{best}{low})"
 
 
-def operators(profile: Profile, top: int, ceilings: Ceilings | None, *, wide: bool) -> Table:
-    """The slowest operators."""
+def operators(
+    profile: Profile, top: int, ceilings: Ceilings | None, spans: Sequence[Timed] = (), *, wide: bool
+) -> Table:
+    """The slowest operators; `spans` are they over the rounds, for their ranges."""
     shown = slowest(profile)[: top or None]
     columns, rows = ["operator"], [[_name(one)] for one in shown]
     if wide or not ceilings:  # 80 columns have no room for all
         columns += ["type"]
         for row, one in zip(rows, shown, strict=True):
             row += [_short(one.type)]
-    columns += ["ms", "share", "GFLOP/s", "GB/s"]
+    ranges = _ranges(spans)
+    columns += ["ms", *(["from-to"] if ranges else []), "share", "GFLOP/s", "GB/s"]
     for row, one in zip(rows, shown, strict=True):
         row += [
             _ms(one.device_ms),
+            *([ranges.get(one.id, NONE)] if ranges else []),
             _percent(share(one.device_ms, profile)),
             _rate(one.gflops),
             _rate(one.gbps),
@@ -91,38 +102,59 @@ def operators(profile: Profile, top: int, ceilings: Ceilings | None, *, wide: bo
     return _table(columns, rows)
 
 
-def groups(what: str, found: Sequence[Group]) -> Table:
+def groups(what: str, found: Sequence[Group], spans: Sequence[Timed] = ()) -> Table:
     """A row per type or layer, in this order."""
+    ranges = _ranges(spans)
     rows = [
-        [_short(one.key), str(one.count), _ms(one.device_ms), _percent(one.share), _rate(one.gflops),
-         _rate(one.gbps)]
+        [_short(one.key), str(one.count), _ms(one.device_ms),
+         *([ranges.get(one.key, NONE)] if ranges else []),
+         _percent(one.share), _rate(one.gflops), _rate(one.gbps)]
         for one in found
     ]  # fmt: skip
-    return _table((what, "operators", "ms", "share", "GFLOP/s", "GB/s"), rows)
+    between = ("from-to",) if ranges else ()
+    return _table((what, "operators", "ms", *between, "share", "GFLOP/s", "GB/s"), rows)
+
+
+def _ranges(spans: Sequence[Timed]) -> dict[str, str]:
+    """By the operator's id: from the least to the greatest time. Empty where there is one round."""
+    if all(one.rounds < 2 for one in spans):
+        return {}
+    return {one.operator.id: f"{_ms(one.low_ms)}-{_ms(one.high_ms)}" for one in spans}
 
 
 def legend(compared: Comparison) -> Iterator[str]:
     """What A, B, ... are."""
     for letter, one in zip(_letters(compared), compared.sides, strict=True):
-        rounds = f"{one.rounds} round{'s' if one.rounds != 1 else ''}"
+        rounds = f"{one.rounds} profile{'s' if one.rounds != 1 else ''}"
         whole = f", inference {_ms(one.end_to_end_ms)} ms" if one.end_to_end_ms is not None else ""
         yield f"{letter}: {one.name} ({rounds}, operators {_ms(one.operators_ms)} ms{whole})"
+    fewest = min(one.rounds for one in compared.sides)
+    if fewest < FEWEST_ROUNDS:
+        few = "one profile" if fewest == 1 else f"{fewest} profiles"
+        yield f"{few}: not decided what changed; {FEWEST_ROUNDS} of each side can tell (--profile-rounds)"
 
 
-def ratios(compared: Comparison, top: int) -> Table:
-    """Operators that are on several sides, the largest difference first: ms of the first side, and the
-    ratios of the others to it.
+def ratios(compared: Comparison, top: int, what: str = "operator") -> Table:
+    """Operators (or types, or layers) that are on several sides, the largest difference first: ms of the
+    first side, the ratios of the others to it, and of few sides from which to which ratio their rounds go.
     """
+    is_operator = what == "operator"
     matched = [row for row in compared.rows if sum(one is not None for one in row.sides) > 1]
     shown = sorted(matched, key=lambda row: -_largest(row))[: top or None]
     letters = _letters(compared)[:MOST_COLUMNS]
+    has_ranges = len(letters) <= MOST_RANGES and max(one.rounds for one in compared.sides) > 1
+    wanted = 2 if has_ranges else 1
     rows = [
-        [_name(row.operator), _short(row.operator.type), _times(row, 0)]
-        + [_ratio(row, place) for place in range(1, len(letters))]
-        + [row.matched.value]
+        [_name(row.operator)]
+        + ([_short(row.operator.type)] if is_operator else [])
+        + [_times(row, 0)]
+        + [text for place in range(1, len(letters)) for text in _ratio(row, place)[:wanted]]
+        + ([row.matched.value] if is_operator else [])
         for row in shown
     ]
-    columns = ["operator", "type", f"{letters[0]} ms", *(f"{one}/{letters[0]}" for one in letters[1:]), "by"]
+    ratio_columns = [name for one in letters[1:] for name in (f"{one}/{letters[0]}", "from-to")[:wanted]]
+    typed, by = (["type"], ["by"]) if is_operator else ([], [])
+    columns = [what, *typed, f"{letters[0]} ms", *ratio_columns, *by]
     return _table(columns, rows)
 
 
@@ -131,9 +163,8 @@ def waterfall_heading(found: Waterfall) -> Iterator[str]:
     what = "an inference" if found.is_end_to_end else "the sum of operators"
     yield ""
     whole = f"{what} from {_ms(found.before_ms)} to {_ms(found.after_ms)} ms"
-    yield f"{found.after}: {found.delta_ms:+.3f} ms, {whole}"
-    if not found.is_judged:
-        yield "fewer than 3 profiled rounds on a side: what is chance and what is change cannot be told"
+    chance = "" if found.is_judged else "; what of it is chance is not decided"
+    yield f"{found.after}: {found.delta_ms:+.3f} ms, {whole}{chance}"
 
 
 def bars(found: Waterfall) -> Table:
@@ -176,11 +207,13 @@ def _times(row: Row, place: int) -> str:
     return NONE if one is None else _ms(one.median_ms)
 
 
-def _ratio(row: Row, place: int) -> str:
-    ratio = row.ratios[place]
+def _ratio(row: Row, place: int) -> tuple[str, str]:
+    """And from which to which ratio the rounds go."""
+    ratio, span = row.ratios[place], row.ratio_range(place)
     if ratio is None:
-        return NONE
-    return f"{ratio:.3f}{CHANGED if row.is_changed[place] else ''}"
+        return NONE, NONE
+    told = f"{span[0]:.2f}-{span[1]:.2f}" if span else NONE
+    return f"{ratio:.3f}{CHANGED if row.is_changed[place] else ''}", told
 
 
 TEXTS = frozenset({"operator", "type", "cell", "slowest", "layer", "from", "shapes", "algorithm"})

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from farm.analysis.operators.roofline import roofline
+from farm.analysis.operators.rounds import merged, side
 from farm.analysis.operators.views import by_layer, by_type, share, slowest
 from farm.analysis.operators.waterfall import waterfall
 from farm.model.operators import Ceilings, Comparison, Group, Operator, Profile, Timed
@@ -13,19 +14,21 @@ from farm.store.profiles import Source
 
 
 def profile_json(source: Source, ceilings: Ceilings | None, depth: int) -> dict[str, Any]:
-    """All profiles of a source."""
+    """All profiles of a source: their medians and ranges, and each."""
     return {
         "name": source.name,
         "end_to_end_ms": source.end_to_end_ms,
         "problems": list(source.problems),
         "ceilings": ceilings and asdict(ceilings),
+        "median": _profile(merged(source.profiles), ceilings, depth),
+        "ranges": [_timed(one) for one in side(source.name, source.profiles).operators],
         "profiles": [_profile(one, ceilings, depth) for one in source.profiles],
     }
 
 
 def summary_json(cell: str, source: Source) -> dict[str, Any]:
-    """A cell in a list of cells: of its first profile, and what is wrong with any."""
-    first = source.profiles[0]
+    """A cell in a list of cells: the medians of its profiles, and what is wrong with any."""
+    first = merged(source.profiles)
     top = slowest(first)[:1]
     return {
         "cell": cell,
@@ -87,6 +90,7 @@ def comparison_json(comparison: Comparison, top: int) -> dict[str, Any]:
                 "matched": row.matched,
                 "ratios": list(row.ratios),
                 "is_changed": list(row.is_changed),
+                "ratio_ranges": [row.ratio_range(place) for place in range(len(row.sides))],
                 "sides": [one and _timed(one) for one in row.sides],
             }
             for row in comparison.rows

@@ -81,7 +81,12 @@ def _shade(value: HeatValue) -> int:
     """0 for what has not changed, else 1 to 4 by the size of the change."""
     if value.verdict not in {Verdict.SLOWER, Verdict.FASTER} or not value.ratio:
         return 0
-    if not math.isfinite(value.ratio) or value.ratio < 0:
+    return shade_of(value.ratio)
+
+
+def shade_of(ratio: float) -> int:
+    """1 to 4 by how far a ratio is from 1; 0 for what is none."""
+    if not 0 < ratio < math.inf:
         return 0
-    size = abs(math.log(value.ratio))
+    size = abs(math.log(ratio))
     return sum(size >= limit for limit in LIMITS)

@@ -63,8 +63,14 @@ def _number(ms: float, scale: Scale) -> str:
     return f"{ms:.{decimals}f}"
 
 
+def _own_number(ms: float, scale: Scale) -> str:
+    """With more decimals than the axis has where a part would be 0 with these, up to a microsecond."""
+    text = _number(ms, scale)
+    return text if any(digit in text for digit in "123456789") or not 0.0005 <= ms < 1 else f"{ms:.3f}"
+
+
 def _signed(ms: float, scale: Scale) -> str:
-    text = _number(abs(ms), scale)
+    text = _own_number(abs(ms), scale)
     if not any(digit in text for digit in "123456789"):
         return f"{text} ms"
     return f"{'+' if ms > 0 else MINUS}{text} ms"

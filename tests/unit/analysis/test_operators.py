@@ -1,6 +1,7 @@
 """Operators by type and layer, side by side, as a waterfall and below the ceilings."""
 
 import math
+import random
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from farm.analysis.operators.align import aligned, side
+from farm.analysis.operators.align import aligned
 from farm.analysis.operators.roofline import cache_key, measured, roofline
-from farm.analysis.operators.views import MAX_GROUPS, REST, by_layer, by_type, layer, slowest
+from farm.analysis.operators.rounds import merged, side
+from farm.analysis.operators.views import (
+    MAX_GROUPS,
+    REST,
+    as_layers,
+    as_types,
+    by_layer,
+    by_type,
+    layer,
+    slowest,
+)
 from farm.analysis.operators.waterfall import waterfall
 from farm.dumps.profile import read_profile
 from farm.model.device import Address, Device, Facts, Runtime, RuntimeKind
@@ -126,13 +137,67 @@ def test_a_planted_slow_operator_is_the_top_bar_and_nothing_else_is_marked():
 
 @pytest.mark.parametrize(
     ("before", "after"),
-    [((1.0, 1.1), (3.0, 3.1, 3.2)), ((1.0, 1.1, 2.9), (2.8, 3.0, 3.1))],
-    ids=["two", "overlap"],
+    [
+        ((1.0, 1.1), (3.0, 3.1, 3.2)),
+        ((1.0, 1.1, 2.9), (2.8, 3.0, 3.1)),
+        ((1.0, 1.1, 1.2), (1.3, 1.4, 1.5)),
+        ((0.005, 0.005, 0.005), (0.006, 0.006, 0.006)),
+    ],
+    ids=["two", "overlap", "near", "one tick of the clock"],
 )
-def test_ranges_that_overlap_or_too_few_rounds_are_no_change(before, after):
+def test_ranges_that_overlap_or_are_near_or_too_few_rounds_are_no_change(before, after):
     found = waterfall(aligned([side("a", rounds(*before)), side("b", rounds(*after))]))
     assert not any(bar.is_changed for bar in found.bars)
     assert found.is_judged == (len(before) >= 3)
+
+
+def test_a_changed_operator_is_called_so_by_chance_less_often_than_one_in_a_hundred():
+    draw = random.Random(1)
+    sides = [
+        [side(str(at), rounds(*(draw.lognormvariate(0, 0.05) for _ in range(3)))) for at in range(2)]
+        for _ in range(3000)
+    ]
+    changed = sum(aligned(pair).rows[0].is_changed[1] for pair in sides)
+    assert changed < 30
+
+
+def test_several_profiles_are_one_of_medians_and_one_is_itself():
+    one = made(op("a", 1.0, host_ms=5.0), op("b", 2.0))
+    other = made(op("a", 3.0, host_ms=7.0), op("b", 2.5))
+    third = replace(made(op("a", 9.0, host_ms=6.0), op("only here", 4.0)), device_ms=14.0, unlisted=7)
+    assert merged([one]) is one
+    found = merged([one, other, third])
+    assert [(each.name, each.device_ms, each.host_ms) for each in found.operators] == [
+        ("a", 3.0, 6.0),
+        ("b", 2.25, 0.0),
+        ("only here", 4.0, 0.0),
+    ]
+    assert (found.device_ms, found.unlisted) == (9.25, 7)  # of most rounds nothing is unlisted
+    spans = side("x", [one, other, third]).operators
+    assert [(each.low_ms, each.high_ms, each.rounds) for each in spans] == [(1, 9, 3), (2, 2.5, 2), (4, 4, 1)]
+
+
+def test_layers_and_types_are_compared_like_operators_and_never_taken_for_another_one():
+    before = [made(op("a.b.x", ms), op("a.b.y", 1.0), op("gone.q.z", 5.0)) for ms in (1.0, 1.1, 1.2)]
+    after = [made(op("a.b.x", ms + 8), op("a.b.y", 1.0), op("new.q.z", 5.0)) for ms in (1.0, 1.1, 1.2)]
+    sides = [side("a", [as_layers(one) for one in before]), side("b", [as_layers(one) for one in after])]
+    found = aligned(sides)
+    assert [(row.operator.name, row.is_changed[1]) for row in found.rows] == [
+        ("gone.q", False),
+        ("a.b", True),
+        ("new.q", False),
+    ]
+    assert [[one.operator.name for one in ones] for ones in found.unmatched] == [["gone.q"], ["new.q"]]
+    types = aligned(
+        [side("a", [as_types(one) for one in before]), side("b", [as_types(one) for one in after])]
+    )
+    assert [row.operator.name for row in types.rows] == ["Conv"]
+
+
+def test_the_range_of_a_ratio_is_what_the_rounds_allow_and_none_where_there_is_no_time():
+    found = aligned([side("a", rounds(1.0, 2.0)), side("b", rounds(4.0, 6.0))]).rows[0]
+    assert (found.ratio_range(0), found.ratio_range(1)) == (None, (2.0, 6.0))
+    assert aligned([side("a", rounds(0.0)), side("b", rounds(1.0))]).rows[0].ratio_range(1) is None
 
 
 def test_what_operators_do_not_explain_is_unattributed():

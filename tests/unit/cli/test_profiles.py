@@ -142,14 +142,59 @@ def test_cells_are_listed_and_one_that_cannot_be_read_hides_no_other(farm: Farm)
     assert farm("profiles", "show", "night", "arm-1/m/new")[0] == ExitCode.REQUEST
 
 
+def test_medians_and_ranges_of_all_profiles_are_shown(farm: Farm) -> None:
+    folder = keep(("old", ("a", "b", "c")))
+    slower(folder / "b", by_ms=1.0)
+    slower(folder / "c", by_ms=3.0)
+    code, out, _ = farm("profiles", "show", "night", "--top", "1")
+    assert code == ExitCode.OK
+    assert "medians of 3 profiles" in out
+    (row,) = (line.split() for line in out.splitlines() if line.startswith("second.Convolution"))
+    assert row[2:4] == ["1.041", "0.041-3.041"]
+    _, out, _ = farm("profiles", "show", "night", "--by", "layer", "--depth", "1", "--top", "1")
+    (row,) = (line.split() for line in out.splitlines() if line.startswith("second"))
+    assert row[3] == "0.043-3.043"
+    found = json.loads(farm("profiles", "show", "night", "--json")[1])
+    assert len(found["profiles"]) == 3
+    (span,) = (one for one in found["ranges"] if one["name"] == "second.Convolution")
+    assert (round(span["low_ms"], 3), round(span["high_ms"], 3), span["rounds"]) == (0.041, 3.041, 3)
+    assert found["median"]["operators"][0]["device_ms"] is not None
+
+
+@pytest.mark.parametrize(("paths", "word"), [(("b1",), "one profile"), (("b1", "b2"), "2 profiles")])
+def test_fewer_than_three_profiles_of_a_side_decide_nothing(
+    farm: Farm, paths: tuple[str, ...], word: str
+) -> None:
+    folder = keep(("old", ("a1", "a2", "a3")), ("new", paths))
+    for name in paths:
+        slower(folder / name)
+    _, out, _ = farm("profiles", "compare", "night:arm-1/m/old", "night:arm-1/m/new")
+    assert f"{word}: not decided what changed" in out
+    assert "*" not in out
+
+
+def test_many_cells_are_named_by_one_pattern_in_the_order_of_the_run(farm: Farm) -> None:
+    folder = keep(("old", ("a1", "a2", "a3")), ("mid", ("m1",)), ("new", ("b1", "b2", "b3")))
+    for name in ("b1", "b2", "b3"):
+        slower(folder / name, by_ms=2.0)
+    found = json.loads(farm("profiles", "compare", "night:arm-1/*", "--by", "layer", "--json")[1])
+    assert [one["name"] for one in found["sides"]] == [
+        f"night:arm-1/m/{one}" for one in ("old", "mid", "new")
+    ]
+    assert [row["name"] for row in found["rows"] if row["is_changed"][2]] == ["second"]
+    code, out, _ = farm("profiles", "compare", "night:*/m/old", "night:*/m/new", "--by", "type")
+    assert code == ExitCode.OK
+    assert "ConvolutionForward" in out
+    assert " by" not in out.splitlines()[2]
+
+
 def test_one_damaged_round_of_three_is_said_and_the_others_are_used(farm: Farm) -> None:
     folder = keep(("old", ("a", "b", "c")))
     (folder / "b").write_text("[]")
     code, out, err = farm("profiles", "show", "night:x".partition(":")[0], "--top", "1")
     assert code == ExitCode.OK
     assert "no operators" in err
-    assert "round 2" in out
-    assert "round 3" not in out
+    assert "medians of 2 profiles" in out
 
 
 @pytest.mark.parametrize("path", ["../../../etc/passwd", "/etc/passwd", "pipe", "gone"])
@@ -178,6 +223,8 @@ def test_a_run_cannot_name_files_outside_or_pipes(farm: Farm, path: str) -> None
         ("compare", *["p.json"] * 65),
         ("compare", "p.json", "night:arm-1/m/none"),
         ("compare", "p.json", "."),
+        ("compare", "night:*/none"),
+        ("compare", "night:*/m/first"),
     ],
     ids=lambda words: " ".join(words)[:40],
 )

@@ -9,7 +9,9 @@ import pytest
 from farm.errors import RequestError
 from farm.inventory import suite
 from farm.inventory.sampling import budget_s_of, names_in, precision_of, rounds_of
+from farm.model.options import OptionSet
 from farm.model.request import Request
+from farm.options import parse
 from farm.plan.request import Arguments, read_request
 
 
@@ -57,7 +59,7 @@ def test_a_comparison_needs_two_names(text: str) -> None:
         names_in(text)
 
 
-def ask(**arguments: str | bool | Path) -> Request:
+def ask(**arguments: str | bool | Path | OptionSet) -> Request:
     return read_request(Arguments(**arguments))  # type: ignore[arg-type]
 
 
@@ -74,6 +76,22 @@ def test_auto_has_a_precision_and_a_number_has_none() -> None:
         ask(precision="1%")
     with pytest.raises(RequestError, match="--budget 'soon' is not a time"):
         ask(budget="soon")
+
+
+def test_a_cell_has_three_profiles_or_as_many_as_asked_for(tmp_path: Path) -> None:
+    profile = parse(["--profile", "p.json"])
+    assert ask().profile_rounds == ask(options=profile).profile_rounds == 3
+    assert ask(options=profile, profile_rounds="1").profile_rounds == 1
+    path = write(tmp_path, "models: {tiny: bundled:tiny}\nprofile-rounds: 5\noptions: --profile p.json\n")
+    assert ask(suite=path).profile_rounds == 5
+    assert ask(suite=path, profile_rounds="7").profile_rounds == 7
+    for text in ("0", "101", "auto", "1.5", "9" * 5000):
+        with pytest.raises(RequestError, match="from 1 to 100"):
+            ask(options=profile, profile_rounds=text)
+    with pytest.raises(RequestError, match="profile-rounds"):
+        ask(suite=write(tmp_path, "models: {tiny: bundled:tiny}\nprofile-rounds: 0\n"))
+    with pytest.raises(RequestError, match="no variant asks for one"):
+        ask(profile_rounds="3")
 
 
 SUITE = """

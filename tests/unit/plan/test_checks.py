@@ -95,7 +95,7 @@ def test_check_rounds_come_before_the_timed_ones_and_have_the_options_of_these()
     )
     order = schedule([cell for cell in plan.cells if cell.device.name == "a"], 1)
     kinds = [one.kind for _, one in order.steps]
-    assert kinds == [RoundKind.CHECK] * 4 + [RoundKind.TIMED] * 2 + [RoundKind.PROFILE]
+    assert kinds == [RoundKind.CHECK] * 4 + [RoundKind.TIMED] * 2 + [RoundKind.PROFILE] * 3
     options = next(
         one.options for cell, one in order.steps if cell.variant.name == "v" and one.kind is RoundKind.CHECK
     )

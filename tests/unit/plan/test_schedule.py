@@ -88,8 +88,17 @@ def test_fresh_rounds_have_their_own_phase_order_and_number() -> None:
 
 def test_setup_comes_first_and_what_would_disturb_a_time_last() -> None:
     made = schedule(cells_of(("p", "q"), rounds=2, options="--profile p.json"), 1)
-    assert [one.kind for _, one in made.steps] == [RoundKind.TIMED] * 4 + [RoundKind.PROFILE] * 2
+    assert [one.kind for _, one in made.steps] == [RoundKind.TIMED] * 4 + [RoundKind.PROFILE] * 6
     assert made.first == ()
+
+
+def test_profiles_come_in_blocks_so_that_drift_falls_on_all_and_dumps_after_them() -> None:
+    made = schedule(cells_of(("p", "q"), rounds=1, options="--profile p.json --bin-out-dump out"), 1)
+    assert [(cell.variant.name, one.kind, one.index) for cell, one in made.last] == [
+        *((name, RoundKind.PROFILE, index) for index in range(3) for name in "pq"),
+        ("p", RoundKind.DUMP, 0),
+        ("q", RoundKind.DUMP, 0),
+    ]
 
 
 @pytest.mark.parametrize("later", [("d/m/a",), ()])

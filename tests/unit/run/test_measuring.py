@@ -16,6 +16,7 @@ from farm.model.artifact import Artifact
 from farm.model.comparison import Change, Comparing, Duel, Earlier, Phase, Verdict
 from farm.model.device import Address, Device, Facts, Runtime, RuntimeKind
 from farm.model.matrix import Cell, Model, Plan, Round, RoundKind, Sampling
+from farm.model.measurement import UNKNOWN_FLAG
 from farm.model.options import Variant
 from farm.model.run import CellStatus, Quality, Results, RoundResult, RoundStatus, RunStatus
 from farm.options import parse
@@ -59,6 +60,7 @@ class Bench:
     closed_early: list[str] = field(default_factory=list)
     compared_after: int = -1
     facts: Facts = Facts()
+    causes: dict[RoundKind, str] = field(default_factory=dict)
 
     async def run(self) -> Results:
         recorder = await Recorder.open(RunDirectory.create(self.folder, "r"), self.plan, Origin("1", (), ""))
@@ -81,7 +83,8 @@ class Bench:
         self.order.append(f"{cell.id.removeprefix('d/m/')} {one.phase.value} {one.index} {one.attempt}")
         if len(self.order) in self.cuts:
             raise PowerCutError
-        value = self.ms(cell, one)
+        cause = self.causes.get(one.kind)
+        value = None if cause else self.ms(cell, one)
         result = RoundResult(
             one.kind,
             one.index,
@@ -91,6 +94,7 @@ class Bench:
             value_ms=value,
             phase=one.phase,
             attempt=one.attempt,
+            cause=cause,
         )
         is_last = self.measuring.done(step, result)
         await self.recorder.round(cell, result, reproduce="", is_last=is_last)
@@ -357,8 +361,37 @@ async def test_other_kinds_of_rounds_stand_around_the_timed_ones(tmp_path: Path)
     bench = Bench(plan("ab", options="--profile p.json"), tmp_path, noisy(1.1))
     results = await bench.run()
     kinds = [one.kind for one in results.cells[0].rounds]
-    assert kinds == [RoundKind.TIMED] * 30 + [RoundKind.PROFILE]
+    assert kinds == [RoundKind.TIMED] * 30 + [RoundKind.PROFILE] * 3
     assert bench.compared_after == 0
+
+
+@pytest.mark.parametrize("lost", [{0}, {1}, {0, 2}, {0, 1, 2}], ids=str)
+async def test_a_profile_that_fails_costs_nothing_but_itself_while_there_is_another(
+    tmp_path: Path, lost: set[int]
+) -> None:
+    def ms(cell: Cell, one: Round) -> float | None:
+        is_lost = one.kind is RoundKind.PROFILE and one.index in lost and cell.variant.name == "a"
+        return None if is_lost else 2.0
+
+    bench = Bench(plan("ab", duels=(), options="--profile p.json --bin-out-dump out"), tmp_path, ms)
+    a, b = (await bench.run()).cells
+    assert [one.kind for one in a.rounds].count(RoundKind.PROFILE) == 3
+    assert a.rounds[-1].kind is RoundKind.DUMP
+    assert (b.status, b.notes) == (CellStatus.COMPLETED, ())
+    assert a.summary is not None
+    if len(lost) == 3:
+        assert a.status is CellStatus.FAILED
+    else:
+        assert a.status is CellStatus.COMPLETED
+        assert f"{len(lost)} of 3 profile rounds failed" in a.notes[0]
+
+
+async def test_a_program_without_profiles_is_asked_for_one_once(tmp_path: Path) -> None:
+    bench = Bench(plan("a", duels=(), options="--profile p.json"), tmp_path)
+    bench.causes = {RoundKind.PROFILE: UNKNOWN_FLAG}
+    (cell,) = (await bench.run()).cells
+    assert [one.kind for one in cell.rounds].count(RoundKind.PROFILE) == 1
+    assert cell.status is CellStatus.SKIPPED
 
 
 async def test_outputs_are_compared_when_all_were_checked_and_nothing_was_timed(tmp_path: Path) -> None:
