@@ -63,6 +63,24 @@ async def test_what_fails_when_ceilings_are_measured_is_a_note_and_no_failed_cel
     assert "No ceilings of slow, default: " in report
 
 
+@pytest.mark.long
+async def test_nobody_waits_for_more_core_sets_where_two_could_not_be_measured(
+    farm: Farm, devices: Path
+) -> None:
+    slow = Properties(Program(factors=(("product", 1e6),), pace=1.0))
+    core_sets = ("d=", "t1=--cpu", "t2=--multithread 2", "c0=--multithread 1 --multi-thread-core-ids 0")
+    words = [word for one in core_sets for word in ("--variant", one)]
+    async with fleet({"slow": slow}, devices) as running:
+        outcome = await bench(farm, running, *words, *PROFILED, "--deadline", "ceilings=1", "--rounds", "1")
+    assert outcome.code == 0, outcome.stderr
+    assert ["not tried" in why for why in devices_of(farm)["slow"]["no_ceilings"]] == [
+        False,
+        False,
+        True,
+        True,
+    ]
+
+
 async def test_ceilings_are_measured_once_for_all_cells_and_runs_since_the_start_of_a_device(
     farm: Farm, devices: Path
 ) -> None:

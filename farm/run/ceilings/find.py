@@ -26,6 +26,8 @@ from farm.run.disk import not_kept
 
 MOST_CORE_SETS = 16
 """That are measured on one device."""
+MOST_FAILURES = 2
+"""Where so many could not be measured, nobody waits for the next ones."""
 
 Note = Callable[[str], None]
 
@@ -37,6 +39,7 @@ async def find_ceilings(here: OnDevice, cells: Sequence[Cell], facts: Facts, say
     """
     record = _Record(here, note)
     done: dict[tuple[str, ...], Ceilings] = {}
+    failures = 0
     for asked in _asked(here, cells):
         options = asked.cell.variant.options
         given = given_ceilings(here.device, core_set(options.as_dict()), facts)
@@ -51,10 +54,14 @@ async def find_ceilings(here: OnDevice, cells: Sequence[Cell], facts: Facts, say
         if key not in done and len(done) >= MOST_CORE_SETS:
             record.missing(asked.name, f"more than {MOST_CORE_SETS} core sets; the inventory can give them")
             continue
+        if key not in done and failures >= MOST_FAILURES:
+            record.missing(asked.name, f"not tried after {MOST_FAILURES} others that failed")
+            continue
         try:
             if key not in done:
                 done[key] = await _kept_or_measured(here, asked, facts, say, note)
         except NotMeasuredError as error:
+            failures += 1
             record.missing(asked.name, str(error))
         except RestartedError:
             record.missing(asked.name, "the device was restarted meanwhile")
