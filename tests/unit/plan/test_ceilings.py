@@ -12,7 +12,7 @@ from farm.model.artifact import Artifact
 from farm.model.device import Address, CoreCluster, Device, Facts, Runtime, RuntimeKind
 from farm.model.limits.ceilings import CoreSet, GivenCeilings
 from farm.model.matrix import Model, Plan
-from farm.model.options import Variant
+from farm.model.options import Value, Variant
 from farm.options import parse
 from farm.options.core_sets import core_set, only_deciding
 from farm.plan.ceilings import given_ceilings
@@ -47,7 +47,7 @@ def test_a_core_set_is_what_options_make_a_cell_compute_with(words: str, name: s
 
 
 def test_options_of_a_file_that_anybody_wrote_are_a_core_set_too() -> None:
-    odd = {
+    odd: dict[str, Value] = {
         "multithread": "four",
         "multithread-default": -3,
         "multi-thread-core-ids": "9" * 5000,
