@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from farm.model.dumps import Divergence, DumpedTensor, Side, TensorPair
+from farm.model.divergence import Divergence
+from farm.model.dumps import DumpedTensor, Side, TensorPair
 
 
 def sentence(side: Side) -> str:

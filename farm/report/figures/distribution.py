@@ -56,7 +56,7 @@ def distribution(sides: Sequence[tuple[str, Sequence[float]]], unit: str = "ms")
         title="Distribution",
         text="; ".join(side.text for side in made),
         note=_note(outside, missing, max(values[-1] for _, values in known), unit),
-        axis=axis(scale, unit, most=4),
+        axis=axis(scale, unit, most=3),
         sides=made,
     )
 
