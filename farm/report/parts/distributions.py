@@ -32,7 +32,7 @@ def distributions(results: Results) -> More:
         before = cells.get(compared.baseline) if compared else None
         theirs = iterations_ms(before) if before else []
         sides = [(_short(before), theirs)] if before and len(theirs) > 1 else []
-        figure = distribution([*sides, (_short(cells[cell]), ours)])
+        figure = distribution([*sides, (_short(cells[cell]), ours)], title="Times of iterations")
         return {"distribution": figure} if figure else None
 
     return More(cells=OnDemand(list(cells), make))

@@ -11,7 +11,7 @@ from farm.report.sections import More, together
 
 
 def own(results: Results) -> More:
-    """Tensors, distributions and contexts."""
+    """Tensors, distributions and contexts of the cells, and the tensors of the run."""
     table = tensors_of_run(results)
     tensors = More(run={"tensors": table} if table else {}, cells=tensors_of_cells(results))
     return together(tensors, distributions(results), contexts(results))

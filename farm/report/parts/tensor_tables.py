@@ -34,6 +34,7 @@ TITLES = {
 
 EQUAL = Status("equal", "=", "equal")
 ALONE = Status("alone", "\N{EN DASH}", "no partner")
+ALONE_OR_EQUAL = Status("not-kept", "\N{MIDDLE DOT}", "equal, or no partner")
 NOT_KEPT = Status("not-kept", "\N{MIDDLE DOT}", "not kept")
 
 
@@ -100,7 +101,9 @@ def _table(
         title=name_of(f"{columns[0].cell.model} {TITLES.get(against, f'against {against}')}", LONGEST_NAME),
         columns=tuple(
             TensorColumn(
-                name_of(f"{one.cell.device} {one.cell.column}"), anchors.get(one.raw.cell), _reference(one)
+                name_of(f"{one.cell.device} {one.cell.column}"),
+                anchors.get(one.raw.cell),
+                _reference(one, cells),
             )
             for one in columns
         ),
@@ -123,9 +126,12 @@ def cell_head(cell: CellResult) -> CellResult:
     return CellResult(cell.device, cell.model, cell.variant, {}, (), cell.status, build=cell.build)
 
 
-def _reference(one: _Column) -> str:
-    run = f" of run {one.check.baseline_run}" if one.check.baseline_run else ""
-    return name_of(f"{one.check.reference}{run}", LONGEST_NAME)
+def _reference(one: _Column, cells: Mapping[str, CellResult]) -> str:
+    found = cells.get(one.raw.reference)
+    if one.check.baseline_run or found is None:
+        run = f" of run {one.check.baseline_run}" if one.check.baseline_run else ""
+        return name_of(f"{one.check.reference}{run}", LONGEST_NAME)
+    return name_of(f"{found.device} {found.column}")
 
 
 def _operators(columns: Sequence[_Column]) -> tuple[list[str], int]:
@@ -162,15 +168,21 @@ def _box(one: _Column, name: str) -> TensorBox:
     if not found:
         return TensorBox(_absent(one.every, name), "", 0, is_first=False)
     number, note = min(found, key=lambda entry: _rank(entry[1], is_first=entry[0] == one.every.first))
+    has_noise = note.snr_db is not None or note.mismatches > 0
     return TensorBox(
-        MARKS[note.divergence], decibels(note.snr_db), _shade(note), is_first=number == one.every.first
+        MARKS[note.divergence],
+        decibels(note.snr_db) if has_noise else "",
+        _shade(note),
+        is_first=number == one.every.first,
     )
 
 
 def _absent(every: EveryTensor, name: str) -> Status:
     if name in every.only_reference or name in every.only_candidate:
         return ALONE
-    return EQUAL if not every.left_out and every.names_all_unmatched else NOT_KEPT
+    if every.left_out:
+        return NOT_KEPT
+    return EQUAL if every.names_all_unmatched else ALONE_OR_EQUAL
 
 
 def _shade(note: TensorNote) -> int:

@@ -15,7 +15,7 @@ from farm.report.numerals import MISSING
 from farm.report.parts.cell import anchors_of
 from farm.report.views.common import Fact, Status
 from farm.report.views.tensors import TensorRow, TensorsAgainst
-from farm.visible import cleaned, one_line
+from farm.visible import cleaned, one_line, visible
 
 MOST_REFERENCES = 4
 MOST_ROWS = 20
@@ -45,11 +45,10 @@ def tensors_of_cells(results: Results) -> Mapping[str, Found]:
 
 
 def command_of(results: Results, check: OutputCheck, *cells: str) -> str:
-    """What shows every tensor of cells of this run that have the same reference."""
+    """What shows every tensor of cells of this run that have the same reference. Made visible: to be read."""
     reference = f"{check.baseline_run or results.run_id}:{check.reference}"
-    return shlex.join(
-        ("farm", "dumps", "compare", reference, *(f"{results.run_id}:{one}" for one in cells), "--all")
-    )
+    named = (f"{results.run_id}:{one}" for one in cells)
+    return visible(shlex.join(("farm", "dumps", "compare", reference, *named, "--all")))
 
 
 def operator_text(note: TensorNote) -> str:
@@ -68,14 +67,11 @@ def _against(check: OutputCheck, results: Results, anchors: Mapping[str, str]) -
     every = said.every or EveryTensor()
     is_here = check.baseline_run is None
     name = said.reference if is_here else f"{said.reference} of run {said.baseline_run}"
-    rows = [(place, one) for place, one in enumerate(every.tensors) if _is_telling(one, place == every.first)]
-    shown = [_row(one, is_first=place == every.first) for place, one in rows[:MOST_ROWS]]
+    shown = [_row(one, is_first=place == every.first) for place, one in _telling(every)]
     more = len(every.tensors) - len(shown) + every.left_out
-    first = every.operator and TensorNote(0, "", every.operator, every.operator_type or "")
     return TensorsAgainst(
         against=f"{said.against} {name}",
         anchor=anchors.get(check.reference) if is_here else None,
-        first=name_of(operator_text(first), LONGEST_NAME) if first else None,
         sentence=every.problem or every.sentence,
         counts=() if every.problem else _counts(every),
         rows=tuple(shown),
@@ -86,10 +82,15 @@ def _against(check: OutputCheck, results: Results, anchors: Mapping[str, str]) -
     )
 
 
-def _is_telling(note: TensorNote, is_first: bool) -> bool:
-    """Whether a row shows more than a number: all the others are in the table of the run."""
+def _telling(every: EveryTensor) -> list[tuple[int, TensorNote]]:
+    """The first that diverges, the worst, then those with another class than the one before, in the order of
+    the graph. All others are in the table of the run.
+    """
     kinds = (Divergence.INTRODUCED, Divergence.RECOVERED, None)
-    return is_first or note.difference is not None or note.divergence in kinds
+    numbered = list(enumerate(every.tensors))
+    worst = [(place, one) for place, one in numbered if place == every.first or one.difference]
+    others = [entry for entry in numbered if entry not in worst and entry[1].divergence in kinds]
+    return sorted([*worst, *others][:MOST_ROWS], key=lambda entry: entry[0])
 
 
 def _counts(every: EveryTensor) -> tuple[Fact, ...]:
@@ -109,7 +110,11 @@ def _unmatched(every: EveryTensor) -> tuple[Fact, ...]:
         Fact(label, ", ".join(name_of(one, LONGEST_NAME) for one in names)) for label, names in named if names
     ]
     more = every.unmatched - len(every.only_candidate) - len(every.only_reference)
-    return (*found, Fact("without a partner, too", f"{more:,} more")) if found and more > 0 else tuple(found)
+    return (
+        (*found, Fact("without a partner, and not named here", f"{more:,} more"))
+        if found and more > 0
+        else tuple(found)
+    )
 
 
 def _row(note: TensorNote, *, is_first: bool) -> TensorRow:

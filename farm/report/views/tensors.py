@@ -26,13 +26,12 @@ class TensorRow:
 
 @dataclass(frozen=True)
 class TensorsAgainst:
-    """The tensors of a cell against those of a reference. `first` is the operator that diverges first, None
-    where none does; `left` says what is not shown, `command` shows it.
+    """The tensors of a cell against those of a reference. `left` says what is not shown, `command` shows
+    it.
     """
 
     against: str
     anchor: str | None
-    first: str | None
     sentence: str
     counts: tuple[Fact, ...]
     rows: tuple[TensorRow, ...]
