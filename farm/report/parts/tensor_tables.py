@@ -55,25 +55,25 @@ def tensors_of_run(results: Results) -> Tensors | None:
         return None
     cells = {cell.id: cell for cell in results.cells}
     compared = [one for one in checks if one.every and one.every.problem is None]
-    odd = [one for one in compared if one.every and _is_odd(one.every)]
+    odd = [one for one in compared if one.every and _differs(one.every)]
     groups: dict[tuple[str, Against], list[OutputCheck]] = {}
     for check in odd:
-        if check.cell in cells:
+        if check.cell in cells and check.every and check.every.tensors:  # former versions kept none
             groups.setdefault((cells[check.cell].model, check.against), []).append(check)
     tables = (
         _table(results, against, found, cells) for (_, against), found in list(groups.items())[:MOST_TABLES]
     )
     agreeing = f"{len(compared) - len(odd):,} of {count(len(compared), 'comparison')}"
     return Tensors(
-        summary=f"{agreeing} found the same in every tensor, bit for bit.",
+        summary=f"{agreeing} found no difference, not in a bit, in any tensor that has a partner.",
         tables=tuple(tables),
         left_out=max(len(groups) - MOST_TABLES, 0),
         problems=_problems(checks),
     )
 
 
-def _is_odd(every: EveryTensor) -> bool:
-    return bool(every.tensors or every.left_out or every.unmatched or every.beyond)
+def _differs(every: EveryTensor) -> bool:
+    return bool(every.tensors or every.left_out or every.beyond)
 
 
 def _problems(checks: Sequence[OutputCheck]) -> tuple[Fact, ...]:
@@ -92,7 +92,8 @@ def _table(
     columns = [_column(one, cells[one.cell]) for one in order]
     anchors = anchors_of(results)
     names, left_rows = _operators(columns)
-    same = [one.cell for one in order if one.reference == order[0].reference]
+    of_first = (order[0].reference, order[0].baseline_run)
+    same = [one.cell for one in order if (one.reference, one.baseline_run) == of_first]
     left = (
         count(len(checks) - len(order), "cell") if len(checks) > len(order) else "",
         count(left_rows, "operator") if left_rows else "",
@@ -118,10 +119,10 @@ def _table(
 
 def _column(check: OutputCheck, cell: CellResult) -> _Column:
     said = cleaned(check)
-    return _Column(said, said.every or EveryTensor(), cleaned(cell_head(cell)), check)
+    return _Column(said, said.every or EveryTensor(), cleaned(_head(cell)), check)
 
 
-def cell_head(cell: CellResult) -> CellResult:
+def _head(cell: CellResult) -> CellResult:
     """A cell without what it has measured: names alone."""
     return CellResult(cell.device, cell.model, cell.variant, {}, (), cell.status, build=cell.build)
 

@@ -10,6 +10,7 @@ import pytest
 from farm.errors import RunError
 from farm.report import compose as composing
 from farm.report.compose import compose
+from farm.report.demand import OnDemand
 from farm.report.pages import pages
 from farm.report.parts.environment import by_value, compose_environment
 from farm.report.render import render
@@ -67,6 +68,44 @@ def test_a_device_with_the_name_of_a_page_keeps_its_folder(tmp_path):
     assert (tmp_path / "cells" / "cell-2.html" / "kept").is_dir()
     assert (tmp_path / "cells" / "cell-14.html").is_file()
     assert not list((tmp_path / "cells").glob(".*"))
+
+
+@pytest.mark.usefixtures("few_inside")
+def test_a_device_with_the_name_of_the_style_sheet_keeps_its_folder(tmp_path):
+    (tmp_path / "cells" / "pages.css" / "kept").mkdir(parents=True)
+    write_report(RunDirectory(tmp_path), make.compared())
+    assert (tmp_path / "cells" / "pages.css" / "kept").is_dir()
+    assert (tmp_path / "cells" / "cell-14.html").is_file()
+
+
+@pytest.mark.usefixtures("few_inside")
+def test_pages_share_their_style_and_their_policy_lets_nothing_else_in():
+    (name, style), *made = pages(make.compared())
+    assert (name, "@import" in style, "url(" in style) == ("pages.css", False, False)
+    for _, html in made:
+        page = Page(html)
+        assert page.values("content")[0] == (
+            "default-src 'none'; style-src 'self' file:; base-uri 'none'; form-action 'none'"
+        )
+        assert not page.raw["style"] + page.raw["script"]
+        assert "@media" not in html
+
+
+@pytest.mark.usefixtures("few_inside")
+def test_details_of_a_large_run_are_made_one_at_a_time():
+    asked = []
+
+    def make_one(cell):
+        asked.append(cell)
+        return {"elsewhere": cell}
+
+    results = make.compared()
+    more = More(cells=OnDemand([cell.id for cell in results.cells], make_one))
+    made = pages(results, more)
+    assert not asked
+    next(made)
+    next(made)
+    assert asked == [results.cells[0].id]
 
 
 @pytest.mark.usefixtures("few_inside")
