@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from farm.model.divergence import Divergence
-from farm.model.outputs import TensorDifference
+from farm.model.outputs import Divergence, TensorDifference
 
 
 class Matched(StrEnum):

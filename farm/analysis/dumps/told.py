@@ -7,9 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from farm.analysis.dumps.diverged import operator_of, sentence
-from farm.model.divergence import Divergence
 from farm.model.dumps import DumpedTensor, Side, TensorPair
-from farm.model.outputs import EveryTensor, TensorNote
+from farm.model.outputs import Divergence, EveryTensor, TensorNote
 
 MOST_TENSORS = 60
 """Of two cells: about 20 kB in results.json."""

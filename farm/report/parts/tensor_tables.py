@@ -7,8 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from farm.model.divergence import Divergence
-from farm.model.outputs import Against, EveryTensor, OutputCheck, TensorNote
+from farm.model.outputs import Against, Divergence, EveryTensor, OutputCheck, TensorNote
 from farm.model.run import CellResult, Results
 from farm.report.figures.thin import name_of
 from farm.report.numerals import count

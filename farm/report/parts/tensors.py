@@ -6,8 +6,7 @@ import shlex
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from farm.model.divergence import Divergence
-from farm.model.outputs import EveryTensor, OutputCheck, TensorDifference, TensorNote
+from farm.model.outputs import Divergence, EveryTensor, OutputCheck, TensorDifference, TensorNote
 from farm.model.run import Results
 from farm.report.demand import Found, OnDemand
 from farm.report.figures.thin import name_of

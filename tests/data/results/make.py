@@ -22,12 +22,12 @@ from farm.errors import Fault, Stage
 from farm.model.artifact import Produced
 from farm.model.comparison import Change, Comparison, Duel, Earlier, Effect, Phase, Verdict
 from farm.model.device import Facts, Gpu, Python, RuntimeKind
-from farm.model.divergence import Divergence
 from farm.model.matrix import RoundKind
 from farm.model.outputs import (
     Against,
     Check,
     Checking,
+    Divergence,
     EveryTensor,
     OutputCheck,
     OutputVerdict,

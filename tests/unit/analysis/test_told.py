@@ -7,9 +7,8 @@ from dataclasses import replace
 from farm.analysis.dumps import told as keeping
 from farm.analysis.dumps.divergence import classified, first_diverging
 from farm.analysis.dumps.told import told
-from farm.model.divergence import Divergence
 from farm.model.dumps import DumpedTensor, Matched, Side, TensorPair
-from farm.model.outputs import TensorDifference, Tolerance
+from farm.model.outputs import Divergence, TensorDifference, Tolerance
 
 EQUAL = TensorDifference(
     "t", "float32", (4,), "float32", (4,), Tolerance("float32", 1e-3, 1e-5), elements=4, max_abs=0.0, cosine=1.0

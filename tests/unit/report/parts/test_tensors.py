@@ -8,11 +8,11 @@ from dataclasses import replace
 
 import pytest
 
-from farm.model.divergence import Divergence
 from farm.model.outputs import (
     Against,
     Check,
     Checking,
+    Divergence,
     EveryTensor,
     OutputCheck,
     OutputVerdict,
