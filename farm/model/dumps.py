@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from farm.model.outputs import TensorDifference
+from farm.model.outputs import Divergence, TensorDifference
 
 
 class Matched(StrEnum):
@@ -17,20 +17,6 @@ class Matched(StrEnum):
     """The same name, which is the only such name on both sides."""
     PLACE = "place"
     """The same type of operator, shape and dtype: the first with the first, the second with the second."""
-
-
-class Divergence(StrEnum):
-    """What a tensor that could be compared has to do with a difference beyond the tolerance."""
-
-    AGREES = "agrees"
-    INTRODUCED = "introduced"
-    """It is beyond, and all that its operator read is not: the operator computes something else. Weights and
-    inputs of the model are of this class, too: nothing was read for them.
-    """
-    INHERITED = "inherited"
-    """It is beyond, and so is something that its operator read."""
-    RECOVERED = "recovered"
-    """It is not beyond, although something that its operator read is."""
 
 
 @dataclass(frozen=True)

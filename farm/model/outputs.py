@@ -122,11 +122,50 @@ class Compared:
     tensors: tuple[TensorDifference, ...] = ()
 
 
+class Divergence(StrEnum):
+    """What a tensor that could be compared has to do with a difference beyond the tolerance."""
+
+    AGREES = "agrees"
+    INTRODUCED = "introduced"
+    """It is beyond, and all that its operator read is not: the operator computes something else. Weights and
+    inputs of the model are of this class, too: nothing was read for them.
+    """
+    INHERITED = "inherited"
+    """It is beyond, and so is something that its operator read."""
+    RECOVERED = "recovered"
+    """It is not beyond, although something that its operator read is."""
+
+
+@dataclass(frozen=True)
+class TensorNote:
+    """A tensor that is not the same, bit for bit, in two cells. `place` is its place in the candidate's
+    graph, `reference` the reference's operator where that has another name. `divergence` is None where the
+    two could not be compared (`problem` says why), `snr_db` where there is no such number. `difference` has
+    all numbers: of the worst tensors only.
+    """
+
+    place: int
+    tensor: str
+    operator: str
+    operator_type: str
+    reference: str = ""
+    divergence: Divergence | None = None
+    elements: int = 0
+    mismatches: int = 0
+    snr_db: float | None = None
+    problem: str | None = None
+    difference: TensorDifference | None = None
+
+
 @dataclass(frozen=True)
 class EveryTensor:
     """What came of comparing every tensor of two cells. `compared` tensors had a partner of their shape and
     type, `beyond` of these are beyond the tolerance, `unmatched` have no partner. `operator` and
     `operator_type` are the first one that diverges (None: none does). `problem`: why nothing was compared.
+
+    `tensors` are those that tell most, in the order of the graph; `first` is the place among them of the
+    first one that diverges, `left_out` how many more are not the same. `only_candidate` and `only_reference`
+    name the first ones without a partner.
     """
 
     compared: int = 0
@@ -137,6 +176,18 @@ class EveryTensor:
     sentence: str = ""
     findings: tuple[str, ...] = ()
     problem: str | None = None
+    introduced: int = 0
+    inherited: int = 0
+    recovered: int = 0
+    tensors: tuple[TensorNote, ...] = ()
+    first: int | None = None
+    left_out: int = 0
+    only_candidate: tuple[str, ...] = ()
+    only_reference: tuple[str, ...] = ()
+
+    @property
+    def names_all_unmatched(self) -> bool:
+        return len(self.only_candidate) + len(self.only_reference) == self.unmatched
 
 
 @dataclass(frozen=True)

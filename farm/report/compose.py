@@ -24,7 +24,8 @@ from farm.report.parts.cell import STATUSES, anchor, compose_cell, failure_of, q
 from farm.report.parts.comparisons import compose_comparisons
 from farm.report.parts.environment import MOST_COLUMNS, by_value, compose_environment
 from farm.report.parts.outputs import compose_outputs
-from farm.report.sections import More
+from farm.report.parts.own import own
+from farm.report.sections import More, together
 from farm.report.table.columns import columns, need_plots
 from farm.report.table.packing import packed
 from farm.report.views.cells import CellDetail, CellLink, Failure, Problem
@@ -58,7 +59,7 @@ def is_large(results: Results) -> bool:
 
 def compose(results: Results, more: More | None = None) -> ReportView:
     """The report of one run. `more` is what sections of other rooms show."""
-    found = more or More()
+    found = together(own(results), more) if more else own(results)
     return _large(results, found) if is_large(results) else _whole(results, found)
 
 

@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 from typing import Any
 
+from farm.model.outputs import OutputCheck
 from farm.model.run import CellResult, Results
 from farm.store.codec import results_to_dict
 
@@ -18,12 +19,18 @@ def iterations_fit(results: Results) -> bool:
     return sum(len(r.e2e_ms) + len(r.host_ms) for r in rounds) <= MOST_ITERATIONS
 
 
+MOST_NOTES = 5000
+"""Tensors of `--check all` that are embedded; a run with more has them in results.json only (about 1 MB)."""
+
+
 def embedded_data(results: Results) -> dict[str, Any]:
     """results.json's content without fields that have their default; above `MOST_ITERATIONS` without times
-    per iteration.
+    per iteration, above `MOST_NOTES` without tensors.
 
     What JSON cannot represent (infinite, not a number) is null.
     """
+    if sum(len(one.every.tensors) for one in results.outputs if one.every) > MOST_NOTES:
+        results = replace(results, outputs=tuple(_without_tensors(one) for one in results.outputs))
     if not iterations_fit(results):
         results = replace(results, cells=tuple(_without_iterations(cell) for cell in results.cells))
     return _plain(results_to_dict(results, whole=False))  # type: ignore[no-any-return]
@@ -31,6 +38,10 @@ def embedded_data(results: Results) -> dict[str, Any]:
 
 def _without_iterations(cell: CellResult) -> CellResult:
     return replace(cell, rounds=tuple(replace(r, e2e_ms=(), host_ms=()) for r in cell.rounds))
+
+
+def _without_tensors(check: OutputCheck) -> OutputCheck:
+    return replace(check, every=replace(check.every, tensors=(), first=None)) if check.every else check
 
 
 def _plain(value: Any) -> Any:

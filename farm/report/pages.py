@@ -8,16 +8,20 @@ from farm.model.run import Results
 from farm.report.compose import is_large
 from farm.report.numerals import MOST_DECIMALS, decimals_for
 from farm.report.parts.cell import anchor, compose_cell, values_ms
-from farm.report.render import render_cell
-from farm.report.sections import More
+from farm.report.parts.own import own
+from farm.report.render import STYLE_SHEET, render_cell, style_of_cells
+from farm.report.sections import More, together
 from farm.visible import cleaned, visible
 
 
 def pages(results: Results, more: More | None = None) -> Iterator[tuple[str, str]]:
-    """File name and HTML of the page of each cell; nothing where the report itself has their details."""
+    """File name and content of the page of each cell, and of the style sheet that they share; nothing where
+    the report itself has their details.
+    """
     if not is_large(results):
         return
-    found = more or More()
+    yield STYLE_SHEET, style_of_cells()
+    found = together(own(results), more) if more else own(results)
     run_id = visible(results.run_id)
     for index, cell in enumerate(results.cells):
         decimals = min(decimals_for(values_ms(cell)) + 1, MOST_DECIMALS)

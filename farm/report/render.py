@@ -23,6 +23,14 @@ from farm.report.views.page import ReportView
 STYLES_OF_A_CELL = ("base", "cells", "figures")
 """Style sheets of a cell's own page; those of sections that are shown in it begin with `cell`."""
 
+STYLE_SHEET = "pages.css"
+"""The one file that these pages share, beside them. Where a device is called so its folder stays, and the
+pages are plain.
+"""
+
+POLICY_OF_A_CELL = "default-src 'none'; style-src 'self' file:; base-uri 'none'; form-action 'none'"
+"""`file:` since some browsers do not count a file beside a file as its own. A style can fetch nothing."""
+
 
 def render(view: ReportView) -> str:
     """The report as HTML, UTF-8 when written."""
@@ -32,10 +40,15 @@ def render(view: ReportView) -> str:
 
 
 def render_cell(cell: CellDetail, run_id: str) -> str:
-    """The page of one cell of a large run, with no scripts."""
+    """The page of one cell of a large run, with no scripts; its style is in `STYLE_SHEET`."""
     template = environment().get_template("cell.html.j2")
     return template.render(
-        cell=cell, run_id=run_id, page=_cell_page(), cell_sections=CELL_SECTIONS, beside="../"
+        cell=cell,
+        run_id=run_id,
+        policy=POLICY_OF_A_CELL,
+        style_sheet=STYLE_SHEET,
+        cell_sections=CELL_SECTIONS,
+        beside="../",
     )
 
 
@@ -54,9 +67,9 @@ def _plots(folder: Path) -> tuple[str, str]:
     return text["uPlot.min.css"], f"/*\n{text['LICENSE']}*/\n{text['uPlot.iife.min.js']}"
 
 
-@cache
-def _cell_page() -> dict[str, Markup]:
-    return parts(joined(resources.folder("reports") / "css", STYLES_OF_A_CELL), "")
+def style_of_cells() -> str:
+    """What is in `STYLE_SHEET`."""
+    return joined(resources.folder("reports") / "css", STYLES_OF_A_CELL)
 
 
 def parts(style: str, script: str, plots: tuple[str, str] = ("", "")) -> dict[str, Markup]:
@@ -91,6 +104,11 @@ def _hash(text: str) -> str:
     return f"'sha256-{b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
+def as_percent(fraction: float) -> Markup:
+    """A position on an axis. A function, since a page has hundreds: a macro takes ten times as long."""
+    return Markup(f"{100 * fraction:.2f}%")  # noqa: S704 - a number
+
+
 @cache
 def environment() -> Environment:
     """The templates of reports/."""
@@ -100,6 +118,8 @@ def environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        auto_reload=False,  # a stat for each part of each page
     )
+    made.globals["as_percent"] = as_percent
     made.policies["json.dumps_kwargs"] = {"sort_keys": False, "allow_nan": False, "separators": (",", ":")}
     return made

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from farm.report.demand import merged
 from farm.report.views.page import ReportView
 
 MOST_CELLS = 500
@@ -29,12 +30,9 @@ class More:
 
 
 def together(*parts: More) -> More:
-    """What several rooms found."""
-    cells: dict[str, dict[str, Any]] = {}
-    for part in parts:
-        for cell, found in part.cells.items():
-            cells.setdefault(cell, {}).update(found)
-    return More(run={name: one for part in parts for name, one in part.run.items()}, cells=cells)
+    """What several rooms found; what they make on demand stays so."""
+    run = {name: one for part in parts for name, one in part.run.items()}
+    return More(run, merged([part.cells for part in parts]))
 
 
 @dataclass(frozen=True)
@@ -70,7 +68,7 @@ SECTIONS = (
 """Of the page. Those of other rooms are planned here: their content and their template come with the room."""
 
 
-CELL_SECTIONS = ("operators", "memory", "tensors", "tracks")
+CELL_SECTIONS = ("log", "context", "operators", "memory", "tensors")
 """Parts of a cell's details by other rooms: partials/cell_<name>.html.j2 shows `cell.more[name]`."""
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from farm.model.run import Results
 from farm.report.compose import compose
 from farm.report.pages import pages
+from farm.report.parts.logs import logs
 from farm.report.parts.memory import memories
 from farm.report.parts.operators import operators
 from farm.report.parts.roofline import rooflines
@@ -18,7 +19,10 @@ from farm.store.runs import RunDirectory
 def more_of(directory: RunDirectory, results: Results) -> More:
     """What the files of a run say, for the details of its cells."""
     return together(
-        operators(directory, results), rooflines(directory, results), memories(directory, results)
+        operators(directory, results),
+        rooflines(directory, results),
+        memories(directory, results),
+        logs(directory, results),
     )
 
 

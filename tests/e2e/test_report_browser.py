@@ -8,6 +8,8 @@ import pytest
 
 from farm.report.compose import compose
 from farm.report.render import render
+from farm.report.write import write_report
+from farm.store.runs import RunDirectory
 from tests.data.results import make
 from tests.e2e.chromium import chromium, program
 
@@ -79,7 +81,37 @@ def test_what_a_device_wrote_is_shown_and_never_run(tab, report):
     assert (
         tab.js("document.querySelectorAll('main script, img, iframe, object, embed, main style').length") == 0
     )
+    assert tab.js("document.querySelectorAll('.tensor-map th, .tensors td, .context td').length") > 100
     tab.js("document.querySelectorAll('a').forEach(a => { if (a.protocol !== 'file:') throw a.href })")
+
+
+def test_pages_of_cells_have_the_style_beside_them_fetch_nothing_else_and_show_text_only(
+    tab, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("farm.report.compose.MOST_INSIDE", 1)
+    write_report(RunDirectory(tmp_path), make.hostile())
+    folder = tmp_path / "cells"
+    for number in (1, 4, 16):
+        page = folder / f"cell-{number}.html"
+        tab.open(page, width=390)
+        assert sorted(tab.fetched()) == [page.as_uri(), (folder / "pages.css").as_uri()]
+        assert tab.complaints() == []
+        assert tab.js("getComputedStyle(document.body).maxWidth") != "none"
+        assert (
+            tab.js("document.querySelectorAll('script, img, iframe, object, style, main svg svg svg').length")
+            == 0
+        )
+        assert tab.js("document.querySelectorAll('.tensors, .context').length") >= 1
+        assert tab.js("document.documentElement.scrollWidth") <= 390
+
+
+def test_the_row_of_a_comparison_opens_the_context_of_its_cell(tab, report):
+    tab.open(report("compared"))
+    tab.js("document.querySelector('.all-comparisons').open = true")
+    link = tab.js("document.querySelector('.said a[href^=\"#context-\"]').getAttribute('href')")
+    tab.js(f"document.querySelector('.said a[href=\"{link}\"]').click()")
+    tab.js("new Promise(done => setTimeout(done, 50))")
+    assert tab.js(f"document.querySelector('{link}').closest('details').open")
 
 
 def test_even_a_forgotten_escape_would_not_run(tab, report, tmp_path):

@@ -147,3 +147,12 @@ async def test_every_tensor_is_compared_with_check_all_and_large_dumps_stay_on_d
     first, second = (f"one:arm-1/tiny/{name}" for name in ("plain", "large"))
     again = await asyncio.to_thread(farm, "dumps", "compare", first, second)
     assert "first diverging operator: prob (Simulated)" in again.stdout, again.stderr
+    (kept,) = check["every"]["tensors"]
+    assert (kept["operator"], kept["divergence"], kept["difference"]["mismatches"]) == (
+        "prob",
+        "introduced",
+        10,
+    )
+    report = (farm.folder / "runs" / "one" / "report.html").read_text("utf-8")
+    for said in ('id="tensors"', "first to diverge", f"farm dumps compare {first} {second} --all"):
+        assert said in report

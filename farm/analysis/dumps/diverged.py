@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from farm.model.dumps import Divergence, DumpedTensor, Side, TensorPair
+from farm.model.dumps import DumpedTensor, Side, TensorPair
+from farm.model.outputs import Divergence
 
 
 def sentence(side: Side) -> str:

@@ -8,7 +8,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from farm.model.dumps import Divergence, DumpedTensor, SnrDrop, TensorPair
+from farm.model.dumps import DumpedTensor, SnrDrop, TensorPair
+from farm.model.outputs import Divergence
 
 BEST_DB = 200.0
 """The ratio of signal to noise of a tensor without noise, where a fall is measured from it."""

@@ -20,7 +20,9 @@ FAR = 4.0
 """Beyond so many distances between the quartiles values are only counted: they would hide the rest."""
 
 
-def distribution(sides: Sequence[tuple[str, Sequence[float]]], unit: str = "ms") -> Distribution | None:
+def distribution(
+    sides: Sequence[tuple[str, Sequence[float]]], unit: str = "ms", title: str = "Distribution"
+) -> Distribution | None:
     """One or two (name, values) with values in `unit`; NaN and infinite ones are counted out.
 
     Bars are about as wide as Freedman and Diaconis say, "On the histogram as a density estimator" (1981).
@@ -53,10 +55,10 @@ def distribution(sides: Sequence[tuple[str, Sequence[float]]], unit: str = "ms")
     )
     missing = sum(len(values) for _, values in sides[:2]) - sum(len(values) for _, values in known)
     return Distribution(
-        title="Distribution",
+        title=title,
         text="; ".join(side.text for side in made),
         note=_note(outside, missing, max(values[-1] for _, values in known), unit),
-        axis=axis(scale, unit, most=4),
+        axis=axis(scale, unit, most=3),
         sides=made,
     )
 

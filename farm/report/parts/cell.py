@@ -18,6 +18,7 @@ from farm.model.run import (
     CellStatus,
     PreparationResult,
     Quality,
+    Results,
     RoundResult,
     RoundStatus,
     Summary,
@@ -52,29 +53,38 @@ QUALITY_WORDS = {
 
 SHOWN_WAIT_S = 0.5
 
+LOGS = ("stdout", "stderr")
+"""Roles of the files that are linked in the row of their round."""
+
 
 def anchor(index: int) -> str:
     """The anchor of a cell's detail: a number, so that no name gets into a link."""
     return f"cell-{index + 1}"
 
 
+def anchors_of(results: Results) -> Mapping[str, str]:
+    """By the cell's id."""
+    return {cell.id: anchor(index) for index, cell in enumerate(results.cells)}
+
+
 def values_ms(cell: CellResult) -> tuple[float, ...]:
     """The values of the rounds that the cell's number is of, in the order in which they ran."""
-    return tuple(one.value_ms for one in _counted(cell) if one.value_ms is not None)
+    return tuple(one.value_ms for one in counted(cell) if one.value_ms is not None)
 
 
-def _counted(cell: CellResult) -> list[RoundResult]:
+def counted(cell: CellResult) -> list[RoundResult]:
+    """The rounds that the cell's number is of, in the order in which they ran."""
     return of_deciding_phase([one for one in last_attempts(cell.rounds) if is_counted(one)])
 
 
 def quality_warning(cell: CellResult) -> str | None:
     """A warning about the rounds behind a value, None when all of them were steady."""
-    counted = _counted(cell)
-    doubtful = [r for r in counted if r.quality != Quality.OK]
+    rounds = counted(cell)
+    doubtful = [r for r in rounds if r.quality != Quality.OK]
     if not doubtful:
         return None
     words = sorted({_word(r.quality) for r in doubtful})
-    return f"{', '.join(words)}: {len(doubtful)} of {count(len(counted), 'round')}"
+    return f"{', '.join(words)}: {len(doubtful)} of {count(len(rounds), 'round')}"
 
 
 def _word(quality: Quality) -> str:
@@ -170,7 +180,7 @@ def _round(result: RoundResult, decimals: int) -> RoundRow:
     )
     started = moment(result.started_at)
     return RoundRow(
-        name=_name(result),
+        name=name_of_round(result),
         status=STATUSES[result.status],
         started=f"{started:%H:%M:%S}" if started else MISSING,
         figures=tuple(in_ms(time, decimals) for time in times),
@@ -179,6 +189,7 @@ def _round(result: RoundResult, decimals: int) -> RoundRow:
         is_ok=result.quality == Quality.OK or not is_counted(result),
         error=result.error or result.quality_evidence,
         device=_device(result),
+        logs=tuple(_file(one) for one in result.artifacts if one.role in LOGS),
     )
 
 
@@ -197,7 +208,7 @@ def _device(result: RoundResult) -> str:
     return ", ".join(said) or MISSING
 
 
-def _name(result: RoundResult) -> str:
+def name_of_round(result: RoundResult) -> str:
     """`timed 3`, `confirm 3` of those that decide, `timed 3 again`."""
     kind = result.phase if result.phase is Phase.CONFIRM else result.kind
     return f"{kind} {result.index + 1}{' again' if result.attempt else ''}"
@@ -211,7 +222,7 @@ def _iterations(result: RoundResult, kept: int) -> str:
 
 def _timed(cell: CellResult) -> list[RoundResult]:
     """The timed rounds of the phase that decided, in run order, with those that failed or were repeated."""
-    phases = {one.phase for one in _counted(cell)}
+    phases = {one.phase for one in counted(cell)}
     return [one for one in cell.rounds if one.kind is RoundKind.TIMED and one.phase in phases]
 
 
@@ -224,7 +235,7 @@ def _run_order(cell: CellResult, decimals: int) -> RoundsFigure | None:
     return rounds_figure(
         [
             OneRound(
-                _name(one),
+                name_of_round(one),
                 one.value_ms if is_counted(one) else None,
                 one.quality == Quality.OK,
                 _word(one.quality),
@@ -238,8 +249,10 @@ def _run_order(cell: CellResult, decimals: int) -> RoundsFigure | None:
 
 
 def _files(cell: CellResult) -> tuple[FileLink, ...]:
+    """All but the logs that the rows of the rounds link."""
     produced = dict.fromkeys([*cell.artifacts, *(a for r in cell.rounds for a in r.artifacts)])
-    return tuple(_file(artifact) for artifact in produced)
+    linked = {one.path for row in cell.rounds for one in row.artifacts if one.role in LOGS}
+    return tuple(_file(one) for one in produced if one.path not in linked or not relative_href(one.path))
 
 
 def _file(artifact: Produced) -> FileLink:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from farm.compare.outcome import Canaries, Decision, canaries, counts, decision, ranked
 from farm.compare.rounds import pairs
@@ -15,6 +15,7 @@ from farm.report.figures.view import PairsPlot, Whisker
 from farm.report.figures.whisker import whisker, whisker_end
 from farm.report.numerals import MISSING, MOST_DECIMALS, count, decimals_for, in_ms
 from farm.report.parts.cell import STATUSES, anchor
+from farm.report.parts.contexts import with_context
 from farm.report.views.common import Count, Status
 from farm.report.views.comparisons import ComparisonRow, Comparisons
 
@@ -42,7 +43,8 @@ def compose_comparisons(results: Results, whole: Results | None = None) -> Compa
     numbers = {cell.id: (i, measured[i]) for i, cell in enumerate(results.cells)}
     order = ranked(results.comparisons)
     end = whisker_end((one.effect.ratio for one in order if one.effect), results.comparing.minimum_effect)
-    rows = tuple(_row(one, numbers, results.comparing, end) for one in order[:MOST_ROWS])
+    contexted = with_context(whole or results)
+    rows = tuple(_row(one, numbers, results.comparing, end, contexted) for one in order[:MOST_ROWS])
     seen = canaries(results.comparisons)
     return Comparisons(
         decision=DECISIONS[decided] if decided else None,
@@ -96,8 +98,9 @@ def _row(
     numbers: Mapping[str, tuple[int, CellResult]],
     comparing: Comparing,
     axis_end: float,
+    contexted: Collection[str],
 ) -> ComparisonRow:
-    """`axis_end`: where the axis of the whiskers ends."""
+    """`axis_end`: where the axis of the whiskers ends; `contexted`: anchors of cells that show a context."""
     found = [numbers.get(name) for name in (one.baseline, one.candidate)]
     times = [value for value in (one.baseline_ms, one.candidate_ms) if value]
     decimals = min(decimals_for(times) + 1, MOST_DECIMALS)
@@ -124,6 +127,7 @@ def _row(
         else None,
         is_hidden=one.verdict is Verdict.UNCHANGED,
         whisker=_whisker(one, one.effect, comparing, axis_end) if one.effect else None,
+        has_context=after is not None and anchor(after[0]) in contexted,
     )
 
 

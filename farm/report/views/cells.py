@@ -11,9 +11,20 @@ from farm.report.views.common import Fact, Status
 
 
 @dataclass(frozen=True)
+class FileLink:
+    """A file of the run directory. `href` is None when its path is not safe to link."""
+
+    role: str
+    path: str
+    href: str | None
+    size: str
+    sha256: str
+
+
+@dataclass(frozen=True)
 class RoundRow:
     """One round: `figures` are load, first inference, median, p90 and min, in ms; `device` is what the device
-    was like; `error` why it failed or does not count.
+    was like; `error` why it failed or does not count; `logs` what it printed.
     """
 
     name: str
@@ -25,17 +36,7 @@ class RoundRow:
     is_ok: bool
     error: str | None
     device: str
-
-
-@dataclass(frozen=True)
-class FileLink:
-    """A file of the run directory. `href` is None when its path is not safe to link."""
-
-    role: str
-    path: str
-    href: str | None
-    size: str
-    sha256: str
+    logs: tuple[FileLink, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,10 @@ class CellDetail:
     files: tuple[FileLink, ...]
     tracks: Tracks | None = None
     more: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def has_logs(self) -> bool:
+        return any(one.logs for one in self.rounds)
 
 
 @dataclass(frozen=True)

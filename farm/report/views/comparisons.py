@@ -12,7 +12,8 @@ from farm.report.views.common import Count, Status
 class ComparisonRow:
     """One compared cell. `links` are the anchors of its two cells, None where the run does not have it.
 
-    `interval`, `measured` and the times are texts; `is_hidden`: shown on demand only, since nothing changed.
+    `interval`, `measured` and the times are texts; `is_hidden`: shown on demand only, since nothing changed;
+    `has_context`: the details of the second cell show in what the two differ.
     """
 
     status: Status
@@ -32,6 +33,7 @@ class ComparisonRow:
     plot: PairsPlot | None
     is_hidden: bool
     whisker: Whisker | None = None
+    has_context: bool = False
 
 
 @dataclass(frozen=True)

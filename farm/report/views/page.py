@@ -66,3 +66,8 @@ class ReportView:
     def link(self, anchor: str) -> str:
         """Where the details of a cell are: in this page, or in a page beside it."""
         return f"./cells/{anchor}.html" if self.is_large else f"#{anchor}"
+
+    def context_link(self, anchor: str) -> str:
+        """Where they show in what a cell differs from what it was compared with."""
+        fragment = f"#{anchor.replace('cell', 'context')}"
+        return f"{self.link(anchor)}{fragment}" if self.is_large else fragment

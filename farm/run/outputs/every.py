@@ -34,21 +34,11 @@ async def compare_every(candidate: Dumped, reference: Dumped, stated: tuple[Tole
             return EveryTensor(problem=f"{whose}{dumped}")
     assert not isinstance(candidate, str)
     assert not isinstance(reference, str)
-    from farm.analysis.dumps.diverged import sentence  # numpy: not for runs without checks
+    from farm.analysis.dumps.told import told  # numpy: not for runs without checks
     from farm.run.tensors.compare import How, compare_dumps
 
     found = await compare_dumps(("reference", reference), [("candidate", candidate)], How(stated))
-    side = found.sides[0]
-    first = side.first_diverging
-    return EveryTensor(
-        compared=side.compared,
-        beyond=side.beyond,
-        unmatched=len(side.only_candidate) + len(side.only_reference),
-        operator=first.candidate.operator or first.candidate.name if first else None,
-        operator_type=first.candidate.operator_type if first else None,
-        sentence=sentence(side),
-        findings=(*found.findings, *side.findings),
-    )
+    return told(found.sides[0], found.findings)
 
 
 def with_every(check: OutputCheck, every: EveryTensor) -> OutputCheck:

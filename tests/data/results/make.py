@@ -20,9 +20,21 @@ from farm.analysis.summary import summarise
 from farm.compare.duels import comparisons
 from farm.errors import Fault, Stage
 from farm.model.artifact import Produced
-from farm.model.comparison import Change, Comparison, Duel, Effect, Phase, Verdict
+from farm.model.comparison import Change, Comparison, Duel, Earlier, Effect, Phase, Verdict
 from farm.model.device import Facts, Gpu, Python, RuntimeKind
 from farm.model.matrix import RoundKind
+from farm.model.outputs import (
+    Against,
+    Check,
+    Checking,
+    Divergence,
+    EveryTensor,
+    OutputCheck,
+    OutputVerdict,
+    TensorDifference,
+    TensorNote,
+    Tolerance,
+)
 from farm.model.run import (
     SCHEMA_VERSION,
     CellResult,
@@ -339,6 +351,7 @@ def hostile() -> Results:
             notes=(text,),
             reproduce=text,
             artifacts=files,
+            rounds=(*one.rounds, hostile_round(one.rounds[0], text)),
         )
         cells += [
             named,
@@ -384,8 +397,77 @@ def hostile() -> Results:
         variants=tuple(VariantRecord(text, {}, text) for text in HOSTILE),
         cells=tuple(cells),
         duels=tuple(Duel(text, other, Change.BUILD, since=text) for text, other in pairwise(HOSTILE)),
-        comparisons=tuple(hostile_comparison(i, text) for i, text in enumerate(HOSTILE)),
+        comparisons=(
+            *(hostile_comparison(i, text) for i, text in enumerate(HOSTILE)),
+            *(
+                replace(hostile_comparison(i, HOSTILE[i]), baseline=one.id, candidate=other.id)
+                for i, (one, other) in enumerate(pairwise(cells[::3]))
+            ),
+        ),
+        earlier=tuple(
+            Earlier(cell.id, cell.variant, (1.0,), (("kernel", cell.variant), ("farm", cell.model)))
+            for cell in cells[::3]
+        ),
+        checking=Checking(Check.ALL),
+        outputs=tuple(hostile_check(i, cell) for i, cell in enumerate(cells[::3])),
     )
+
+
+def hostile_round(one: RoundResult, text: str) -> RoundResult:
+    """A failed one, whose log has the name."""
+    logs = tuple(Produced(role, f"cells/{text}/{role}.txt", text, 1) for role in ("stdout", "stderr"))
+    return replace(one, index=9, status=RoundStatus.FAILED, error=text, artifacts=logs)
+
+
+def hostile_check(i: int, cell: CellResult) -> OutputCheck:
+    """Every tensor of a cell, against a cell that may not be there."""
+    text = cell.variant
+    tolerance = Tolerance(text, 1e-3, 1e-5)
+    numbers = TensorDifference(
+        text, text, (2,), text, (2,), tolerance,
+        elements=2, mismatches=1, max_abs=1e300, at=(1,), max_rel=1e300, nans=1,
+    )  # fmt: skip
+    kinds = (*Divergence, None)
+    notes = tuple(
+        TensorNote(
+            place,
+            text,
+            text,
+            text,
+            text if place % 2 else "",
+            kind,
+            2,
+            1,
+            None,
+            text,
+            numbers if place else None,
+        )
+        for place, kind in enumerate(kinds)
+    )
+    every = EveryTensor(
+        3,
+        2,
+        2,
+        text,
+        text,
+        text,
+        (text,),
+        None,
+        1,
+        1,
+        1,
+        notes,
+        1,
+        7,
+        only_candidate=(text,),
+        only_reference=(text,),
+    )
+    against = (Against.BASELINE, Against.VARIANT, Against.DEVICE)[i % 3]
+    return OutputCheck(
+        text, cell.id, against, text, OutputVerdict.FINDING, text, (numbers,),
+        baseline_run=text if i % 2 else None,
+        every=every if i < 6 else EveryTensor(problem=text),
+    )  # fmt: skip
 
 
 def hostile_comparison(i: int, text: str) -> Comparison:
