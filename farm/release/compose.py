@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from farm.compare.outcome import Decision
+from farm.model.comparison import Verdict
 from farm.release.decide import ORDER, Column, Release
 from farm.release.links import Links
 from farm.release.nouns import By, Compared, RunFacts
@@ -115,9 +116,10 @@ def _box(ones: Sequence[Compared], links: Links) -> HeatValue:
     worst = min(ones, key=lambda one: ORDER[one.verdict])
     same = sum(one.verdict is worst.verdict for one in ones)
     note = f"{same} of {len(ones)} variants" if len(ones) > 1 else ""
-    return HeatValue(
-        worst.verdict, worst.ratio, worst.low, worst.high, href=links.cell(worst.run, worst.cell), note=note
-    )
+    href = links.cell(worst.run, worst.cell)
+    if worst.verdict is Verdict.INVALID:  # what cannot be compared has no ratio
+        return HeatValue(worst.verdict, href=href, note=note)
+    return HeatValue(worst.verdict, worst.ratio, worst.low, worst.high, href=href, note=note)
 
 
 # --------------------------------------------------------------------------- what the versions and runs are

@@ -135,8 +135,9 @@ def _version(one: Wrong | Unmeasured, by: By, runs: Sequence[RunFacts]) -> str:
 
 
 def _column(runs: Sequence[RunFacts], by: By, step: Step, between: Between, most: int | None) -> Column:
-    cells, again = _merged(_of_step(runs, by, step, between), by)
-    concerned = {one.run for one in cells.values()}
+    compared = list(_of_step(runs, by, step, between))
+    cells, again = _merged(compared, by)
+    concerned = {one.run for one in compared}
     parts = [run for run in runs if run.number in concerned]
     seen = judged_canaries(sum(run.canaries for run in parts), sum(run.canaries_changed for run in parts))
     found = Counter(one.verdict for one in cells.values())
