@@ -56,7 +56,7 @@ def command(
         typer.Option(
             "--output",
             "-o",
-            help=f"File to write. Default: {PAGE} in the folder of the runs; Markdown goes to stdout.",
+            help=f"File to write. Default: {PAGE} beside the first run; Markdown goes to stdout.",
             metavar="FILE",
         ),
     ] = None,
@@ -90,7 +90,7 @@ def command(
         )
     release = _release(runs_dir, runs, versions, max_undecided)
     code = release.last.code if check else ExitCode.OK
-    target = output or (runs_dir / PAGE if form == "html" and not json else None)
+    target = output or (_beside(release) if form == "html" and not json else None)
     text = _text(release, form, target)
     if target is not None:
         write_output(target, text)
@@ -104,6 +104,12 @@ def command(
             say(line)
         out.print(plain(str(target)))
     raise typer.Exit(code)
+
+
+def _beside(release: Release) -> Path:
+    """The page is written beside the first run, so that its links are short."""
+    folder = release.runs[0].folder
+    return (folder if folder.name not in ("", "..") else folder.resolve()).parent / PAGE
 
 
 def _release(runs_dir: Path, names: list[str], versions: str | None, max_undecided: int | None) -> Release:

@@ -90,6 +90,16 @@ def test_what_a_run_confirmed_against_another_one_counts_and_the_rest_is_compare
     }
 
 
+def test_runs_of_another_folder_get_their_page_there_also_from_within(
+    farm: Farm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = keep(lease("a", {"old": 1, "new": 1}), Path("elsewhere"))
+    assert farm("elsewhere/a")[1] == "elsewhere/release.html\n"
+    monkeypatch.chdir(folder)
+    assert farm(".")[0] == ExitCode.OK
+    assert not Path("release.html").exists()
+
+
 def test_json_is_all_that_is_on_stdout_and_has_every_comparison(farm: Farm) -> None:
     keep(compared())
     code, out, _ = farm("release-1.14", "--json")
