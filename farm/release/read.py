@@ -17,7 +17,7 @@ from farm.model.outputs import OutputCheck
 from farm.model.run import CellStatus, Results
 from farm.release.decide import Between
 from farm.release.extract import facts_of, of_two_runs, wrong_of
-from farm.release.nouns import NOT_COMPARED, By, RunFacts, Unmeasured
+from farm.release.nouns import NOT_COMPARED, By, Compared, RunFacts, Unmeasured
 from farm.release.versions import Step, Versions
 from farm.store.guarded import MARKS, UNREADABLE, regular, results_within_bounds
 from farm.store.runs import REPORT, RunDirectory, find_run
@@ -178,17 +178,22 @@ def _two(
     return Between(tuple(compared), tuple(alone), 0, wrong, problems)
 
 
+def _is_of(one: Compared, step: Step) -> bool:
+    return one.by is By.RUN and one.old in step.old.members
+
+
 def _joined(parts: Sequence[Between], step: Step, runs: Sequence[RunFacts]) -> Between:
     """A cell that one of several runs has a partner for is not alone; one on a device that no older run has,
-    is.
+    is. What a run compared by itself is its own business.
     """
     newer = _members(runs, step.new.members)
-    held = tuple(one for run in newer for one in run.compared if one.by is By.RUN)
+    held = [one for run in newer for one in run.compared if _is_of(one, step)]
     compared = tuple(one for part in parts for one in part.compared)
     met = {name for one in (*compared, *held) for name in (one.named, one.candidate)}
+    themselves = {one.run for one in held}
     alone = {one.named: one for part in parts for one in part.alone if one.named not in met}
     without = 0
-    for run in newer:
+    for run in (one for one in newer if one.number not in themselves):
         skipped = {one.named for one in run.unmeasured if one.what == CellStatus.SKIPPED}
         for place, name in enumerate(run.cells):
             if name in met or name in skipped or place in run.doubles:

@@ -80,7 +80,8 @@ def test_what_a_run_confirmed_against_another_one_counts_and_the_rest_is_compare
     made = lease("b", {"baseline": 1, "inventory": 1.1})
     since = replace(made, duels=tuple(replace(duel, since="a") for duel in made.duels))
     made = replace(since, comparisons=tuple(replace(one, baseline_run="a") for one in made.comparisons))
-    keep(made)
+    alone = replace(made.cells[1], device="arm-5")  # which the run did not compare, and did not miss
+    keep(replace(made, cells=(*made.cells, alone)))
     keep(night("c", devices=["arm-2"], hour=2))
     _, out, _ = farm("a", "b", "c", "--versions", "old=a,new=b+c", "--json")
     [column] = json.loads(out)["columns"]
@@ -88,6 +89,7 @@ def test_what_a_run_confirmed_against_another_one_counts_and_the_rest_is_compare
         "arm-1": "slower",
         "arm-2": "unchanged",
     }
+    assert column["without_partner"] == 0
 
 
 def test_runs_of_another_folder_get_their_page_there_also_from_within(
