@@ -76,6 +76,11 @@ COMMANDS = (
         "farm.cli.runs.report",
         "Render a run's report from its results.json, and print its path.",
     ),
+    Command(
+        "release",
+        "farm.cli.runs.release",
+        "Write the report of a release: versions side by side on all devices and models of several runs.",
+    ),
     Command("compare", "farm.cli.runs.compare", "Compare a run with a baseline, cell by cell."),
     Command(
         "profiles show",

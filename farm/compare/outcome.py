@@ -54,8 +54,12 @@ class Canaries:
 
 def canaries(comparisons: Iterable[Comparison]) -> Canaries:
     judged = [one for one in comparisons if one.is_canary and one.verdict is not Verdict.INVALID]
-    changed = sum(one.verdict in CHANGED for one in judged)
-    return Canaries(len(judged), changed, bool(judged) and is_out_of_bounds(changed, len(judged)))
+    return judged_canaries(len(judged), sum(one.verdict in CHANGED for one in judged))
+
+
+def judged_canaries(total: int, changed: int) -> Canaries:
+    """Whether chance explains that so many of them changed."""
+    return Canaries(total, changed, bool(total) and is_out_of_bounds(changed, total))
 
 
 def asked(comparisons: Iterable[Comparison]) -> tuple[Comparison, ...]:
@@ -76,11 +80,13 @@ def ranked(comparisons: Iterable[Comparison]) -> tuple[Comparison, ...]:
 
 
 def _weight(one: Comparison) -> float:
-    """-log10(p) x |ln ratio|; 0 for what has no effect."""
-    effect = one.effect
-    if effect is None or not effect.ratio > 0:
-        return 0.0
-    return -math.log10(min(max(effect.p, MOST_SURE), 1.0)) * abs(math.log(effect.ratio))
+    """0 for what has no effect."""
+    return weight(one.effect.p, one.effect.ratio) if one.effect else 0.0
+
+
+def weight(p: float, ratio: float) -> float:
+    """Significance times size: -log10(p) x |ln ratio|."""
+    return -math.log10(min(max(p, MOST_SURE), 1.0)) * abs(math.log(ratio)) if ratio > 0 else 0.0
 
 
 def decision(results: Results) -> Decision | None:
@@ -110,9 +116,16 @@ def _compared_code(results: Results) -> ExitCode:
 
 def code_of(comparisons: Sequence[Comparison], max_undecided: int, missing: int = 0) -> ExitCode:
     """Of comparisons alone: 1, 5 or 0. `missing` cells have nothing to be compared with."""
-    if any(one.verdict is Verdict.SLOWER for one in asked(comparisons)):
+    return code_of_counts(counts(comparisons), canaries(comparisons), max_undecided, missing)
+
+
+def code_of_counts(
+    found: Mapping[Verdict, int], seen: Canaries, max_undecided: int, missing: int = 0
+) -> ExitCode:
+    """The same of the numbers of verdicts: of comparisons that are too many to be held at once."""
+    if found.get(Verdict.SLOWER):
         return ExitCode.REGRESSION
-    return ExitCode.UNDECIDED if is_open(comparisons, max_undecided, missing) else ExitCode.OK
+    return ExitCode.UNDECIDED if _is_open(found, seen, max_undecided, missing) else ExitCode.OK
 
 
 def is_undecided(results: Results) -> bool:
@@ -122,8 +135,12 @@ def is_undecided(results: Results) -> bool:
 
 def is_open(comparisons: Sequence[Comparison], max_undecided: int, missing: int = 0) -> bool:
     """Whether more is undecided than may be, or the canaries say that nothing can be decided."""
-    undecided = sum(one.verdict in UNDECIDED for one in asked(comparisons)) + missing
-    return undecided > max_undecided or canaries(comparisons).is_out_of_bounds
+    return _is_open(counts(comparisons), canaries(comparisons), max_undecided, missing)
+
+
+def _is_open(found: Mapping[Verdict, int], seen: Canaries, max_undecided: int, missing: int) -> bool:
+    undecided = sum(found.get(verdict, 0) for verdict in UNDECIDED) + missing
+    return undecided > max_undecided or seen.is_out_of_bounds
 
 
 def wrong_outputs(results: Results) -> int:

@@ -29,7 +29,7 @@ def markdown(results: Results) -> str:
 
 
 def _lines(results: Results) -> Iterator[str]:
-    yield f"## farm: {_escaped(results.run_id)}"
+    yield f"## farm: {escaped(results.run_id)}"
     yield ""
     decided = decision(results)
     if decided is not None:
@@ -61,15 +61,15 @@ def _table(shown: Sequence[Comparison]) -> Iterator[str]:
         yield f"{len(shown) - MOST_ROWS} more are in the report."
     yield ""
     for one in shown[:MOST_ROWS]:
-        yield f"- {_code(one.candidate)}: {_escaped(one.sentence)}"
+        yield f"- {code(one.candidate)}: {escaped(one.sentence)}"
 
 
 def _row(one: Comparison) -> tuple[str, ...]:
     effect = one.effect
     return (
-        _escaped(SYMBOLS[one.verdict]),
+        escaped(SYMBOLS[one.verdict]),
         f"**{one.verdict}**" if one.verdict is Verdict.SLOWER else one.verdict,
-        _code(one.candidate),
+        code(one.candidate),
         *("" if value is None else f"{value:.4g}" for value in (one.baseline_ms, one.candidate_ms)),
         change_of(effect) if effect else "",
         (interval(effect) if effect else None) or "",
@@ -88,18 +88,18 @@ def _failed(failed: Sequence[Item]) -> Iterator[str]:
     yield "Failed:"
     yield ""
     for item in failed[:MOST_ROWS]:
-        yield f"- {_code(item.name)}: {_escaped(item.text or item.kind)}"
+        yield f"- {code(item.name)}: {escaped(item.text or item.kind)}"
     if len(failed) > MOST_ROWS:
         yield f"- {len(failed) - MOST_ROWS} more are in the report."
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """As text: no markup, no HTML, nobody is mentioned."""
     plain = one_line(text, LONGEST).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return _SPECIAL.sub(r"\\\1", plain).replace("@", "@<!-- -->")
 
 
-def _code(text: str) -> str:
+def code(text: str) -> str:
     """As code. A bar ends a cell of a table even within code, and a backtick the code: such a text, and an
     empty one, is HTML with all that could be markup as entities.
     """

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,16 +13,11 @@ from farm.export.cells import safe
 from farm.files import path_name
 from farm.model.run import SCHEMA_VERSION, Results, RunStatus
 from farm.report.numerals import moment
-from farm.site.summary import UNREADABLE, VERSION, Head, Summary, summary_of
-from farm.store.journal import JOURNAL
+from farm.site.summary import UNREADABLE as NOT_READ
+from farm.site.summary import VERSION, Head, Summary, summary_of
+from farm.store.guarded import MARKS, MOST_BYTES, UNREADABLE, regular, results_within_bounds
 from farm.store.rebuild import PLAN
-from farm.store.runs import REPORT, RESULTS, RunDirectory, find_run
-
-MOST_BYTES = 256 << 20
-"""Of results.json or the journal: about 400,000 rounds, which take 2 GB to read."""
-
-MARKS = (RESULTS, PLAN, JOURNAL, REPORT)
-"""A folder with one of these is a run, though perhaps a broken one."""
+from farm.store.runs import RESULTS, RunDirectory, find_run
 
 _VERSION = re.compile(rb'\s*\{\s*"schema_version"\s*:\s*([0-9]{1,9})\b')
 
@@ -69,24 +63,15 @@ def _all(runs_dir: Path) -> Iterator[RunDirectory]:
             f"cannot read {runs_dir}: {error.strerror}", hint="use another --runs-dir"
         ) from error
     for path in folders:
-        if any(_status(path / name) for name in MARKS):
+        if any(regular(path / name) for name in MARKS):
             yield RunDirectory(path)
 
 
 def _source(directory: RunDirectory) -> Source:
     path = directory.path.resolve() if directory.path.name in ("", "..") else directory.path
-    found = [_status(path / name) for name in MARKS]
+    found = [regular(path / name) for name in MARKS]
     stamp = " ".join(f"{one.st_size}-{one.st_mtime_ns}" if one else "-" for one in found)
     return Source(RunDirectory(path), path_name(path.name), stamp, sum(one.st_size for one in found if one))
-
-
-def _status(path: Path) -> os.stat_result | None:
-    """Of a file; None where there is none, or something else."""
-    try:
-        found = path.stat()
-    except (OSError, ValueError):
-        return None
-    return found if stat.S_ISREG(found.st_mode) else None
 
 
 def is_current(head: Head, source: Source) -> bool:
@@ -98,7 +83,7 @@ def read(source: Source) -> tuple[Summary, Results | None]:
     """The summary, and the results where they can be read. Never raises for what a folder holds."""
     directory = source.directory
     try:
-        results = _results(directory)
+        results = results_within_bounds(directory)
         said = moment(results.started_at)
         started_s = said.timestamp() if said else _started_s(directory)
         made = summary_of(results, key=source.key, stamp=source.stamp, started_s=started_s)
@@ -107,20 +92,8 @@ def read(source: Source) -> tuple[Summary, Results | None]:
         if version is not None and version != SCHEMA_VERSION:
             notes = (f"results of schema version {version}", *notes)
         return replace(made, head=replace(made.head, schema_version=version, notes=notes)), results
-    except (RequestError, OSError, ValueError, RecursionError, MemoryError) as error:
+    except UNREADABLE as error:
         return _broken(source, error), None
-
-
-def _results(directory: RunDirectory) -> Results:
-    for name in (RESULTS, PLAN, JOURNAL):
-        found = _status(directory.path / name)
-        if found and found.st_size > MOST_BYTES:
-            raise RequestError(f"{name} has more than {MOST_BYTES >> 20} MiB")
-        if not found and os.path.lexists(directory.path / name):
-            raise RequestError(f"{name} is no file")  # a pipe would never end
-    if not any(_status(directory.path / name) for name in (RESULTS, JOURNAL)):
-        raise RequestError(f"{RESULTS} and {JOURNAL} are missing")
-    return directory.results()
 
 
 def _broken(source: Source, error: BaseException) -> Summary:
@@ -132,7 +105,7 @@ def _broken(source: Source, error: BaseException) -> Summary:
         source.key,
         source.stamp,
         safe(name),
-        UNREADABLE,
+        NOT_READ,
         started_s,
         schema_version=version,
         problem=problem,
@@ -141,17 +114,17 @@ def _broken(source: Source, error: BaseException) -> Summary:
 
 
 def _started_s(directory: RunDirectory) -> float:
-    plan = _status(directory.path / PLAN)
+    plan = regular(directory.path / PLAN)
     if plan and plan.st_size <= MOST_BYTES:
         return directory.started()
-    return next((one.st_mtime for name in MARKS if (one := _status(directory.path / name))), 0.0)
+    return next((one.st_mtime for name in MARKS if (one := regular(directory.path / name))), 0.0)
 
 
 def _version(folder: Path) -> int | None:
     """As the file itself says it; reading it brings it to the newest."""
     path = folder / RESULTS
     try:
-        if not _status(path):
+        if not regular(path):
             return None
         with path.open("rb") as stream:
             found = _VERSION.match(stream.read(200))

@@ -76,7 +76,11 @@ def test_every_field_of_the_report_view_is_shown(root: Path) -> None:
     shown = "\n".join(file.read_text("utf-8") for file in (root / "reports").rglob("*.j2"))
     fields = {
         f"{node.name}.{field.target.id}"
-        for file in (*(root / "farm/report/views").glob("*.py"), root / "farm/report/figures/view.py")
+        for file in (
+            *(root / "farm/report/views").glob("*.py"),
+            root / "farm/report/figures/view.py",
+            root / "farm/release/view.py",
+        )
         for node in ast.parse(file.read_text("utf-8")).body
         if isinstance(node, ast.ClassDef)
         for field in node.body

@@ -19,13 +19,17 @@ LIMITS = (0.0, 0.03, 0.1, 0.3)
 
 @dataclass(frozen=True)
 class HeatValue:
-    """`ratio` of candidate over baseline and its 95 % bounds, None where they are not known."""
+    """`ratio` of candidate over baseline and its 95 % bounds, None where they are not known. `anchor` is that
+    of the detail in this page, `href` where it is in another one; `note` is said below.
+    """
 
     verdict: Verdict
     ratio: float | None = None
     low: float | None = None
     high: float | None = None
     anchor: str | None = None
+    href: str | None = None
+    note: str = ""
 
 
 def heat_map(
@@ -68,6 +72,8 @@ def _cell(value: HeatValue | None) -> HeatCell | None:
         ratio=MISSING if value.ratio is None else as_ratio(value.ratio),
         interval=_interval(value.low, value.high),
         anchor=value.anchor,
+        href=value.href,
+        note=value.note,
     )
 
 

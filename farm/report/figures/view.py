@@ -239,7 +239,8 @@ class MemoryTimeline:
 @dataclass(frozen=True)
 class HeatCell:
     """`key`: the verdict as a class; `shade`: 0 to 4, how much it changed. `symbol` and `word` say the same
-    as the shade. `anchor` is that of the detail, None without one.
+    as the shade. `anchor` is that of the detail, `href` its link where it is in another page; None without
+    one.
     """
 
     key: str
@@ -249,6 +250,8 @@ class HeatCell:
     ratio: str
     interval: str
     anchor: str | None
+    href: str | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -259,13 +262,14 @@ class HeatRow:
 
 @dataclass(frozen=True)
 class HeatMap:
-    """A table. None where there is no such cell; `legend` explains the shades."""
+    """A table. None where there is no such cell, which `absent` says; `legend` explains the shades."""
 
     title: str
     note: str | None
     legend: str
     columns: tuple[str, ...]
     rows: tuple[HeatRow, ...]
+    absent: str = "not in this run"
 
 
 @dataclass(frozen=True)
