@@ -27,6 +27,7 @@ class Deadlines:
     transfer_stall_s: float = _of(60.0, "a file on its way without a byte that moves")
     read_log_s: float = _of(120.0, "read a round's log on this machine, when it is its turn")
     compare_outputs_s: float = _of(300.0, "compare the outputs of two runs of a model, when it is their turn")
+    compare_tensors_s: float = _of(120.0, "compare 64 MiB of dumped tensors, when it is their turn")
     lease_wait_s: float = _of(0.0, "a device that another run holds", "--wait")
     reconnect_s: float = _of(45.0, "a lost connection is tried again", "--reconnect")
     silence_s: int = _of(600, "a round prints nothing", "--silence-limit")

@@ -8,14 +8,13 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
 from farm.dumps.io_text import MAX_LINE_CHARS, Variable, variables
 from farm.dumps.malformed import MalformedError
-from farm.dumps.tensor import HEAD_BYTES, TensorHead, parse_head
+from farm.dumps.tensor import HEAD_BYTES, TensorHead, item_bytes, parse_head
 from farm.dumps.tensor_names import io_file_key, out_file_key
 from farm.model.dumps import DumpedTensor
 from farm.run.tensors.source import Source, open_file
@@ -65,6 +64,18 @@ def read_dump(label: str, paths: Sequence[Path]) -> Dump:
                 return _told(found)
             _read(found, file)
     return _told(found)
+
+
+def size_of(paths: Iterable[Path]) -> int:
+    """About how many bytes files and folders have; what cannot be read has none."""
+    total = 0
+    for path in paths:
+        try:
+            with os.scandir(path) if path.is_dir() else nullcontext(()) as entries:
+                total += sum(entry.stat().st_size for entry in entries) or path.stat().st_size
+        except OSError:
+            continue
+    return total
 
 
 def _told(found: Dump) -> Dump:
@@ -124,10 +135,13 @@ def _read_binary(found: Dump, path: Path, descriptor: int, begin: bytes) -> None
     head = parse_head(begin, size_bytes)
     name = one_line(head.name, NAME_CHARS)
     storage = head.storage or "u1"
-    count = (size_bytes - head.start) // np.dtype(storage).itemsize
+    item = item_bytes(storage)
+    count = (size_bytes - head.start) // item
     found.add(
         _tensor(head, name, size_bytes, path),
-        Source(path, name, head.dtype, head.shape, storage, head.start, count, head.scale, head.zero_point),
+        Source(
+            path, name, head.dtype, head.shape, storage, item, head.start, count, head.scale, head.zero_point
+        ),
     )
 
 
@@ -148,6 +162,8 @@ def _tensor(head: TensorHead, name: str, size_bytes: int, path: Path) -> DumpedT
 
 def _read_npy(found: Dump, path: Path) -> None:
     """A golden file: its tensor has the file's name."""
+    import numpy as np
+
     with path.open("rb") as stream:
         version = np.lib.format.read_magic(stream)
         read = (
@@ -164,7 +180,7 @@ def _read_npy(found: Dump, path: Path) -> None:
     name = one_line(path.stem, NAME_CHARS)
     found.add(
         DumpedTensor(None, name, "", "", dtype.name, shape, size_bytes=size_bytes - start, file=_shown(path)),
-        Source(path, name, dtype.name, shape, dtype.str, start, count),
+        Source(path, name, dtype.name, shape, dtype.str, dtype.itemsize, start, count),
     )
 
 
@@ -194,7 +210,7 @@ def _from_text(one: Variable, path: Path) -> tuple[DumpedTensor, Source]:
     operator, type_ = one_line(one.operator, NAME_CHARS), one_line(one.operator_type, NAME_CHARS)
     dtype = one_line(one.dtype, NAME_CHARS).lower()
     tensor = DumpedTensor(one.id, name, operator, type_, dtype, one.shape, one.inputs, 0, _shown(path))
-    return tensor, Source(path, name, "float64", (len(values),), "<f8", 0, len(values), text=values)
+    return tensor, Source(path, name, "float64", (len(values),), "<f8", 8, 0, len(values), text=values)
 
 
 def _shown(path: Path) -> str:

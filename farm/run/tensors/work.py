@@ -1,13 +1,11 @@
-"""Compare pairs of tensors in a process of its own: numpy, and files of any size."""
+"""What a process of its own is told to compare. Without numpy: who tells it does not need that."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from farm.analysis.tensors import difference
-from farm.dumps.malformed import MalformedError
 from farm.model.outputs import TensorDifference, Tolerance
-from farm.run.tensors.source import Source, opened
+from farm.run.tensors.source import Source
 
 
 @dataclass(frozen=True)
@@ -25,17 +23,14 @@ class Job:
 
 def compare_batch(jobs: tuple[Job, ...]) -> tuple[TensorDifference, ...]:
     """One for each job. Never raises for what is in the files: `problem` says what cannot be compared."""
-    return tuple(_compare(job) for job in jobs)
+    from farm.run.tensors.pairs import compared
+
+    return tuple(compared(job) for job in jobs)
 
 
-def _compare(job: Job) -> TensorDifference:
-    try:
-        with opened(job.candidate) as ours, opened(job.reference) as theirs:
-            return difference(ours, theirs, job.tolerance)
-    except OSError as error:
-        return failed(job, f"it cannot be read: {error.strerror}")
-    except (ValueError, MemoryError, MalformedError) as error:
-        return failed(job, f"it cannot be read: {error}")
+def get_ready() -> None:
+    """Imports what `compare_batch` needs, so that a process does it while the heads are read."""
+    import farm.run.tensors.pairs  # noqa: F401
 
 
 def failed(job: Job, problem: str) -> TensorDifference:

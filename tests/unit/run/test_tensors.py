@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 
 from farm.model.dumps import DumpComparison
+from farm.model.limits.deadlines import Deadlines
 from farm.model.outputs import Tolerance
 from farm.run.tensors import compare
 from farm.run.tensors.compare import How, compare_dumps
+from farm.run.tensors.opened import opened
 from farm.run.tensors.sides import Dump, read_dump
-from farm.run.tensors.source import opened
 from farm.run.tensors.work import Job, compare_batch
 
 LOOSE = Tolerance("float32", 1e-3, 1e-5)
@@ -131,6 +132,22 @@ async def test_several_dumps_are_compared_with_one_by_two_workers(
     assert [one.candidate.name if one else None for one in firsts] == [None, "v2", "v3"]
     assert [one.divergence for one in found.sides[1].pairs] == ["agrees", "introduced", "agrees", "inherited"]
     assert progress == [16, 32] * 3
+
+
+async def test_what_is_compared_too_slowly_costs_its_pairs_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tmp_path / "a", 1, [1.0])
+    monkeypatch.setattr(compare, "SMALL_BYTES", 0)
+    found = {
+        limit_s: await compared(
+            tmp_path / "a", tmp_path / "a", how=How(deadlines=Deadlines(compare_tensors_s=limit_s))
+        )
+        for limit_s in (60.0, 1e-9)
+    }
+    problems = {limit_s: one.sides[0].pairs[0].difference.problem for limit_s, one in found.items()}
+    late = "it was not compared within 1e-09 s (deadline compare-tensors)"
+    assert problems == {60.0: None, 1e-9: late}
 
 
 async def test_two_texts_are_compared_and_a_text_with_a_binary_is_a_finding(tmp_path: Path) -> None:
