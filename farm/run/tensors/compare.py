@@ -9,13 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from farm.analysis.dumps.divergence import classified, first_diverging, in_graph_order, largest_drop
+from farm.analysis.dumps.layouts import PLAIN, views
 from farm.analysis.dumps.matching import Match, matches
+from farm.analysis.dumps.unmatched import with_reasons
 from farm.analysis.tolerances import tolerance_for
-from farm.model.dumps import DumpComparison, Side, TensorPair
+from farm.dumps.tensor import LOW_BITS
+from farm.model.dumps import DumpComparison, DumpedTensor, Side, TensorPair
 from farm.model.limits.deadlines import Deadlines
-from farm.model.outputs import TensorDifference, Tolerance
+from farm.model.outputs import Tolerance
 from farm.run.tensors.sides import Dump, read_dump, size_of
-from farm.run.tensors.work import Job, compare_batch, failed, get_ready
+from farm.run.tensors.work import Found, Job, compare_batch, failed, get_ready
 from farm.worker import LateError, WorkerError, in_worker
 
 SMALL_BYTES = 8 << 20
@@ -90,7 +93,7 @@ async def _side(ours: Dump, theirs: Dump, how: How) -> Side:
 
 def _strange(ours: Dump, theirs: Dump, pairs: Sequence[TensorPair]) -> list[str]:
     least = min(len(ours.tensors), len(theirs.tensors))
-    alike = sum(one.candidate.shape == one.reference.shape for one in pairs)
+    alike = sum(one.candidate.shape == one.reference.shape or one.layouts is not None for one in pairs)
     if least and ours.is_text == theirs.is_text and alike <= FEW * least:
         few = f"{alike:,} of {least:,} tensors have a partner of their shape"
         return [f"{few}: it is a dump of another model, or of options that rebuild the graph"]
@@ -102,12 +105,13 @@ def _job(ours: Dump, theirs: Dump, match: Match, stated: Sequence[Tolerance]) ->
     tolerance, is_stated = tolerance_for((candidate.dtype, reference.dtype), stated)
     if candidate.text is not None and not is_stated:
         tolerance = TEXT_TOLERANCE
-    return Job(candidate, reference, tolerance)
+    has_bytes = not {candidate.dtype, reference.dtype} & LOW_BITS.keys()
+    return Job(candidate, reference, tolerance, views(candidate.shape, reference.shape) if has_bytes else ())
 
 
-async def _all(label: str, jobs: Sequence[Job], how: How) -> list[TensorDifference]:
-    """The differences in the order of the jobs, from `workers` processes."""
-    found: list[TensorDifference | None] = [None] * len(jobs)
+async def _all(label: str, jobs: Sequence[Job], how: How) -> list[Found]:
+    """What came of them in the order of the jobs, from `workers` processes."""
+    found: list[Found | None] = [None] * len(jobs)
     batches = iter(_batches(jobs, how.workers))
     total, done = sum(job.size_bytes for job in jobs), 0
     if total <= SMALL_BYTES:
@@ -146,7 +150,7 @@ def _batches(jobs: Sequence[Job], workers: int) -> Iterator[list[int]]:
         yield batch
 
 
-async def _compared(jobs: tuple[Job, ...], deadlines: Deadlines) -> tuple[TensorDifference, ...]:
+async def _compared(jobs: tuple[Job, ...], deadlines: Deadlines) -> tuple[Found, ...]:
     times = max(1.0, sum(job.size_bytes for job in jobs) / BATCH_BYTES)
     try:
         return await in_worker(times * deadlines.compare_tensors_s, compare_batch, jobs)
@@ -159,11 +163,18 @@ async def _compared(jobs: tuple[Job, ...], deadlines: Deadlines) -> tuple[Tensor
 
 
 def _put_together(
-    ours: Dump, theirs: Dump, found: Sequence[tuple[Match, TensorDifference]], findings: Sequence[str]
+    ours: Dump, theirs: Dump, found: Sequence[tuple[Match, Found]], findings: Sequence[str]
 ) -> Side:
     order = {place: rank for rank, place in enumerate(in_graph_order(ours.tensors))}
     pairs = [
-        TensorPair(ours.tensors[mine], theirs.tensors[other], matched, order[mine], one)
+        TensorPair(
+            ours.tensors[mine],
+            theirs.tensors[other],
+            matched,
+            order[mine],
+            one.difference,
+            layouts=one.view and (one.view[0].name, one.view[1].name),
+        )
         for (mine, other, matched), one in found
     ]
     pairs.sort(key=lambda one: one.order)
@@ -172,9 +183,19 @@ def _put_together(
     return Side(
         label=ours.label,
         pairs=classes,
-        only_candidate=tuple(one for place, one in enumerate(ours.tensors) if place not in mine),
-        only_reference=tuple(one for place, one in enumerate(theirs.tensors) if place not in others),
-        findings=(*findings, *_strange(ours, theirs, classes)),
+        only_candidate=with_reasons(_without(ours, mine), theirs.tensors),
+        only_reference=with_reasons(_without(theirs, others), ours.tensors),
+        findings=(*findings, *_strange(ours, theirs, classes), *_relaid(classes)),
         first=first_diverging(classes),
         drop=largest_drop(classes),
     )
+
+
+def _without(dump: Dump, paired: set[int]) -> list[DumpedTensor]:
+    return [one for place, one in enumerate(dump.tensors) if place not in paired]
+
+
+def _relaid(pairs: Sequence[TensorPair]) -> list[str]:
+    names = sorted({name for one in pairs if one.layouts for name in one.layouts} - set(PLAIN))
+    count = sum(one.layouts is not None for one in pairs)
+    return [f"{count:,} tensors are compared in plain order ({', '.join(names)})"] if count else []

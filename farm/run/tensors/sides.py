@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 from farm.dumps.io_text import MAX_LINE_CHARS, Variable, variables
@@ -22,6 +23,12 @@ from farm.visible import one_line
 
 MOST_TENSORS = 100_000
 """Of a dump: their heads take about 100 MB."""
+
+MOST_NAMES = 1_000_000
+"""Of a folder: its first so many files are looked at."""
+
+MOST_TEXT_BYTES = 2 << 30
+"""Of a text dump, which has all tensors again for each inference."""
 
 MOST_FINDINGS = 5
 NAME_CHARS = 200
@@ -59,8 +66,7 @@ def read_dump(label: str, paths: Sequence[Path]) -> Dump:
     found = Dump(label)
     for path in paths:
         for file in _files(found, path):
-            if len(found.tensors) >= MOST_TENSORS:
-                found.findings.append(f"only the first {MOST_TENSORS:,} tensors are compared")
+            if _is_full(found):
                 return _told(found)
             _read(found, file)
     return _told(found)
@@ -78,6 +84,14 @@ def size_of(paths: Iterable[Path]) -> int:
     return total
 
 
+def _is_full(found: Dump) -> bool:
+    if len(found.tensors) < MOST_TENSORS:
+        return False
+    text = f"only the first {MOST_TENSORS:,} tensors are compared"
+    found.findings += [] if text in found.findings else [text]
+    return True
+
+
 def _told(found: Dump) -> Dump:
     if found.unreadable > MOST_FINDINGS:
         found.findings.append(f"{found.unreadable - MOST_FINDINGS:,} more files cannot be read")
@@ -92,10 +106,12 @@ def _files(found: Dump, path: Path) -> Iterable[Path]:
         return (path,)
     try:
         with os.scandir(path) as entries:
-            names = sorted(entry.name for entry in entries)
+            names = sorted(entry.name for entry in islice(entries, MOST_NAMES))
     except OSError as error:
         found.refuse(f"{_shown(path)} cannot be read: {error.strerror}")
         return ()
+    if len(names) >= MOST_NAMES:
+        found.findings.append(f"{_shown(path)}: only its first {MOST_NAMES:,} files are looked at")
     by_id = {name: key for name in names if (key := io_file_key(name)) is not None}
     if by_id:
         return [path / name for name in sorted(by_id, key=by_id.__getitem__)]
@@ -189,9 +205,14 @@ def _read_text(found: Dump, path: Path) -> None:
     seen: set[int] = set()
     with path.open("rb") as stream:
         for one in variables(_lines(stream.readline)):
-            if one.id not in seen and len(found.tensors) < MOST_TENSORS:
-                seen.add(one.id)
-                found.add(*_from_text(one, path))
+            if one.id in seen:
+                continue
+            if _is_full(found):
+                break
+            seen.add(one.id)
+            found.add(*_from_text(one, path))
+        if stream.tell() >= MOST_TEXT_BYTES:
+            found.findings.append(f"{_shown(path)}: only its first {MOST_TEXT_BYTES:,} bytes are read")
     if not found.tensors:
         raise MalformedError("text dump: no variable in it is whole")
     found.findings.append("a text dump has the first values and the statistics of each tensor only")
@@ -199,7 +220,9 @@ def _read_text(found: Dump, path: Path) -> None:
 
 def _lines(read: Callable[[int], bytes]) -> Iterator[str]:
     """Lines of at most MAX_LINE_CHARS bytes; of a longer one the parts, which are no lines of a dump."""
-    while line := read(MAX_LINE_CHARS):
+    left = MOST_TEXT_BYTES
+    while left > 0 and (line := read(min(MAX_LINE_CHARS, left))):
+        left -= len(line)
         yield line.decode("utf-8", "replace")
 
 
