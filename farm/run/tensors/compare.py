@@ -73,7 +73,7 @@ async def _awake(dumps: Sequence[Named], how: How) -> None:
     """Starts the processes while heads are read: each needs as long as the heads of a hundred tensors."""
     paths = [path for _, paths in dumps for path in paths]
     if await asyncio.to_thread(size_of, paths) > SMALL_BYTES:
-        with suppress(WorkerError):  # the first batch will tell
+        with suppress(WorkerError, OSError):  # the first batch will tell
             waking = (in_worker(how.deadlines.compare_tensors_s, get_ready) for _ in range(how.workers))
             await asyncio.gather(*waking)
 
@@ -157,7 +157,7 @@ async def _compared(jobs: tuple[Job, ...], deadlines: Deadlines) -> tuple[Found,
     except LateError:
         each = "" if times == 1 else f", {times:.1f} times"
         why = f"it was not compared {deadlines.ran_out('compare-tensors')}{each}"
-    except WorkerError as error:
+    except (WorkerError, OSError) as error:  # no process more may be started, as one
         why = f"it was not compared: {error}"
     return tuple(failed(job, why) for job in jobs)
 

@@ -275,6 +275,18 @@ async def test_what_cannot_be_paired_says_why(tmp_path: Path) -> None:
     }
 
 
+async def test_where_no_process_can_be_started_each_pair_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tmp_path / "a", 1, [1.0])
+    monkeypatch.setattr(compare, "SMALL_BYTES", 0)
+    monkeypatch.setattr("sys.executable", str(tmp_path / "gone"))
+    (side,) = (await compared(tmp_path / "a", tmp_path / "a")).sides
+    problem = side.pairs[0].difference.problem
+    assert problem is not None
+    assert problem.startswith("it was not compared: [Errno 2] No such file or directory")
+
+
 async def test_two_texts_are_compared_and_a_text_with_a_binary_is_a_finding(tmp_path: Path) -> None:
     line = "var7 produced: name=n layout={1(1) Float32} owner_opr=o{T} opr6\n deps:\n"
     for name, value in (("a.txt", "1.5"), ("b.txt", "1.7")):
