@@ -3,37 +3,62 @@
 from __future__ import annotations
 
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import typer
-from typer.core import TyperCommand, TyperGroup, TyperOption
+from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
 from farm.cli.commands import COMMANDS, GROUPS, Command
 
 CONTEXT: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
+LARGE = 10**9
+_CHECK = object()
+"""It has to be checked."""
+
+
 class Option(TyperOption):
-    """An option that imports what checks its value only where there is one: pydantic takes a tenth of a
-    second, and of the hundred options of a bench few are given.
+    """An option that imports what checks its value only where there is something to check: pydantic takes a
+    tenth of a second, and of the hundred options of a bench few are given.
     """
 
     def process_value(self, ctx: Any, value: Any) -> Any:
-        if self._is_text(value):
-            return self.callback(ctx, self, value) if self.callback else value
-        if value is not None or self.required:
+        given = _as_it_is(self, value, absent=() if self.multiple else None)
+        if given is _CHECK:
             return super().process_value(ctx, value)
-        absent = () if self.multiple else None
-        return self.callback(ctx, self, absent) if self.callback else absent
+        return self.callback(ctx, self, given) if self.callback else given
 
-    def _is_text(self, value: Any) -> bool:
-        """One text, or a list of some, of an option that takes any: there is nothing to check."""
-        kind = self.type_descriptor
-        if kind.parameter_info.parser is not None or kind.choices is not None:
-            return False
-        if kind.annotation is str:
-            return isinstance(value, str)
-        return bool(kind.annotation == list[str] and value) and all(isinstance(one, str) for one in value)
+
+class Argument(TyperArgument):
+    """A positional argument of this kind."""
+
+    def process_value(self, ctx: Any, value: Any) -> Any:
+        given = _as_it_is(self, value, absent=None)
+        if given is _CHECK:
+            return super().process_value(ctx, value)
+        return self.callback(ctx, self, given) if self.callback else given
+
+
+def _as_it_is(parameter: Any, value: Any, *, absent: Any) -> Any:
+    """The value where there is nothing to check: text for a parameter that takes any, digits for a whole
+    number within its limits, a path that is a default, and nothing at all.
+    """
+    if value is None and not parameter.required:
+        return absent
+    kind = parameter.type_descriptor
+    info = kind.parameter_info
+    if info.parser is not None or kind.choices is not None:
+        return _CHECK
+    if isinstance(value, Path) or (kind.annotation is str and isinstance(value, str)):
+        return value
+    if kind.annotation == list[str] and value and all(isinstance(one, str) for one in value):
+        return value
+    if kind.annotation is int and isinstance(value, str) and value.isascii() and value.isdecimal():
+        least, most = info.min or 0, info.max or LARGE
+        return int(value) if len(value) <= 9 and least <= int(value) <= most else _CHECK
+    return _CHECK
 
 
 class QuickCommand(TyperCommand):
@@ -47,6 +72,8 @@ def _quick(parameters: Any) -> Any:
     for parameter in parameters:
         if type(parameter) is TyperOption:  # typer makes no others, whatever it is told
             parameter.__class__ = Option
+        elif type(parameter) is TyperArgument:
+            parameter.__class__ = Argument
     return parameters
 
 

@@ -11,11 +11,13 @@ import re
 import struct
 from dataclasses import dataclass
 from itertools import islice
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from farm.dumps.malformed import MalformedError
+
+if TYPE_CHECKING:  # heads are read without numpy, which takes longer to import than they take to read
+    import numpy as np
+    from numpy.typing import NDArray
 
 MAX_NAME_BYTES = 1 << 20
 MAX_DIMENSIONS = 16
@@ -137,6 +139,11 @@ def parse_head(begin: bytes, size_bytes: int) -> TensorHead:
     )
 
 
+def item_bytes(storage: str) -> int:
+    """Bytes of a stored value of one of numpy's types that this format has (`<f4`, `u1`, `<c8`)."""
+    return int(storage[-1])
+
+
 def row_bytes(shape: tuple[int, ...], bits: int) -> int:
     """Bytes of a row of the last dimension where each starts on a byte of its own."""
     return ((shape[-1] if shape else 1) * bits + 7) // 8
@@ -146,7 +153,7 @@ def _sizes_bytes(dtype: str, storage: str | None, shape: tuple[int, ...]) -> tup
     """How many bytes such values may take: values below a byte stand without gaps, or each row on a byte."""
     count = math.prod(shape)
     if storage is not None:
-        return (count * np.dtype(storage).itemsize,)
+        return (count * item_bytes(storage),)
     bits = LOW_BITS[dtype]
     rows = count // shape[-1] if shape and shape[-1] else 0
     return (count * bits + 7) // 8, rows * row_bytes(shape, bits)
@@ -197,6 +204,8 @@ def _described(text: str) -> tuple[int | None, str, str, str]:
 
 
 def _values(raw: bytes, head: TensorHead) -> NDArray[np.generic]:
+    import numpy as np
+
     values = np.frombuffer(raw, head.storage).reshape(head.shape)
     if head.dtype == "bfloat16":
         return (values.astype(np.uint32) << 16).view(np.float32)

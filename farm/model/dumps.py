@@ -15,6 +15,10 @@ class Matched(StrEnum):
     """The same id in the graph, the same name and the same type of operator."""
     NAME = "name"
     """The same name, which is the only such name on both sides."""
+    READER = "reader"
+    """A weight or constant that is read between the same two tensors, the only one of its dtype whose shape
+    is the same, or may be the same in a blocked layout.
+    """
     PLACE = "place"
     """The same type of operator, shape and dtype: the first with the first, the second with the second."""
 
@@ -22,7 +26,8 @@ class Matched(StrEnum):
 @dataclass(frozen=True)
 class DumpedTensor:
     """A tensor of one side. `variable` is its id in the graph (None: the dump does not have it), `operator`
-    and `operator_type` are what made it, `inputs` the ids of what that read. `file` is for people.
+    and `operator_type` are what made it, `inputs` the ids of what that read. `file` is for people. `reason`
+    says of one without a partner why, and is empty for others.
     """
 
     variable: int | None
@@ -34,12 +39,15 @@ class DumpedTensor:
     inputs: tuple[int, ...] = ()
     size_bytes: int = 0
     file: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True)
 class TensorPair:
     """A tensor of both sides. `order` is its place in the candidate's graph, inputs before what reads them.
     `divergence` is None where the two could not be compared by value (`difference.problem` says why).
+    `layouts` says how the two are stored (`NCHWc8`, `NCHW`) where that is not in one way: then the shape and
+    the place of the largest difference are those of the plain layout.
     """
 
     candidate: DumpedTensor
@@ -48,6 +56,7 @@ class TensorPair:
     order: int
     difference: TensorDifference
     divergence: Divergence | None = None
+    layouts: tuple[str, str] | None = None
 
     @property
     def is_beyond(self) -> bool:

@@ -18,6 +18,11 @@ def signature(kind: str, inputs: Shapes, outputs: Shapes) -> str:
     return f"{kind} {inputs[:2]} {outputs[:1]}"
 
 
+def rate(amount: int | None, time_ms: float) -> float | None:
+    """Operations or bytes in a second, in units of 1e9, as profile_analyze has it. None without either."""
+    return amount / time_ms / 1e6 if amount and time_ms else None
+
+
 @dataclass(frozen=True, slots=True)
 class Operator:
     """One operator of one profile.
@@ -42,13 +47,13 @@ class Operator:
 
     @property
     def gflops(self) -> float | None:
-        """GFLOP/s as profile_analyze has it: computation by self time. None without either."""
-        return self.computation / self.device_ms / 1e6 if self.computation and self.device_ms else None
+        """GFLOP/s: computation by self time."""
+        return rate(self.computation, self.device_ms)
 
     @property
     def gbps(self) -> float | None:
-        """GB/s (1e9 bytes) as profile_analyze has it: memory traffic by self time. None without either."""
-        return self.memory_bytes / self.device_ms / 1e6 if self.memory_bytes and self.device_ms else None
+        """GB/s (1e9 bytes): memory traffic by self time."""
+        return rate(self.memory_bytes, self.device_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +85,11 @@ class Group:
 
     @property
     def gflops(self) -> float | None:
-        return self.computation / self.device_ms / 1e6 if self.computation and self.device_ms else None
+        return rate(self.computation, self.device_ms)
 
     @property
     def gbps(self) -> float | None:
-        return self.memory_bytes / self.device_ms / 1e6 if self.memory_bytes and self.device_ms else None
+        return rate(self.memory_bytes, self.device_ms)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from farm.analysis.dumps.memory import memory_timeline
+from farm.analysis.dumps.unmatched import LAYOUT_OPERATORS
 from farm.dumps.static_mem import parse_static_memory
 from farm.dumps.tensor import Tensor, parse_tensor
 from farm.errors import ExitCode
@@ -66,6 +67,35 @@ def test_an_operator_with_one_changed_weight_is_the_first_that_diverges(
     assert classes["second.Convolution"] == classes["out"] == "inherited"
     assert classes["first.Convolution"] == classes["data"] == "agrees"
     assert (other["only_candidate"], other["only_reference"], other["findings"]) == ([], [], [])
+
+
+@pytest.mark.parametrize("layout", ["nchw44", "nhwcd4"])
+def test_a_run_in_a_blocked_layout_is_compared_with_a_plain_one(
+    wheel: Wheel, tmp_path: Path, layout: str
+) -> None:
+    """Only what was fused away, and what changes the layout, has no partner; a wrong operator is still named."""
+    tiny = BUNDLED / "tiny.mge"
+    plain, blocked = dumped(wheel, tiny), dumped(wheel, tiny, f"--enable_{layout}")
+    side = side_of(plain, blocked)
+    assert (side.compared, side.beyond) == (len(side.pairs), 0)
+    assert {one.candidate.name for one in side.pairs} >= {"data", "RELU[0]", "RELU[1]", "out"}
+    assert sum(one.layouts is not None for one in side.pairs) >= 6
+    assert {one.operator_type for one in side.only_candidate} <= LAYOUT_OPERATORS
+    assert {one.operator_type for one in side.only_reference} == {"ConvolutionForward"}
+    assert all(one.reason for one in (*side.only_candidate, *side.only_reference))
+
+    weight = next(one.values for one in named(plain) if one.name == "second.weight")
+    assert weight is not None
+    changed = weight.copy()
+    changed[3, 2, 1, 1] += np.float32(0.5)
+    planted = tmp_path / "planted.mge"
+    planted.write_bytes(tiny.read_bytes().replace(weight.tobytes(), changed.tobytes()))
+    first = side_of(plain, dumped(wheel, planted, f"--enable_{layout}")).first_diverging
+    assert first is not None
+    assert first.candidate.operator == "second.Convolution"
+    assert first.difference.shape == (1, 16, 8, 8)
+    assert first.difference.at is not None
+    assert first.difference.at[1] == 3  # the channel of the changed weight
 
 
 def test_the_text_the_outputs_and_the_memory_plan_of_one_run_agree(wheel: Wheel) -> None:

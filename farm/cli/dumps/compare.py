@@ -12,12 +12,14 @@ import typer
 from farm.analysis.dumps.diverged import sentence
 from farm.cli import arguments as args
 from farm.cli.dumps.sources import named
+from farm.cli.dumps.tables import shown
 from farm.cli.terminal.console import out, say, show_json
 from farm.cli.terminal.loop import run
 from farm.cli.terminal.progress import Bar
 from farm.errors import ExitCode, RequestError
 from farm.inventory.checks import parse_tolerances
 from farm.model.dumps import DumpComparison, Side
+from farm.run.tensors.compare import How, compare_dumps
 
 SETTINGS: dict[str, Any] = {
     "epilog": "Examples:\n\n"
@@ -52,11 +54,9 @@ def command(
     names = [named(text, runs_dir) for text in (reference, *dumps)]
     if not all(text for text, _ in names):
         raise RequestError("a dump without a name", hint="give a file, a folder, or RUN:CELL")
-    from farm.cli.dumps.tables import shown
-    from farm.run.tensors.compare import How, compare_dumps  # numpy
-
     with Bar() as bar:
-        workers = jobs or len(os.sched_getaffinity(0))
+        cores = len(os.sched_getaffinity(0))
+        workers = min(jobs or cores, cores)
         how = How(stated, workers, lambda label, done, total: bar.update(f"comparing {label}", done, total))
         found = run(compare_dumps(names[0], names[1:], how))
     code = _code(found) if check else ExitCode.OK

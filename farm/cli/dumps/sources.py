@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from farm.errors import RequestError
 from farm.files import user_path
-from farm.model.run import CellResult
-from farm.store.runs import find_run
 from farm.suggest import nearest
+
+if TYPE_CHECKING:
+    from farm.model.run import CellResult
 
 ROLES = ("bin-io-dump", "bin-out-dump", "io-dump")
 """What is compared of a cell: the first of these that it has."""
@@ -25,6 +27,8 @@ def named(text: str, runs_dir: Path) -> tuple[str, Sequence[Path]]:
     run, is_cell, cell = text.partition(":")
     if not is_cell:
         raise RequestError(f"no dump {text!r}: there is no such file or folder", hint=HINT)
+    from farm.store.runs import find_run  # takes longer to import than a small dump to compare
+
     directory = find_run(runs_dir, run)
     cells = {one.id: one for one in directory.results().cells}
     if cell not in cells:

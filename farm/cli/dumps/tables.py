@@ -71,6 +71,6 @@ def _unmatched(title: str, tensors: Sequence[DumpedTensor], show_all: bool) -> I
     few = tensors if show_all else tensors[:MOST_UNMATCHED]
     yield plain(f"  {title}: {len(tensors):,} tensors", "dim")
     for one in few:
-        yield plain(f"    {operator_of(one)} {one.dtype} {one.shape}", "dim")
+        yield plain(f"    {operator_of(one)} {one.dtype} {one.shape}: {one.reason}", "dim")
     if len(few) < len(tensors):
         yield plain("    ... (--all shows them)", "dim")

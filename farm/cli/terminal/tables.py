@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import RenderableType
 from rich.measure import Measurement
@@ -11,7 +12,9 @@ from rich.text import Text
 
 from farm.cli.terminal.console import out, plain
 from farm.cli.terminal.streams import WIDEST
-from farm.model.matrix import Plan, cell_id, column
+
+if TYPE_CHECKING:
+    from farm.model.matrix import Plan
 
 Row = tuple[str, str, Sequence[Text]]
 """Device, model, and a value for each variant."""
@@ -21,6 +24,8 @@ def plan_table(plan: Plan) -> RenderableType:
     """What will run: a row per device and model, the number of rounds per variant; `-` where there is no such
     cell, as with the twin of a canary.
     """
+    from farm.model.matrix import cell_id, column  # takes a tenth of a second to import
+
     rounds = {skip.id: "skip" for skip in plan.skips} | {
         cell.id: str(len(cell.rounds)) for cell in plan.cells
     }

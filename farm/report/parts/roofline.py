@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from farm.analysis.operators.rounds import side
 from farm.analysis.operators.roofline import SHORTEST_MS, roofline
+from farm.analysis.operators.rounds import side
 from farm.errors import RequestError
 from farm.model.operators import Bound, Ceilings, Operator, Position
 from farm.model.run import Results

@@ -50,7 +50,7 @@ async def compare_with_run(
         )  # fmt: skip
         if not problem and Check.ALL is results.checking.check is former.checking.check:
             dumped = tensors_of(cell.rounds, folder), tensors_of(reference.rounds, former_folder)
-            check = with_every(check, await compare_every(*dumped, stated))
+            check = with_every(check, await compare_every(*dumped, stated, deadlines))
         found.append(check)
     return tuple(found)
 

@@ -183,7 +183,8 @@ class _Checker:
         ours, theirs = (
             tensors_of(self._recorder.rounds(one.cell), self._folder) for one in (side, reference)
         )
-        return with_every(check, await compare_every(ours, theirs, self._plan.checking.tolerances))
+        stated = self._plan.checking.tolerances
+        return with_every(check, await compare_every(ours, theirs, stated, self._deadlines))
 
     async def _worst(self, side: _Side, reference: _Side, against: Against, is_strict: bool) -> Compared:
         if not side.is_steady and not is_strict:

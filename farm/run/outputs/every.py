@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from farm.model.limits.deadlines import Deadlines
 from farm.model.matrix import RoundKind
 from farm.model.outputs import EveryTensor, OutputCheck, OutputVerdict, Tolerance
 from farm.model.run import RoundResult, RoundStatus
 from farm.options import TENSOR_DUMP
+from farm.run.tensors.compare import How, compare_dumps
 
 NO_ROUND = "there was no round for every tensor, or it wrote none"
 
@@ -27,7 +29,9 @@ def tensors_of(rounds: Sequence[RoundResult], run_folder: Path) -> Dumped:
     return tuple(paths) or NO_ROUND
 
 
-async def compare_every(candidate: Dumped, reference: Dumped, stated: tuple[Tolerance, ...]) -> EveryTensor:
+async def compare_every(
+    candidate: Dumped, reference: Dumped, stated: tuple[Tolerance, ...], deadlines: Deadlines
+) -> EveryTensor:
     """The candidate's tensors against the reference's, by one worker: the devices need the other cores."""
     for dumped, whose in ((candidate, ""), (reference, "the other side: ")):
         if isinstance(dumped, str):
@@ -35,9 +39,9 @@ async def compare_every(candidate: Dumped, reference: Dumped, stated: tuple[Tole
     assert not isinstance(candidate, str)
     assert not isinstance(reference, str)
     from farm.analysis.dumps.told import told  # numpy: not for runs without checks
-    from farm.run.tensors.compare import How, compare_dumps
 
-    found = await compare_dumps(("reference", reference), [("candidate", candidate)], How(stated))
+    how = How(stated, deadlines=deadlines)
+    found = await compare_dumps(("reference", reference), [("candidate", candidate)], how)
     return told(found.sides[0], found.findings)
 
 

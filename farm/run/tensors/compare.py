@@ -4,26 +4,31 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from farm.analysis.dumps.divergence import classified, first_diverging, in_graph_order, largest_drop
+from farm.analysis.dumps.layouts import PLAIN, views
 from farm.analysis.dumps.matching import Match, matches
+from farm.analysis.dumps.unmatched import with_reasons
 from farm.analysis.tolerances import tolerance_for
-from farm.model.dumps import DumpComparison, Side, TensorPair
-from farm.model.outputs import TensorDifference, Tolerance
-from farm.run.tensors.sides import Dump, read_dump
-from farm.run.tensors.work import Job, compare_batch, failed
+from farm.dumps.tensor import LOW_BITS
+from farm.model.dumps import DumpComparison, DumpedTensor, Side, TensorPair
+from farm.model.limits.deadlines import Deadlines
+from farm.model.outputs import Tolerance
+from farm.run.tensors.sides import Dump, read_dump, size_of
+from farm.run.tensors.work import Found, Job, compare_batch, failed, get_ready
 from farm.worker import LateError, WorkerError, in_worker
 
 SMALL_BYTES = 8 << 20
 """Of all tensors of two dumps: they are compared in a thread, in less time than a process takes to start."""
 
 BATCH_BYTES = 64 << 20
+"""At most, but for a tensor that is larger; the deadline `compare-tensors` is for so many."""
+
+LEAST_BATCH_BYTES = 4 << 20
 BATCH_TENSORS = 64
-LEAST_S = 120.0
-SLOWEST_BYTES_S = 2 << 20
-"""A batch has so much time: a disk of a network may be slow, a hang must end."""
 
 FEW = 0.1
 """Where fewer tensors than that have a partner the two are dumps of different models."""
@@ -45,6 +50,7 @@ class How:
     stated: tuple[Tolerance, ...] = ()
     workers: int = 1
     progress: Progress = lambda *_: None
+    deadlines: Deadlines = Deadlines()
 
 
 async def compare_dumps(reference: Named, candidates: Sequence[Named], how: How) -> DumpComparison:
@@ -52,12 +58,24 @@ async def compare_dumps(reference: Named, candidates: Sequence[Named], how: How)
 
     Memory: about 100 MB for the heads of 100,000 tensors, and 100 MB for each worker, whatever their size.
     """
-    theirs = await asyncio.to_thread(read_dump, *reference)
     sides = []
-    for named in candidates:
-        ours = await asyncio.to_thread(read_dump, *named)
-        sides.append(await _side(ours, theirs, how))
+    async with asyncio.TaskGroup() as group:
+        waking = group.create_task(_awake((reference, *candidates), how))
+        theirs = await asyncio.to_thread(read_dump, *reference)
+        for named in candidates:
+            ours = await asyncio.to_thread(read_dump, *named)
+            await waking
+            sides.append(await _side(ours, theirs, how))
     return DumpComparison(theirs.label, tuple(sides), tuple(theirs.findings))
+
+
+async def _awake(dumps: Sequence[Named], how: How) -> None:
+    """Starts the processes while heads are read: each needs as long as the heads of a hundred tensors."""
+    paths = [path for _, paths in dumps for path in paths]
+    if await asyncio.to_thread(size_of, paths) > SMALL_BYTES:
+        with suppress(WorkerError, OSError):  # the first batch will tell
+            waking = (in_worker(how.deadlines.compare_tensors_s, get_ready) for _ in range(how.workers))
+            await asyncio.gather(*waking)
 
 
 async def _side(ours: Dump, theirs: Dump, how: How) -> Side:
@@ -75,7 +93,7 @@ async def _side(ours: Dump, theirs: Dump, how: How) -> Side:
 
 def _strange(ours: Dump, theirs: Dump, pairs: Sequence[TensorPair]) -> list[str]:
     least = min(len(ours.tensors), len(theirs.tensors))
-    alike = sum(one.candidate.shape == one.reference.shape for one in pairs)
+    alike = sum(one.candidate.shape == one.reference.shape or one.layouts is not None for one in pairs)
     if least and ours.is_text == theirs.is_text and alike <= FEW * least:
         few = f"{alike:,} of {least:,} tensors have a partner of their shape"
         return [f"{few}: it is a dump of another model, or of options that rebuild the graph"]
@@ -87,13 +105,14 @@ def _job(ours: Dump, theirs: Dump, match: Match, stated: Sequence[Tolerance]) ->
     tolerance, is_stated = tolerance_for((candidate.dtype, reference.dtype), stated)
     if candidate.text is not None and not is_stated:
         tolerance = TEXT_TOLERANCE
-    return Job(candidate, reference, tolerance)
+    has_bytes = not {candidate.dtype, reference.dtype} & LOW_BITS.keys()
+    return Job(candidate, reference, tolerance, views(candidate.shape, reference.shape) if has_bytes else ())
 
 
-async def _all(label: str, jobs: Sequence[Job], how: How) -> list[TensorDifference]:
-    """The differences in the order of the jobs, from `workers` processes."""
-    found: list[TensorDifference | None] = [None] * len(jobs)
-    batches = iter(_batches(jobs))
+async def _all(label: str, jobs: Sequence[Job], how: How) -> list[Found]:
+    """What came of them in the order of the jobs, from `workers` processes."""
+    found: list[Found | None] = [None] * len(jobs)
+    batches = iter(_batches(jobs, how.workers))
     total, done = sum(job.size_bytes for job in jobs), 0
     if total <= SMALL_BYTES:
         return list(await asyncio.to_thread(compare_batch, tuple(jobs)))
@@ -102,48 +121,60 @@ async def _all(label: str, jobs: Sequence[Job], how: How) -> list[TensorDifferen
         nonlocal done
         for batch in batches:
             mine = tuple(jobs[place] for place in batch)
-            for place, one in zip(batch, await _compared(mine), strict=True):
+            for place, one in zip(batch, await _compared(mine, how.deadlines), strict=True):
                 found[place] = one
             done += sum(job.size_bytes for job in mine)
             how.progress(label, done, total)
 
     async with asyncio.TaskGroup() as group:
-        for _ in range(max(1, how.workers)):
+        for _ in range(how.workers):
             group.create_task(work())
     return [one for one in found if one is not None]
 
 
-def _batches(jobs: Sequence[Job]) -> Iterator[list[int]]:
-    """Places of jobs, the large ones first, so that all workers end at about the same time."""
+def _batches(jobs: Sequence[Job], workers: int) -> Iterator[list[int]]:
+    """Places of jobs: the large ones first, and smaller batches towards the end, so that all workers end at
+    about the same time.
+    """
     batch: list[int] = []
-    size = 0
+    size, left = 0, sum(job.size_bytes for job in jobs)
     for place in sorted(range(len(jobs)), key=lambda place: -jobs[place].size_bytes):
         batch.append(place)
         size += jobs[place].size_bytes
-        if size >= BATCH_BYTES or len(batch) >= BATCH_TENSORS:
+        enough = min(BATCH_BYTES, max(LEAST_BATCH_BYTES, left // (4 * workers)))
+        if size >= enough or len(batch) >= BATCH_TENSORS:
             yield batch
+            left -= size
             batch, size = [], 0
     if batch:
         yield batch
 
 
-async def _compared(jobs: tuple[Job, ...]) -> tuple[TensorDifference, ...]:
-    limit_s = LEAST_S + sum(job.size_bytes for job in jobs) / SLOWEST_BYTES_S
+async def _compared(jobs: tuple[Job, ...], deadlines: Deadlines) -> tuple[Found, ...]:
+    times = max(1.0, sum(job.size_bytes for job in jobs) / BATCH_BYTES)
     try:
-        return await in_worker(limit_s, compare_batch, jobs)
+        return await in_worker(times * deadlines.compare_tensors_s, compare_batch, jobs)
     except LateError:
-        why = f"it was not compared after {limit_s:.0f} s"
-    except WorkerError as error:
+        each = "" if times == 1 else f", {times:.1f} times"
+        why = f"it was not compared {deadlines.ran_out('compare-tensors')}{each}"
+    except (WorkerError, OSError) as error:  # no process more may be started, as one
         why = f"it was not compared: {error}"
     return tuple(failed(job, why) for job in jobs)
 
 
 def _put_together(
-    ours: Dump, theirs: Dump, found: Sequence[tuple[Match, TensorDifference]], findings: Sequence[str]
+    ours: Dump, theirs: Dump, found: Sequence[tuple[Match, Found]], findings: Sequence[str]
 ) -> Side:
     order = {place: rank for rank, place in enumerate(in_graph_order(ours.tensors))}
     pairs = [
-        TensorPair(ours.tensors[mine], theirs.tensors[other], matched, order[mine], one)
+        TensorPair(
+            ours.tensors[mine],
+            theirs.tensors[other],
+            matched,
+            order[mine],
+            one.difference,
+            layouts=one.view and (one.view[0].name, one.view[1].name),
+        )
         for (mine, other, matched), one in found
     ]
     pairs.sort(key=lambda one: one.order)
@@ -152,9 +183,19 @@ def _put_together(
     return Side(
         label=ours.label,
         pairs=classes,
-        only_candidate=tuple(one for place, one in enumerate(ours.tensors) if place not in mine),
-        only_reference=tuple(one for place, one in enumerate(theirs.tensors) if place not in others),
-        findings=(*findings, *_strange(ours, theirs, classes)),
+        only_candidate=with_reasons(_without(ours, mine), theirs.tensors),
+        only_reference=with_reasons(_without(theirs, others), ours.tensors),
+        findings=(*findings, *_strange(ours, theirs, classes), *_relaid(classes)),
         first=first_diverging(classes),
         drop=largest_drop(classes),
     )
+
+
+def _without(dump: Dump, paired: set[int]) -> list[DumpedTensor]:
+    return [one for place, one in enumerate(dump.tensors) if place not in paired]
+
+
+def _relaid(pairs: Sequence[TensorPair]) -> list[str]:
+    names = sorted({name for one in pairs if one.layouts for name in one.layouts} - set(PLAIN))
+    count = sum(one.layouts is not None for one in pairs)
+    return [f"{count:,} tensors are compared in plain order ({', '.join(names)})"] if count else []

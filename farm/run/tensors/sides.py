@@ -8,14 +8,14 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
-
-import numpy as np
 
 from farm.dumps.io_text import MAX_LINE_CHARS, Variable, variables
 from farm.dumps.malformed import MalformedError
-from farm.dumps.tensor import HEAD_BYTES, TensorHead, parse_head
+from farm.dumps.tensor import HEAD_BYTES, TensorHead, item_bytes, parse_head
 from farm.dumps.tensor_names import io_file_key, out_file_key
 from farm.model.dumps import DumpedTensor
 from farm.run.tensors.source import Source, open_file
@@ -23,6 +23,12 @@ from farm.visible import one_line
 
 MOST_TENSORS = 100_000
 """Of a dump: their heads take about 100 MB."""
+
+MOST_NAMES = 1_000_000
+"""Of a folder: its first so many files are looked at."""
+
+MOST_TEXT_BYTES = 2 << 30
+"""Of a text dump, which has all tensors again for each inference."""
 
 MOST_FINDINGS = 5
 NAME_CHARS = 200
@@ -60,11 +66,30 @@ def read_dump(label: str, paths: Sequence[Path]) -> Dump:
     found = Dump(label)
     for path in paths:
         for file in _files(found, path):
-            if len(found.tensors) >= MOST_TENSORS:
-                found.findings.append(f"only the first {MOST_TENSORS:,} tensors are compared")
+            if _is_full(found):
                 return _told(found)
             _read(found, file)
     return _told(found)
+
+
+def size_of(paths: Iterable[Path]) -> int:
+    """About how many bytes files and folders have; what cannot be read has none."""
+    total = 0
+    for path in paths:
+        try:
+            with os.scandir(path) if path.is_dir() else nullcontext(()) as entries:
+                total += sum(entry.stat().st_size for entry in entries) or path.stat().st_size
+        except OSError:
+            continue
+    return total
+
+
+def _is_full(found: Dump) -> bool:
+    if len(found.tensors) < MOST_TENSORS:
+        return False
+    text = f"only the first {MOST_TENSORS:,} tensors are compared"
+    found.findings += [] if text in found.findings else [text]
+    return True
 
 
 def _told(found: Dump) -> Dump:
@@ -81,10 +106,12 @@ def _files(found: Dump, path: Path) -> Iterable[Path]:
         return (path,)
     try:
         with os.scandir(path) as entries:
-            names = sorted(entry.name for entry in entries)
+            names = sorted(entry.name for entry in islice(entries, MOST_NAMES))
     except OSError as error:
         found.refuse(f"{_shown(path)} cannot be read: {error.strerror}")
         return ()
+    if len(names) >= MOST_NAMES:
+        found.findings.append(f"{_shown(path)}: only its first {MOST_NAMES:,} files are looked at")
     by_id = {name: key for name in names if (key := io_file_key(name)) is not None}
     if by_id:
         return [path / name for name in sorted(by_id, key=by_id.__getitem__)]
@@ -124,10 +151,13 @@ def _read_binary(found: Dump, path: Path, descriptor: int, begin: bytes) -> None
     head = parse_head(begin, size_bytes)
     name = one_line(head.name, NAME_CHARS)
     storage = head.storage or "u1"
-    count = (size_bytes - head.start) // np.dtype(storage).itemsize
+    item = item_bytes(storage)
+    count = (size_bytes - head.start) // item
     found.add(
         _tensor(head, name, size_bytes, path),
-        Source(path, name, head.dtype, head.shape, storage, head.start, count, head.scale, head.zero_point),
+        Source(
+            path, name, head.dtype, head.shape, storage, item, head.start, count, head.scale, head.zero_point
+        ),
     )
 
 
@@ -148,6 +178,8 @@ def _tensor(head: TensorHead, name: str, size_bytes: int, path: Path) -> DumpedT
 
 def _read_npy(found: Dump, path: Path) -> None:
     """A golden file: its tensor has the file's name."""
+    import numpy as np
+
     with path.open("rb") as stream:
         version = np.lib.format.read_magic(stream)
         read = (
@@ -164,7 +196,7 @@ def _read_npy(found: Dump, path: Path) -> None:
     name = one_line(path.stem, NAME_CHARS)
     found.add(
         DumpedTensor(None, name, "", "", dtype.name, shape, size_bytes=size_bytes - start, file=_shown(path)),
-        Source(path, name, dtype.name, shape, dtype.str, start, count),
+        Source(path, name, dtype.name, shape, dtype.str, dtype.itemsize, start, count),
     )
 
 
@@ -173,9 +205,14 @@ def _read_text(found: Dump, path: Path) -> None:
     seen: set[int] = set()
     with path.open("rb") as stream:
         for one in variables(_lines(stream.readline)):
-            if one.id not in seen and len(found.tensors) < MOST_TENSORS:
-                seen.add(one.id)
-                found.add(*_from_text(one, path))
+            if one.id in seen:
+                continue
+            if _is_full(found):
+                break
+            seen.add(one.id)
+            found.add(*_from_text(one, path))
+        if stream.tell() >= MOST_TEXT_BYTES:
+            found.findings.append(f"{_shown(path)}: only its first {MOST_TEXT_BYTES:,} bytes are read")
     if not found.tensors:
         raise MalformedError("text dump: no variable in it is whole")
     found.findings.append("a text dump has the first values and the statistics of each tensor only")
@@ -183,7 +220,9 @@ def _read_text(found: Dump, path: Path) -> None:
 
 def _lines(read: Callable[[int], bytes]) -> Iterator[str]:
     """Lines of at most MAX_LINE_CHARS bytes; of a longer one the parts, which are no lines of a dump."""
-    while line := read(MAX_LINE_CHARS):
+    left = MOST_TEXT_BYTES
+    while left > 0 and (line := read(min(MAX_LINE_CHARS, left))):
+        left -= len(line)
         yield line.decode("utf-8", "replace")
 
 
@@ -194,7 +233,7 @@ def _from_text(one: Variable, path: Path) -> tuple[DumpedTensor, Source]:
     operator, type_ = one_line(one.operator, NAME_CHARS), one_line(one.operator_type, NAME_CHARS)
     dtype = one_line(one.dtype, NAME_CHARS).lower()
     tensor = DumpedTensor(one.id, name, operator, type_, dtype, one.shape, one.inputs, 0, _shown(path))
-    return tensor, Source(path, name, "float64", (len(values),), "<f8", 0, len(values), text=values)
+    return tensor, Source(path, name, "float64", (len(values),), "<f8", 8, 0, len(values), text=values)
 
 
 def _shown(path: Path) -> str:

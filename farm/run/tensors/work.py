@@ -1,47 +1,54 @@
-"""Compare pairs of tensors in a process of its own: numpy, and files of any size."""
+"""What a process of its own is told to compare. Without numpy: who tells it does not need that."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from farm.analysis.tensors import difference
-from farm.dumps.malformed import MalformedError
+from farm.analysis.dumps.layouts import View
 from farm.model.outputs import TensorDifference, Tolerance
-from farm.run.tensors.source import Source, opened
+from farm.run.tensors.source import Source
 
 
 @dataclass(frozen=True)
 class Job:
-    """A pair, and how far the two may differ."""
+    """A pair, and how far the two may differ. Where one is stored in a blocked layout, `views` are the ways
+    in which the two may be one.
+    """
 
     candidate: Source
     reference: Source
     tolerance: Tolerance
+    views: tuple[View, ...] = ()
 
     @property
     def size_bytes(self) -> int:
         return self.candidate.size_bytes + self.reference.size_bytes
 
 
-def compare_batch(jobs: tuple[Job, ...]) -> tuple[TensorDifference, ...]:
+class Found(NamedTuple):
+    """What came of a job, and the view of it that was taken."""
+
+    difference: TensorDifference
+    view: View | None = None
+
+
+def compare_batch(jobs: tuple[Job, ...]) -> tuple[Found, ...]:
     """One for each job. Never raises for what is in the files: `problem` says what cannot be compared."""
-    return tuple(_compare(job) for job in jobs)
+    from farm.run.tensors.pairs import compared
+
+    return tuple(compared(job) for job in jobs)
 
 
-def _compare(job: Job) -> TensorDifference:
-    try:
-        with opened(job.candidate) as ours, opened(job.reference) as theirs:
-            return difference(ours, theirs, job.tolerance)
-    except OSError as error:
-        return failed(job, f"it cannot be read: {error.strerror}")
-    except (ValueError, MemoryError, MalformedError) as error:
-        return failed(job, f"it cannot be read: {error}")
+def get_ready() -> None:
+    """Imports what `compare_batch` needs, so that a process does it while the heads are read."""
+    import farm.run.tensors.pairs  # noqa: F401
 
 
-def failed(job: Job, problem: str) -> TensorDifference:
+def failed(job: Job, problem: str) -> Found:
     """A pair that could not be compared."""
     ours, theirs = job.candidate, job.reference
-    return TensorDifference(
+    difference = TensorDifference(
         name=ours.name,
         dtype=ours.dtype,
         shape=ours.shape,
@@ -50,3 +57,4 @@ def failed(job: Job, problem: str) -> TensorDifference:
         tolerance=job.tolerance,
         problem=problem,
     )
+    return Found(difference)

@@ -15,8 +15,8 @@ from farm.analysis import tensors
 from farm.analysis.tensors import difference
 from farm.dumps.tensor import LOW_BITS
 from farm.model.outputs import TensorDifference, Tolerance
+from farm.run.tensors.opened import opened
 from farm.run.tensors.sides import read_dump
-from farm.run.tensors.source import opened
 
 Array = NDArray[Any]
 SHAPE = (3, 7, 5)

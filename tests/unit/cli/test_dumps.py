@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -37,6 +39,18 @@ def test_what_diverges_is_code_1_with_check_only(farm: Farm, dumps: Path) -> Non
     assert farm("dumps", "compare", "a", "b", "--check")[0] == ExitCode.REGRESSION
     assert farm("dumps", "compare", "a", "b", "--check", "--tolerance", "0.6")[0] == ExitCode.OK
     assert farm("dumps", "compare", "a", "a", "--check")[0] == ExitCode.OK
+
+
+def test_who_shares_the_work_out_to_others_imports_nothing_that_only_they_need(tmp_path: Path) -> None:
+    """What a process does alone cannot be made shorter by more of them."""
+    heavy = {"numpy", "pydantic", "jinja2", "asyncssh"}
+    for name in "ab":
+        put(tmp_path / name, 1, [1.0] * (2 << 20))
+    code = f"import sys, farm.cli.main as m\ntry: m.main()\nfinally: print({heavy} & set(sys.modules))"
+    words = (sys.executable, "-c", code, "dumps", "compare", "a", "b", "--jobs", "2")
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "all 1 tensors agree" in done.stdout
+    assert done.stdout.splitlines()[-1] == "set()"
 
 
 def test_where_nothing_compares_check_is_undecided(farm: Farm, dumps: Path) -> None:
