@@ -36,7 +36,7 @@ async def test_what_fails_when_ceilings_are_measured_is_a_note_and_no_failed_cel
     wanted = {
         "given": Properties(entry=(*given.items(),)),
         "ends": struck(Target.SUPERVISOR),
-        "gone": struck(Target.CONNECTION, lasts_s=30.0),
+        "gone": struck(Target.MACHINE, lasts_s=60.0),
         "slow": Properties(Program(factors=(("product", 1e6),), pace=1.0)),  # an hour for a product
     }
     async with fleet(wanted, devices) as running:
