@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 
 from farm.errors import RequestError
 from farm.model.run import CellResult, Results, RoundResult, RoundStatus
@@ -58,9 +57,7 @@ def _tail(directory: RunDirectory, one: RoundResult) -> str:
 def _end(descriptor: int) -> bytes:
     """The last bytes of a file, which is closed then."""
     try:
-        told = os.fstat(descriptor)
-        if not stat.S_ISREG(told.st_mode):
-            return b""
-        return os.pread(descriptor, TAIL_BYTES, max(told.st_size - TAIL_BYTES, 0))
+        size_bytes = os.fstat(descriptor).st_size
+        return os.pread(descriptor, TAIL_BYTES, max(size_bytes - TAIL_BYTES, 0))
     finally:
         os.close(descriptor)

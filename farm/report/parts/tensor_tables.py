@@ -15,7 +15,7 @@ from farm.report.parts.cell import anchors_of
 from farm.report.parts.tensors import LONGEST_NAME, MARKS, command_of, decibels, operator_text
 from farm.report.views.common import Fact, Status
 from farm.report.views.tensors import OperatorAcross, TensorBox, TensorColumn, Tensors, TensorTable
-from farm.visible import cleaned, one_line
+from farm.visible import one_line
 
 MOST_TABLES = 8
 MOST_COLUMNS = 12
@@ -39,12 +39,11 @@ NOT_KEPT = Status("not-kept", "\N{MIDDLE DOT}", "not kept")
 
 @dataclass(frozen=True)
 class _Column:
-    """A check whose tensors were compared, of a cell that the run has; both are made visible."""
+    """A check whose tensors were compared, of a cell that the run has."""
 
     check: OutputCheck
     every: EveryTensor
     cell: CellResult
-    raw: OutputCheck
 
 
 def tensors_of_run(results: Results) -> Tensors | None:
@@ -88,7 +87,7 @@ def _table(
 ) -> TensorTable:
     """Of one model. Those whose tensors diverge have the first columns."""
     order = sorted(checks, key=lambda one: not (one.every and one.every.beyond))[:MOST_COLUMNS]
-    columns = [_column(one, cells[one.cell]) for one in order]
+    columns = [_Column(one, one.every or EveryTensor(), cells[one.cell]) for one in order]
     anchors = anchors_of(results)
     names, left_rows = _operators(columns)
     of_first = (order[0].reference, order[0].baseline_run)
@@ -102,7 +101,7 @@ def _table(
         columns=tuple(
             TensorColumn(
                 name_of(f"{one.cell.device} {one.cell.column}"),
-                anchors.get(one.raw.cell),
+                anchors.get(one.check.cell),
                 _reference(one, cells),
             )
             for one in columns
@@ -116,18 +115,8 @@ def _table(
     )
 
 
-def _column(check: OutputCheck, cell: CellResult) -> _Column:
-    said = cleaned(check)
-    return _Column(said, said.every or EveryTensor(), cleaned(_head(cell)), check)
-
-
-def _head(cell: CellResult) -> CellResult:
-    """A cell without what it has measured: names alone."""
-    return CellResult(cell.device, cell.model, cell.variant, {}, (), cell.status, build=cell.build)
-
-
 def _reference(one: _Column, cells: Mapping[str, CellResult]) -> str:
-    found = cells.get(one.raw.reference)
+    found = cells.get(one.check.reference)
     if one.check.baseline_run or found is None:
         run = f" of run {one.check.baseline_run}" if one.check.baseline_run else ""
         return name_of(f"{one.check.reference}{run}", LONGEST_NAME)
