@@ -70,6 +70,7 @@ def test_the_decision_its_reasons_and_the_summary_are_there_without_scripts(tab,
     order = "[...document.querySelectorAll('main > section')].map(section => section.id)"
     tab.open(page)
     assert tab.js(order)[:3] == ["decision", "wrong", "slower"]
+    assert tab.js("document.querySelector('.decision b').textContent") == "NO-GO"
     assert tab.js("document.querySelector('.decision').getBoundingClientRect().bottom") < 300
 
 

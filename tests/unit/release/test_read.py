@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import pytest
 
 from farm.compare.outcome import Decision
 from farm.errors import RunError
+from farm.model.build import CANARY
+from farm.model.comparison import Change, Duel
 from farm.model.matrix import RoundKind
 from farm.model.outputs import Against, OutputCheck, OutputVerdict
 from farm.model.run import RoundResult, RoundStatus
@@ -78,6 +81,16 @@ def test_a_run_that_is_damaged_while_it_is_read_is_a_finding(runs: Path) -> None
         assert any(f"run {read[number].run_id} cannot be read" in text for text in made.findings) or any(
             "cannot be compared" in text for text in made.findings
         )
+
+
+def test_a_canary_of_the_newer_run_is_no_cell_without_a_baseline(runs: Path) -> None:
+    made = night("b", hour=2)
+    twin = replace(made.cells[0], build=CANARY)
+    duel = Duel(made.cells[0].id, twin.id, Change.NOTHING, is_canary=True)
+    shutil.rmtree(runs / "b")
+    keep(replace(made, cells=(*made.cells, twin), duels=(duel,)), runs)
+    column = released(runs, lambda *_: ()).last
+    assert (column.total, column.missing, column.decision) == (1, 0, Decision.GO)
 
 
 def test_a_file_that_says_it_is_another_run_keeps_the_name_of_its_folder(runs: Path) -> None:
