@@ -20,7 +20,8 @@ from farm.options import from_mapping, preparations
 from farm.plan.layout import PRELOADED
 from farm.plan.matrix import rounds_of
 from farm.runtime.wheel import WHEEL
-from farm.store.kept import KeptStore
+from farm.store.cache.kept import KeptStore
+from farm.store.cache.products import Product, ProductStore
 from farm.store.manifest import (
     MANIFEST,
     KeptCell,
@@ -31,7 +32,6 @@ from farm.store.manifest import (
     Manifest,
     read_manifest,
 )
-from farm.store.products import Product, ProductStore
 from farm.store.runs import RunDirectory
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")

@@ -18,10 +18,10 @@ from farm.run.keeping import Keeper
 from farm.run.measure.surroundings import Surroundings
 from farm.run.record import Recorder
 from farm.runtime.files import WheelFiles
-from farm.store.ceilings import CeilingStore
-from farm.store.kept import KeptStore
-from farm.store.products import ProductStore
-from farm.store.programs import ProgramStore
+from farm.store.cache.ceilings import CeilingStore
+from farm.store.cache.kept import KeptStore
+from farm.store.cache.products import ProductStore
+from farm.store.cache.programs import ProgramStore
 from farm.store.runs import RunDirectory
 
 

@@ -13,7 +13,8 @@ from farm.model.device import Runtime, RuntimeKind
 from farm.model.matrix import Cell, Model
 from farm.plan.layout import Files, content_digest, input_digest
 from farm.plan.matrix import needed_artifacts
-from farm.store.kept import ChangedError, KeptStore
+from farm.store.cache.kept import ChangedError, KeptStore
+from farm.store.cache.products import Product
 from farm.store.manifest import (
     MANIFEST,
     MANIFEST_VERSION,
@@ -26,7 +27,6 @@ from farm.store.manifest import (
     Line,
     append,
 )
-from farm.store.products import Product
 from farm.store.runs import RunDirectory
 
 Note = Callable[[str], None]

@@ -20,7 +20,7 @@ from farm.run.deploy import Program, Pusher
 from farm.run.disk import not_kept
 from farm.run.events import Event, Kind
 from farm.run.execute import Ready, run_round
-from farm.store.products import Product
+from farm.store.cache.products import Product
 
 KEY_VERSION = 2
 

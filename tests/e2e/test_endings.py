@@ -199,6 +199,7 @@ PRINTING = {
     "report": ["report", "latest"],
     "site": ["site", "--out", "site"],
     "compare": ["compare", "first", "second"],
+    "release": ["release", "first", "second", "--format", "markdown"],
     "export": ["export", "latest", "--format", "markdown"],
     "dumps compare": ["dumps", "compare", str(DUMPS), str(DUMPS)],
     "dumps memory": ["dumps", "memory", str(DUMPS)],

@@ -22,8 +22,8 @@ from farm.options.catalogue.device import WHEEL_COMPUTE_CAPABILITIES
 from farm.run.bench import bench
 from farm.run.context import Settings
 from farm.store.artifacts import artifact_of
-from farm.store.products import ProductStore
-from farm.store.programs import ProgramStore
+from farm.store.cache.products import ProductStore
+from farm.store.cache.programs import ProgramStore
 from farm.store.runs import RunDirectory
 from tests.unit.plans import plan_of
 

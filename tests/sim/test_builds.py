@@ -18,9 +18,9 @@ from farm.run.bench import bench as run_plan
 from farm.run.context import Settings
 from farm.sim.fleet import Fleet, fleet
 from farm.sim.properties import Program, Properties
-from farm.store.kept import KeptStore
-from farm.store.products import ProductStore
-from farm.store.programs import ProgramStore
+from farm.store.cache.kept import KeptStore
+from farm.store.cache.products import ProductStore
+from farm.store.cache.programs import ProgramStore
 from farm.store.runs import RunDirectory
 from tests.e2e.conftest import Farm, Outcome
 from tests.elves import HEXAGON, elf

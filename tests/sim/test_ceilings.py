@@ -15,7 +15,7 @@ from tests.sim.conftest import bench
 
 pytestmark = pytest.mark.sshd
 
-PROFILED = ("--iter", "3", "--profile", "p.json")
+PROFILED = ("--iter", "3", "--profile", "p.json", "--profile-rounds", "1")
 FIRST_AFTER_THE_CELL = 4
 """The run of a device's program after two timed rounds and the profile."""
 

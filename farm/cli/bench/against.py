@@ -9,7 +9,7 @@ from farm.model.matrix import Plan
 from farm.model.request import Request
 
 if TYPE_CHECKING:
-    from farm.store.products import ProductStore
+    from farm.store.cache.products import ProductStore
 
 
 def against(plan: Plan, request: Request, runs_dir: Path, products: ProductStore | None = None) -> Plan:
@@ -21,7 +21,7 @@ def against(plan: Plan, request: Request, runs_dir: Path, products: ProductStore
         return plan
     from farm.plan.baseline import restore_products
     from farm.run.measure.baseline import Former, with_baseline  # what a plan alone does not need
-    from farm.store.kept import kept_store
+    from farm.store.cache.kept import kept_store
     from farm.store.runs import find_run
 
     run, kept = find_run(runs_dir, request.baseline), kept_store()

@@ -50,11 +50,11 @@ from farm.run.context import Settings
 from farm.run.devices.check import is_wheel_of_use
 from farm.runtime.files import wheel_files
 from farm.runtime.install import InstalledRuntime
-from farm.store.ceilings import ceiling_store
+from farm.store.cache.ceilings import ceiling_store
+from farm.store.cache.kept import kept_store
+from farm.store.cache.products import ProductStore
+from farm.store.cache.programs import program_store
 from farm.store.codec import results_to_dict
-from farm.store.kept import kept_store
-from farm.store.products import ProductStore
-from farm.store.programs import program_store
 from farm.store.recent import recent_results
 from farm.store.runs import RunDirectory
 

@@ -20,7 +20,7 @@ from farm.plan.builds import may_run_wheel
 from farm.run.measure.baseline import Former
 from farm.run.measure.confirm import Confirming, NothingError, plan_of_confirmation
 from farm.runtime import install
-from farm.store.kept import kept_store
+from farm.store.cache.kept import kept_store
 from farm.store.runs import RunDirectory
 
 

@@ -10,7 +10,7 @@ from farm.cli import arguments as args
 from farm.cli.terminal.console import out, plain, show_json
 from farm.cli.terminal.tables import simple_table
 from farm.errors import RunError
-from farm.store.kept import KeptStore, kept_store
+from farm.store.cache.kept import KeptStore, kept_store
 
 SETTINGS: dict[str, Any] = {"epilog": "Examples:\n\n  farm runs kept\n\n  farm runs kept --clean --json"}
 

@@ -13,7 +13,7 @@ from farm.model.matrix import Cell, Plan, Sampling
 from farm.model.run import CellResult
 from farm.plan.baseline import Gone
 from farm.run.measure.baseline import Former, earlier_of, old_cells, without_observers
-from farm.store.kept import KeptStore
+from farm.store.cache.kept import KeptStore
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ from farm.run.deploy import (
     environment_of,
 )
 from farm.run.disk import not_kept
-from farm.store.programs import Known, ProgramStore
+from farm.store.cache.programs import Known, ProgramStore
 
 OLDEST_PYTHON = (3, 6)
 HELP_LIMIT_S = 60

@@ -30,9 +30,9 @@ from farm.plan.models import option_files
 from farm.run.keeping import Keeper
 from farm.run.record import Origin, planned_results
 from farm.store.artifacts import artifact_of
-from farm.store.kept import KeptStore
+from farm.store.cache.kept import KeptStore
+from farm.store.cache.products import Product, ProductStore
 from farm.store.manifest import MANIFEST
-from farm.store.products import Product, ProductStore
 from farm.store.runs import RunDirectory
 
 BUILD = ("lr", "lib.so", "over.so", "first.so", "second.so")

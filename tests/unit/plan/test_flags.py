@@ -13,7 +13,7 @@ from farm.model.options import Variant
 from farm.options import parse
 from farm.plan.flags import unknown_flags, why_skipped
 from farm.run.programs.program import _key
-from farm.store.programs import Known, ProgramStore
+from farm.store.cache.programs import Known, ProgramStore
 from tests.unit.plans import plan_of
 
 ALL = frozenset({"iter", "warmup_iter", "cpu", "cuda", "fast_run", "fast_run_algo_policy"})

@@ -24,8 +24,8 @@ from farm.run.events import Event, Kind
 from farm.run.lane import Lane
 from farm.run.record import Origin, Recorder
 from farm.run.secrets import Hider
-from farm.store.products import ProductStore
-from farm.store.programs import ProgramStore
+from farm.store.cache.products import ProductStore
+from farm.store.cache.programs import ProgramStore
 from farm.store.runs import RunDirectory
 from farm.transport.base import Connection
 from tests.unit.plans import plan_of

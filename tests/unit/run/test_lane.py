@@ -16,9 +16,9 @@ from farm.run.context import RunContext, Settings
 from farm.run.events import Event, Kind
 from farm.run.lane import Lane
 from farm.run.record import Origin, Recorder
+from farm.store.cache.products import ProductStore
+from farm.store.cache.programs import ProgramStore
 from farm.store.journal import read_journal
-from farm.store.products import ProductStore
-from farm.store.programs import ProgramStore
 from farm.store.runs import RunDirectory
 from farm.transport.base import Connection
 from tests.unit.plans import plan_of

@@ -32,8 +32,8 @@ from farm.run.outputs.files import OutputFile
 from farm.run.outputs.work import compare_runs
 from farm.run.record import Origin, Recorder
 from farm.store.artifacts import artifact_of
-from farm.store.products import ProductStore
-from farm.store.programs import ProgramStore
+from farm.store.cache.products import ProductStore
+from farm.store.cache.programs import ProgramStore
 from farm.store.runs import RunDirectory
 from tests.unit.plans import plan_of
 from tests.unit.run.test_tensors import put

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from farm.errors import RequestError
 from farm.files import path_name
 from farm.model.run import SCHEMA_VERSION, Results
+from farm.store.cache.products import Product, ProductStore
+from farm.store.cache.programs import Known, ProgramStore
 from farm.store.codec import results_from_json, results_schema, results_to_dict, results_to_json
 from farm.store.folder import OUT
-from farm.store.products import Product, ProductStore
-from farm.store.programs import Known, ProgramStore
 from farm.store.runs import RunDirectory, find_run
 
 ROOT = Path(__file__).parents[3]

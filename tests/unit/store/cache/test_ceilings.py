@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from farm.model.operators import Ceilings
-from farm.store.ceilings import CeilingStore
+from farm.store.cache.ceilings import CeilingStore
 
 FOUND = Ceilings(48.0, 12.5, "measured", "arm-1", "default", (48.0, 47.0), (12.5, 12.0), "night")
 

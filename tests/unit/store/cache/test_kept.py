@@ -19,9 +19,9 @@ from farm.errors import RequestError
 from farm.files import digest_path
 from farm.model.artifact import Artifact
 from farm.model.limits.disk import Portion
-from farm.store import kept
 from farm.store.artifacts import artifact_of
-from farm.store.kept import ChangedError, FullError, KeptStore, kept_store
+from farm.store.cache import kept
+from farm.store.cache.kept import ChangedError, FullError, KeptStore, kept_store
 
 KB = 1000
 

@@ -1,0 +1,1 @@
+"""What the controller keeps between runs: pushed files, products, ceilings, flags of programs."""
