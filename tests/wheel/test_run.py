@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
+from farm import resources
 from farm.dumps.profile import read_profile
 from farm.logs.exact_times import parse_exact_times
 from farm.logs.load_and_run import parse_log
@@ -112,6 +114,36 @@ def test_a_profile_times_every_operator_of_the_last_run(wheel: Wheel, flag: str)
     assert {"ConvolutionForward", "MatrixMul"} <= {operator.type for operator in found.operators}
     assert found.device_ms > 0
     assert len(done.e2e_ms) == 1
+
+
+IN_PIECES = """
+import ctypes, sys
+sys.path.insert(0, sys.argv[1])
+from mge.bindings import heap
+
+class Info(ctypes.Structure):  # mallinfo(3)
+    _fields_ = [(name, ctypes.c_int) for name in "arena ord smblks hblks hblkhd usm fsm uord ford keep".split()]
+
+library = ctypes.CDLL(None)
+library.mallinfo.restype = Info
+library.malloc.restype = ctypes.c_void_p
+library.free.argtypes = [ctypes.c_void_p]
+pieces = [library.malloc(40) for _ in range(10_000)]
+for piece in pieces:
+    library.free(piece)
+before = library.mallinfo().fsm
+heap.settle()
+print(before, library.mallinfo().fsm)
+"""
+
+
+def test_no_operator_of_a_profile_has_to_put_freed_pieces_together() -> None:
+    folder = resources.folder("agents") / "wheel"
+    command = [sys.executable, "-B", "-I", "-S", "-c", IN_PIECES, str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env={})
+    before, after = map(int, done.stdout.split())
+    assert before > 100_000
+    assert after == 0
 
 
 def test_a_profile_that_cannot_be_written_is_an_error_and_no_crash(wheel: Wheel) -> None:
