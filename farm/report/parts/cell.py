@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from farm.analysis.quality import last_attempts
@@ -55,6 +55,9 @@ SHOWN_WAIT_S = 0.5
 
 LOGS = ("stdout", "stderr")
 """Roles of the files that are linked in the row of their round."""
+
+MOST_FILES = 5
+"""Of one role in one folder that have rows of their own: a dump has a file for each tensor."""
 
 
 def anchor(index: int) -> str:
@@ -249,10 +252,28 @@ def _run_order(cell: CellResult, decimals: int) -> RoundsFigure | None:
 
 
 def _files(cell: CellResult) -> tuple[FileLink, ...]:
-    """All but the logs that the rows of the rounds link."""
+    """All but the logs that the rows of the rounds link; many of a role in one folder are that folder."""
     produced = dict.fromkeys([*cell.artifacts, *(a for r in cell.rounds for a in r.artifacts)])
     linked = {one.path for row in cell.rounds for one in row.artifacts if one.role in LOGS}
-    return tuple(_file(one) for one in produced if one.path not in linked or not relative_href(one.path))
+    groups: dict[tuple[str, str], list[Produced]] = {}
+    for one in produced:
+        if one.path not in linked or not relative_href(one.path):
+            groups.setdefault((one.role, one.path.rpartition("/")[0]), []).append(one)
+    return tuple(
+        link
+        for (role, folder), files in groups.items()
+        for link in ([_folder(role, folder, files)] if len(files) > MOST_FILES else map(_file, files))
+    )
+
+
+def _folder(role: str, folder: str, files: Sequence[Produced]) -> FileLink:
+    return FileLink(
+        role=role,
+        path=f"{folder}/ ({count(len(files), 'file')})",
+        href=relative_href(folder),
+        size=in_bytes(sum(one.size_bytes for one in files)),
+        sha256="",
+    )
 
 
 def _file(artifact: Produced) -> FileLink:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from farm.model.artifact import Produced
 from farm.model.device import Facts, RuntimeKind
 from farm.model.run import CellStatus, DeviceRecord, Restart, RunStatus
 from farm.report.compose import compose
@@ -273,3 +274,17 @@ def test_what_of_a_run_is_not_here_is_said_on_top_of_its_report() -> None:
     trouble = compose(lossy).head.trouble
     assert trouble == "The run was interrupted: cells may be missing. Not all is here: line 3 cannot be read."
     assert compose(make.small()).head.trouble is None
+
+
+def test_many_files_of_a_dump_are_one_row_with_their_folder_and_are_not_embedded():
+    results = make.small()
+    first = results.cells[0]
+    dump = tuple(Produced("io-dump", f"cells/a/io/{n}.bin", "0" * 64, 1000) for n in range(2000))
+    whole = replace(results, cells=(replace(first, artifacts=dump), *results.cells[1:]))
+    view = compose(whole)
+    (row,) = (one for one in view.cells[0].files if one.role == "io-dump")
+    assert (row.path, row.href, row.size) == ("cells/a/io/ (2000 files)", "./cells/a/io", "2 MB")
+    assert "io-dump" not in json.dumps(view.data)
+    few = replace(results, cells=(replace(first, artifacts=dump[:5]), *results.cells[1:]))
+    assert "io-dump" in json.dumps(compose(few).data)
+    assert sum(one.role == "io-dump" for one in compose(few).cells[0].files) == 5
