@@ -104,6 +104,8 @@ def test_settings_are_restored_when_all_but_one_process_was_killed(board: Board,
     agent("set", epoch, "direct", *PIN)
     agent.start(epoch, "j", "sleep", "300")
     supervisor = (board.phone.workdir / "spool/j/pid").read_text().split()[0]
+    children = Path(f"/proc/{supervisor}/task/{supervisor}/children")
+    until(lambda: len(children.read_text().split()) == 2)  # the program, and then the watch
     board.kill("serve")
     if survivor == "guard":
         board.kill("supervise")
