@@ -52,7 +52,6 @@ def of_other_rooms(name: str) -> Content:
 
 SECTIONS = (
     Section("comparisons", "Comparisons", lambda view: view.comparisons),
-    Section("summary", "Summary", of_other_rooms("summary")),
     Section("table", "All cells", lambda view: view.table),
     Section("matrix", "Matrix", lambda view: None if view.is_large else view.matrices),
     Section("problems", "Failed and skipped", lambda view: view.problems or None),

@@ -17,7 +17,7 @@ farm.zoom = (sides, text) => {
     const size = { width: place.clientWidth, height: 200 };
     if (!size.width) return;
     if (place.plot) place.plot.setSize(size);
-    else farm.plot = place.plot = new uPlot({
+    else place.plot = new uPlot({
       ...size,
       scales: { x: { time: false } },
       axes: [rule, { ...rule, size: 60 }],

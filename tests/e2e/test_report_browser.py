@@ -338,8 +338,10 @@ def test_many_rounds_are_a_plot_whose_parts_are_chosen_by_keys_and_few_are_dots(
     page.write_text(render(compose(with_many_rounds(make.compared()))), "utf-8")
     opened(tab, page)
     tab.js("document.querySelector('.grid-body .grid-row').click()")
-    tab.js("new Promise(done => { const look = () => farm.plot ? done(1) : setTimeout(look, 5); look(); })")
-    shown = "(({min, max}) => [min, max])(farm.plot.scales.x)"
+    tab.js(
+        "new Promise(done => { const look = () => document.querySelector('.zoom')?.plot ? done(1) : setTimeout(look, 5); look(); })"
+    )
+    shown = "(({min, max}) => [min, max])(document.querySelector('.zoom').plot.scales.x)"
     low, high = tab.js(shown)
     tab.js("document.querySelector('.zoom').focus()")
     for key in ("+", "ArrowRight"):
