@@ -12,6 +12,7 @@ from farm.analysis.operators.roofline import measured
 from farm.errors import RequestError
 from farm.model.artifact import Artifact
 from farm.model.device import Facts
+from farm.model.limits.deadlines import Deadlines
 from farm.model.matrix import Cell, Model, Round, RoundKind
 from farm.model.operators import Ceilings, Profile
 from farm.model.options import Variant
@@ -32,6 +33,8 @@ ONE_ROUND = from_mapping({"iter": 3, "warmup-iter": 1, "profile": "profile.json"
 
 MOST_BYTES = 4 << 20
 """Of a profile: those of the two models have 10 kB."""
+OUR_LIMIT = ("wall-limit", "silence-limit")
+"""What a round of them ends with where the time of the deadline `ceilings` was its limit."""
 NEEDED_BYTES = 640 << 20
 """Of memory: what the wheel runtime takes for tensors of 64 MiB and their copies."""
 
@@ -82,7 +85,7 @@ async def measure(here: OnDevice, asked: Asked, facts: Facts, say: Say) -> Ceili
             except NotMeasuredError as error:
                 why = str(error)
             if clock() >= ends_at:
-                why = f"not measured {deadlines.ran_out('ceilings')}; try {deadlines.more('ceilings')}"
+                why = _too_late(deadlines)
             break
         if why:
             break
@@ -90,6 +93,10 @@ async def measure(here: OnDevice, asked: Asked, facts: Facts, say: Say) -> Ceili
     if best is None:
         raise NotMeasuredError(why or "the profiles of the bundled models have no times of their operators")
     return replace(best, from_run=here.context.directory.run_id, disturbed=here.surroundings.busy)
+
+
+def _too_late(deadlines: Deadlines) -> str:
+    return f"not measured {deadlines.ran_out('ceilings')}; try {deadlines.more('ceilings')}"
 
 
 def _require_memory(facts: Facts) -> None:
@@ -120,13 +127,12 @@ async def _ready(here: OnDevice, asked: Asked, name: str, file: Artifact) -> Rea
 async def _round(here: OnDevice, made: Ready, index: int, left_s: float) -> Profile:
     """The profile of a round that ends within `left_s`."""
     settings, limit_s = here.context.settings, max(1, math.ceil(left_s))
-    deadlines = replace(
-        settings.deadlines,
-        round_s=min(limit_s, settings.deadlines.round_s),
-        silence_s=min(limit_s, settings.deadlines.silence_s),
-    )
+    given = settings.deadlines
+    deadlines = replace(given, round_s=min(limit_s, given.round_s), silence_s=min(limit_s, given.silence_s))
     context = replace(here.context, settings=replace(settings, deadlines=deadlines))
     result = await run_round(replace(here, context=context), made, made.cell.rounds[index])
+    if result.cause in OUR_LIMIT and limit_s < min(given.round_s, given.silence_s):
+        raise NotMeasuredError(_too_late(given))  # the device counts in whole seconds, and may end it early
     if result.status is RoundStatus.FAILED:
         raise NotMeasuredError(f"{made.cell.model.name}: {result.error or 'it failed'}")
     written = next((one for one in result.artifacts if one.role == PROFILE), None)
