@@ -58,7 +58,7 @@ def _table(shown: Sequence[Comparison]) -> Iterator[str]:
         yield f"| {' | '.join(_row(one))} |"
     if len(shown) > MOST_ROWS:
         yield ""
-        yield f"{len(shown) - MOST_ROWS} more are in the report."
+        yield f"And {len(shown) - MOST_ROWS} more in the report."
     yield ""
     for one in shown[:MOST_ROWS]:
         yield f"- {code(one.candidate)}: {escaped(one.sentence)}"
@@ -90,7 +90,7 @@ def _failed(failed: Sequence[Item]) -> Iterator[str]:
     for item in failed[:MOST_ROWS]:
         yield f"- {code(item.name)}: {escaped(item.text or item.kind)}"
     if len(failed) > MOST_ROWS:
-        yield f"- {len(failed) - MOST_ROWS} more are in the report."
+        yield f"- and {len(failed) - MOST_ROWS} more in the report"
 
 
 def escaped(text: str) -> str:

@@ -67,7 +67,7 @@ def _table(release: Release, title: str, found: list[tuple[Key, Compared]]) -> I
         yield f"| {' | '.join(_row(release, key, one))} |"
     if len(found) > MOST_ROWS:
         yield ""
-        yield f"{len(found) - MOST_ROWS} more are in the JSON."
+        yield f"And {len(found) - MOST_ROWS} more in the JSON."
     if found[0][1].verdict not in (Verdict.SLOWER, Verdict.FASTER):
         yield ""
         for key, one in found[:MOST_ROWS]:

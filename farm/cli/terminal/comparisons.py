@@ -80,6 +80,6 @@ def summary(results: Results) -> Iterator[Text]:
     for one in shown[:WORST]:
         yield plain(f"{SYMBOLS[one.verdict]} {one.candidate}: {one.sentence}", STYLES[one.verdict])
     if len(shown) > WORST:
-        yield plain(f"{len(shown) - WORST} more are in the report")
+        yield plain(f"and {len(shown) - WORST} more in the report")
     if line := canary_line(results.comparisons):
         yield plain(line)

@@ -190,7 +190,7 @@ def test_a_long_markdown_table_is_cut_and_says_so(compared):
     many = (compared.comparisons[0],) * (MOST_ROWS + 7)
     text = markdown(replace(compared, comparisons=many))
     assert text.count("**slower**") == MOST_ROWS
-    assert "7 more are in the report." in text
+    assert "And 7 more in the report." in text
 
 
 def test_what_xml_cannot_hold_at_all_is_named(compared):

@@ -18,7 +18,7 @@ from tests.data.results import make
 OUR_ELEMENTS = set(
     re.findall(
         r"\w+",
-        """html head meta title style script body header main section article nav form p h1 h2 h3 h4 b em span a code
+        """html head meta title style script body header main section article nav form p h1 h2 h3 b em span a code
         pre dl dt dd div ul li label input output table thead tbody tr th td details summary figure figcaption svg
         line circle rect path text g desc ol br""",
     )
