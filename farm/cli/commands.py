@@ -28,7 +28,7 @@ class Command:
 
 GROUPS = {
     "devices": "List devices, check them, trust their host keys, free their disks, and show their noise.",
-    "runs": "List and show runs.",
+    "runs": "List and show runs, and bring the database of all runs up to date.",
     "profiles": "Show the operators of profiles, and compare them.",
     "dumps": "Compare dumped tensors, and show the planned memory.",
     "runtime": "Install and list the wheel runtime.",
@@ -71,6 +71,16 @@ COMMANDS = (
         "Show what is kept of runs to measure them again, and which run refers to how much.",
     ),
     Command("runs show", "farm.cli.runs.show", "Show one run's matrix, failures and files."),
+    Command(
+        "runs index",
+        "farm.cli.history.index",
+        "Bring the database of all runs up to date with their folders.",
+    ),
+    Command(
+        "history",
+        "farm.cli.history.history",
+        "Show a model's times over all runs, and where they changed.",
+    ),
     Command(
         "report",
         "farm.cli.runs.report",

@@ -18,10 +18,11 @@ from farm.report.render import render
 from farm.site.compose import index_pages, trend_path
 from farm.site.folder import SITE, SiteFolder, UnreadableError, opened
 from farm.site.render import render_index, render_trend
-from farm.site.runs import Source, is_current, read, sources
+from farm.site.runs import is_current, read
 from farm.site.summary import UNREADABLE, VERSION, Head, Summary, from_json, head_json, to_json
 from farm.site.trends import MOST_RUNS, Trends, rows_of
 from farm.site.view import Link, TrendPage
+from farm.store.sources import Source, sources
 
 Told: TypeAlias = Callable[[str, int, int], None]
 """Label, bytes that are done, bytes of all."""

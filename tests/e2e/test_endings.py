@@ -194,6 +194,8 @@ PRINTING = {
     "runs list": ["runs", "list"],
     "runs kept": ["runs", "kept"],
     "runs show": ["runs", "show", "latest"],
+    "runs index": ["runs", "index"],
+    "history": ["history"],
     "profiles show": ["profiles", "show", "p.json"],
     "profiles compare": ["profiles", "compare", "p.json", "p.json"],
     "report": ["report", "latest"],

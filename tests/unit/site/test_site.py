@@ -23,10 +23,11 @@ from farm.site import trends as trends_module
 from farm.site.build import build
 from farm.site.compose import PAGE, index_pages
 from farm.site.folder import LOCK, MANIFEST, SITE
-from farm.site.runs import is_current, sources
+from farm.site.runs import is_current
 from farm.site.summary import UNREADABLE, Head, Point
 from farm.site.trends import Trends, rows_of, spark
 from farm.store.codec import results_to_json
+from farm.store.sources import sources
 from tests.data.results import make
 
 DATA = Path(__file__).parents[2] / "data" / "results"
