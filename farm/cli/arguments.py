@@ -140,8 +140,8 @@ Ab = Annotated[
 Baseline = Annotated[
     str | None,
     typer.Option(
-        help="Compare with an earlier run, `latest` or its id: what may have changed is confirmed, old and "
-        "new in pairs.",
+        help="Compare with an earlier run, its id, tag:NAME or `latest`: what may have changed is confirmed, "
+        "old and new in pairs.",
         metavar="RUN",
     ),
 ]
@@ -206,4 +206,4 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else
 Selector = Annotated[
     str | None, typer.Argument(help="A selector, as in --devices. Default: all.", metavar="SELECTOR")
 ]
-Run = Annotated[str, typer.Argument(help="A run's id, its folder, or `latest`.")]
+Run = Annotated[str, typer.Argument(help="A run's id, its folder, tag:NAME, or `latest`.")]

@@ -28,7 +28,7 @@ class Command:
 
 GROUPS = {
     "devices": "List devices, check them, trust their host keys, free their disks, and show their noise.",
-    "runs": "List and show runs, and bring the database of all runs up to date.",
+    "runs": "List, show and tag runs, remove old ones, and bring their database up to date.",
     "profiles": "Show the operators of profiles, and compare them.",
     "dumps": "Compare dumped tensors, and show the planned memory.",
     "runtime": "Install and list the wheel runtime.",
@@ -75,6 +75,16 @@ COMMANDS = (
         "runs index",
         "farm.cli.history.index",
         "Bring the database of all runs up to date with their folders.",
+    ),
+    Command(
+        "runs tag",
+        "farm.cli.history.tag",
+        "Give a run a name that stays, take it away, or list all tags.",
+    ),
+    Command(
+        "runs gc",
+        "farm.cli.history.gc",
+        "Show what of old runs would go; with --yes, remove it.",
     ),
     Command(
         "history",

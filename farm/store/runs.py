@@ -18,6 +18,7 @@ from farm.store.codec import READABLE, results_from_json, results_to_json
 from farm.store.folder import RoundFolder
 from farm.store.journal import JOURNAL, JournalFile, has_writer
 from farm.store.rebuild import GONE, PLAN, rebuilt
+from farm.store.retention.tags import PREFIX, tagged
 from farm.visible import relative_href
 
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z")
@@ -157,7 +158,15 @@ def _cannot(what: str, path: Path, error: OSError) -> RunError:
 
 
 def find_run(runs_dir: Path, name: str) -> RunDirectory:
-    """A run by id, by path, or `latest`. Raises RequestError when there is none."""
+    """A run by id, by path, by `tag:NAME`, or `latest`. Raises RequestError when there is none."""
+    if name.startswith(PREFIX):
+        tag = tagged(runs_dir, name.removeprefix(PREFIX))
+        if not _is_run(runs_dir / tag.run):
+            raise RequestError(
+                f"the run {tag.run} of the tag {tag.name} is not in {runs_dir}",
+                hint=f"farm runs tag RUN {tag.name} --move   (or farm runs tag --remove {tag.name})",
+            )
+        return RunDirectory(runs_dir / tag.run)
     if name == LATEST:
         newest = max(all_runs(runs_dir), key=RunDirectory.started, default=None)
         if newest is None:
@@ -167,7 +176,8 @@ def find_run(runs_dir: Path, name: str) -> RunDirectory:
         if _is_run(path):
             return RunDirectory(path)
     raise RequestError(
-        f"no run {name!r} in {runs_dir}", hint="farm runs list shows the runs; `latest` is the newest"
+        f"no run {name!r} in {runs_dir}",
+        hint="farm runs list shows the runs; `latest` is the newest, tag:NAME one with a tag",
     )
 
 

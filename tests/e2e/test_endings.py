@@ -195,6 +195,8 @@ PRINTING = {
     "runs kept": ["runs", "kept"],
     "runs show": ["runs", "show", "latest"],
     "runs index": ["runs", "index"],
+    "runs tag": ["runs", "tag"],
+    "runs gc": ["runs", "gc", "--keep-last", "1"],
     "history": ["history"],
     "profiles show": ["profiles", "show", "p.json"],
     "profiles compare": ["profiles", "compare", "p.json", "p.json"],

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import re
-import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +12,7 @@ from farm.cli import arguments as args
 from farm.cli.history.as_json import as_json
 from farm.cli.history.as_text import lines
 from farm.cli.history.database import Database, brought_up
+from farm.cli.history.times import since_s
 from farm.cli.terminal.console import out, plain, show_json
 from farm.compare.amounts import fraction
 from farm.errors import RequestError
@@ -31,9 +29,6 @@ SETTINGS: dict[str, Any] = {
     "  farm history 'resnet*' --device 'arm-*' --since 12w\n\n"
     "  farm history --changes --since 2026-09-01 --json"
 }
-
-_AGO = re.compile(r"([1-9][0-9]{0,4})([hdwy])")
-_SECONDS = {"h": 3600, "d": 86_400, "w": 7 * 86_400, "y": 365 * 86_400}
 
 
 def command(
@@ -61,7 +56,7 @@ def command(
     A change of level has its evidence: the runs on both sides, and what is known to have changed
     between them. It is no verdict: fresh pairs of one lease decide (`farm compare --confirm`).
     """
-    wanted = Wanted(model, device, variant, build, _since(since))
+    wanted = Wanted(model, device, variant, build, since_s("--since", since) if since else 0.0)
     least = _least(minimum_effect)
     where, made = brought_up(database, runs_dir)
     if not made.runs:
@@ -102,18 +97,3 @@ def _least(text: str) -> float:
         return fraction(text)
     except ValueError as error:
         raise RequestError(f"--minimum-effect: {error}", hint="--minimum-effect 3%") from error
-
-
-def _since(text: str | None) -> float:
-    """In seconds since 1970. Raises RequestError."""
-    if text is None:
-        return 0.0
-    if ago := _AGO.fullmatch(text):
-        return time.time() - int(ago[1]) * _SECONDS[ago[2]]
-    try:
-        read_at = datetime.fromisoformat(text)
-        return (read_at if read_at.tzinfo else read_at.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, OverflowError) as error:
-        raise RequestError(
-            f"--since: {text} is no time", hint="--since 2026-09-01, or --since 30d"
-        ) from error

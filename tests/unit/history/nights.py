@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 from farm.analysis.summary import summarise
@@ -36,7 +37,7 @@ def night(
 ) -> Results:
     """A run of one cell. `context`: fields of the cell that are other ones than usual."""
     draw = random.Random(number)
-    made = make.small()
+    made = _made()
     one = made.cells[0]
     level_ms = LEVEL_MS * factor(number) * (1 + draw.gauss(0, noise))
     rounds = tuple(
@@ -63,8 +64,14 @@ def keep(runs: Path, results: Results) -> Path:
     """The run on disk, as a bench leaves it."""
     folder = runs / results.run_id
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "results.json").write_bytes(results_to_json(results))
+    for name in ("run.json", "results.json"):
+        (folder / name).write_bytes(results_to_json(results))
     return folder
+
+
+@cache
+def _made() -> Results:
+    return make.small()
 
 
 def _round(one: RoundResult, index: int, value_ms: float) -> RoundResult:

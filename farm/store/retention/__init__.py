@@ -1,0 +1,1 @@
+"""Which runs stay: tags, rules, and what removes the others."""
