@@ -87,6 +87,16 @@ COMMANDS = (
         "Show what of old runs would go; with --yes, remove it.",
     ),
     Command(
+        "runs export",
+        "farm.cli.history.export_run",
+        "Write a run as one archive, with the digest of every file; `farm runs import` reads it elsewhere.",
+    ),
+    Command(
+        "runs import",
+        "farm.cli.history.import_run",
+        "Make a run of an archive, once the digest of every file is right: the whole run, or nothing of it.",
+    ),
+    Command(
         "history",
         "farm.cli.history.history",
         "Show a model's times over all runs, and where they changed.",

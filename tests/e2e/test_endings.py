@@ -197,6 +197,8 @@ PRINTING = {
     "runs index": ["runs", "index"],
     "runs tag": ["runs", "tag"],
     "runs gc": ["runs", "gc", "--keep-last", "1"],
+    "runs export": ["runs", "export", "first", "--force"],
+    "runs import": ["runs", "import", "none.farm.tar.gz"],
     "history": ["history"],
     "profiles show": ["profiles", "show", "p.json"],
     "profiles compare": ["profiles", "compare", "p.json", "p.json"],
@@ -214,7 +216,7 @@ PRINTING = {
     "schema": ["schema", "results"],
 }
 PROFILE = Path(__file__).parents[1] / "unit" / "dumps" / "data" / "profile.json"
-SILENT = {"devices trust": 2, "runtime install": 2}
+SILENT = {"devices trust": 2, "runtime install": 2, "runs import": 2}
 """Commands that fail here, and so print nothing on stdout."""
 
 

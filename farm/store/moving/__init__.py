@@ -1,0 +1,1 @@
+"""Runs that move between machines: one archive each, checked by digests on arrival."""
