@@ -9,6 +9,7 @@ import pytest
 
 from farm.cli.history import gc
 from farm.errors import ExitCode
+from farm.store.retention import expire
 from tests.unit.cli.test_history import Farm, farm  # noqa: F401 - a fixture
 from tests.unit.history.nights import name_of
 
@@ -108,7 +109,7 @@ def test_gc_without_a_rule_removes_nothing_and_says_so(farm: Farm) -> None:  # n
 
 def test_a_disk_that_fails_in_the_middle_costs_one_run(farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
     first, second = large(0), large(1)
-    removed = gc.remove
+    removed = expire.remove
 
     def failing(directory, *, whole: bool) -> None:
         if directory.run_id == name_of(0):

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from farm.analysis.summary import summarise
 from farm.model.device import Facts
@@ -78,6 +79,6 @@ def _round(one: RoundResult, index: int, value_ms: float) -> RoundResult:
     return replace(one, index=index, value_ms=value_ms, e2e_ms=(value_ms,) * 12)
 
 
-def _digests(context: Mapping[str, str]) -> Mapping[str, str]:
+def _digests(context: Mapping[str, str]) -> dict[str, Any]:
     usual = {"model_sha256": "a" * 64, "runtime_digest": "b" * 64, "input_sha256": "c" * 64}
     return usual | dict(context)

@@ -8,6 +8,7 @@ import gzip
 import io
 import json
 import os
+import shutil
 import tarfile
 from pathlib import Path
 
@@ -190,8 +191,8 @@ def test_what_is_no_archive_is_named(tmp_path: Path, there: Path, store: KeptSto
 def test_a_disk_without_room_is_named_before_anything_is_written(
     archive: Path, there: Path, store: KeptStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    usage = unpacking.shutil.disk_usage(there)
-    monkeypatch.setattr(unpacking.shutil, "disk_usage", lambda _: usage._replace(free=1000))
+    usage = shutil.disk_usage(there)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: usage._replace(free=1000))
     with pytest.raises(RunError, match=r"no room for the run: it has .* and .* has 1.0 kB free"):
         unpack(archive, there, None, store, quiet)
     assert list(there.iterdir()) == []

@@ -192,7 +192,7 @@ def test_what_a_killed_farm_had_begun_to_remove_is_removed_by_the_next(runs: Pat
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(expire.shutil, "rmtree", killed)
+        patch.setattr("shutil.rmtree", killed)
         for number, whole in ((0, True), (1, False)):
             with pytest.raises(KeyboardInterrupt):
                 remove(RunDirectory(runs / name_of(number)), whole=whole)
