@@ -171,15 +171,11 @@ def _header(name: str, size_bytes: int) -> tarfile.TarInfo:
     return header
 
 
-class _Checked(io.RawIOBase):
+class _Checked:
     """A file of that size with the digest of what was read; one that became shorter ends with zeros."""
 
     def __init__(self, file: BinaryIO, size_bytes: int) -> None:
-        super().__init__()
         self._file, self._left_bytes, self._digest = file, size_bytes, hashlib.sha256()
-
-    def readable(self) -> bool:
-        return True
 
     def read(self, size: int = -1) -> bytes:
         wanted = self._left_bytes if size < 0 else min(size, self._left_bytes)

@@ -49,8 +49,3 @@ def upgrade() -> None:
         sa.Column("values_ms", sa.LargeBinary, nullable=False),
     )
     op.create_index("ix_point_series", "point", ["series"])
-
-
-def downgrade() -> None:
-    for table in ("point", "context", "series", "run"):
-        op.drop_table(table)
