@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
@@ -18,18 +17,11 @@ from farm.errors import FarmError, RequestError, RunError
 from farm.history.migrations import NewerError, upgrade
 from farm.visible import one_line
 
-FILE = "farm.db"
-"""The default: this file in the folder of the runs."""
-
 WAIT_S = 10.0
 """How long another farm that writes to the same database is waited for."""
 
 LONGEST_REASON = 200
 EXAMPLES = "a file, or a URL such as postgresql+psycopg://user@host/farm"
-
-
-def default_database(runs_dir: Path) -> str:
-    return str(runs_dir / FILE)
 
 
 @contextmanager

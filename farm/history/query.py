@@ -55,6 +55,14 @@ def series(connection: Connection, wanted: Wanted) -> Iterator[Series]:
                 yield Series(key, points)
 
 
+def one_series(connection: Connection, key: SeriesKey) -> tuple[Point, ...]:
+    """The points of one series; none where it is not known."""
+    names = {SERIES.c.device: key.device, SERIES.c.model: key.model}
+    names |= {SERIES.c.variant: key.variant, SERIES.c.build: key.build}
+    number = connection.scalar(select(SERIES.c.id).where(*(column == name for column, name in names.items())))
+    return () if number is None else tuple(_points(connection, number, 0.0, {}))
+
+
 _COLUMNS = (
     RUN.c.key, RUN.c.started_s, RUN.c.started_at, POINT.c.status, POINT.c.cause, POINT.c.median_ms,
     POINT.c.low_ms, POINT.c.high_ms, POINT.c.values_ms, POINT.c.context,

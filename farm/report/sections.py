@@ -64,8 +64,7 @@ SECTIONS = (
     Section("environment", "Environment", lambda view: view.environment),
     Section("method", "How the numbers were made", lambda view: view.method),
 )
-"""Of the page. Those of other rooms are planned here: their content and their template come with the room."""
-
+"""Of the page."""
 
 CELL_SECTIONS = ("log", "context", "operators", "memory", "tensors")
 """Parts of a cell's details by other rooms: partials/cell_<name>.html.j2 shows `cell.more[name]`."""

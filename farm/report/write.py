@@ -7,8 +7,9 @@ from pathlib import Path
 from farm.model.run import Results
 from farm.report.compose import compose
 from farm.report.pages import pages
-from farm.report.parts.logs import logs
-from farm.report.parts.memory import memories
+from farm.report.parts.details.logs import logs
+from farm.report.parts.details.memory import memories
+from farm.report.parts.history import histories
 from farm.report.parts.operators import operators
 from farm.report.parts.roofline import rooflines
 from farm.report.render import render
@@ -23,6 +24,7 @@ def more_of(directory: RunDirectory, results: Results) -> More:
         rooflines(directory, results),
         memories(directory, results),
         logs(directory, results),
+        histories(directory, results),
     )
 
 

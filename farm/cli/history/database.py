@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from farm.cli.terminal.progress import Bar
-from farm.history.database import default_database
 from farm.history.index import Indexed, update
+from farm.history.place import VARIABLE, database_of
 from farm.store.sources import sources
 
 Database = Annotated[
@@ -18,14 +18,14 @@ Database = Annotated[
         help="The database of all runs: a file, or the URL of another one, as "
         "postgresql+psycopg://user@host/farm. Default: farm.db in the folder of the runs.",
         metavar="FILE|URL",
-        envvar="FARM_DATABASE",
+        envvar=VARIABLE,
     ),
 ]
 
 
 def brought_up(database: str | None, runs_dir: Path, *, anew: bool = False) -> tuple[str, Indexed]:
     """Where the database is, and what became of its update with the runs of the folder."""
-    where = database or default_database(runs_dir)
+    where = database_of(runs_dir, database)
     found = sources(runs_dir)
     with Bar() as bar:
         made = update(

@@ -15,7 +15,7 @@ from farm.report.figures.view import PairsPlot, Whisker
 from farm.report.figures.whisker import whisker, whisker_end
 from farm.report.numerals import MISSING, MOST_DECIMALS, count, decimals_for, in_ms
 from farm.report.parts.cell import STATUSES, anchor
-from farm.report.parts.contexts import with_context
+from farm.report.parts.details.contexts import with_context
 from farm.report.views.common import Count, Status
 from farm.report.views.comparisons import ComparisonRow, Comparisons
 

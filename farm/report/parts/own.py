@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from farm.model.run import Results
-from farm.report.parts.contexts import contexts
-from farm.report.parts.distributions import distributions
+from farm.report.parts.details.contexts import contexts
+from farm.report.parts.details.distributions import distributions
 from farm.report.parts.tensor_tables import tensors_of_run
 from farm.report.parts.tensors import tensors_of_cells
 from farm.report.sections import More, together

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
 from farm.errors import RequestError, RunError
-from farm.history import database
+from farm.history import database, migrations
 from farm.history.database import opened, shown
 from farm.history.index import update
 from farm.history.query import Wanted, series
@@ -150,6 +152,12 @@ def test_an_update_that_ends_half_way_keeps_what_it_did(
 def test_the_migrations_make_the_tables_that_the_code_reads(where: str) -> None:
     with opened(where) as connection:
         assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
+
+
+def test_the_newest_version_is_the_one_that_the_code_names() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(migrations.FOLDER))
+    assert ScriptDirectory.from_config(config).get_heads() == [migrations.HEAD]
 
 
 def test_a_database_of_a_newer_farm_is_left_alone(runs: Path, where: str) -> None:

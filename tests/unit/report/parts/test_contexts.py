@@ -9,7 +9,7 @@ from farm.compare.duels import comparisons
 from farm.model.comparison import Change, Duel, Earlier
 from farm.model.run import Results
 from farm.report.compose import compose
-from farm.report.parts.contexts import contexts, with_context
+from farm.report.parts.details.contexts import contexts, with_context
 from farm.report.render import render
 from farm.report.views.context import Context
 from tests.data.results import make

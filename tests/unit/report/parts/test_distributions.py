@@ -11,8 +11,8 @@ from farm.model.comparison import Change, Duel
 from farm.model.run import CellResult, Results
 from farm.report.compose import compose
 from farm.report.figures.view import Distribution
-from farm.report.parts import distributions as parts
-from farm.report.parts.distributions import distributions, iterations_ms
+from farm.report.parts.details import distributions as parts
+from farm.report.parts.details.distributions import distributions, iterations_ms
 from farm.report.render import render
 from tests.data.results import make
 

@@ -12,7 +12,7 @@ import pytest
 from farm.model.artifact import Produced
 from farm.model.run import Results, RoundStatus
 from farm.report.compose import compose
-from farm.report.parts.logs import TAIL_BYTES, TAIL_LINES, logs
+from farm.report.parts.details.logs import TAIL_BYTES, TAIL_LINES, logs
 from farm.report.render import render
 from farm.report.write import more_of, write_report
 from farm.store.runs import RunDirectory
