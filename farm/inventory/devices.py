@@ -16,12 +16,12 @@ from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema, fie
 from farm.binaries.machines import MACHINES, machine_named
 from farm.errors import RequestError
 from farm.files import is_file
-from farm.inventory.ceilings import CeilingsEntries, ceilings_of, check_ceilings
-from farm.inventory.cores import CoreIds, PinEntry, check_pin, pin_of
 from farm.inventory.entry import NAME, NAME_RULE, Entry, Text, Texts
 from farm.inventory.files import is_hidden
 from farm.inventory.mistakes import Mistake, refuse
 from farm.inventory.runtime import RuntimeEntry, runtime_of
+from farm.inventory.values.ceilings import CeilingsEntries, ceilings_of, check_ceilings
+from farm.inventory.values.cores import CoreIds, PinEntry, check_pin, pin_of
 from farm.inventory.versions import upgrade
 from farm.inventory.yaml_source import Document, read
 from farm.model.device import KNOWN_HOSTS, LOCAL, Address, Device, Inventory

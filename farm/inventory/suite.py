@@ -16,9 +16,10 @@ from pydantic import Field, WithJsonSchema, model_validator
 from farm import options as catalogue
 from farm.errors import RequestError
 from farm.files import is_file
-from farm.inventory import builds, sampling
-from farm.inventory.checks import parse_check, parse_tolerances
+from farm.inventory import builds
 from farm.inventory.entry import TEXTS_SCHEMA, Conditions, Entry, Texts, listed
+from farm.inventory.values import sampling
+from farm.inventory.values.checks import parse_check, parse_tolerances
 from farm.inventory.versions import upgrade
 from farm.inventory.yaml_source import Document, Place, Scalar, read
 from farm.model.build import Condition, Relation

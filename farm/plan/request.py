@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 from farm.analysis.sample_size import PILOT_PAIRS
 from farm.errors import RequestError
 from farm.files import user_path
-from farm.inventory.checks import parse_check, parse_tolerances
-from farm.inventory.sampling import (
+from farm.inventory.values.checks import parse_check, parse_tolerances
+from farm.inventory.values.sampling import (
     Rounds,
     budget_s_of,
     minimum_effect_of,

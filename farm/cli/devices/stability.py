@@ -20,7 +20,7 @@ from farm.compare.stability import Answer, Fitness, Question, Session, Standing,
 from farm.compare.words import change_of, interval, percent
 from farm.errors import ExitCode, RequestError
 from farm.inventory import read_devices
-from farm.inventory.sampling import minimum_effect_of
+from farm.inventory.values.sampling import minimum_effect_of
 from farm.model.request import ALL_DEVICES, MOST_ROUNDS
 from farm.model.run import Results
 from farm.report.numerals import MISSING, count

@@ -17,7 +17,7 @@ from farm.cli.terminal.console import out, say, show_json
 from farm.cli.terminal.loop import run
 from farm.cli.terminal.progress import Bar
 from farm.errors import ExitCode, RequestError
-from farm.inventory.checks import parse_tolerances
+from farm.inventory.values.checks import parse_tolerances
 from farm.model.dumps import DumpComparison, Side
 from farm.run.tensors.compare import How, compare_dumps
 

@@ -8,7 +8,7 @@ import pytest
 
 from farm.errors import RequestError
 from farm.inventory import suite
-from farm.inventory.sampling import budget_s_of, names_in, precision_of, rounds_of
+from farm.inventory.values.sampling import budget_s_of, names_in, precision_of, rounds_of
 from farm.model.options import OptionSet
 from farm.model.request import Request
 from farm.options import parse

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from farm.errors import RequestError
-from farm.inventory.checks import parse_check, parse_tolerances
+from farm.inventory.values.checks import parse_check, parse_tolerances
 from farm.model.artifact import Artifact
 from farm.model.comparison import Change, Duel
 from farm.model.device import Address, Device, Runtime, RuntimeKind
