@@ -39,6 +39,11 @@ GROUPS = {
 COMMANDS = (
     Command("bench", "farm.cli.bench.bench", "Run models on devices and write a report."),
     Command(
+        "nightly",
+        "farm.cli.nightly.nightly",
+        "Measure a suite, compare it with the last good night, and tell people what is new.",
+    ),
+    Command(
         "plan",
         "farm.cli.bench.plan",
         "Show what a bench would run, compare and push, and how long it takes. Touches no device.",
@@ -157,6 +162,6 @@ COMMANDS = (
     Command(
         "schema",
         "farm.cli.catalogue.schema",
-        "Print the JSON Schema of an inventory, a suite, a builds file or a results.json.",
+        "Print the JSON Schema of an inventory, a suite, a builds file, acknowledgements or a results.json.",
     ),
 )

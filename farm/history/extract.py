@@ -17,10 +17,12 @@ LONGEST_VALUE = 200
 
 
 def points_of(results: Results, run: str, started_s: float) -> Iterator[tuple[SeriesKey, Point]]:
-    """The cells of a run that were to be measured; twins of canaries are left out, since they are other
-    cells once more. `run` is the name of its folder. Names and values come from devices: they are made safe.
+    """The cells of a run that were to be measured, under the name `run` of its folder. Left out are those
+    that are other cells once more: twins of canaries, and what an earlier run had. Names and values come
+    from devices: they are made safe.
     """
     twins = {duel.candidate for duel in results.duels if duel.is_canary}
+    twins |= {duel.baseline for duel in results.duels if duel.since is not None}
     for cell in results.cells:
         if cell.status in (CellStatus.SKIPPED, CellStatus.CANCELLED) or cell.id in twins:
             continue

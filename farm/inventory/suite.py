@@ -18,6 +18,7 @@ from farm.errors import RequestError
 from farm.files import is_file
 from farm.inventory import builds
 from farm.inventory.entry import TEXTS_SCHEMA, Conditions, Entry, Texts, listed
+from farm.inventory.nightly import NightlyEntry, nightly_of
 from farm.inventory.values import sampling
 from farm.inventory.values.checks import parse_check, parse_tolerances
 from farm.inventory.versions import upgrade
@@ -162,6 +163,9 @@ class SuiteFile(Entry):
     builds: Annotated[Any, WithJsonSchema(_BUILDS)] = Field(
         None, description="which builds run every cell: names, or definitions by name; default: inventory"
     )
+    nightly: Annotated[Any, WithJsonSchema(NightlyEntry.model_json_schema())] = Field(
+        None, description="how farm nightly runs this suite"
+    )
 
 
 def schema() -> dict[str, Any]:
@@ -194,6 +198,7 @@ def load(path: Path) -> Suite:
         or (),
         builds=_builds(document),
         defined=builds.defined(document),
+        nightly=nightly_of(document),
     )
     _check_names_in_rules(document, suite)
     document.refuse()

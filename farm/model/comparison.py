@@ -69,6 +69,19 @@ class Comparing:
 
 
 @dataclass(frozen=True)
+class Acknowledgement:
+    """A regression that is known and accepted: of which `cells` (globs), why, by whom, `until` which day
+    (ISO 8601), and how much slower they may be `at_most` (0.12: 12 %).
+    """
+
+    cells: tuple[str, ...]
+    why: str
+    who: str
+    until: str
+    at_most: float | None = None
+
+
+@dataclass(frozen=True)
 class Duel:
     """Two cells of one device whose timed rounds are run in pairs, back to back; ids of cells.
 

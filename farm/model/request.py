@@ -65,6 +65,35 @@ class Rules:
     exclude: tuple[CellRule, ...] = ()
 
 
+LAST_GOOD = "last-good"
+"""As a nightly's baseline: the newest night that was good."""
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Who is told what is new: a `webhook`, a URL or `$VARIABLE` that has it, signed with the key in the
+    variable `key`; or a `command` with its arguments.
+    """
+
+    webhook: str | None = None
+    key: str | None = None
+    command: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Nightly:
+    """How a suite is run each night. `baselines` are `last-good` or `tag:NAME`; `min_measured` is the part of
+    its cells that a night has to measure; a device in use is waited for `wait_s` seconds.
+    """
+
+    baselines: tuple[str, ...] = (LAST_GOOD,)
+    min_measured: float = 0.9
+    wait_s: float = 0.0
+    acknowledged: Path | None = None
+    site: Path | None = None
+    notices: tuple[Notice, ...] = ()
+
+
 @dataclass(frozen=True)
 class Suite:
     """A suite file. `devices` is a selector; `options` are the base of every variant; `builds` are names,
@@ -92,6 +121,7 @@ class Suite:
     builds: tuple[str, ...] = ()
     defined: tuple[Build, ...] = ()
     profile_rounds: int | None = None
+    nightly: Nightly = Nightly()
 
     @property
     def rules(self) -> Rules:

@@ -185,6 +185,7 @@ PRINTING = {
     "version": ["--version"],
     "bench": ["bench", *TINY],
     "bench --json": ["bench", "--json", *TINY],
+    "nightly": ["nightly", "night.yaml"],
     "plan": ["plan", *TINY],
     "devices list": ["devices", "list"],
     "devices check": ["devices", "check"],
@@ -228,6 +229,9 @@ def place(tmp_path_factory: pytest.TempPathFactory, forks: Forks) -> Local:
     far = local.folder / "far.yaml"
     far.write_text(inventory.read_text() + "  far: {address: 127.0.0.1, port: 1}\n")
     shutil.copyfile(PROFILE, local.folder / "p.json")
+    (local.folder / "night.yaml").write_text(
+        "{models: {tiny: bundled:tiny}, rounds: 2, options: {iter: 10}, canary: false}\n"
+    )
     for name in ("first", "second"):
         assert local.farm("bench", "--run-id", name, *TINY).code == 0
     return local

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from farm.cli.terminal.console import show_json
-from farm.inventory import builds, suite
+from farm.inventory import acknowledged, builds, suite
 from farm.inventory import devices as inventory
 from farm.store.codec import results_schema
 
@@ -19,6 +19,7 @@ class Document(StrEnum):
     INVENTORY = "inventory"
     SUITE = "suite"
     BUILDS = "builds"
+    ACKNOWLEDGED = "acknowledged"
     RESULTS = "results"
 
 
@@ -26,10 +27,11 @@ SCHEMAS = {
     Document.INVENTORY: inventory.schema,
     Document.SUITE: suite.schema,
     Document.BUILDS: builds.schema,
+    Document.ACKNOWLEDGED: acknowledged.schema,
     Document.RESULTS: results_schema,
 }
 
 
 def command(document: Annotated[Document, typer.Argument(help="Which document.")]) -> None:
-    """Print the JSON Schema of an inventory, a suite, a builds file or a results.json."""
+    """Print the JSON Schema of an inventory, a suite, a builds file, acknowledgements or a results.json."""
     show_json(SCHEMAS[document]())

@@ -116,10 +116,14 @@ def test_a_run_that_goes_on_is_read_each_time(runs: Path, where: str) -> None:
     assert indexed(where, runs).read == 1
 
 
-def test_the_twin_of_a_canary_is_no_series(tmp_path: Path, where: str) -> None:
+@pytest.mark.parametrize("is_canary", [True, False])
+def test_what_is_another_cell_once_more_is_no_series(tmp_path: Path, where: str, is_canary: bool) -> None:
+    """The twin of a canary, and the bytes of an earlier run."""
     made = night(0)
     twin = replace(made.cells[0], build="twin")
     duel = Duel(made.cells[0].id, twin.id, Change.NOTHING, is_canary=True)
+    if not is_canary:
+        duel = Duel(twin.id, made.cells[0].id, Change.BUILD, since="night-old")
     keep(tmp_path / "one", replace(made, cells=(*made.cells, twin), duels=(duel,)))
     assert indexed(where, tmp_path / "one").series == 1
 

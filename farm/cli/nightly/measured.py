@@ -1,0 +1,172 @@
+"""What a night measures: the suite, against each of its baselines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
+from functools import partial
+from pathlib import Path
+
+from farm.cli.bench.against import against
+from farm.cli.bench.bench import (
+    Around,
+    finish,
+    is_wheel_of_any_use,
+    measure,
+    product_store,
+    say_failures,
+    write_report,
+)
+from farm.cli.bench.confirming import Where, confirmed
+from farm.cli.terminal.console import say
+from farm.cli.terminal.progress import Bar
+from farm.compare.outcome import is_undecided, measured_code
+from farm.compare.runs import compare_runs
+from farm.errors import ExitCode, RequestError
+from farm.model.comparison import Acknowledgement, Comparison
+from farm.model.limits.deadlines import Deadlines
+from farm.model.matrix import Plan
+from farm.model.request import LAST_GOOD, Nightly, Request
+from farm.model.run import Results
+from farm.nightly.findings import night_of
+from farm.nightly.news import is_good
+from farm.nightly.nouns import Finding, Kind, Night
+from farm.nightly.state import Nights
+from farm.plan.prepare import Prepared, prepare
+from farm.store.retention.tags import PREFIX, all_tags, set_tag
+from farm.store.runs import RunDirectory, find_run
+
+THIS_RUN = "this run"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A night with its exit code, and where its report is."""
+
+    night: Night
+    exit_code: int
+    report: Path | None
+
+
+@dataclass
+class _Baselines:
+    """The runs that a night is compared with, by the suite's names; `problems` are those that cannot be."""
+
+    runs: dict[str, str] = field(default_factory=dict)
+    problems: list[Finding] = field(default_factory=list)
+
+    def drop(self, name: str, error: RequestError) -> None:
+        self.runs.pop(name, None)
+        text = f"not compared with {name}: {error.message}"
+        self.problems.append(Finding(Kind.NOT_COMPARED, "", name, text))
+        say(text, "yellow")
+
+
+@dataclass(frozen=True)
+class Tonight:
+    """What is asked of a night. `is_quiet`: nothing but JSON goes to stdout."""
+
+    request: Request
+    settings: Nightly
+    nights: Nights
+    runs_dir: Path
+    run_id: str | None
+    known: Sequence[Acknowledgement]
+    deadlines: Deadlines
+    is_quiet: bool = False
+
+
+def measured(tonight: Tonight) -> Measured:
+    """Raises FarmError where the night cannot run at all."""
+    request, settings, runs_dir = tonight.request, tonight.settings, tonight.runs_dir
+    baselines = _baselines(settings, tonight.nights, runs_dir)
+    with Bar() as bar:
+        prepared = prepare(request, bar.update, fetch=True, of_use=is_wheel_of_any_use)
+    plan = _planned(prepared, request, baselines, runs_dir)
+    first = next(iter(baselines.runs), None)
+    name = tonight.run_id or f"nightly-{tonight.nights.name}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+    directory = RunDirectory.create(runs_dir, name)
+    deadlines = replace(tonight.deadlines, lease_wait_s=settings.wait_s)
+    around = Around(prepared.inventory, prepared.runtime, deadlines)
+    results, _ = measure(plan, directory, around, partial(_finished, directory, is_quiet=tonight.is_quiet))
+    compared = _compared(results, first)
+    for other in [one for one in baselines.runs if one != first]:
+        found = _with(other, directory, results, baselines, Where(request.inventory, runs_dir))
+        compared |= {other: found} if found else {}
+    night = night_of(results, compared, tonight.known, _today(), min_measured=settings.min_measured)
+    night = replace(night, findings=(*night.findings, *baselines.problems))
+    if is_good(night):
+        set_tag(runs_dir, tonight.nights.good_tag, name, "the newest good night", is_moved=True)
+    return Measured(night, int(_exit_code(night, results)), directory.report_path)
+
+
+def _finished(directory: RunDirectory, results: Results, *, is_quiet: bool) -> bool:
+    if not is_quiet:
+        return finish(directory, results, json=False)
+    say_failures(results)
+    return write_report(directory, results) is not None
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
+
+
+def _baselines(settings: Nightly, nights: Nights, runs_dir: Path) -> _Baselines:
+    """Those that are there. Before the first good night there is none, which is no news."""
+    found = _Baselines()
+    for name in settings.baselines:
+        wanted = f"{PREFIX}{nights.good_tag}" if name == LAST_GOOD else name
+        if name == LAST_GOOD and nights.good_tag not in {tag.name for tag in all_tags(runs_dir)}:
+            say("no good night yet: nothing to compare with")
+            continue
+        try:
+            found.runs[name] = str(find_run(runs_dir, wanted).run_id)
+        except RequestError as error:
+            found.drop(name, error)
+    return found
+
+
+def _planned(prepared: Prepared, request: Request, baselines: _Baselines, runs_dir: Path) -> Plan:
+    """With the first baseline that shares cells with the suite: it is measured in pairs."""
+    for name, run in list(baselines.runs.items()):
+        try:
+            return against(prepared.plan, replace(request, baseline=run), runs_dir, product_store())
+        except RequestError as error:
+            baselines.drop(name, error)
+    return prepared.plan
+
+
+def _compared(results: Results, first: str | None) -> dict[str, Sequence[Comparison]]:
+    """What the run itself compared: with its baseline, and its own cells with each other."""
+    own = [one for one in results.comparisons if one.baseline_run is None]
+    found = [one for one in results.comparisons if one.baseline_run is not None]
+    named: dict[str, Sequence[Comparison]] = {first: found} if first and found else {}
+    return named | ({THIS_RUN: own} if own else {})
+
+
+def _with(
+    name: str, new: RunDirectory, results: Results, baselines: _Baselines, where: Where
+) -> Sequence[Comparison]:
+    """A further baseline: what looks changed is measured again, old and new in one lease."""
+    try:
+        old = find_run(where.runs_dir, baselines.runs[name])
+        compared = compare_runs(old.results(), results, results.comparing)
+        by = confirmed(old, new, compared, where)
+        return compare_runs(old.results(), results, results.comparing, compared.change, by=by).comparisons
+    except RequestError as error:
+        baselines.drop(name, error)
+        return ()
+
+
+def _exit_code(night: Night, results: Results) -> ExitCode:
+    """As that of a bench, where several hold 4, 1, 3, 5; what is accepted does not count."""
+    kinds = {one.kind for one in night.findings}
+    measured = measured_code(results)
+    if measured is ExitCode.NOTHING_RAN:
+        return measured
+    if kinds & {Kind.SLOWER, Kind.WRONG_OUTPUTS}:
+        return ExitCode.REGRESSION
+    if measured is not ExitCode.OK or Kind.FEW_MEASURED in kinds:
+        return ExitCode.CELLS_FAILED
+    return ExitCode.UNDECIDED if is_undecided(results) else ExitCode.OK

@@ -1,0 +1,93 @@
+"""The `nightly` of a suite: what `farm nightly` compares with, what it waits for, and whom it tells."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field, WithJsonSchema, model_validator
+
+from farm.compare.amounts import fraction
+from farm.errors import RequestError
+from farm.inventory.entry import Entry, Texts
+from farm.inventory.values.sampling import budget_s_of
+from farm.inventory.yaml_source import Document, Place, Scalar
+from farm.model.request import LAST_GOOD, Nightly, Notice
+
+NIGHTLY = "nightly"
+TAG = "tag:"
+_TEXT_OR_NUMBER = {"type": ["string", "number"]}
+
+
+class NoticeEntry(Entry):
+    """Somebody who is told what is new."""
+
+    webhook: str | None = Field(None, description="a URL, or $VARIABLE of the environment that has it")
+    key: str | None = Field(None, description="name of the variable with the key that signs what is sent")
+    command: Texts = Field((), description="a program with its arguments: gets the message on stdin")
+
+    @model_validator(mode="after")
+    def _has_one_way(self) -> NoticeEntry:
+        if bool(self.webhook) == bool(self.command):
+            raise ValueError("requires either webhook (a URL) or command (a list)")
+        if self.key and not self.webhook:
+            raise ValueError("key signs what a webhook gets; a command needs none")
+        return self
+
+
+class NightlyEntry(Entry):
+    """How `farm nightly` runs this suite."""
+
+    baseline: Texts = Field((LAST_GOOD,), description="last-good, tag:NAME: what each night is compared with")
+    min_measured: Annotated[Any, WithJsonSchema(_TEXT_OR_NUMBER)] = Field(
+        None, alias="min-measured", description="how much of the cells a night has to measure: 90%"
+    )
+    wait: Annotated[Any, WithJsonSchema(_TEXT_OR_NUMBER)] = Field(
+        None, description="how long a device that is in use is waited for: 30m"
+    )
+    acknowledged: str | None = Field(None, description="file of regressions that are known")
+    site: str | None = Field(
+        None, description="folder of a site of all runs that each night brings up to date"
+    )
+    notify: Annotated[
+        tuple[NoticeEntry, ...],
+        WithJsonSchema({"type": "array", "items": NoticeEntry.model_json_schema()}),
+    ] = Field((), description="who is told what is new")
+
+
+def nightly_of(document: Document) -> Nightly:
+    """What the file says of it; mistakes are added to the document."""
+    raw = document.data.get(NIGHTLY)
+    entry = document.check(NightlyEntry, (NIGHTLY,), raw) if raw is not None else None
+    if entry is None:
+        return Nightly()
+    for index, name in enumerate(entry.baseline):
+        if name != LAST_GOOD and not name.startswith(TAG):
+            document.report((NIGHTLY, "baseline", index), f"should be {LAST_GOOD} or {TAG}NAME")
+    return Nightly(
+        baselines=entry.baseline,
+        min_measured=_read(document, (NIGHTLY, "min-measured"), _share, entry.min_measured) or 0.9,
+        wait_s=_read(document, (NIGHTLY, "wait"), budget_s_of, entry.wait) or 0.0,
+        acknowledged=document.beside(entry.acknowledged) if entry.acknowledged else None,
+        site=document.beside(entry.site) if entry.site else None,
+        notices=tuple(Notice(one.webhook, one.key, one.command) for one in entry.notify),
+    )
+
+
+def _share(text: str) -> float:
+    try:
+        return fraction(text)
+    except ValueError as error:
+        raise RequestError(str(error)) from error
+
+
+def _read(document: Document, place: Place, reader: Any, raw: object) -> float | None:
+    if raw is None:
+        return None
+    if not isinstance(raw, Scalar):
+        document.report(place, "should be one value")
+        return None
+    try:
+        return float(reader(str(raw)))
+    except RequestError as error:
+        document.report(place, error.message)
+        return None

@@ -1,0 +1,1 @@
+"""What a night has to tell: only what is new, once, to those who asked for it."""

@@ -1,0 +1,59 @@
+"""What of a night is new, and what is remembered of it. Pure."""
+
+from __future__ import annotations
+
+from farm.nightly.nouns import Finding, Kind, Night, Open, State
+
+WORDS = {
+    Kind.NOT_RUN: "a night ran again",
+    Kind.WRONG_OUTPUTS: "outputs are right again",
+    Kind.SLOWER: "not slower any more",
+    Kind.FEW_MEASURED: "enough cells are measured again",
+    Kind.NOT_COMPARED: "compared again",
+}
+OF_THE_NIGHT = frozenset({Kind.NOT_RUN, Kind.FEW_MEASURED, Kind.NOT_COMPARED})
+"""They hold of a night as a whole: the next one says whether they still do."""
+
+
+def news_of(night: Night, before: State) -> tuple[tuple[Finding, ...], State]:
+    """What nobody was told yet, and the state after the night. A finding stays open while its cell is not
+    measured or not decided: that it is over has to be seen.
+    """
+    known = {one.finding.key: one for one in before.open}
+    now = {one.key: one for one in night.findings}
+    new = [one for key, one in now.items() if key not in known]
+    accepted = {one.key for one in night.accepted}
+    still, over = [], []
+    for key, one in known.items():
+        if key in now:
+            still.append(Open(now[key], one.since))
+        elif key in accepted:
+            continue  # it is neither open nor over
+        elif not _is_over(one.finding, night):
+            still.append(one)
+        elif one.finding.kind is not Kind.FASTER:  # the nights that follow are compared with the faster one
+            over.append(_ended(one))
+    opened = [Open(one, night.run) for one in new]
+    told = (*before.pending, *new, *over)
+    return told, State((*still, *opened), (), night.run)
+
+
+def _is_over(finding: Finding, night: Night) -> bool:
+    """That a night ran is enough where it is about the night; of a cell the end has to be seen."""
+    if finding.kind in OF_THE_NIGHT:
+        return bool(night.wanted)
+    return finding.key in night.decided
+
+
+def _ended(one: Open) -> Finding:
+    finding = one.finding
+    of = f"{finding.cell}: " if finding.cell else ""
+    against = f", against {finding.baseline}" if finding.baseline else ""
+    return Finding(
+        Kind.ENDED, finding.cell, finding.baseline, f"{of}{WORDS[finding.kind]}{against}, since {one.since}"
+    )
+
+
+def is_good(night: Night) -> bool:
+    """Whether the next nights may be compared with it."""
+    return not any(one.kind in (Kind.SLOWER, Kind.WRONG_OUTPUTS, Kind.FEW_MEASURED) for one in night.findings)

@@ -1,0 +1,201 @@
+"""Tells people what is new: a webhook that is signed and tried again, or a command.
+
+A notice that cannot be given costs no night: why is returned, and the next night tells the same again. No URL
+is shown beyond its host, since it may be a secret, and no key at all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import hmac
+import json
+import os
+import signal
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping, Sequence
+from http.client import HTTPException
+from typing import Any
+from urllib.parse import urlsplit
+
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
+
+from farm.model.limits.deadlines import Deadlines
+from farm.model.request import Notice
+from farm.nightly.nouns import Finding, Message, Open
+from farm.visible import one_line
+
+SIGNATURE = "X-Farm-Signature-256"
+"""HMAC-SHA256 of the body with the key, as `sha256=<hex>`: what GitHub's webhooks have."""
+
+MOST_NEWS = 200
+"""In one message; their number is told."""
+
+
+ANSWER_S = 20.0
+"""For the answer to one try."""
+
+LONGEST_PAUSE_S = 30.0
+"""Between two tries."""
+
+
+def as_json(message: Message) -> dict[str, Any]:
+    """What is sent; `text` is what chat services show."""
+    return {
+        "version": 1,
+        "text": as_text(message),
+        "subject": message.subject,
+        "suite": message.suite,
+        "run": message.run,
+        "exit_code": message.exit_code,
+        "news": [_finding(one) for one in message.news[:MOST_NEWS]],
+        "news_count": len(message.news),
+        "still_open": [_finding(one.finding) | {"since": one.since} for one in message.still[:MOST_NEWS]],
+        "still_open_count": len(message.still),
+        "acknowledged": list(message.acknowledged[:MOST_NEWS]),
+        "report": message.report,
+    }
+
+
+def as_text(message: Message) -> str:
+    """For a mail or a chat."""
+    lines = [message.subject, "", *_listed("new", [one.text for one in message.news])]
+    lines += _listed("still open", [_since(one) for one in message.still])
+    lines += _listed("known and accepted", message.acknowledged)
+    lines += [f"report: {message.report}"] if message.report else []
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _since(one: Open) -> str:
+    return f"{one.finding.text} (since {one.since})"
+
+
+def _listed(title: str, texts: Sequence[str]) -> list[str]:
+    if not texts:
+        return []
+    more = [f"- and {len(texts) - MOST_NEWS} more"] if len(texts) > MOST_NEWS else []
+    return [f"{title}:", *(f"- {text}" for text in texts[:MOST_NEWS]), *more, ""]
+
+
+def _finding(one: Finding) -> dict[str, str]:
+    return {"kind": str(one.kind), "cell": one.cell, "baseline": one.baseline, "text": one.text}
+
+
+def notify(
+    message: Message,
+    notices: Sequence[Notice],
+    deadlines: Deadlines,
+    environment: Mapping[str, str] = os.environ,
+) -> tuple[str, ...]:
+    """Tell everybody; why some could not be told."""
+    problems = []
+    for one in notices:
+        why = (
+            _post(message, one, environment, deadlines)
+            if one.webhook
+            else _run(message, one, environment, deadlines)
+        )
+        if why:
+            problems.append(why)
+    return tuple(problems)
+
+
+def _post(
+    message: Message, notice: Notice, environment: Mapping[str, str], deadlines: Deadlines
+) -> str | None:
+    url = notice.webhook or ""
+    if url.startswith("$"):
+        url = environment.get(url[1:], "")
+        if not url:
+            return f"the webhook is in ${(notice.webhook or '')[1:]}, which is not set"
+    place = urlsplit(url)
+    if place.scheme not in ("http", "https") or not place.hostname:
+        return "the webhook is no http or https URL"
+    body = json.dumps(as_json(message)).encode()
+    headers = {"Content-Type": "application/json", "User-Agent": "farm"}
+    if notice.key:
+        key = environment.get(notice.key, "")
+        if not key:
+            return f"the key of the webhook at {place.hostname} is in ${notice.key}, which is not set"
+        headers[SIGNATURE] = "sha256=" + hmac.new(key.encode(), body, hashlib.sha256).hexdigest()
+    request = urllib.request.Request(url, body, headers, method="POST")  # noqa: S310 - http or https, above
+    begin = time.monotonic()
+    try:
+        for attempt in Retrying(
+            retry=retry_if_exception(_may_pass), stop=stop_after_delay(deadlines.notify_s), reraise=True,
+            wait=wait_random_exponential(multiplier=0.5, max=LONGEST_PAUSE_S),
+        ):  # fmt: skip
+            with attempt:
+                _send(request, min(ANSWER_S, deadlines.notify_s))
+    except (OSError, ValueError, HTTPException) as error:  # URLError and HTTPError are OSErrors
+        took = f"after {time.monotonic() - begin:.0f} s (deadline notify)" if _may_pass(error) else "at once"
+        return f"the webhook at {place.hostname} was not told, given up {took}: {_reason(error)}"
+    return None
+
+
+def _send(request: urllib.request.Request, answer_s: float) -> None:
+    try:
+        with _OPENER.open(request, timeout=answer_s) as answer:
+            answer.read(1)
+    except urllib.error.HTTPError as error:
+        error.close()  # it is the answer, too
+        raise
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """Where it leads is not who was to be told."""
+
+    def redirect_request(self, *_: Any, **__: Any) -> None:
+        return None
+
+
+_OPENER = urllib.request.build_opener(_NoRedirect)
+
+
+def _may_pass(error: BaseException) -> bool:
+    """Whether another try may succeed: not where the other side says that it never will."""
+    if isinstance(error, urllib.error.HTTPError):
+        return error.code >= 500 or error.code in (408, 425, 429)
+    return isinstance(error, OSError)
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, urllib.error.HTTPError):
+        return f"HTTP {error.code}"
+    reason = getattr(error, "reason", None) or error
+    return one_line(str(getattr(reason, "strerror", None) or reason), 120)
+
+
+def _run(
+    message: Message, notice: Notice, environment: Mapping[str, str], deadlines: Deadlines
+) -> str | None:
+    """The text on stdin, the subject and the path of the report in its environment. What it started goes with
+    it: neither its children nor the pipes that they hold are waited for.
+    """
+    name = one_line(notice.command[0], 80)
+    told = {"FARM_SUBJECT": one_line(message.subject, 500), "FARM_REPORT": message.report or ""}
+    with tempfile.TemporaryFile() as text, tempfile.TemporaryFile() as said:
+        text.write(as_text(message).encode("utf-8", "backslashreplace"))
+        text.seek(0)
+        try:
+            child = subprocess.Popen(  # noqa: S603 - the suite names it
+                list(notice.command), stdin=text, stdout=subprocess.DEVNULL, stderr=said,
+                env={**environment, **told}, start_new_session=True,
+            )  # fmt: skip
+        except (OSError, ValueError) as error:
+            return f"{name} cannot be run: {getattr(error, 'strerror', None) or error}"
+        try:
+            code = child.wait(deadlines.notify_s)
+        except subprocess.TimeoutExpired:
+            return f"{name} did not end {deadlines.ran_out('notify')}"
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
+        said.seek(0)
+        last = one_line(said.read(2000).decode("utf-8", "replace"), 200)
+    return f"{name} ended with {code}" + (f": {last}" if last else "") if code else None

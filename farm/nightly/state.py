@@ -1,0 +1,75 @@
+"""The state of a suite's nights on disk: `.nightly/<suite>.json` in the folder of the runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+from pydantic import TypeAdapter, ValidationError
+
+from farm.errors import RequestError, RunError
+from farm.files import path_name, private_folder, write_atomic
+from farm.nightly.nouns import State
+
+FOLDER = ".nightly"
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class _File:
+    version: int
+    state: State
+
+
+_FILE: TypeAdapter[_File] = TypeAdapter(_File)
+
+
+class Nights:
+    """Of one suite, by its name. Two of one suite at the same time are refused."""
+
+    def __init__(self, runs_dir: Path, suite: str) -> None:
+        self.suite = suite
+        self.name = path_name(suite)
+        self._path = runs_dir / FOLDER / f"{self.name}.json"
+
+    @property
+    def good_tag(self) -> str:
+        """The tag of the newest night that was good."""
+        return f"nightly-{self.name}-good"
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Raises RequestError while another nightly of this suite goes on, RunError for disk errors."""
+        try:
+            private_folder(self._path.parent)
+            with FileLock(self._path.with_suffix(".lock"), timeout=0):
+                yield
+        except Timeout as error:
+            raise RequestError(
+                f"a nightly of {self.suite} goes on already",
+                hint="wait for it, or end it; farm runs list shows it",
+            ) from error
+        except OSError as error:
+            raise RunError(f"cannot write {error.filename or self._path.parent}: {error.strerror}") from error
+
+    def load(self) -> tuple[State, str | None]:
+        """The state, and what is wrong with its file: then it is as in the first night."""
+        try:
+            found = _FILE.validate_json(self._path.read_bytes())
+        except FileNotFoundError:
+            return State(), None
+        except (OSError, ValidationError, ValueError) as error:
+            return State(), f"{self._path} cannot be read ({type(error).__name__}): everything is told as new"
+        if found.version != VERSION:
+            return State(), f"{self._path} is of version {found.version}: everything is told as new"
+        return found.state, None
+
+    def save(self, state: State) -> None:
+        """Raises RunError for disk errors: then the next night tells the same again."""
+        try:
+            write_atomic(self._path, _FILE.dump_json(_File(VERSION, state), indent=1))
+        except OSError as error:
+            raise RunError(f"cannot write {self._path}: {error.strerror}") from error
