@@ -35,7 +35,7 @@ def news_of(night: Night, before: State) -> tuple[tuple[Finding, ...], State]:
             over.append(_ended(one))
     opened = [Open(one, night.run) for one in new]
     told = (*before.pending, *new, *over)
-    return told, State((*still, *opened), (), night.run)
+    return told, State((*still, *opened))
 
 
 def _is_over(finding: Finding, night: Night) -> bool:

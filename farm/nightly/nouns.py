@@ -50,7 +50,6 @@ class State:
 
     open: tuple[Open, ...] = ()
     pending: tuple[Finding, ...] = ()
-    last_run: str | None = None
 
 
 @dataclass(frozen=True)

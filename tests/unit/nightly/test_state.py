@@ -11,7 +11,7 @@ from farm.errors import RequestError, RunError
 from farm.nightly.nouns import Finding, Kind, Open, State
 from farm.nightly.state import FOLDER, Nights
 
-STATE = State((Open(Finding(Kind.SLOWER, "a", "b", "ü"), "n1"),), (Finding(Kind.ENDED, "a", "", "c"),), "n1")
+STATE = State((Open(Finding(Kind.SLOWER, "a", "b", "ü"), "n1"),), (Finding(Kind.ENDED, "a", "", "c"),))
 
 
 def test_what_is_remembered_is_there_the_next_night(tmp_path: Path) -> None:
