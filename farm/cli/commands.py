@@ -65,6 +65,16 @@ COMMANDS = (
         "Show what farm keeps on devices and would remove; with --yes, remove it.",
     ),
     Command(
+        "devices quarantine",
+        "farm.cli.devices.quarantine",
+        "Leave devices out of plans for some time, with a reason; without devices, list those that are.",
+    ),
+    Command(
+        "devices restore",
+        "farm.cli.devices.restore",
+        "End the quarantine of devices: plans have them again.",
+    ),
+    Command(
         "devices stability",
         "farm.cli.devices.stability",
         "Show what each device can resolve, and which devices are fit to gate a release.",

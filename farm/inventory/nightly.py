@@ -15,6 +15,7 @@ from farm.model.request import LAST_GOOD, Nightly, Notice
 
 NIGHTLY = "nightly"
 TAG = "tag:"
+MOST_DAYS = 3650
 _TEXT_OR_NUMBER = {"type": ["string", "number"]}
 
 
@@ -48,6 +49,11 @@ class NightlyEntry(Entry):
     site: str | None = Field(
         None, description="folder of a site of all runs that each night brings up to date"
     )
+    quarantine_days: Annotated[Any, WithJsonSchema({"type": "number", "minimum": 0})] = Field(
+        None,
+        alias="quarantine-days",
+        description="how long a device that fails is left out; it is checked each night",
+    )
     notify: Annotated[
         tuple[NoticeEntry, ...],
         WithJsonSchema({"type": "array", "items": NoticeEntry.model_json_schema()}),
@@ -69,8 +75,19 @@ def nightly_of(document: Document) -> Nightly:
         wait_s=_read(document, (NIGHTLY, "wait"), budget_s_of, entry.wait) or 0.0,
         acknowledged=document.beside(entry.acknowledged) if entry.acknowledged else None,
         site=document.beside(entry.site) if entry.site else None,
+        quarantine_days=_read(document, (NIGHTLY, "quarantine-days"), _days, entry.quarantine_days) or 0.0,
         notices=tuple(Notice(one.webhook, one.key, one.command) for one in entry.notify),
     )
+
+
+def _days(text: str) -> float:
+    try:
+        days = float(text)
+    except ValueError:
+        days = -1.0
+    if not 0 <= days <= MOST_DAYS:
+        raise RequestError(f"{text[:80]!r} is no number of days from 0 to {MOST_DAYS}")
+    return days
 
 
 def _share(text: str) -> float:

@@ -83,7 +83,8 @@ class Notice:
 @dataclass(frozen=True)
 class Nightly:
     """How a suite is run each night. `baselines` are `last-good` or `tag:NAME`; `min_measured` is the part of
-    its cells that a night has to measure; a device in use is waited for `wait_s` seconds.
+    its cells that a night has to measure; a device in use is waited for `wait_s` seconds; one that fails is
+    in quarantine for `quarantine_days` (0: not).
     """
 
     baselines: tuple[str, ...] = (LAST_GOOD,)
@@ -91,6 +92,7 @@ class Nightly:
     wait_s: float = 0.0
     acknowledged: Path | None = None
     site: Path | None = None
+    quarantine_days: float = 0.0
     notices: tuple[Notice, ...] = ()
 
 

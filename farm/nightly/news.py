@@ -9,9 +9,10 @@ WORDS = {
     Kind.WRONG_OUTPUTS: "outputs are right again",
     Kind.SLOWER: "not slower any more",
     Kind.FEW_MEASURED: "enough cells are measured again",
+    Kind.QUARANTINED: "in plans again",
     Kind.NOT_COMPARED: "compared again",
 }
-OF_THE_NIGHT = frozenset({Kind.NOT_RUN, Kind.FEW_MEASURED, Kind.NOT_COMPARED})
+OF_THE_NIGHT = frozenset({Kind.NOT_RUN, Kind.FEW_MEASURED, Kind.QUARANTINED, Kind.NOT_COMPARED})
 """They hold of a night as a whole: the next one says whether they still do."""
 
 
@@ -50,7 +51,10 @@ def _ended(one: Open) -> Finding:
     of = f"{finding.cell}: " if finding.cell else ""
     against = f", against {finding.baseline}" if finding.baseline else ""
     return Finding(
-        Kind.ENDED, finding.cell, finding.baseline, f"{of}{WORDS[finding.kind]}{against}, since {one.since}"
+        Kind.ENDED,
+        finding.cell,
+        finding.baseline,
+        f"{of}{WORDS[finding.kind]}{against} (held since {one.since})",
     )
 
 

@@ -13,6 +13,7 @@ class Kind(StrEnum):
     WRONG_OUTPUTS = "wrong-outputs"
     SLOWER = "slower"
     FEW_MEASURED = "few-measured"
+    QUARANTINED = "quarantined"
     NOT_COMPARED = "not-compared"
     FASTER = "faster"
     ENDED = "ended"

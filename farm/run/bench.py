@@ -78,7 +78,8 @@ def _guarded(listener: Listener, hider: Hider) -> Listener:
 async def _run_lanes(context: RunContext) -> None:
     """All devices at once, as many as the settings allow."""
     places = asyncio.Semaphore(context.settings.parallel)
-    devices = context.plan.devices
+    busy = {cell.device.name for cell in context.plan.cells}
+    devices = [device for device in context.plan.devices if device.name in busy]
     async with AsyncExitStack() as stack:
         transports = await stack.enter_async_context(
             open_transports(

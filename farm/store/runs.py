@@ -17,8 +17,8 @@ from farm.model.run import Results, RunStatus
 from farm.store.codec import READABLE, results_from_json, results_to_json
 from farm.store.folder import RoundFolder
 from farm.store.journal import JOURNAL, JournalFile, has_writer
+from farm.store.notes.tags import PREFIX, tagged
 from farm.store.rebuild import GONE, PLAN, rebuilt
-from farm.store.retention.tags import PREFIX, tagged
 from farm.visible import relative_href
 
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z")

@@ -191,6 +191,8 @@ PRINTING = {
     "devices check": ["devices", "check"],
     "devices clean": ["devices", "clean", "local"],
     "devices stability": ["devices", "stability"],
+    "devices quarantine": ["devices", "quarantine"],
+    "devices restore": ["devices", "restore", "none"],
     "devices trust": ["devices", "trust", "far", "--yes", "-i", "far.yaml"],
     "runs list": ["runs", "list"],
     "runs kept": ["runs", "kept"],
@@ -217,7 +219,7 @@ PRINTING = {
     "schema": ["schema", "results"],
 }
 PROFILE = Path(__file__).parents[1] / "unit" / "dumps" / "data" / "profile.json"
-SILENT = {"devices trust": 2, "runtime install": 2, "runs import": 2}
+SILENT = {"devices trust": 2, "runtime install": 2, "runs import": 2, "devices restore": 2}
 """Commands that fail here, and so print nothing on stdout."""
 
 

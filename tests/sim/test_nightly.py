@@ -137,3 +137,32 @@ async def test_nights_that_cannot_run_or_measure_too_little_are_news(
         farm.environment["HOOK"] = nights.server.url
         assert (await nights(running, "four")).code == 3
         assert nights.told() == [["few-measured"]]
+
+
+@pytest.mark.long
+async def test_a_device_that_fails_is_left_out_until_it_passes_its_check(
+    farm: Farm, devices: Path, nights: Nights
+) -> None:
+    async with fleet({"arm-1": Properties(PROGRAM), "arm-2": Properties(PROGRAM)}, devices) as running:
+        nights.write("inventory", **{"quarantine-days": 2, "min-measured": "50%"})
+        whole = running.inventory.read_text()
+        port = f"port: {running.devices['arm-2'].port}"
+        running.inventory.write_text(whole.replace(port, "port: 1"))
+        assert (await nights(running, "one")).code == 3
+        assert nights.told() == [["quarantined"]]
+        where = ("--inventory", str(running.inventory))
+        plan = await asyncio.to_thread(farm, "plan", "--model", "bundled:tiny", *where)
+        assert "in quarantine until " in plan.stdout
+        second = await nights(running, "two")
+        assert (second.code, nights.told()) == (0, []), second.stderr
+        assert [one["status"] for one in json.loads(Path(farm.folder, "runs/two/results.json").read_text())["cells"]] == [
+            "completed", "skipped",
+        ]  # fmt: skip
+        running.inventory.write_text(whole)
+        third = await nights(running, "three")
+        # It has no time in the night before, so that one comparison stays undecided.
+        assert (third.code, nights.told()) == (5, [["ended"]]), third.stderr
+        assert "arm-2: released from quarantine" in third.stderr
+        assert json.loads(third.stdout)["news"][0]["text"].startswith(
+            "arm-2: in plans again (held since one)"
+        )

@@ -21,6 +21,7 @@ from farm.cli.bench.catalogue_options import normalise
 from farm.cli.bench.deadline_options import names_help, with_deadlines
 from farm.cli.bench.failures import failures_of
 from farm.cli.bench.outputs import outputs_lines
+from farm.cli.bench.quarantined import without_quarantined
 from farm.cli.bench.request_options import takes_request
 from farm.cli.bench.sampling import comparisons_of
 from farm.cli.bench.skips import skips_of
@@ -115,7 +116,7 @@ def command(
     cooling = _cooldown(cool_down) if cool_down is not None else None
     with Bar() as bar:
         prepared = prepare(request, bar.update, fetch=True, of_use=is_wheel_of_any_use)
-    plan = against(prepared.plan, request, runs_dir, product_store())
+    plan = against(without_quarantined(prepared.plan, runs_dir), request, runs_dir, product_store())
     for line in comparisons_of(plan):
         say(line)
     if (time_needed := expected(plan, recent_results(runs_dir))) is not None:

@@ -12,6 +12,7 @@ from farm.cli import arguments as args
 from farm.cli.bench.against import against
 from farm.cli.bench.catalogue_options import normalise
 from farm.cli.bench.ceilings import ceilings_json, ceilings_lines
+from farm.cli.bench.quarantined import without_quarantined
 from farm.cli.bench.request_options import takes_request
 from farm.cli.bench.sampling import comparisons_of, duel_json, expected_json
 from farm.cli.bench.skips import skips_of
@@ -50,7 +51,8 @@ def command(*, request: Request, runs_dir: args.EarlierRuns = None, json: args.J
     """
     earlier = runs_dir or Path("runs")
     with Bar() as bar:
-        plan = against(prepare(request, bar.update, fetch=False).plan, request, earlier)
+        prepared = prepare(request, bar.update, fetch=False)
+    plan = against(without_quarantined(prepared.plan, earlier), request, earlier)
     time_needed = expected(plan, recent_results(earlier))
     if json:
         show_json(as_json(plan) | {"expected": expected_json(time_needed)})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -19,12 +20,21 @@ from farm.model.request import ALL_DEVICES
 from farm.report.numerals import MISSING, by_core, in_bytes, in_memory
 from farm.report.parts.environment import clusters_of, gpus_of, machine_of, power_of
 from farm.run.devices.check import Checked, check_devices
+from farm.store.notes.quarantine import released
 
 SETTINGS: dict[str, Any] = {"epilog": "Examples:\n\n  farm devices check\n\n  farm devices check 'arm-*'"}
 
 
-def command(devices: args.Selector = None, inventory: args.Inventory = None, json: args.Json = False) -> None:
-    """Connect, start the agent, probe, and show who holds the lease. Takes no lease, runs no model."""
+def command(
+    devices: args.Selector = None,
+    inventory: args.Inventory = None,
+    runs_dir: args.RunsDir = Path("runs"),
+    json: args.Json = False,
+) -> None:
+    """Connect, start the agent, probe, and show who holds the lease. Takes no lease, runs no model.
+
+    A device that a nightly has put into quarantine is released when it passes.
+    """
     loaded, chosen = read_devices(inventory, devices or ALL_DEVICES)
     checked = run(check_devices(chosen, loaded.known_hosts))
     if json:
@@ -45,6 +55,8 @@ def command(devices: args.Selector = None, inventory: args.Inventory = None, jso
                 say(f"{one.device}: {one.stage}: {one.error}", "red")
                 if one.hint:
                     say(f"  try: {one.hint}")
+    for name in released(runs_dir, [one.device for one in checked if not one.error]):
+        say(f"{name}: released from quarantine")
     if any(one.error for one in checked):
         raise typer.Exit(ExitCode.CELLS_FAILED)
 

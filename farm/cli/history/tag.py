@@ -12,7 +12,7 @@ from farm.cli import arguments as args
 from farm.cli.terminal.console import out, plain, show_json
 from farm.cli.terminal.tables import simple_table
 from farm.errors import RequestError
-from farm.store.retention.tags import all_tags, remove_tag, set_tag
+from farm.store.notes.tags import all_tags, remove_tag, set_tag
 from farm.store.runs import find_run
 
 SETTINGS: dict[str, Any] = {

@@ -19,6 +19,8 @@ from farm.cli.bench.bench import (
     write_report,
 )
 from farm.cli.bench.confirming import Where, confirmed
+from farm.cli.bench.quarantined import without_quarantined
+from farm.cli.nightly.quarantine import check_quarantined, quarantined
 from farm.cli.terminal.console import say
 from farm.cli.terminal.progress import Bar
 from farm.compare.outcome import is_undecided, measured_code
@@ -34,7 +36,7 @@ from farm.nightly.news import is_good
 from farm.nightly.nouns import Finding, Kind, Night
 from farm.nightly.state import Nights
 from farm.plan.prepare import Prepared, prepare
-from farm.store.retention.tags import PREFIX, all_tags, set_tag
+from farm.store.notes.tags import PREFIX, all_tags, set_tag
 from farm.store.runs import RunDirectory, find_run
 
 THIS_RUN = "this run"
@@ -83,6 +85,7 @@ def measured(tonight: Tonight) -> Measured:
     baselines = _baselines(settings, tonight.nights, runs_dir)
     with Bar() as bar:
         prepared = prepare(request, bar.update, fetch=True, of_use=is_wheel_of_any_use)
+    check_quarantined(prepared.inventory, prepared.plan.devices, runs_dir)
     plan = _planned(prepared, request, baselines, runs_dir)
     first = next(iter(baselines.runs), None)
     name = tonight.run_id or f"nightly-{tonight.nights.name}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
@@ -95,7 +98,8 @@ def measured(tonight: Tonight) -> Measured:
         found = _with(other, directory, results, baselines, Where(request.inventory, runs_dir))
         compared |= {other: found} if found else {}
     night = night_of(results, compared, tonight.known, _today(), min_measured=settings.min_measured)
-    night = replace(night, findings=(*night.findings, *baselines.problems))
+    lost = quarantined(results, runs_dir, settings.quarantine_days)
+    night = replace(night, findings=(*night.findings, *lost, *baselines.problems))
     if is_good(night):
         set_tag(runs_dir, tonight.nights.good_tag, name, "the newest good night", is_moved=True)
     return Measured(night, int(_exit_code(night, results)), directory.report_path)
@@ -129,12 +133,13 @@ def _baselines(settings: Nightly, nights: Nights, runs_dir: Path) -> _Baselines:
 
 def _planned(prepared: Prepared, request: Request, baselines: _Baselines, runs_dir: Path) -> Plan:
     """With the first baseline that shares cells with the suite: it is measured in pairs."""
+    plan = without_quarantined(prepared.plan, runs_dir)
     for name, run in list(baselines.runs.items()):
         try:
-            return against(prepared.plan, replace(request, baseline=run), runs_dir, product_store())
+            return against(plan, replace(request, baseline=run), runs_dir, product_store())
         except RequestError as error:
             baselines.drop(name, error)
-    return prepared.plan
+    return plan
 
 
 def _compared(results: Results, first: str | None) -> dict[str, Sequence[Comparison]]:

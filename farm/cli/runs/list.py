@@ -10,7 +10,7 @@ from farm.cli import arguments as args
 from farm.cli.terminal.console import out, plain, say, show_json
 from farm.cli.terminal.tables import simple_table
 from farm.errors import RequestError
-from farm.store.retention.tags import all_tags
+from farm.store.notes.tags import all_tags
 from farm.store.runs import all_runs
 
 SETTINGS: dict[str, Any] = {

@@ -1,1 +1,1 @@
-"""Which runs stay: tags, rules, and what removes the others."""
+"""Which runs stay: rules, and what removes the others."""

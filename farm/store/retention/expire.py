@@ -14,8 +14,8 @@ from farm.files import private_folder
 from farm.store.guarded import UNREADABLE, results_within_bounds
 from farm.store.journal import JOURNAL, has_writer
 from farm.store.manifest import MANIFEST
+from farm.store.notes.tags import all_tags
 from farm.store.retention.rules import Rules, kept
-from farm.store.retention.tags import all_tags
 from farm.store.runs import RESULTS, RunDirectory
 from farm.store.sources import Source, started_s
 

@@ -96,7 +96,7 @@ def test_the_run_since_which_it_holds_stays() -> None:
     _, state = news_of(night(SLOW, name="second"), state)
     assert [one.since for one in state.open] == ["first"]
     news, _ = news_of(night(SAME, name="third"), state)
-    assert news[0].text == f"{CELL}: not slower any more, against last-good, since first"
+    assert news[0].text == f"{CELL}: not slower any more, against last-good (held since first)"
 
 
 def test_an_improvement_is_told_once_and_its_end_is_no_news() -> None:

@@ -15,10 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from farm.errors import FarmError, RequestError, RunError
+from farm.store.notes.tags import FOLDER, all_tags, remove_tag, set_tag, tagged
 from farm.store.retention import expire
 from farm.store.retention.expire import judged, remove, remove_leftovers
 from farm.store.retention.rules import Rules, kept
-from farm.store.retention.tags import FOLDER, all_tags, remove_tag, set_tag, tagged
 from farm.store.runs import RunDirectory, find_run
 from farm.store.sources import sources
 from tests.unit.history.nights import keep, name_of, night
