@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from farm.device.disk.room import Room
+from farm.device.former import own_name
 from farm.device.session import Session
-from farm.model.device import Device, Facts
+from farm.model.device import Device, Facts, Inventory
 from farm.model.limits.cooling import Cooldown
 from farm.model.limits.deadlines import Deadlines
 from farm.model.matrix import Plan
@@ -18,10 +20,11 @@ from farm.run.keeping import Keeper
 from farm.run.measure.surroundings import Surroundings
 from farm.run.record import Recorder
 from farm.runtime.files import WheelFiles
-from farm.store.cache.ceilings import CeilingStore
-from farm.store.cache.kept import KeptStore
-from farm.store.cache.products import ProductStore
-from farm.store.cache.programs import ProgramStore
+from farm.runtime.install import InstalledRuntime
+from farm.store.cache.ceilings import CeilingStore, ceiling_store
+from farm.store.cache.kept import KeptStore, kept_store
+from farm.store.cache.products import ProductStore, product_store
+from farm.store.cache.programs import ProgramStore, program_store
 from farm.store.runs import RunDirectory
 
 
@@ -44,6 +47,33 @@ class Settings:
     parallel: int = 100
     kept: KeptStore | None = None
     ceilings: CeilingStore | None = None
+
+
+@dataclass(frozen=True)
+class Around:
+    """What a plan is measured with; `cooldown` counts for all devices, None: as the inventory has it."""
+
+    inventory: Inventory
+    runtime: InstalledRuntime | None
+    deadlines: Deadlines = Deadlines()
+    cooldown: Cooldown | None = None
+
+
+def settings_of(run_id: str, around: Around, command: tuple[str, ...]) -> Settings:
+    """With the caches of this user. Raises RequestError where the environment says what cannot be."""
+    kept, deadlines = kept_store(), around.deadlines
+    return Settings(
+        holder=own_name(f"run {run_id}"),
+        known_hosts=around.inventory.known_hosts,
+        command=command,
+        products=product_store(),
+        programs=program_store(),
+        kept=None if kept.is_off else kept,
+        ceilings=ceiling_store(),
+        deadlines=deadlines,
+        run_ends_at=time.monotonic() + deadlines.run_s if deadlines.run_s else None,
+        cooldown=around.cooldown,
+    )
 
 
 @dataclass(frozen=True)

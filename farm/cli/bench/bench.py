@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import secrets
 import sys
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -14,14 +12,11 @@ from typing import Annotated, Any
 
 import typer
 
-from farm import resources
 from farm.cli import arguments as args
-from farm.cli.bench.against import against
 from farm.cli.bench.catalogue_options import normalise
 from farm.cli.bench.deadline_options import names_help, with_deadlines
 from farm.cli.bench.failures import failures_of
 from farm.cli.bench.outputs import outputs_lines
-from farm.cli.bench.quarantined import without_quarantined
 from farm.cli.bench.request_options import takes_request
 from farm.cli.bench.sampling import comparisons_of
 from farm.cli.bench.skips import skips_of
@@ -33,7 +28,6 @@ from farm.cli.terminal.loop import run
 from farm.cli.terminal.progress import Bar, Lines
 from farm.cli.terminal.results import results_table
 from farm.compare.outcome import exit_code
-from farm.device.former import own_name
 from farm.errors import ExitCode, RequestError, RunError
 from farm.model.device import Device, Inventory
 from farm.model.limits.cooling import Cooldown, cooldown
@@ -47,14 +41,12 @@ from farm.plan.prepare import prepare
 from farm.report.parts.environment import restarts_of
 from farm.report.write import write_report as write
 from farm.run.bench import bench
-from farm.run.context import Settings
+from farm.run.context import Around, settings_of
 from farm.run.devices.check import is_wheel_of_use
+from farm.run.devices.quarantined import without_quarantined
+from farm.run.measure.against import against
 from farm.runtime.files import wheel_files
-from farm.runtime.install import InstalledRuntime
-from farm.store.cache.ceilings import ceiling_store
-from farm.store.cache.kept import kept_store
-from farm.store.cache.products import ProductStore
-from farm.store.cache.programs import program_store
+from farm.store.cache.products import product_store
 from farm.store.codec import results_to_dict
 from farm.store.recent import recent_results
 from farm.store.runs import RunDirectory
@@ -127,35 +119,13 @@ def command(
     raise typer.Exit(exit_code(results) or (ExitCode.OK if is_reported else ExitCode.CELLS_FAILED))
 
 
-@dataclass(frozen=True)
-class Around:
-    """What a plan is measured with; `cooldown` counts for all devices, None: as the inventory has it."""
-
-    inventory: Inventory
-    runtime: InstalledRuntime | None
-    deadlines: Deadlines = Deadlines()
-    cooldown: Cooldown | None = None
-
-
 def measure(
     plan: Plan, directory: RunDirectory, around: Around, finished: Callable[[Results], bool]
 ) -> tuple[Results, bool]:
     """Run a plan with its display; `finished` is called with what it came to, also of one that is
     interrupted, and what it says is handed on.
     """
-    kept, deadlines = kept_store(), around.deadlines
-    settings = Settings(
-        holder=own_name(f"run {directory.run_id}"),
-        known_hosts=around.inventory.known_hosts,
-        command=("farm", *sys.argv[1:]),
-        products=product_store(),
-        programs=program_store(),
-        kept=None if kept.is_off else kept,
-        ceilings=ceiling_store(),
-        deadlines=deadlines,
-        run_ends_at=time.monotonic() + deadlines.run_s if deadlines.run_s else None,
-        cooldown=around.cooldown,
-    )
+    settings = settings_of(directory.run_id, around, ("farm", *sys.argv[1:]))
     wheel = None
     if around.runtime is not None and may_run_wheel(plan):
         wheel = wheel_files(around.runtime, Lines().update)
@@ -168,11 +138,6 @@ def measure(
             finished(directory.results())
             raise
         return results, finished(results)
-
-
-def product_store() -> ProductStore:
-    """Of this user."""
-    return ProductStore(resources.cache_folder() / "products")
 
 
 def _cooldown(text: str) -> Cooldown:

@@ -6,7 +6,7 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from farm.cli.bench.bench import Around, measure, new_run_id, product_store, write_report
+from farm.cli.bench.bench import measure, new_run_id, write_report
 from farm.cli.bench.sampling import comparisons_of
 from farm.cli.terminal.console import say
 from farm.cli.terminal.progress import Bar
@@ -17,10 +17,12 @@ from farm.model.request import ALL_DEVICES, DEFAULT_PAIRS
 from farm.model.run import Results
 from farm.plan.baseline import restore_products
 from farm.plan.builds import may_run_wheel
+from farm.run.context import Around
 from farm.run.measure.baseline import Former
 from farm.run.measure.confirm import Confirming, NothingError, plan_of_confirmation
 from farm.runtime import install
 from farm.store.cache.kept import kept_store
+from farm.store.cache.products import product_store
 from farm.store.runs import RunDirectory
 
 

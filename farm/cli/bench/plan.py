@@ -9,10 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from farm.cli import arguments as args
-from farm.cli.bench.against import against
 from farm.cli.bench.catalogue_options import normalise
 from farm.cli.bench.ceilings import ceilings_json, ceilings_lines
-from farm.cli.bench.quarantined import without_quarantined
 from farm.cli.bench.request_options import takes_request
 from farm.cli.bench.sampling import comparisons_of, duel_json, expected_json
 from farm.cli.bench.skips import skips_of
@@ -31,6 +29,8 @@ from farm.plan.estimate import expected
 from farm.plan.layout import files_to_push
 from farm.plan.matrix import cells_of
 from farm.plan.prepare import prepare
+from farm.run.devices.quarantined import without_quarantined
+from farm.run.measure.against import against
 from farm.store.recent import recent_results
 
 SETTINGS: dict[str, Any] = {

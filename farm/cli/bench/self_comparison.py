@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from farm.cli.bench.bench import (
-    Around,
     is_wheel_of_any_use,
     measure,
     new_run_id,
@@ -21,6 +20,7 @@ from farm.model.run import Results
 from farm.plan.estimate import expected
 from farm.plan.prepare import prepare
 from farm.plan.request import BUNDLED, Arguments, read_request
+from farm.run.context import Around
 from farm.store.recent import recent_results
 from farm.store.runs import RunDirectory
 

@@ -8,18 +8,14 @@ from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
 
-from farm.cli.bench.against import against
 from farm.cli.bench.bench import (
-    Around,
     finish,
     is_wheel_of_any_use,
     measure,
-    product_store,
     say_failures,
     write_report,
 )
 from farm.cli.bench.confirming import Where, confirmed
-from farm.cli.bench.quarantined import without_quarantined
 from farm.cli.nightly.quarantine import check_quarantined, quarantined
 from farm.cli.terminal.console import say
 from farm.cli.terminal.progress import Bar
@@ -36,6 +32,10 @@ from farm.nightly.news import is_good
 from farm.nightly.nouns import Finding, Kind, Night
 from farm.nightly.state import Nights
 from farm.plan.prepare import Prepared, prepare
+from farm.run.context import Around
+from farm.run.devices.quarantined import without_quarantined
+from farm.run.measure.against import against
+from farm.store.cache.products import product_store
 from farm.store.notes.tags import PREFIX, all_tags, set_tag
 from farm.store.runs import RunDirectory, find_run
 

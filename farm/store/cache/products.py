@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from farm import resources
 from farm.files import digest_path, private_folder, sha256_of, write_atomic
 from farm.model.artifact import Artifact
 
@@ -58,3 +59,8 @@ class ProductStore:
 
     def _path(self, sha256: str) -> Path:
         return digest_path(self._root / "cas", sha256)
+
+
+def product_store() -> ProductStore:
+    """The store in the user's cache folder."""
+    return ProductStore(resources.cache_folder() / "products")

@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 
-from farm.cli.bench.against import against
 from farm.files import digest_path
 from farm.model.artifact import Artifact
 from farm.model.build import INVENTORY_BUILD, Build, BuildChoice
@@ -28,6 +27,7 @@ from farm.plan.layout import model_tree, native_digest, own_files
 from farm.plan.matrix import Sources, choose, make_plan
 from farm.plan.models import option_files
 from farm.run.keeping import Keeper
+from farm.run.measure.against import against
 from farm.run.record import Origin, planned_results
 from farm.store.artifacts import artifact_of
 from farm.store.cache.kept import KeptStore

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from farm.cli.bench.quarantined import without_quarantined
 from farm.errors import RequestError, RunError
 from farm.model.comparison import Change, Duel
 from farm.model.device import Address, Device, Runtime, RuntimeKind
 from farm.model.matrix import Cell, Model, Plan
 from farm.model.options import OptionSet, Variant
+from farm.run.devices.quarantined import without_quarantined
 from farm.store.notes.quarantine import BY_CHECK, FOLDER, Quarantine, in_quarantine, put, released, restore
 
 
