@@ -9,6 +9,7 @@ import os
 import secrets
 import shutil
 import tarfile
+import time
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -32,6 +33,12 @@ from farm.store.moving.contents import (
 from farm.store.moving.pack import BLOCK_BYTES, Told, kept_files
 from farm.store.runs import LATEST, RUN_ID, RunDirectory
 
+ASIDE = ".import-"
+"""Begins the name of a run that is on its way in."""
+
+UNFINISHED_S = 86_400
+"""After so long one is of a farm that was killed."""
+
 BROKEN = (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error)
 
 
@@ -51,7 +58,8 @@ def unpack(archive: Path, runs_dir: Path, name: str | None, kept: KeptStore, tol
     Raises RequestError for what is no archive of a run, is damaged or would replace a run; RunError for
     disk errors.
     """
-    aside = runs_dir / f".import-{secrets.token_hex(4)}"
+    aside = runs_dir / f"{ASIDE}{secrets.token_hex(4)}"
+    _remove_leftovers(runs_dir)
     try:
         with _opened(archive) as tar:
             contents = _first(tar, archive)
@@ -70,6 +78,14 @@ def unpack(archive: Path, runs_dir: Path, name: str | None, kept: KeptStore, tol
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return Unpacked(RunDirectory(target), len(contents.files), contents.size_bytes, not_kept)
+
+
+def _remove_leftovers(runs_dir: Path) -> None:
+    """What a farm that was killed left behind."""
+    with contextlib.suppress(OSError):
+        for path in runs_dir.glob(f"{ASIDE}*"):
+            if path.stat().st_mtime < time.time() - UNFINISHED_S:
+                shutil.rmtree(path, ignore_errors=True)
 
 
 @contextlib.contextmanager

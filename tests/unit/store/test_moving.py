@@ -217,6 +217,17 @@ def test_a_disk_that_gets_full_leaves_nothing(
     assert [path.name for path in archive.parent.glob(".*")] == []
 
 
+def test_what_a_killed_import_left_is_removed_by_one_of_the_next_day(
+    archive: Path, there: Path, store: KeptStore
+) -> None:
+    old, new = there / ".import-old", there / ".import-new"
+    for path in (old, new):
+        (path / "run").mkdir(parents=True)
+    os.utime(old, (0, 0))
+    unpack(archive, there, None, store, quiet)
+    assert (old.exists(), new.exists()) == (False, True)
+
+
 def test_a_run_that_goes_on_is_not_exported(run: RunDirectory, tmp_path: Path) -> None:
     (run.path / "journal.jsonl").touch()
     with (run.path / "journal.jsonl").open("rb") as journal:
