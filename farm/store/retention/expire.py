@@ -80,14 +80,12 @@ def remove(directory: RunDirectory, *, whole: bool) -> None:
     if whole:
         _remove(directory.path, directory.path.parent)
         return
-    if not (directory.path / RESULTS).is_file():
-        try:
-            results = results_within_bounds(directory)
-        except UNREADABLE as error:
-            raise FarmError(
-                f"its results cannot be read: {error}", hint="--whole removes all of it"
-            ) from error
-        directory.write_results(results)
+    try:
+        results = results_within_bounds(directory)
+    except UNREADABLE as error:
+        raise FarmError(f"its results cannot be read: {error}", hint="--whole removes all of it") from error
+    if results.losses or not (directory.path / RESULTS).is_file():
+        directory.write_results(results)  # the journal may be all that has them
     for path in _large(directory.path):
         _remove(path, directory.path)
 

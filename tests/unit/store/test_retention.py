@@ -148,10 +148,15 @@ def test_a_tagged_run_and_one_that_goes_on_never_expire(runs: Path) -> None:
     assert expired(runs, Rules(last=1), whole=True) == [name_of(1), name_of(2)]
 
 
-def test_results_that_only_the_journal_has_are_written_before_it_goes(runs: Path, monkeypatch) -> None:
+@pytest.mark.parametrize("damaged", [None, b"", b"{"])
+def test_results_that_only_the_journal_has_are_written_before_it_goes(
+    runs: Path, monkeypatch, damaged: bytes | None
+) -> None:
     run = RunDirectory(runs / name_of(0))
-    whole = run.results()
+    whole = replace(run.results(), losses=() if damaged is None else ("results.json is damaged",))
     (run.path / "results.json").unlink()
+    if damaged is not None:
+        (run.path / "results.json").write_bytes(damaged)
     monkeypatch.setattr(expire, "results_within_bounds", lambda _: whole)
     remove(run, whole=False)
     assert files(run.path) == {"run.json", "results.json", "report.html"}
