@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from farm.history.database import opened
 from farm.history.index import update
 from farm.history.nouns import Series
-from farm.history.place import FILE
+from farm.history.place import FILE, folder_of
 from farm.history.query import keys, one_series
 from farm.history.reading import read
 from farm.store.codec import results_to_json
@@ -45,7 +45,7 @@ def main() -> None:
         print(f"{nights} nights of {cells} cells, {ROUNDS} rounds each: {written}")
         where = str(runs / FILE)
         begin = time.monotonic()
-        made = update(where, sources(runs), lambda *_: None)
+        made = update(where, runs, sources(runs), lambda *_: None)
         took_s = time.monotonic() - begin
         each_ms = 1000 * took_s / nights
         tell(took_s <= MOST_INDEX_S, f"the whole database: {took_s:.1f} s ({each_ms:.0f} ms a night)")
@@ -53,20 +53,20 @@ def main() -> None:
         size = f"{size_bytes / 1e6:.1f} MB, {size_bytes / made.points:.0f} bytes each"
         print(f"      {made.points} points of {made.series} series in {size}")
         begin = time.monotonic()
-        update(where, sources(runs), lambda *_: None)
+        update(where, runs, sources(runs), lambda *_: None)
         print(f"      once more, nothing new: {1000 * (time.monotonic() - begin):.0f} ms")
-        ask(where)
+        ask(where, folder_of(runs))
 
 
-def ask(where: str) -> None:
+def ask(where: str, folder: str) -> None:
     """Every 40th series, each with a connection of its own; the first reading imports SciPy."""
     with opened(where) as connection:
-        some = list(keys(connection).values())[::40]
+        some = list(keys(connection, folder).values())[::40]
     took_ms: list[float] = []
     for key in some[:1] + some:
         begin = time.monotonic()
         with opened(where) as connection:
-            series = Series(key, one_series(connection, key))
+            series = Series(key, one_series(connection, folder, key))
         found = read(series, 0.03)
         took_ms.append(1000 * (time.monotonic() - begin))
         assert len(found.series.points) > 1

@@ -65,7 +65,10 @@ def request(**given: Any) -> Request:
     for name in given:
         if name not in known:
             raise RequestError(f"a request has no {name!r}{nearest(name, known)}", hint="see docs/api.md")
-    read = {name: _READERS.get(name, _as_it_is)(value) for name, value in given.items() if value is not None}
+    try:
+        read = {name: _READERS.get(name, _as_it_is)(one) for name, one in given.items() if one is not None}
+    except (TypeError, ValueError, AttributeError) as error:
+        raise RequestError(f"a request cannot be read: {error}", hint="see docs/api.md") from error
     return read_request(Arguments(**read))
 
 
@@ -132,7 +135,8 @@ def frame(found: Results, library: str = "pandas") -> Any:
         module = __import__(library)
     except ImportError as error:
         raise RequestError(f"{library} is not installed", hint=f"pip install {library}") from error
-    return module.DataFrame(records(found))
+    more = {"infer_schema_length": None} if library == "polars" else {}
+    return module.DataFrame(records(found), **more)
 
 
 def _planned(prepared: Prepared, asked: Request, runs_dir: Path) -> Plan:
@@ -145,7 +149,11 @@ def _as_it_is(value: Any) -> Any:
 
 
 def _many(value: Any) -> tuple[str, ...]:
-    return (value,) if isinstance(value, str) else tuple(map(str, value))
+    return (str(value),) if isinstance(value, str | Path) else tuple(map(str, value))
+
+
+def _joined(value: Any) -> str:
+    return ",".join(_many(value))
 
 
 def _variants(value: Mapping[str, Any] | Sequence[str]) -> tuple[str, ...]:
@@ -164,7 +172,7 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     **dict.fromkeys(("rounds", "budget", "profile_rounds", "precision", "minimum_effect"), str),
     "variants": _variants,
     "options": from_mapping,
-    "ab": lambda value: value if isinstance(value, str) else ",".join(value),
+    **dict.fromkeys(("ab", "devices"), _joined),
 }
 
 

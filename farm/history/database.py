@@ -10,7 +10,14 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DatabaseError,
+    DBAPIError,
+    IntegrityError,
+    NoSuchModuleError,
+    OperationalError,
+)
 from sqlalchemy.pool import NullPool
 
 from farm.errors import FarmError, RequestError, RunError
@@ -19,6 +26,13 @@ from farm.visible import one_line
 
 WAIT_S = 10.0
 """How long another farm that writes to the same database is waited for."""
+
+LIMITS: dict[str, dict[str, Any]] = {
+    "postgresql": {"connect_timeout": int(WAIT_S), "options": f"-c lock_timeout={int(WAIT_S * 1000)}"},
+    "mysql": {"connect_timeout": int(WAIT_S)},
+    "mariadb": {"connect_timeout": int(WAIT_S)},
+}
+"""The same for those that are on another machine, by kind: what their drivers take."""
 
 LONGEST_REASON = 200
 EXAMPLES = "a file, or a URL such as postgresql+psycopg://user@host/farm"
@@ -63,7 +77,7 @@ def shown(where: str) -> str:
 def _engine(where: str, *, writes: bool) -> Engine:
     try:
         url = make_url(where) if "://" in where else URL.create("sqlite", database=where)
-        engine = create_engine(url, poolclass=NullPool)
+        engine = create_engine(url, poolclass=NullPool, connect_args=LIMITS.get(url.get_backend_name(), {}))
     except NoSuchModuleError as error:
         raise RequestError(f"unknown kind of database: {shown(where)}", hint=EXAMPLES) from error
     except (ArgumentError, ValueError) as error:
@@ -96,6 +110,8 @@ def _failed(where: str, error: DBAPIError) -> FarmError:
     if "locked" in reason:
         reason = f"another farm has been writing to it for more than {WAIT_S:g} s"
         hint = "try again when it is done"
+    elif isinstance(error, IntegrityError):
+        reason, hint = "another farm wrote the same runs", "try again"
     elif isinstance(error, DatabaseError) and not isinstance(error, OperationalError):
         hint = (
             "remove it and type `farm runs index`: it is made again from the runs; or use another --database"

@@ -6,13 +6,15 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult, delete, func, insert, select
+from sqlalchemy import Connection, CursorResult, delete, distinct, func, insert, select
 
 from farm.history.database import opened
 from farm.history.extract import points_of
 from farm.history.nouns import Point, SeriesKey
+from farm.history.place import folder_of
 from farm.history.tables import CONTEXT, POINT, RUN, SERIES
 from farm.history.values import packed
 from farm.model.run import RunStatus
@@ -48,34 +50,35 @@ class Indexed:
     points: int
 
 
-def update(where: str, found: Sequence[Source], told: Told, *, anew: bool = False) -> Indexed:
-    """Remember all runs of a folder, and forget those that are not in it any more. Runs that did not change
-    are not read again (with `anew` all are), and one that cannot be read is remembered as such.
+def update(where: str, runs_dir: Path, found: Sequence[Source], told: Told, *, anew: bool = False) -> Indexed:
+    """Remember the runs of a folder (all that were `found` in it), and forget those that are not in it any
+    more. Runs that did not change are not read again (with `anew` all are), and one that cannot be read is
+    remembered as such.
 
     Raises RequestError and RunError as `opened`.
     """
+    folder = folder_of(runs_dir)
     with opened(where) as connection:
-        known = {key: (stamp, status) for key, stamp, status in connection.execute(_KNOWN)}
+        query = select(RUN.c.key, RUN.c.stamp, RUN.c.status).where(RUN.c.folder == folder)
+        known = {key: (stamp, status) for key, stamp, status in connection.execute(query)}
     gone = sorted(known.keys() - {one.key for one in found})
     changed = [one for one in found if anew or not _is_current(one, *known.get(one.key, (None, None)))]
     for number in range(0, max(len(changed), 1), AT_ONCE):
         told(number, len(changed))
         some = changed[number : number + AT_ONCE]
         with opened(where, writes=True) as connection:
-            _forget(connection, [*gone, *(one.key for one in some)])
-            writer = _Writer(connection)
+            _forget(connection, folder, [*gone, *(one.key for one in some)])
+            writer = _Writer(connection, folder)
             for source in some:
                 writer.add(source)
     told(len(changed), len(changed))
-    with opened(where) as connection:
-        statuses = list(connection.scalars(select(RUN.c.status)))
-        series, points = (
-            connection.scalar(select(func.count()).select_from(table)) or 0 for table in (SERIES, POINT)
-        )
-    return Indexed(len(statuses), len(changed), len(gone), statuses.count(NOT_READ), series, points)
-
-
-_KNOWN = select(RUN.c.key, RUN.c.stamp, RUN.c.status)
+    with opened(where, writes=bool(gone)) as connection:
+        if gone:
+            connection.execute(delete(SERIES).where(SERIES.c.id.not_in(select(POINT.c.series))))
+        statuses = list(connection.scalars(select(RUN.c.status).where(RUN.c.folder == folder)))
+        points = select(func.count(), func.count(distinct(POINT.c.series))).join_from(POINT, RUN)
+        row = connection.execute(points.where(RUN.c.folder == folder)).one()
+    return Indexed(len(statuses), len(changed), len(gone), statuses.count(NOT_READ), row[1], row[0])
 
 
 def _is_current(source: Source, stamp: str | None, status: str | None) -> bool:
@@ -83,16 +86,17 @@ def _is_current(source: Source, stamp: str | None, status: str | None) -> bool:
     return stamp == source.stamp and status != RunStatus.RUNNING
 
 
-def _forget(connection: Connection, keys: Sequence[str]) -> None:
+def _forget(connection: Connection, folder: str, keys: Sequence[str]) -> None:
     for number in range(0, len(keys), MOST_NAMED):
-        connection.execute(delete(RUN).where(RUN.c.key.in_(keys[number : number + MOST_NAMED])))
+        some = RUN.c.key.in_(keys[number : number + MOST_NAMED])
+        connection.execute(delete(RUN).where(RUN.c.folder == folder, some))
 
 
 class _Writer:
     """Writes runs with their points. What they share (names, contexts) is written once."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, connection: Connection, folder: str) -> None:
+        self._connection, self._folder = connection, folder
         columns = (SERIES.c.device, SERIES.c.model, SERIES.c.variant, SERIES.c.build, SERIES.c.id)
         self._series: dict[SeriesKey, int] = {
             SeriesKey(*names): number for *names, number in connection.execute(select(*columns))
@@ -115,7 +119,7 @@ class _Writer:
             self._connection.execute(insert(POINT), rows)
 
     def _add_run(self, source: Source, began: float, **said: str) -> int:
-        row = {"key": source.key, "stamp": source.stamp, "started_s": began}
+        row = {"folder": self._folder, "key": source.key, "stamp": source.stamp, "started_s": began}
         row |= {"started_at": "", "farm_version": "", "problem": None}
         row |= {name: one_line(text, LONGEST_TEXT) for name, text in said.items()}
         return self._id(self._connection.execute(insert(RUN), row))

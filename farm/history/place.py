@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from farm.visible import one_line
+
+LONGEST_PATH = 4096
 VARIABLE = "FARM_DATABASE"
 FILE = "farm.db"
 """The default: this file in the folder of the runs."""
@@ -18,3 +21,8 @@ def database_of(runs_dir: Path, named: str | None = None) -> str:
 def is_there(where: str) -> bool:
     """Whether there may be a database; of another machine's nobody knows."""
     return "://" in where or Path(where).is_file()
+
+
+def folder_of(runs_dir: Path) -> str:
+    """What a database calls a folder of runs: its real path, as text."""
+    return one_line(os.path.realpath(runs_dir), LONGEST_PATH)

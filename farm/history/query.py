@@ -18,8 +18,11 @@ from farm.history.values import unpacked
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which series: patterns with `*`, `?` and `[]`, and the time since when, in seconds since 1970."""
+    """Which series of a folder of runs (as `folder_of` has it): patterns with `*`, `?` and `[]`, and the time
+    since when, in seconds since 1970.
+    """
 
+    folder: str
     model: str = "*"
     device: str = "*"
     variant: str = "*"
@@ -38,29 +41,31 @@ class Wanted:
         )
 
 
-def keys(connection: Connection) -> dict[int, SeriesKey]:
-    """All series by their number in the database, by name."""
+def keys(connection: Connection, folder: str) -> dict[int, SeriesKey]:
+    """All series of a folder of runs by their number in the database, by name."""
     columns = (SERIES.c.id, SERIES.c.device, SERIES.c.model, SERIES.c.variant, SERIES.c.build)
-    found = {number: SeriesKey(*names) for number, *names in connection.execute(select(*columns))}
+    points = select(POINT.c.series).join_from(POINT, RUN).where(RUN.c.folder == folder)
+    query = select(*columns).where(SERIES.c.id.in_(points))
+    found = {number: SeriesKey(*names) for number, *names in connection.execute(query)}
     return dict(sorted(found.items(), key=itemgetter(1)))
 
 
 def series(connection: Connection, wanted: Wanted) -> Iterator[Series]:
     """Those that are wanted and have points since then, one after the other, by name."""
     contexts: dict[int, dict[str, str]] = {}
-    for number, key in keys(connection).items():
+    for number, key in keys(connection, wanted.folder).items():
         if wanted.takes(key):
-            points = tuple(_points(connection, number, wanted.since_s, contexts))
+            points = tuple(_points(connection, number, wanted, contexts))
             if points:
                 yield Series(key, points)
 
 
-def one_series(connection: Connection, key: SeriesKey) -> tuple[Point, ...]:
+def one_series(connection: Connection, folder: str, key: SeriesKey) -> tuple[Point, ...]:
     """The points of one series; none where it is not known."""
     names = {SERIES.c.device: key.device, SERIES.c.model: key.model}
     names |= {SERIES.c.variant: key.variant, SERIES.c.build: key.build}
     number = connection.scalar(select(SERIES.c.id).where(*(column == name for column, name in names.items())))
-    return () if number is None else tuple(_points(connection, number, 0.0, {}))
+    return () if number is None else tuple(_points(connection, number, Wanted(folder), {}))
 
 
 _COLUMNS = (
@@ -70,13 +75,13 @@ _COLUMNS = (
 
 
 def _points(
-    connection: Connection, number: int, since_s: float, contexts: dict[int, dict[str, str]]
+    connection: Connection, number: int, wanted: Wanted, contexts: dict[int, dict[str, str]]
 ) -> Iterator[Point]:
     """Of one series. `contexts` are those that were read, which most points share."""
     query = (
         select(*_COLUMNS)
         .join_from(POINT, RUN)
-        .where(POINT.c.series == number, RUN.c.started_s >= since_s)
+        .where(POINT.c.series == number, RUN.c.folder == wanted.folder, RUN.c.started_s >= wanted.since_s)
         .order_by(RUN.c.started_s, RUN.c.key)
     )
     for row in connection.execute(query):

@@ -28,15 +28,19 @@ RUN = Table(
     "run",
     METADATA,
     Column("id", Integer, primary_key=True),
-    Column("key", Text, nullable=False, unique=True),
+    Column("folder", Text, nullable=False),
+    Column("key", Text, nullable=False),
     Column("stamp", Text, nullable=False),
     Column("started_s", Double, nullable=False),
     Column("started_at", Text, nullable=False),
     Column("status", Text, nullable=False),
     Column("farm_version", Text, nullable=False),
     Column("problem", Text),
+    UniqueConstraint("folder", "key"),
 )
-"""A run folder by its name. `stamp` changes when its files do; `problem`: why it cannot be read."""
+"""A run by the folder of the runs and its name in it: one database may have several folders. `stamp` changes
+when the files of the run do; `problem`: why it cannot be read.
+"""
 
 SERIES = Table(
     "series",

@@ -72,12 +72,16 @@ def nightly_of(document: Document) -> Nightly:
     return Nightly(
         baselines=entry.baseline,
         min_measured=_read(document, (NIGHTLY, "min-measured"), _share, entry.min_measured) or 0.9,
-        wait_s=_read(document, (NIGHTLY, "wait"), budget_s_of, entry.wait) or 0.0,
+        wait_s=_read(document, (NIGHTLY, "wait"), _wait_s, entry.wait) or 0.0,
         acknowledged=document.beside(entry.acknowledged) if entry.acknowledged else None,
         site=document.beside(entry.site) if entry.site else None,
         quarantine_days=_read(document, (NIGHTLY, "quarantine-days"), _days, entry.quarantine_days) or 0.0,
         notices=tuple(Notice(one.webhook, one.key, one.command) for one in entry.notify),
     )
+
+
+def _wait_s(text: str) -> float:
+    return 0.0 if text.strip() == "0" else budget_s_of(text)
 
 
 def _days(text: str) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 from fnmatch import fnmatchcase
 
@@ -22,8 +22,11 @@ def night_of(
     today: date,
     *,
     min_measured: float,
+    left_out: Collection[str] = (),
 ) -> Night:
-    """`compared` are the comparisons with each baseline, by the name that the suite has for it."""
+    """`compared` are the comparisons with each baseline, by the name that the suite has for it; `left_out`
+    are devices in quarantine: their cells are wanted all the same.
+    """
     findings: list[Finding] = []
     agreed: list[Finding] = []
     decided: set[tuple[Kind, str, str]] = set()
@@ -44,13 +47,22 @@ def night_of(
         if check.verdict is OutputVerdict.WRONG:
             text = f"{check.cell}: wrong outputs: {check.sentence}"
             findings.append(Finding(Kind.WRONG_OUTPUTS, check.cell, "", text))
-    wanted, measured = _measured(results)
+    wanted, measured = _measured(results, left_out)
     if measured < min_measured * wanted:
         text = f"{measured} of {wanted} cells measured, {min_measured:.0%} are asked for{_why(results)}"
         findings.append(Finding(Kind.FEW_MEASURED, "", "", text))
     order = list(Kind)
     findings.sort(key=lambda one: order.index(one.kind))
-    return Night(results.run_id, tuple(findings), frozenset(decided), tuple(agreed), measured, wanted)
+    return Night(
+        results.run_id,
+        tuple(findings),
+        frozenset(decided),
+        tuple(agreed),
+        measured,
+        wanted,
+        frozenset(cell.id for cell in results.cells),
+        frozenset(compared),
+    )
 
 
 def _accepted(one: Comparison, known: Sequence[Acknowledgement], today: date) -> Acknowledgement | str:
@@ -76,9 +88,11 @@ def _behind(accepted: Acknowledgement | str) -> str:
     return f" (accepted by {accepted.who} until {accepted.until}: {accepted.why})"
 
 
-def _measured(results: Results) -> tuple[int, int]:
+def _measured(results: Results, left_out: Collection[str]) -> tuple[int, int]:
     """How many cells a night wanted, and how many it measured; what was skipped by a rule is not wanted."""
-    cells = [cell for cell in results.cells if cell.status is not CellStatus.SKIPPED]
+    cells = [
+        cell for cell in results.cells if cell.status is not CellStatus.SKIPPED or cell.device in left_out
+    ]
     return len(cells), sum(cell.status is CellStatus.COMPLETED for cell in cells)
 
 

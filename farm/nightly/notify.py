@@ -14,15 +14,15 @@ import os
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
-from http.client import HTTPException
 from typing import Any
 from urllib.parse import urlsplit
 
-from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
+from tenacity import Retrying, retry_if_exception, stop_before_delay, wait_random_exponential
 
 from farm.model.limits.deadlines import Deadlines
 from farm.model.request import Notice
@@ -94,14 +94,18 @@ def notify(
     """Tell everybody; why some could not be told."""
     problems = []
     for one in notices:
-        why = (
-            _post(message, one, environment, deadlines)
-            if one.webhook
-            else _run(message, one, environment, deadlines)
-        )
+        try:
+            tell = _post if one.webhook else _run
+            why = tell(message, one, environment, deadlines)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the others are told, and its text may be a secret
+            why = f"{_who(one)} cannot be told: {type(error).__name__}"
         if why:
             problems.append(why)
     return tuple(problems)
+
+
+def _who(notice: Notice) -> str:
+    return "a webhook" if notice.webhook else one_line(notice.command[0], 80)
 
 
 def _post(
@@ -113,27 +117,41 @@ def _post(
         if not url:
             return f"the webhook is in ${(notice.webhook or '')[1:]}, which is not set"
     place = urlsplit(url)
-    if place.scheme not in ("http", "https") or not place.hostname:
-        return "the webhook is no http or https URL"
+    if place.scheme not in ("http", "https") or not place.hostname or "@" in place.netloc:
+        return "the webhook is no http or https URL that can be used (without a user in it)"
     body = json.dumps(as_json(message)).encode()
     headers = {"Content-Type": "application/json", "User-Agent": "farm"}
     if notice.key:
         key = environment.get(notice.key, "")
         if not key:
             return f"the key of the webhook at {place.hostname} is in ${notice.key}, which is not set"
-        headers[SIGNATURE] = "sha256=" + hmac.new(key.encode(), body, hashlib.sha256).hexdigest()
+        headers[SIGNATURE] = "sha256=" + hmac.new(os.fsencode(key), body, hashlib.sha256).hexdigest()
     request = urllib.request.Request(url, body, headers, method="POST")  # noqa: S310 - http or https, above
+    found: list[str | None] = []
+    # A thread that nobody waits for: no limit of urllib's holds for a name that is looked up, or for a server
+    # that sends a byte now and then.
+    worker = threading.Thread(target=lambda: found.append(_try(request, deadlines)), daemon=True)
+    worker.start()
+    worker.join(deadlines.notify_s)
+    why = found[0] if found else f"no answer {deadlines.ran_out('notify')}"
+    return f"the webhook at {place.hostname} was not told: {why}" if why else None
+
+
+def _try(request: urllib.request.Request, deadlines: Deadlines) -> str | None:
+    """Until it is told, or another try cannot help or would come too late; why it was not."""
     begin = time.monotonic()
     try:
         for attempt in Retrying(
-            retry=retry_if_exception(_may_pass), stop=stop_after_delay(deadlines.notify_s), reraise=True,
+            retry=retry_if_exception(_may_pass),
+            stop=stop_before_delay(deadlines.notify_s),
             wait=wait_random_exponential(multiplier=0.5, max=LONGEST_PAUSE_S),
-        ):  # fmt: skip
+            reraise=True,
+        ):
             with attempt:
                 _send(request, min(ANSWER_S, deadlines.notify_s))
-    except (OSError, ValueError, HTTPException) as error:  # URLError and HTTPError are OSErrors
+    except Exception as error:  # noqa: BLE001 - what a library makes of a URL; its text may have the URL in it
         took = f"after {time.monotonic() - begin:.0f} s (deadline notify)" if _may_pass(error) else "at once"
-        return f"the webhook at {place.hostname} was not told, given up {took}: {_reason(error)}"
+        return f"{_reason(error)}, given up {took}"
     return None
 
 
@@ -164,10 +182,13 @@ def _may_pass(error: BaseException) -> bool:
 
 
 def _reason(error: BaseException) -> str:
+    """Without the URL, which may be a secret."""
     if isinstance(error, urllib.error.HTTPError):
         return f"HTTP {error.code}"
-    reason = getattr(error, "reason", None) or error
-    return one_line(str(getattr(reason, "strerror", None) or reason), 120)
+    if isinstance(error, OSError):
+        reason = getattr(error, "reason", None) or error
+        return one_line(str(getattr(reason, "strerror", None) or reason), 120)
+    return f"its URL cannot be used ({type(error).__name__})"
 
 
 def _run(
@@ -193,7 +214,7 @@ def _run(
         except subprocess.TimeoutExpired:
             return f"{name} did not end {deadlines.ran_out('notify')}"
         finally:
-            with contextlib.suppress(ProcessLookupError):
+            with contextlib.suppress(OSError):
                 os.killpg(child.pid, signal.SIGKILL)
             child.wait()
         said.seek(0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -47,16 +47,20 @@ class Open:
 
 @dataclass(frozen=True)
 class State:
-    """What is remembered from one night to the next. `pending` was to be told, and could not be."""
+    """What is remembered from one night to the next. `pending` was to be told, and could not be: by who was
+    to be told it (a digest, since an address may be a secret).
+    """
 
     open: tuple[Open, ...] = ()
-    pending: tuple[Finding, ...] = ()
+    pending: dict[str, tuple[Finding, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Night:
     """What came of a night: everything that holds (`findings`), what is known and `accepted`, and what was
-    `decided` at all: kinds, cells and baselines of which it was seen whether they hold.
+    `decided` at all: kinds, cells and baselines of which it was seen whether they hold. `cells` and
+    `baselines` are those that the suite has by now. Of a night that did not run nothing but `findings` is
+    known, and `wanted` is 0.
     """
 
     run: str
@@ -65,6 +69,8 @@ class Night:
     accepted: tuple[Finding, ...] = ()
     measured: int = 0
     wanted: int = 0
+    cells: frozenset[str] = frozenset()
+    baselines: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

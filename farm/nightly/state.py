@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,11 +13,12 @@ from filelock import FileLock, Timeout
 from pydantic import TypeAdapter, ValidationError
 
 from farm.errors import RequestError, RunError
-from farm.files import path_name, private_folder, write_atomic
+from farm.files import private_folder, write_atomic
 from farm.nightly.nouns import State
 
 FOLDER = ".nightly"
 VERSION = 1
+LONGEST_NAME = 50
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class Nights:
 
     def __init__(self, runs_dir: Path, suite: str) -> None:
         self.suite = suite
-        self.name = path_name(suite)
+        self.name = _name(suite)
         self._path = runs_dir / FOLDER / f"{self.name}.json"
 
     @property
@@ -43,10 +46,10 @@ class Nights:
     @contextmanager
     def alone(self) -> Iterator[None]:
         """Raises RequestError while another nightly of this suite goes on, RunError for disk errors."""
+        lock = FileLock(self._path.with_suffix(".lock"), timeout=0)
         try:
             private_folder(self._path.parent)
-            with FileLock(self._path.with_suffix(".lock"), timeout=0):
-                yield
+            lock.acquire()
         except Timeout as error:
             raise RequestError(
                 f"a nightly of {self.suite} goes on already",
@@ -54,6 +57,10 @@ class Nights:
             ) from error
         except OSError as error:
             raise RunError(f"cannot write {error.filename or self._path.parent}: {error.strerror}") from error
+        try:
+            yield
+        finally:
+            lock.release()
 
     def load(self) -> tuple[State, str | None]:
         """The state, and what is wrong with its file: then it is as in the first night."""
@@ -73,3 +80,14 @@ class Nights:
             write_atomic(self._path, _FILE.dump_json(_File(VERSION, state), indent=1))
         except OSError as error:
             raise RunError(f"cannot write {self._path}: {error.strerror}") from error
+
+
+def _name(suite: str) -> str:
+    """As a part of the ids of runs and of a tag: letters, digits, dots and dashes; of a name that had to be
+    changed, with digits of its digest.
+    """
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", suite).strip("._-")[:LONGEST_NAME]
+    if plain and plain == suite:
+        return plain
+    digest = hashlib.sha256(suite.encode("utf-8", "surrogatepass")).hexdigest()[:6]
+    return f"{plain}-{digest}".lstrip("-")

@@ -108,10 +108,14 @@ async def test_what_ends_is_told_and_what_is_accepted_is_not(
         accepted = await nights(running, "five")
         assert (accepted.code, nights.told()) == (0, []), accepted.stderr
         assert "accepted by lee" in json.loads(accepted.stdout)["acknowledged"][0]
+        # It is compared with the night before it for as long as it is accepted.
+        assert farm("runs", "show", "tag:nightly-lab-good").stdout.startswith("three: ")
         (farm.folder / "known.yaml").unlink()
         nights.write()
-        # It is what nights are compared with by now.
-        assert ((await nights(running, "six")).code, nights.told()) == (0, [])
+        assert ((await nights(running, "six")).code, nights.told()) == (1, [["slower"]])
+        await asyncio.to_thread(farm, "runs", "tag", "six", "nightly-lab-good", "--move")
+        seventh = await nights(running, "seven")
+        assert (seventh.code, nights.told()) == (0, [["ended"]]), seventh.stderr
 
 
 @pytest.mark.long

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -36,6 +37,8 @@ def command(
     `farm devices restore` ends it. What a nightly put there ends, too, when the device passes its check.
     """
     if devices is not None:
+        if not math.isfinite(days):
+            raise RequestError(f"--days {days} is no number of days", hint="--days 7")
         if not why:
             raise RequestError(
                 "a quarantine needs a reason", hint=f"farm devices quarantine {devices} --why TEXT"

@@ -29,7 +29,7 @@ def brought_up(database: str | None, runs_dir: Path, *, anew: bool = False) -> t
     found = sources(runs_dir)
     with Bar() as bar:
         made = update(
-            where, found, lambda done, total: bar.update("reading runs", done, total) if total else None,
-            anew=anew,
+            where, runs_dir, found,
+            lambda done, total: bar.update("reading runs", done, total) if total else None, anew=anew,
         )  # fmt: skip
     return where, made

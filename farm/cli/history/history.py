@@ -18,6 +18,7 @@ from farm.compare.amounts import fraction
 from farm.errors import RequestError
 from farm.history.database import opened
 from farm.history.nouns import Reading
+from farm.history.place import folder_of
 from farm.history.query import Wanted, keys, series
 from farm.history.reading import read
 from farm.report.numerals import count
@@ -56,7 +57,9 @@ def command(
     A change of level has its evidence: the runs on both sides, and what is known to have changed
     between them. It is no verdict: fresh pairs of one lease decide (`farm compare --confirm`).
     """
-    wanted = Wanted(model, device, variant, build, since_s("--since", since) if since else 0.0)
+    wanted = Wanted(
+        folder_of(runs_dir), model, device, variant, build, since_s("--since", since) if since else 0.0
+    )
     least = _least(minimum_effect)
     where, made = brought_up(database, runs_dir)
     if not made.runs:
@@ -79,7 +82,7 @@ def command(
 def _read(where: str, wanted: Wanted, least: float) -> Iterator[Reading]:
     """One after the other: there may be very many. Raises RequestError where nothing has such names."""
     with opened(where) as connection:
-        known = list(keys(connection).values())
+        known = list(keys(connection, wanted.folder).values())
         if not any(map(wanted.takes, known)):
             names = {one.model for one in known}
             raise RequestError(

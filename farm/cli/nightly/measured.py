@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -19,16 +19,15 @@ from farm.cli.bench.confirming import Where, confirmed
 from farm.cli.nightly.quarantine import check_quarantined, quarantined
 from farm.cli.terminal.console import say
 from farm.cli.terminal.progress import Bar
-from farm.compare.outcome import is_undecided, measured_code
+from farm.compare.outcome import is_open, measured_code, unknown_outputs
 from farm.compare.runs import compare_runs
-from farm.errors import ExitCode, RequestError
+from farm.errors import ExitCode, FarmError, RequestError
 from farm.model.comparison import Acknowledgement, Comparison
 from farm.model.limits.deadlines import Deadlines
 from farm.model.matrix import Plan
 from farm.model.request import LAST_GOOD, Nightly, Request
-from farm.model.run import Results
+from farm.model.run import CellResult, CellStatus, Results
 from farm.nightly.findings import night_of
-from farm.nightly.news import is_good
 from farm.nightly.nouns import Finding, Kind, Night
 from farm.nightly.state import Nights
 from farm.plan.prepare import Prepared, prepare
@@ -36,7 +35,7 @@ from farm.run.context import Around
 from farm.run.devices.quarantined import without_quarantined
 from farm.run.measure.against import against
 from farm.store.cache.products import product_store
-from farm.store.notes.tags import PREFIX, all_tags, set_tag
+from farm.store.notes.tags import PREFIX, has_tag
 from farm.store.runs import RunDirectory, find_run
 
 THIS_RUN = "this run"
@@ -44,11 +43,15 @@ THIS_RUN = "this run"
 
 @dataclass(frozen=True)
 class Measured:
-    """A night with its exit code, and where its report is."""
+    """What came of a night: its findings, the exit code of its cells alone, whether more is undecided than
+    may be, its report (None: not written), and cells that the last good night had, and this one has not.
+    """
 
     night: Night
-    exit_code: int
-    report: Path | None
+    code: ExitCode
+    is_open: bool = False
+    report: Path | None = None
+    lost: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -58,7 +61,7 @@ class _Baselines:
     runs: dict[str, str] = field(default_factory=dict)
     problems: list[Finding] = field(default_factory=list)
 
-    def drop(self, name: str, error: RequestError) -> None:
+    def drop(self, name: str, error: FarmError) -> None:
         self.runs.pop(name, None)
         text = f"not compared with {name}: {error.message}"
         self.problems.append(Finding(Kind.NOT_COMPARED, "", name, text))
@@ -92,17 +95,44 @@ def measured(tonight: Tonight) -> Measured:
     directory = RunDirectory.create(runs_dir, name)
     deadlines = replace(tonight.deadlines, lease_wait_s=settings.wait_s)
     around = Around(prepared.inventory, prepared.runtime, deadlines)
-    results, _ = measure(plan, directory, around, partial(_finished, directory, is_quiet=tonight.is_quiet))
+    finished = partial(_finished, directory, is_quiet=tonight.is_quiet)
+    results, is_reported = measure(plan, directory, around, finished)
     compared = _compared(results, first)
     for other in [one for one in baselines.runs if one != first]:
-        found = _with(other, directory, results, baselines, Where(request.inventory, runs_dir))
-        compared |= {other: found} if found else {}
-    night = night_of(results, compared, tonight.known, _today(), min_measured=settings.min_measured)
-    lost = quarantined(results, runs_dir, settings.quarantine_days)
-    night = replace(night, findings=(*night.findings, *lost, *baselines.problems))
-    if is_good(night):
-        set_tag(runs_dir, tonight.nights.good_tag, name, "the newest good night", is_moved=True)
-    return Measured(night, int(_exit_code(night, results)), directory.report_path)
+        compared[other] = _with(other, directory, results, baselines, Where(request.inventory, runs_dir))
+    left_out = quarantined(results, runs_dir, settings.quarantine_days)
+    night = night_of(
+        results,
+        compared,
+        tonight.known,
+        datetime.now(UTC).date(),
+        min_measured=settings.min_measured,
+        left_out={one.cell for one in left_out},
+    )
+    most, unknown = results.comparing.max_undecided, unknown_outputs(results)
+    return Measured(
+        replace(
+            night,
+            findings=(*night.findings, *left_out, *baselines.problems),
+            baselines=frozenset((*settings.baselines, THIS_RUN)),
+        ),
+        measured_code(results),
+        any(is_open(some, most, unknown) for some in compared.values()),
+        directory.report_path if is_reported else None,
+        _lost(results, baselines.runs.get(LAST_GOOD), runs_dir),
+    )
+
+
+def _lost(results: Results, good: str | None, runs_dir: Path) -> frozenset[str]:
+    """Cells of the suite that the last good night measured, and this one did not."""
+    if good is None:
+        return frozenset()
+    before = {cell.id for cell in find_run(runs_dir, good).results().cells if _is_measured(cell)}
+    return frozenset(cell.id for cell in results.cells if cell.id in before and not _is_measured(cell))
+
+
+def _is_measured(cell: CellResult) -> bool:
+    return cell.status is CellStatus.COMPLETED
 
 
 def _finished(directory: RunDirectory, results: Results, *, is_quiet: bool) -> bool:
@@ -112,18 +142,14 @@ def _finished(directory: RunDirectory, results: Results, *, is_quiet: bool) -> b
     return write_report(directory, results) is not None
 
 
-def _today() -> date:
-    return datetime.now(UTC).date()
-
-
 def _baselines(settings: Nightly, nights: Nights, runs_dir: Path) -> _Baselines:
     """Those that are there. Before the first good night there is none, which is no news."""
     found = _Baselines()
     for name in settings.baselines:
-        wanted = f"{PREFIX}{nights.good_tag}" if name == LAST_GOOD else name
-        if name == LAST_GOOD and nights.good_tag not in {tag.name for tag in all_tags(runs_dir)}:
+        if name == LAST_GOOD and not has_tag(runs_dir, nights.good_tag):
             say("no good night yet: nothing to compare with")
             continue
+        wanted = f"{PREFIX}{nights.good_tag}" if name == LAST_GOOD else name
         try:
             found.runs[name] = str(find_run(runs_dir, wanted).run_id)
         except RequestError as error:
@@ -159,19 +185,6 @@ def _with(
         compared = compare_runs(old.results(), results, results.comparing)
         by = confirmed(old, new, compared, where)
         return compare_runs(old.results(), results, results.comparing, compared.change, by=by).comparisons
-    except RequestError as error:
+    except FarmError as error:
         baselines.drop(name, error)
         return ()
-
-
-def _exit_code(night: Night, results: Results) -> ExitCode:
-    """As that of a bench, where several hold 4, 1, 3, 5; what is accepted does not count."""
-    kinds = {one.kind for one in night.findings}
-    measured = measured_code(results)
-    if measured is ExitCode.NOTHING_RAN:
-        return measured
-    if kinds & {Kind.SLOWER, Kind.WRONG_OUTPUTS}:
-        return ExitCode.REGRESSION
-    if measured is not ExitCode.OK or Kind.FEW_MEASURED in kinds:
-        return ExitCode.CELLS_FAILED
-    return ExitCode.UNDECIDED if is_undecided(results) else ExitCode.OK

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -75,7 +76,8 @@ def _tell_that_it_did_not_run(suite: Path, room: Room, error: FarmError) -> None
     except FarmError:
         return
     finding = Finding(Kind.NOT_RUN, "", "", f"the night did not run: {error}")
-    told(Measured(Night("", (finding,)), int(error.exit_code), None), loaded, room)
+    night = Night(f"{datetime.now(UTC):%Y-%m-%d}", (finding,))
+    told(Measured(night, error.exit_code), loaded, room, error.exit_code)
 
 
 def _show(message: Message, *, json: bool) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from farm.cli.terminal.console import say
 from farm.cli.terminal.loop import run
+from farm.errors import FarmError
 from farm.model.device import Device, Inventory
 from farm.model.run import DeviceStatus, Results
 from farm.nightly.nouns import Finding, Kind
@@ -30,10 +31,18 @@ def quarantined(results: Results, runs_dir: Path, days: float) -> tuple[Finding,
     if days:
         for device in results.devices:
             if device.status is DeviceStatus.FAILED:
-                put(runs_dir, device.name, device.error or "it failed", days, BY_CHECK)
+                _put(runs_dir, device.name, device.error or "it failed", days)
     found = in_quarantine(runs_dir)
     return tuple(
         Finding(Kind.QUARANTINED, one.name, "", f"{one.name}: {found[one.name].sentence}")
         for one in results.devices
         if one.name in found
     )
+
+
+def _put(runs_dir: Path, device: str, why: str, days: float) -> None:
+    """A disk that fails costs no night."""
+    try:
+        put(runs_dir, device, why, days, BY_CHECK)
+    except FarmError as error:
+        say(str(error), "yellow")

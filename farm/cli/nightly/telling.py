@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from farm.cli.nightly.measured import Measured
 from farm.cli.terminal.console import say
-from farm.errors import FarmError
+from farm.errors import ExitCode, FarmError
 from farm.history.index import update
 from farm.history.place import database_of
 from farm.model.limits.deadlines import Deadlines
-from farm.model.request import Suite
-from farm.nightly.news import news_of
+from farm.model.request import Notice, Suite
+from farm.nightly.news import BAD, is_good, news_of
 from farm.nightly.notify import notify
-from farm.nightly.nouns import Message
+from farm.nightly.nouns import Finding, Kind, Message, State
 from farm.nightly.state import Nights
 from farm.site.build import build
+from farm.store.notes.tags import set_tag
 from farm.store.sources import sources
 
 
@@ -29,35 +32,72 @@ class Room:
     deadlines: Deadlines
 
 
-def told(measured: Measured, suite: Suite, room: Room) -> Message:
-    """Tell what is new, and remember that it was told: what could not be told is told by the next night."""
-    nights = room.nights
+def told(measured: Measured, suite: Suite, room: Room, code: ExitCode | None = None) -> Message:
+    """Tell what is new, and remember that it was told: what could not be told is told by the next night.
+    `code` is that of a night that did not run.
+    """
+    nights, night = room.nights, measured.night
     before, trouble = nights.load()
     if trouble:
         say(trouble, "yellow")
-    news, after = news_of(measured.night, before)
+    news, after = news_of(night, before)
+    if is_good(night, after, measured.lost):
+        _tag(room, night.run)
     opened = {one.finding.key for one in before.open}
     message = Message(
         suite=nights.suite,
-        run=measured.night.run,
-        exit_code=measured.exit_code,
+        run=night.run,
+        exit_code=int(code or exit_code(measured, after)),
         news=news,
         still=tuple(one for one in after.open if one.finding.key in opened),
-        acknowledged=tuple(one.text for one in measured.night.accepted),
+        acknowledged=tuple(one.text for one in night.accepted),
         report=str(measured.report) if measured.report else None,
     )
+    nights.save(replace(after, pending=_tell(message, suite.nightly.notices, before, room.deadlines)))
     _renew(suite, room.runs_dir)
-    problems = notify(message, suite.nightly.notices, room.deadlines) if news else ()
-    for problem in problems:
-        say(f"{problem}; the next night tells it again", "yellow")
-    nights.save(replace(after, pending=news) if problems else after)
     return message
+
+
+def exit_code(measured: Measured, after: State) -> ExitCode:
+    """As that of a bench: where several hold 4, 1, 3, 5; wrong outputs come first, as there. A regression
+    counts for as long as it is open, and not where it is accepted.
+    """
+    kinds = {one.kind for one in measured.night.findings}
+    if measured.code is ExitCode.NOTHING_RAN and Kind.WRONG_OUTPUTS not in kinds:
+        return measured.code
+    if any(one.finding.kind in BAD for one in after.open):
+        return ExitCode.REGRESSION
+    if measured.code is not ExitCode.OK or Kind.FEW_MEASURED in kinds or measured.report is None:
+        return ExitCode.CELLS_FAILED
+    return ExitCode.UNDECIDED if measured.is_open else ExitCode.OK
+
+
+def _tell(
+    message: Message, notices: Sequence[Notice], before: State, deadlines: Deadlines
+) -> dict[str, tuple[Finding, ...]]:
+    """Everybody what is new, and what an earlier night could not tell them; what could not be told now."""
+    left = {}
+    for notice in notices:
+        who = hashlib.sha256(repr(notice).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+        news = (*before.pending.get(who, ()), *message.news)
+        for problem in notify(replace(message, news=news), [notice], deadlines) if news else ():
+            say(f"{problem}; the next night tells it again", "yellow")
+            left[who] = news
+    return left
+
+
+def _tag(room: Room, run: str) -> None:
+    """A night whose tag cannot be written is told all the same."""
+    try:
+        set_tag(room.runs_dir, room.nights.good_tag, run, "the newest good night", is_moved=True)
+    except FarmError as error:
+        say(str(error), "yellow")
 
 
 def _renew(suite: Suite, runs_dir: Path) -> None:
     """The database and the site: what fails there is said, and costs no night."""
     try:
-        update(database_of(runs_dir), sources(runs_dir), lambda *_: None)
+        update(database_of(runs_dir), runs_dir, sources(runs_dir), lambda *_: None)
         if suite.nightly.site is not None:
             built = build(suite.nightly.site, runs_dir, (), prune=True, told=lambda *_: None)
             say(f"site:    {built.index}")

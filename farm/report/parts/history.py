@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from farm.compare.words import SYMBOLS, percent
 from farm.errors import FarmError
+from farm.files import path_name
 from farm.history.nouns import ChangePoint, Point, Reading, Series, SeriesKey, Why
-from farm.history.place import database_of, is_there
+from farm.history.place import database_of, folder_of, is_there
 from farm.model.comparison import Verdict
 from farm.model.run import Results
 from farm.report.figures.sparkline import sparkline
@@ -58,11 +59,12 @@ def _readings(where: str, directory: RunDirectory, results: Results) -> Iterable
     from farm.history.reading import read
 
     began = began_s(results, directory)
-    own = dict(points_of(results, directory.run_id, began))
+    own = dict(points_of(results, path_name(directory.path.name), began))
+    folder = folder_of(directory.path.parent)
     least = results.comparing.minimum_effect
     with opened(where) as connection:
         for key, point in list(own.items())[:MOST_CELLS]:
-            before = [one for one in one_series(connection, key) if _is_before(one, point)]
+            before = [one for one in one_series(connection, folder, key) if _is_before(one, point)]
             points = (*before, point)[-MOST_POINTS:]
             if len(points) >= FEWEST:
                 yield _short(read(Series(key, points), least))

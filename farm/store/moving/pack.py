@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import hashlib
 import io
@@ -60,7 +61,8 @@ def pack(directory: RunDirectory, target: Path, kept: KeptStore | None, told: To
         reason = error.strerror or str(error)
         raise RunError(f"cannot export {directory.run_id}: {error.filename or target}: {reason}") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
     return Packed(len(contents.files), contents.size_bytes, size_bytes, tuple(found.left_out))
 
 

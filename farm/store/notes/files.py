@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from farm.errors import RequestError, RunError
-from farm.files import private_folder, write_atomic
+from farm.files import SHARED_FILE, write_atomic
 from farm.visible import one_line, writable
 
 VERSION = 1
@@ -61,7 +61,9 @@ class Notes:
         short = {key: one_line(texts[key], LONGEST_TEXT) for key in self.keys}
         text = json.dumps({"version": VERSION, **short}, indent=1)
         try:
-            write_atomic(private_folder(self.folder) / name, writable(text).encode() + b"\n")
+            # Not private as the runs: everybody who uses a folder of runs has to heed them.
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write_atomic(self.folder / name, writable(text).encode() + b"\n", mode=SHARED_FILE)
         except OSError as error:
             raise RunError(f"cannot write {self.noun} {self.folder / name}: {error.strerror}") from error
         return short

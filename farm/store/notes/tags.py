@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from farm.errors import RequestError
-from farm.store.notes.files import Notes, is_name
+from farm.store.notes.files import LONGEST_TEXT, Notes, is_name
 from farm.suggest import nearest
+from farm.visible import one_line
 
 FOLDER = ".tags"
 PREFIX = "tag:"
@@ -37,6 +38,11 @@ def all_tags(runs_dir: Path) -> tuple[Tag, ...]:
     return tuple(Tag(name, **notes.read(name)) for name in notes.names())
 
 
+def has_tag(runs_dir: Path, name: str) -> bool:
+    """Whether there is such a tag, readable or not."""
+    return _notes(runs_dir).has(name)
+
+
 def tagged(runs_dir: Path, name: str) -> Tag:
     """Raises RequestError where there is no such tag, or it cannot be read."""
     notes = _notes(runs_dir)
@@ -56,6 +62,11 @@ def set_tag(runs_dir: Path, name: str, run: str, note: str = "", *, is_moved: bo
     if not is_name(name):
         raise RequestError(
             f"invalid tag {name!r}", hint="use letters, digits, dot, dash, plus and underscore"
+        )
+    if one_line(run, LONGEST_TEXT) != run:
+        raise RequestError(
+            f"the run {one_line(run, 100)} cannot have a tag: its name is no plain text",
+            hint="rename its folder",
         )
     if notes.has(name) and not is_moved:
         other = notes.read(name)["run"]

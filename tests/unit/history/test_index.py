@@ -18,6 +18,7 @@ from farm.errors import RequestError, RunError
 from farm.history import database, migrations
 from farm.history.database import opened, shown
 from farm.history.index import update
+from farm.history.place import folder_of
 from farm.history.query import Wanted, series
 from farm.history.tables import METADATA
 from farm.model.comparison import Change, Duel
@@ -44,12 +45,12 @@ def where(tmp_path: Path) -> str:
 
 
 def indexed(where: str, runs: Path, *, anew: bool = False):
-    return update(where, sources(runs), quiet, anew=anew)
+    return update(where, runs, sources(runs), quiet, anew=anew)
 
 
-def all_series(where: str):
+def all_series(where: str, runs: Path):
     with opened(where) as connection:
-        return list(series(connection, Wanted()))
+        return list(series(connection, Wanted(folder_of(runs))))
 
 
 def test_a_second_update_reads_nothing_and_of_a_change_only_that_run(runs: Path, where: str) -> None:
@@ -59,19 +60,19 @@ def test_a_second_update_reads_nothing_and_of_a_change_only_that_run(runs: Path,
     keep(runs, night(1, lambda _: 2.0))
     again = indexed(where, runs)
     assert (again.runs, again.read, again.points) == (3, 1, 3)
-    [found] = all_series(where)
+    [found] = all_series(where, runs)
     assert [one.run for one in found.points] == [name_of(number) for number in range(3)]
     assert found.points[1].median_ms == pytest.approx(20, rel=0.1)
 
 
 def test_a_database_that_is_removed_is_made_again_as_it_was(runs: Path, where: str) -> None:
     indexed(where, runs)
-    before = all_series(where)
+    before = all_series(where, runs)
     Path(where).unlink()
     indexed(where, runs)
-    assert all_series(where) == before
+    assert all_series(where, runs) == before
     assert indexed(where, runs, anew=True).read == 3
-    assert all_series(where) == before
+    assert all_series(where, runs) == before
 
 
 def test_a_point_has_the_values_of_its_rounds_to_the_last_digit_and_what_they_belong_to(
@@ -79,13 +80,36 @@ def test_a_point_has_the_values_of_its_rounds_to_the_last_digit_and_what_they_be
 ) -> None:
     indexed(where, runs)
     made = night(0).cells[0]
-    [found] = all_series(where)
+    [found] = all_series(where, runs)
     point = found.points[0]
     assert point.values_ms == tuple(one.value_ms for one in made.rounds)
     assert point.median_ms == made.summary.median_ms
     assert point.context["kernel"] == "6.1.0"
     assert point.context["model"] == "a" * 12
     assert found.key.id == made.id
+
+
+def test_one_database_may_have_several_folders_that_do_not_know_each_other(
+    runs: Path, where: str, tmp_path: Path
+) -> None:
+    indexed(where, runs)
+    keep(tmp_path / "other", night(0, lambda _: 3.0))
+    made = indexed(where, tmp_path / "other")
+    assert (made.runs, made.removed, made.points) == (1, 0, 1)
+    assert indexed(where, runs).read == 0
+    assert [len(one.points) for one in all_series(where, runs)] == [3]
+    [other] = all_series(where, tmp_path / "other")
+    assert [round(one.median_ms, -1) for one in other.points] == [30]
+
+
+def test_a_series_without_a_run_is_no_series_any_more(runs: Path, where: str) -> None:
+    made = night(9)
+    keep(runs, replace(made, cells=(replace(made.cells[0], model="gone"),)))
+    assert indexed(where, runs).series == 2
+    shutil.rmtree(runs / name_of(9))
+    assert indexed(where, runs).series == 1
+    with sqlite3.connect(where) as connection:
+        assert connection.execute("SELECT count(*) FROM series").fetchall() == [(1,)]
 
 
 def test_a_run_without_a_folder_is_forgotten(runs: Path, where: str) -> None:
@@ -133,7 +157,7 @@ def test_names_and_values_of_a_hostile_device_are_text_of_bounded_length(tmp_pat
     cell = replace(made.cells[0], device="arm\x1b[2J\n\ud800'; DROP TABLE run; --", variant="v" * 10_000)
     keep(tmp_path / "one", replace(made, cells=(cell,)))
     indexed(where, tmp_path / "one")
-    [found] = all_series(where)
+    [found] = all_series(where, tmp_path / "one")
     assert "\x1b" not in found.key.device
     assert len(found.key.variant) < 600
 
@@ -148,8 +172,8 @@ def test_an_update_that_ends_half_way_keeps_what_it_did(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        update(where, sources(runs), told)
-    assert [one.run for one in all_series(where)[0].points] == [name_of(0), name_of(1)]
+        update(where, runs, sources(runs), told)
+    assert [one.run for one in all_series(where, runs)[0].points] == [name_of(0), name_of(1)]
     assert indexed(where, runs).read == 1
 
 

@@ -39,11 +39,16 @@ def night(
 ):
     made = cell(*timed([10.0] * 6), status=status)
     results = replace(run(made), run_id=name, outputs=outputs)
-    return night_of(results, {baseline: comparisons}, known, TODAY, min_measured=0.9)
+    found = night_of(results, {baseline: comparisons}, known, TODAY, min_measured=0.9)
+    return replace(found, baselines=frozenset({"last-good", "tag:release-1"}))
 
 
 def kinds(news) -> list[str]:
     return [str(one.kind) for one in news]
+
+
+def good(made: Night, state: State | None = None, lost=frozenset()) -> bool:
+    return is_good(made, news_of(made, state or State())[1], lost)
 
 
 def nights(*each: Night) -> list[list[str]]:
@@ -112,7 +117,6 @@ def accepted(**fields) -> Acknowledgement:
 def test_what_is_accepted_is_not_told_and_no_regression() -> None:
     made = night(SLOW, known=[accepted()])
     assert nights(made, made) == [[], []]
-    assert is_good(made)
     assert made.accepted[0].text.endswith("against last-good (accepted by lee until 2026-12-31: padding)")
 
 
@@ -131,7 +135,7 @@ def test_what_is_accepted_after_it_was_told_is_neither_open_nor_over() -> None:
 def test_what_is_accepted_no_longer_or_not_so_much_is_a_regression_that_says_so(known, why: str) -> None:
     made = night(SLOW, known=[known])
     assert [one.text.endswith(why) for one in made.findings] == [True]
-    assert not is_good(made)
+    assert not good(made)
 
 
 @pytest.mark.parametrize(
@@ -150,7 +154,7 @@ def test_an_acknowledgement_accepts_no_wrong_outputs() -> None:
     wrong = OutputCheck("arm-1", CELL, Against.GOLDEN, "g.npz", OutputVerdict.WRONG, "it differs")
     made = night(SAME, known=[accepted()], outputs=(wrong,))
     assert kinds(made.findings) == ["wrong-outputs"]
-    assert not is_good(made)
+    assert not good(made)
     right = replace(wrong, verdict=OutputVerdict.WITHIN)
     assert nights(made, made, night(SAME), night(SAME, outputs=(right,)))[1:] == [[], [], ["ended"]]
 
@@ -158,7 +162,7 @@ def test_an_acknowledgement_accepts_no_wrong_outputs() -> None:
 def test_too_few_measured_cells_are_news_and_no_good_night() -> None:
     made = night(status=CellStatus.FAILED)
     assert made.findings[0].text == "0 of 1 cells measured, 90% are asked for"
-    assert not is_good(made)
+    assert not good(made)
     assert nights(made, made, night(SAME)) == [["few-measured"], [], ["ended"]]
 
 
@@ -171,10 +175,35 @@ def test_a_night_that_did_not_run_is_news_and_so_is_that_they_run_again() -> Non
     assert nights(not_run, not_run, night(SAME)) == [["not-run"], [], ["ended"]]
 
 
-def test_what_could_not_be_told_is_told_by_the_next_night() -> None:
-    news, state = news_of(night(SLOW), State())
-    again, _ = news_of(night(SLOW), replace(state, pending=news))
-    assert again == news
+def test_a_night_is_good_where_nothing_is_open_accepted_or_lost() -> None:
+    assert good(night(SAME))
+    assert good(night(compared(Verdict.FASTER, 0.8)))
+    assert not good(night(SLOW))
+    assert not good(night(SLOW, known=[accepted()]))
+    assert not good(night(SAME), lost=frozenset({CELL}))
+    assert not good(Night("", (Finding(Kind.NOT_RUN, "", "", "no disk"),)))
+
+
+def test_a_night_that_does_not_see_a_regression_is_not_what_the_next_ones_are_compared_with() -> None:
+    _, state = news_of(night(SLOW), State())
+    for silent in (night(OPEN), night(), night(status=CellStatus.FAILED)):
+        assert not good(silent, state)
+    assert good(night(SAME), state)
+
+
+def test_what_the_suite_has_no_more_is_closed_without_a_word() -> None:
+    _, state = news_of(night(SLOW), State())
+    other = replace(night(SAME), cells=frozenset({"arm-1/other/fp32"}), decided=frozenset())
+    assert news_of(other, state) == ((), State())
+    _, state = news_of(night(SLOW, baseline="tag:gone"), State())
+    assert news_of(night(SAME), state) == ((), State())
+
+
+def test_cells_of_devices_in_quarantine_are_wanted() -> None:
+    results = replace(run(cell(*timed([10.0] * 6), status=CellStatus.SKIPPED)), run_id="n")
+    made = night_of(results, {}, (), TODAY, min_measured=0.9, left_out={"arm-1"})
+    assert kinds(made.findings) == ["few-measured"]
+    assert night_of(results, {}, (), TODAY, min_measured=0.9).findings == ()
 
 
 FINDINGS = st.builds(
@@ -195,6 +224,8 @@ NIGHTS = st.builds(
     st.lists(FINDINGS, max_size=2).map(tuple),
     st.just(1),
     st.integers(0, 1),
+    st.just(frozenset({"a", "b", ""})),
+    st.just(frozenset({"x"})),
 )
 
 

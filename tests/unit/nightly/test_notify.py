@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import json
 import os
+import socket
 import sys
 import threading
 from collections.abc import Iterator
@@ -24,6 +25,9 @@ NEWS = (Finding(Kind.SLOWER, "arm-1/m/fp32", "last-good", "arm-1/m/fp32: 9 % slo
 MESSAGE = Message(
     "lab", "n2", 1, NEWS, (Open(Finding(Kind.FASTER, "b", "", "b is faster"), "n1"),), ("c",), "r.html"
 )
+
+
+NO_URL = "the webhook is no http or https URL that can be used (without a user in it)"
 
 
 class Server:
@@ -102,8 +106,8 @@ def test_a_server_that_fails_for_ever_is_given_up_after_its_deadline(serve, monk
     monkeypatch.setattr("farm.nightly.notify.LONGEST_PAUSE_S", 0.1)
     server = serve(500)
     [problem] = tell(Notice(server.url))
-    assert problem.startswith("the webhook at 127.0.0.1 was not told, given up after ")
-    assert problem.endswith(" s (deadline notify): HTTP 500")
+    assert problem.startswith("the webhook at 127.0.0.1 was not told: HTTP 500, given up after ")
+    assert problem.endswith(" s (deadline notify)")
     assert "secret-path" not in problem
     assert len(server.got) > 2
 
@@ -112,14 +116,14 @@ def test_a_server_that_fails_for_ever_is_given_up_after_its_deadline(serve, monk
 def test_a_server_that_does_not_want_it_is_asked_once_and_no_other(serve, status: int) -> None:
     server = serve(status)
     assert tell(Notice(server.url)) == (
-        f"the webhook at 127.0.0.1 was not told, given up at once: HTTP {status}",
+        f"the webhook at 127.0.0.1 was not told: HTTP {status}, given up at once",
     )
     assert len(server.got) == 1
 
 
 def test_a_server_that_does_not_answer_or_is_not_there_is_given_up(serve) -> None:
     [hanging] = tell(Notice(serve(200, hangs_s=3.0).url))
-    assert "timed out" in hanging
+    assert "timed out" in hanging or "no answer within 1 s (deadline notify)" in hanging
     gone = serve(200)
     gone.close()
     [refused] = tell(Notice(gone.url))
@@ -130,8 +134,14 @@ def test_a_server_that_does_not_answer_or_is_not_there_is_given_up(serve) -> Non
     ("notice", "problem"),
     [
         (Notice("$HOOK"), "the webhook is in $HOOK, which is not set"),
-        (Notice("file:///etc/passwd"), "the webhook is no http or https URL"),
-        (Notice("http://"), "the webhook is no http or https URL"),
+        (Notice("file:///etc/passwd"), NO_URL),
+        (Notice("http://"), NO_URL),
+        (Notice("https://user:pass@h.example/x"), NO_URL),
+        (Notice("http://[secret/x"), "a webhook cannot be told: ValueError"),
+        (
+            Notice("http://127.0.0.1:1/se cret"),
+            "the webhook at 127.0.0.1 was not told: its URL cannot be used (InvalidURL), given up at once",
+        ),
         (
             Notice("http://h.example/x", "KEY"),
             "the key of the webhook at h.example is in $KEY, which is not set",
@@ -140,6 +150,34 @@ def test_a_server_that_does_not_answer_or_is_not_there_is_given_up(serve) -> Non
 )
 def test_a_webhook_that_cannot_be_told_is_named_without_its_secrets(notice: Notice, problem: str) -> None:
     assert tell(notice) == (problem,)
+
+
+def test_a_server_that_sends_a_byte_now_and_then_does_not_hold_the_night() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        ended = threading.Event()
+
+        def drip() -> None:
+            other, _ = listening.accept()
+            with other:
+                for byte in b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100:
+                    other.sendall(bytes([byte]))
+                    if ended.wait(0.2):
+                        return
+
+        dripping = threading.Thread(target=drip)
+        dripping.start()
+        assert tell(Notice(f"http://127.0.0.1:{listening.getsockname()[1]}/")) == (
+            "the webhook at 127.0.0.1 was not told: no answer within 1 s (deadline notify)",
+        )
+        ended.set()
+        dripping.join()
+
+
+def test_a_key_of_any_bytes_signs(serve) -> None:
+    server = serve(200)
+    assert tell(Notice(server.url, "KEY"), KEY="\udcff") == ()
+    [(headers, body)] = server.got
+    assert headers[SIGNATURE.title()] == "sha256=" + hmac.new(b"\xff", body, hashlib.sha256).hexdigest()
 
 
 def test_a_url_that_no_client_takes_is_a_problem_and_no_exception() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,9 @@ from farm.errors import RequestError, RunError
 from farm.nightly.nouns import Finding, Kind, Open, State
 from farm.nightly.state import FOLDER, Nights
 
-STATE = State((Open(Finding(Kind.SLOWER, "a", "b", "ü"), "n1"),), (Finding(Kind.ENDED, "a", "", "c"),))
+STATE = State(
+    (Open(Finding(Kind.SLOWER, "a", "b", "ü"), "n1"),), {"who": (Finding(Kind.ENDED, "a", "", "c"),)}
+)
 
 
 def test_what_is_remembered_is_there_the_next_night(tmp_path: Path) -> None:
@@ -72,4 +75,8 @@ def test_the_name_of_a_suite_is_one_part_of_a_path_and_a_tag(tmp_path: Path) -> 
     with nights.alone():
         nights.save(STATE)
     assert [path.parent.name for path in tmp_path.rglob("*.json")] == [FOLDER]
-    assert "/" not in nights.good_tag
+    for stem in ("../a b", "größe", "a=b", "a+b", "x" * 300, "", "...", "\udcff"):
+        name = Nights(tmp_path, stem).name
+        assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}", name), stem
+    assert Nights(tmp_path, "lab-1.x").name == "lab-1.x"
+    assert Nights(tmp_path, "a b").name != Nights(tmp_path, "a-b").name

@@ -13,13 +13,15 @@ def upgrade() -> None:
     op.create_table(
         "run",
         sa.Column("id", sa.Integer, primary_key=True),
-        sa.Column("key", sa.Text, nullable=False, unique=True),
+        sa.Column("folder", sa.Text, nullable=False),
+        sa.Column("key", sa.Text, nullable=False),
         sa.Column("stamp", sa.Text, nullable=False),
         sa.Column("started_s", sa.Double, nullable=False),
         sa.Column("started_at", sa.Text, nullable=False),
         sa.Column("status", sa.Text, nullable=False),
         sa.Column("farm_version", sa.Text, nullable=False),
         sa.Column("problem", sa.Text),
+        sa.UniqueConstraint("folder", "key"),
     )
     op.create_table(
         "series",

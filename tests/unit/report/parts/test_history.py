@@ -36,7 +36,7 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def index(runs: Path) -> None:
-    update(str(runs / FILE), sources(runs), lambda *_: None)
+    update(str(runs / FILE), runs, sources(runs), lambda *_: None)
 
 
 def section(runs: Path, number: int) -> HistoryView | None:
