@@ -34,6 +34,9 @@ LIMITS: dict[str, dict[str, Any]] = {
 }
 """The same for those that are on another machine, by kind: what their drivers take."""
 
+EXTRAS = {"psycopg": "'megengine-farm[postgresql]'"}
+"""Packages that farm names: what to install."""
+
 LONGEST_REASON = 200
 EXAMPLES = "a file, or a URL such as postgresql+psycopg://user@host/farm"
 
@@ -48,7 +51,7 @@ def opened(where: str, *, writes: bool = False) -> Iterator[Connection]:
     cannot be opened, read or written.
     """
     try:
-        engine = _engine(where, writes=writes)
+        engine = engine_of(where, writes=writes)
         try:
             with engine.begin() as connection:
                 upgrade(connection)
@@ -74,7 +77,8 @@ def shown(where: str) -> str:
         return "(a URL that cannot be read)"  # it may have a password all the same
 
 
-def _engine(where: str, *, writes: bool) -> Engine:
+def engine_of(where: str, *, writes: bool) -> Engine:
+    """As SQLAlchemy has it, with the limits of farm. Raises RequestError where there is no such database."""
     try:
         url = make_url(where) if "://" in where else URL.create("sqlite", database=where)
         engine = create_engine(url, poolclass=NullPool, connect_args=LIMITS.get(url.get_backend_name(), {}))
@@ -85,7 +89,7 @@ def _engine(where: str, *, writes: bool) -> Engine:
     except ImportError as error:
         raise RequestError(
             f"{shown(where)} needs a Python package that is not installed: {error.name}",
-            hint=f"pip install {error.name}",
+            hint=f"pip install {EXTRAS.get(error.name or '', error.name)}",
         ) from error
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _as_transactions)

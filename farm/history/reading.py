@@ -16,6 +16,9 @@ from farm.model.comparison import Change
 MOST_SIGMAS = 4.0
 """A newest point that is farther off its level is a suspect: of noise alone one in 16,000."""
 
+SHORTEST_MS, LONGEST_MS = 1e-9, 1e12
+"""A millionth of what a clock resolves, and thirty years: what is outside is no time of an inference."""
+
 _WHY = {Change.MODEL: Why.OTHER, Change.VARIANT: Why.OTHER, Change.BUILD: Why.BUILD}
 WHY_OF = {
     trait.label: _WHY.get(trait.part_of, Why.CONTEXT) if trait.part_of else Why.CONTEXT for trait in TRAITS
@@ -49,7 +52,7 @@ def read(series: Series, minimum_effect: float) -> Reading:
 
 
 def _is_measured(point: Point) -> bool:
-    return point.median_ms is not None and math.isfinite(point.median_ms) and point.median_ms > 0
+    return point.median_ms is not None and SHORTEST_MS <= point.median_ms <= LONGEST_MS
 
 
 def _marks(points: Sequence[Point]) -> Iterator[Mark]:

@@ -238,7 +238,7 @@ def test_what_is_no_database_is_named_and_left_alone(runs: Path, where: str) -> 
         ("nosuchkind://host/farm", "unknown kind of database: nosuchkind://host/farm"),
         ("sqlite+nosuchdriver:///x", "unknown kind of database"),
         ("://", "no database"),
-        ("postgresql+psycopg://farm:secret@localhost:1/farm", "needs a Python package that is not installed"),
+        ("mssql+pyodbc://farm:secret@localhost:1/farm", "needs a Python package that is not installed"),
     ],
 )
 def test_a_database_that_cannot_be_opened_is_named_without_its_password(where: str, message: str) -> None:

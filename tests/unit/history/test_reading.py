@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import math
 import random
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from farm.cli.history.as_json import as_json
 from farm.history.nouns import Point, Series, SeriesKey, Why
 from farm.history.reading import read
 
@@ -144,7 +146,12 @@ def test_too_little_tells_nothing(levels) -> None:
         max_size=30,
     )
 )
+@example([(1e-300, "a"), (2e16, "a"), (1e-300, "a"), (1.9e16, "a")])
+@example([(2.9e16, "a"), (1e-300, "a"), (1e-300, "a"), (2.8e16, "a")])
+@example([(1e-300, "a")] * 5 + [(1e300, "a")] * 5)
 def test_any_series_can_be_read(found) -> None:
     points = tuple(point(number, level, model=model) for number, (level, model) in enumerate(found))
     reading = read(Series(KEY, points), 0.03)
-    assert all(0 < one.at < len(points) and one.ratio > 0 for one in reading.changes)
+    assert all(0 < one.at < len(points) and 0 < one.ratio < math.inf for one in reading.changes)
+    told = as_json(reading)
+    json.dumps([told["changes"], told["suspect"], told["noise"]], allow_nan=False)
