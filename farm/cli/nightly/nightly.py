@@ -84,6 +84,6 @@ def _show(message: Message, *, json: bool) -> None:
     if json:
         show_json(as_json(message))
         return
-    for line in as_text(message).splitlines()[1:] if message.news else ["nothing new"]:
+    for line in ("" if message.news else "nothing new", *as_text(message).splitlines()[1:]):
         if line:
             out.print(plain(line))
