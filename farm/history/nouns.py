@@ -63,6 +63,15 @@ class Why(StrEnum):
     """Nothing that is known."""
 
 
+WORDS = {
+    Why.BUILD: "another build",
+    Why.CONTEXT: "the device or its settings changed",
+    Why.OTHER: "another model, input or options",
+    Why.UNKNOWN: "nothing that is known changed",
+}
+"""The same for people."""
+
+
 @dataclass(frozen=True)
 class ChangePoint:
     """A place where the level of a series changes: from the point `at` on, by its number in the series.

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from farm.cli.terminal.console import out, plain
 from farm.compare.words import SYMBOLS, percent
-from farm.history.nouns import ChangePoint, Point, Reading, Suspect, Why
+from farm.history.nouns import WORDS, ChangePoint, Point, Reading, Suspect, Why
 from farm.model.comparison import Verdict
 from farm.report.numerals import MISSING, count, decimals_for, in_ms
 
@@ -17,13 +17,6 @@ BLOCKS, ASCII = "\u2581\u2582\u2583\u2584\u2585\u2586\u2587\u2588", "_.-=+*#@"
 MOST_POINTS = 60
 """In a sparkline: the newest."""
 MOST_EVIDENCE = 5
-
-WORDS = {
-    Why.BUILD: "another build",
-    Why.CONTEXT: "the device or its settings changed",
-    Why.OTHER: "another model, input or options",
-    Why.UNKNOWN: "nothing that is known changed",
-}
 
 
 def lines(reading: Reading) -> Iterator[Text]:

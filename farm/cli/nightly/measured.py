@@ -127,7 +127,12 @@ def _lost(results: Results, good: str | None, runs_dir: Path) -> frozenset[str]:
     """Cells of the suite that the last good night measured, and this one did not."""
     if good is None:
         return frozenset()
-    before = {cell.id for cell in find_run(runs_dir, good).results().cells if _is_measured(cell)}
+    try:
+        earlier = find_run(runs_dir, good).results()
+    except FarmError as error:  # nothing can be compared with it any more: a new one may take its place
+        say(str(error), "yellow")
+        return frozenset()
+    before = {cell.id for cell in earlier.cells if _is_measured(cell)}
     return frozenset(cell.id for cell in results.cells if cell.id in before and not _is_measured(cell))
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from farm.compare.words import SYMBOLS, percent
 from farm.errors import FarmError
 from farm.files import path_name
-from farm.history.nouns import ChangePoint, Point, Reading, Series, SeriesKey, Why
+from farm.history.nouns import WORDS, ChangePoint, Point, Reading, Series, SeriesKey
 from farm.history.place import database_of, folder_of, is_there
 from farm.model.comparison import Verdict
 from farm.model.run import Results
@@ -26,12 +26,6 @@ MOST_POINTS = 365
 MOST_ROWS = 30
 MOST_TOLD = 4
 
-WORDS = {
-    Why.BUILD: "with another build",
-    Why.CONTEXT: "the device or its settings changed",
-    Why.OTHER: "another model, input or options",
-    Why.UNKNOWN: "nothing that is known changed",
-}
 NO_CHANGE = Status("unchanged", SYMBOLS[Verdict.UNCHANGED], "no change")
 SUSPECT = Status("inconclusive", SYMBOLS[Verdict.INCONCLUSIVE], "off its level")
 

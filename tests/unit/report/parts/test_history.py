@@ -49,7 +49,7 @@ def test_a_cell_has_its_line_its_last_change_and_what_is_known_of_it(runs: Path)
     assert (row.cell, row.runs, row.mark.key, row.mark.word) == (
         "local/shufflenet_v2/fp32", "30 runs", "slower", "changed",
     )  # fmt: skip
-    assert row.change.endswith(f"since {name_of(20)} (2026-01-21): with another build")
+    assert row.change.endswith(f"since {name_of(20)} (2026-01-21): another build")
     assert row.told == (f"runtime's files: {'b' * 12} and {'d' * 12}",)
     assert len(row.line.changes) == 1
 
