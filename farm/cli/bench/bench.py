@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -106,17 +107,38 @@ def command(
     given = Deadlines(round_s=round_limit, silence_s=silence_limit, lease_wait_s=wait, reconnect_s=reconnect)
     deadlines = with_deadlines(given, deadline or ())
     cooling = _cooldown(cool_down) if cool_down is not None else None
+    how = Benching(runs_dir, run_id, deadlines, cooling)
+    results, is_reported = benched(request, how, partial(finish, json=json))
+    raise typer.Exit(exit_code(results) or (ExitCode.OK if is_reported else ExitCode.CELLS_FAILED))
+
+
+@dataclass(frozen=True)
+class Benching:
+    """Where a request is measured, and how; `run_id` None: a new one."""
+
+    runs_dir: Path
+    run_id: str | None = None
+    deadlines: Deadlines = Deadlines()
+    cooldown: Cooldown | None = None
+
+
+def benched(
+    request: Request, how: Benching, finished: Callable[[RunDirectory, Results], bool]
+) -> tuple[Results, bool]:
+    """Measure a request as `farm bench` does, with its notes and display; `finished` as for `measure`.
+
+    Raises RequestError where it is wrong, before any device is touched, and RunError.
+    """
     with Bar() as bar:
         prepared = prepare(request, bar.update, fetch=True, of_use=is_wheel_of_any_use)
-    plan = against(without_quarantined(prepared.plan, runs_dir), request, runs_dir, product_store())
+    plan = against(without_quarantined(prepared.plan, how.runs_dir), request, how.runs_dir, product_store())
     for line in comparisons_of(plan):
         say(line)
-    if (time_needed := expected(plan, recent_results(runs_dir))) is not None:
+    if (time_needed := expected(plan, recent_results(how.runs_dir))) is not None:
         say(f"takes {time_needed.text}")
-    directory = RunDirectory.create(runs_dir, run_id or new_run_id())
-    around = Around(prepared.inventory, prepared.runtime, deadlines, cooling)
-    results, is_reported = measure(plan, directory, around, partial(finish, directory, json=json))
-    raise typer.Exit(exit_code(results) or (ExitCode.OK if is_reported else ExitCode.CELLS_FAILED))
+    directory = RunDirectory.create(how.runs_dir, how.run_id or new_run_id())
+    around = Around(prepared.inventory, prepared.runtime, how.deadlines, how.cooldown)
+    return measure(plan, directory, around, partial(finished, directory))
 
 
 def measure(
