@@ -123,8 +123,8 @@ COMMANDS = (
     ),
     Command(
         "release",
-        "farm.cli.runs.release",
-        "Write the report of a release: versions side by side on all devices and models of several runs.",
+        "farm.cli.release.release",
+        "Write the report of a release: versions side by side on all devices and models.",
     ),
     Command("compare", "farm.cli.runs.compare", "Compare a run with a baseline, cell by cell."),
     Command(

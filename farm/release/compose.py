@@ -15,6 +15,7 @@ from farm.release.summary import canaries_text, short, summary
 from farm.release.tables import (
     MOST_ROWS,
     differences,
+    extremes,
     group_tables,
     listings,
     reasons,
@@ -23,7 +24,7 @@ from farm.release.tables import (
     wrong_rows,
 )
 from farm.release.versions import Version
-from farm.release.view import ColumnHead, ReleasePage, RunRow, VersionFacts
+from farm.release.view import ColumnHead, NamedFacts, ReleasePage, RunRow
 from farm.report.figures.heat_map import HeatValue, heat_map
 from farm.report.figures.view import HeatMap
 from farm.report.numerals import count, moment
@@ -40,10 +41,12 @@ def compose(release: Release, links: Links, made: str) -> ReleasePage:
     column = release.last
     missing, missing_more = reasons(release)
     differ, differ_more = differences(release)
+    environment = _environment(release)
     return ReleasePage(
         title=f"{short(column.step.new.name)} against {short(column.step.old.name)}",
         made=made,
         summary=summary(release),
+        extremes=tuple(extremes(column)),
         columns=tuple(_head(one) for one in reversed(release.columns)),
         findings=release.findings,
         wrong=wrong_rows(release, links),
@@ -58,6 +61,8 @@ def compose(release: Release, links: Links, made: str) -> ReleasePage:
         differences=differ,
         differences_left_out=differ_more,
         facts=tuple(_facts(release, version) for version in release.versions.names),
+        environment=environment[:MOST_ROWS],
+        environment_left_out=max(len(environment) - MOST_ROWS, 0),
         runs=tuple(_run(run, links) for run in release.runs),
         minimum_effect=f"{100 * column.minimum_effect:g} %",
         by=release.versions.by.value,
@@ -125,7 +130,7 @@ def _box(ones: Sequence[Compared], links: Links) -> HeatValue:
 # --------------------------------------------------------------------------- what the versions and runs are
 
 
-def _facts(release: Release, version: Version) -> VersionFacts:
+def _facts(release: Release, version: Version) -> NamedFacts:
     by = release.versions.by
     runs = [run for run in release.runs if _has(run, by, version)]
     facts = [Fact(by.value, ", ".join(sorted(version.members)))] if version.members != {version.name} else []
@@ -142,7 +147,16 @@ def _facts(release: Release, version: Version) -> VersionFacts:
     facts.append(Fact("programs", _several(programs)))
     facts.append(Fact("measured", _several([_began(run) for run in runs])))
     facts.append(Fact("farm", _several([run.farm_version for run in runs])))
-    return VersionFacts(version.name, tuple(facts))
+    return NamedFacts(version.name, tuple(facts))
+
+
+def _environment(release: Release) -> tuple[NamedFacts, ...]:
+    """Each device as the newest run has it."""
+    found: dict[str, NamedFacts] = {}
+    for run in reversed(release.runs):
+        for name, facts in run.environment.items():
+            found.setdefault(name, NamedFacts(name, tuple(Fact(label, text) for label, text in facts)))
+    return tuple(found[name] for name in sorted(found) if found[name].facts)
 
 
 def _has(run: RunFacts, by: By, version: Version) -> bool:

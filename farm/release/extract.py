@@ -15,9 +15,10 @@ from farm.model.comparison import Change, Comparison, Verdict
 from farm.model.device import Facts
 from farm.model.matrix import RoundKind
 from farm.model.outputs import OutputCheck, OutputVerdict
-from farm.model.run import CellResult, CellStatus, Results, RunStatus
+from farm.model.run import CellResult, CellStatus, DeviceRecord, Results, RunStatus
 from farm.release.nouns import NOT_COMPARED, By, Compared, Name, RunFacts, Unmeasured, Wrong
 from farm.report.compose import is_large
+from farm.report.parts.environment import in_short
 from farm.visible import one_line
 
 CHANGES = {Change.BUILD: By.BUILD, Change.VARIANT: By.VARIANT, Change.MODEL: By.MODEL}
@@ -62,10 +63,15 @@ def facts_of(results: Results, number: int, folder: Path) -> RunFacts:
         wrong=wrong_of(results.outputs, names, places, number),
         unmeasured=tuple(_unmeasured(results, names, number)),
         devices={safe(one.name): _kind(one.facts) for one in results.devices},
+        environment={safe(one.name): _environment(one) for one in results.devices},
         programs=_programs(results),
         lost=sum(one == _LOST for one in held),
         other=sum(one == _OTHER for one in held),
     )
+
+
+def _environment(device: DeviceRecord) -> tuple[tuple[str, str], ...]:
+    return tuple((intern(label), intern(one_line(safe(text), LONGEST))) for label, text in in_short(device))
 
 
 _LOST, _OTHER = "lost", "other"

@@ -136,7 +136,8 @@ class RunFacts:
     """A run. `number` is its place among those of the report, `problem` says why it cannot be read, `notes`
     what is missing of it. `cells` has a name for each cell of its results, `doubles` the places of those that
     are a second name of another one or have another run's bytes. `lost` comparisons name cells that it does
-    not have; `other` are of no change. `devices` has the class of each device, `programs` by build what its
+    not have; `other` are of no change. `devices` has the class of each device,
+    `environment` its facts by label, `programs` by build what its
     programs call themselves, with the first digits of their files' digest.
     """
 
@@ -162,6 +163,7 @@ class RunFacts:
     wrong: tuple[Wrong, ...] = ()
     unmeasured: tuple[Unmeasured, ...] = ()
     devices: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
     programs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     lost: int = 0
     other: int = 0

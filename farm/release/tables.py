@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from farm.compare.words import SYMBOLS, change_of, interval, pairs_of, percent
 from farm.model.comparison import Verdict
@@ -29,12 +29,15 @@ from farm.report.figures.view import Whisker
 from farm.report.figures.whisker import whisker, whisker_end
 from farm.report.numerals import MISSING, MOST_DECIMALS, decimals_for, in_ms
 from farm.report.parts.cell import STATUSES
-from farm.report.views.common import Count, Status
+from farm.report.views.common import Count, Fact, Status
 
 MOST_ROWS = 200
 """Of a table; all of it is in the JSON."""
 MOST_REASONS = 100
 MOST_NAMED = 6
+MOST_EXTREMES = 5
+NUMBERS = {1: "The", 2: "Two", 3: "Three", 4: "Four", 5: "Five"}
+MEASURED = frozenset(Verdict) - {Verdict.INVALID}
 CHANGED = (Verdict.SLOWER, Verdict.FASTER)
 
 NOT_PAIRED = Status("skipped", "\N{EN DASH}", NOT_COMPARED)
@@ -94,6 +97,26 @@ def listings(release: Release, links: Links) -> tuple[Listing, ...]:
             ),
         ),
     )
+
+
+def extremes(column: Column) -> Iterator[tuple[str, tuple[Fact, ...]]]:
+    """The largest and the smallest ratios, whatever their verdict, so that one sees what was nearly a change;
+    none is in both.
+    """
+    known = [pair for pair in column.ranked() if pair[1].ratio is not None and pair[1].verdict in MEASURED]
+    ordered = sorted(known, key=lambda pair: pair[1].ratio or 0.0)
+    half = min(MOST_EXTREMES, len(ordered) // 2)
+    if half:
+        numbers = NUMBERS.get(half, str(half))
+        yield f"{numbers} worst", tuple(_extreme(*pair) for pair in reversed(ordered[-half:]))
+        yield f"{numbers} best", tuple(_extreme(*pair) for pair in ordered[:half])
+
+
+def _extreme(key: Key, one: Compared) -> Fact:
+    effect = one.effect
+    change = change_of(effect) if effect else MISSING
+    bounds = interval(effect) if effect else None
+    return Fact(key.text, f"{change}{f' ({bounds})' if bounds else ''}, {one.verdict}")
 
 
 def _listing(release: Release, links: Links, verdicts: Sequence[Verdict], made: Listing) -> Listing:

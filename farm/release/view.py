@@ -133,8 +133,8 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class VersionFacts:
-    """What a version is."""
+class NamedFacts:
+    """What a version is, or a device."""
 
     name: str
     facts: tuple[Fact, ...]
@@ -154,11 +154,14 @@ class RunRow:
 
 @dataclass(frozen=True)
 class ReleasePage:
-    """`summary` are the five lines; the first of `columns` is the newest version, which decides."""
+    """`summary` are the five lines; `extremes` the worst and the best cells, under a title each; the first of
+    `columns` is the newest version, which decides.
+    """
 
     title: str
     made: str
     summary: tuple[str, ...]
+    extremes: tuple[tuple[str, tuple[Fact, ...]], ...]
     columns: tuple[ColumnHead, ...]
     findings: tuple[str, ...]
     wrong: tuple[WrongRow, ...]
@@ -172,7 +175,9 @@ class ReleasePage:
     unmeasured_left_out: int
     differences: tuple[Difference, ...]
     differences_left_out: int
-    facts: tuple[VersionFacts, ...]
+    facts: tuple[NamedFacts, ...]
+    environment: tuple[NamedFacts, ...]
+    environment_left_out: int
     runs: tuple[RunRow, ...]
     minimum_effect: str
     by: str

@@ -32,6 +32,7 @@ class Deadlines:
     )
     compare_tensors_s: float = _of(120.0, "compare 64 MiB of dumped tensors, when it is their turn")
     notify_s: float = _of(120.0, "tell one receiver what is new, all tries together (`farm nightly`)")
+    sign_s: float = _of(120.0, "ssh-keygen signs, and perhaps asks for a passphrase (`farm release --sign`)")
     lease_wait_s: float = _of(0.0, "a device that another run holds", "--wait")
     reconnect_s: float = _of(45.0, "a lost connection is tried again", "--reconnect")
     silence_s: int = _of(600, "a round prints nothing", "--silence-limit")

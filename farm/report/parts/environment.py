@@ -119,6 +119,20 @@ def compose_environment(devices: Sequence[DeviceRecord]) -> Environment:
     return Environment(tuple(d.name for d in devices), tuple(group for group in groups if group.rows))
 
 
+IN_SHORT = (
+    "system", "kernel", "board", "chip", "virtual machine", "CPU", "cores", "memory", "GPU",
+    "governor", "frequency limit", "turbo", "pinned for the rounds", "power",
+)  # fmt: skip
+"""Facts of a device that decide its times, for an appendix."""
+
+
+def in_short(device: DeviceRecord) -> tuple[tuple[str, str], ...]:
+    """The facts of IN_SHORT that are known of a device, each with its label."""
+    readers = {label: read for _, rows in GROUPS for label, _, read in rows}
+    found = ((label, readers[label](device, device.facts) if device.facts else None) for label in IN_SHORT)
+    return tuple((label, text) for label, text in found if text)
+
+
 def by_value(side_by_side: Environment) -> Environment:
     """The same for many devices: which values each fact has, on how many of them."""
     names = side_by_side.devices

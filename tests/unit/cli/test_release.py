@@ -213,3 +213,56 @@ def test_a_hostile_run_writes_no_markup_of_its_own(farm: Farm) -> None:
     assert page.count("<script>") == 1
     assert "<img" not in page
     assert "&lt;img src=x onerror=alert(1)&gt;" in page
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("a", "--devices", "x"), "--devices says how builds are measured, which needs --suite"),
+        (("a", "--run-id", "x"), "--run-id says"),
+        (("a", "--builds", "x.yaml"), "--builds says"),
+        (("a", "--suite", "s.yaml"), "two or more different builds, not a"),
+        (("a", "a", "--suite", "s.yaml"), "two or more different builds, not a and a"),
+        (("a", "b,c", "--suite", "s.yaml"), "has a comma in its name"),
+        (("a", "b", "--suite", "s.yaml"), "s.yaml"),
+        (("a", "b", "--suite", "s.yaml", "--sign", "gone"), "no key gone"),
+        (("a", "--format", "markdown", "--digests"), "--digests needs a file to stand beside"),
+        (("a", "--json", "--sign", "gone"), "--digests needs a file to stand beside"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_is_measured(farm: Farm, words, said) -> None:
+    keep(lease("a", {"old": 1, "new": 1}))
+    code, out, err = farm(*words)
+    assert (code, out) == (ExitCode.REQUEST, "")
+    assert said in " ".join(err.split())
+    assert os.listdir("runs") == ["a"]
+
+
+def test_the_digests_of_a_page_stand_beside_it(farm: Farm) -> None:
+    keep(compared())
+    code, out, err = farm("release-1.14", "--digests")
+    assert (code, out) == (ExitCode.OK, "runs/release.html\n")
+    assert "digests: runs/release.html.sha256" in err
+    assert "signature: none (--sign KEY)" in err
+    assert "release-1.14/results.json" in Path("runs/release.html.sha256").read_text()
+
+
+def test_the_worst_and_the_best_are_shown_whatever_their_verdict(farm: Farm) -> None:
+    keep(compared())
+    farm("release-1.14")
+    page = Path("runs/release.html").read_text("utf-8")
+    worst, best = (page.index(f"<h3>{title}</h3>") for title in ("Two worst", "Two best"))
+    assert page.index("slower</dd>", worst) < best
+    assert "faster</dd>" in page[best:]
+
+
+def test_the_environment_of_each_device_is_in_an_appendix(farm: Farm) -> None:
+    made = compared()
+    keep(made)
+    farm("release-1.14")
+    page = Path("runs/release.html").read_text("utf-8")
+    part = page[page.index('<section id="environment">') : page.index('<section id="runs">')]
+    for device in made.devices:
+        if device.facts:
+            assert f"<h3>{device.name}</h3>" in part
+            assert device.facts.kernel in part

@@ -1,0 +1,1 @@
+"""`farm release`: measure two builds, and the report of a release."""

@@ -1,0 +1,1 @@
+"""What proves that data is as it was: digests, and a signature over them."""
