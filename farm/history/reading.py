@@ -37,7 +37,7 @@ def read(series: Series, minimum_effect: float) -> Reading:
     noise, suspect = None, None
     bounds = [0, *starts, len(series.points)]
     for first, end in pairwise(bounds):
-        places = [at for at in range(first, end) if _is_measured(series.points[at])]
+        places = [at for at in range(first, end) if is_measured(series.points[at])]
         logs = [math.log(series.points[at].median_ms or 1.0) for at in places]
         noise = noise_of(logs, [series.points[at].values_ms for at in places])
         if noise is None:
@@ -51,7 +51,14 @@ def read(series: Series, minimum_effect: float) -> Reading:
     return Reading(series, tuple(changes), marks, suspect, None if noise is None else math.expm1(noise))
 
 
-def _is_measured(point: Point) -> bool:
+def since_another(points: Sequence[Point]) -> Sequence[Point]:
+    """The last points that are of the same model, input and options."""
+    starts = [mark.at for mark in _marks(points) if mark.why is Why.OTHER]
+    return points[starts[-1] if starts else 0 :]
+
+
+def is_measured(point: Point) -> bool:
+    """Whether it has a time that can be one."""
     return point.median_ms is not None and SHORTEST_MS <= point.median_ms <= LONGEST_MS
 
 

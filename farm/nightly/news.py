@@ -12,6 +12,7 @@ WORDS = {
     Kind.SLOWER: "not slower any more",
     Kind.FEW_MEASURED: "enough cells are measured again",
     Kind.QUARANTINED: "in plans again",
+    Kind.DRIFTS: "moves with its class again",
     Kind.NOT_COMPARED: "compared again",
 }
 OF_THE_NIGHT = frozenset({Kind.NOT_RUN, Kind.FEW_MEASURED, Kind.QUARANTINED, Kind.NOT_COMPARED})
@@ -48,6 +49,8 @@ def _is_out_of_plan(finding: Finding, night: Night) -> bool:
     """Whether the suite has its cell or its baseline no more: nobody will ever see its end."""
     if not night.wanted or finding.kind in OF_THE_NIGHT:
         return False
+    if finding.kind is Kind.DRIFTS:
+        return not any(cell.startswith(f"{finding.cell}/") for cell in night.cells)
     has_baseline = not finding.baseline or finding.baseline in night.baselines
     return finding.cell not in night.cells or not has_baseline
 

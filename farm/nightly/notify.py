@@ -22,7 +22,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from tenacity import Retrying, retry_if_exception, stop_before_delay, wait_random_exponential
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_before_delay, wait_random_exponential
 
 from farm.model.limits.deadlines import Deadlines
 from farm.model.request import Notice
@@ -128,23 +128,28 @@ def _post(
         headers[SIGNATURE] = "sha256=" + hmac.new(os.fsencode(key), body, hashlib.sha256).hexdigest()
     request = urllib.request.Request(url, body, headers, method="POST")  # noqa: S310 - http or https, above
     found: list[str | None] = []
+    failed: list[str] = []
     # A thread that nobody waits for: no limit of urllib's holds for a name that is looked up, or for a server
     # that sends a byte now and then.
-    worker = threading.Thread(target=lambda: found.append(_try(request, deadlines)), daemon=True)
+    worker = threading.Thread(target=lambda: found.append(_try(request, deadlines, failed)), daemon=True)
     worker.start()
     worker.join(deadlines.notify_s)
-    why = found[0] if found else f"no answer {deadlines.ran_out('notify')}"
+    late = f"{failed[-1]}, and then no answer" if failed else "no answer"
+    why = found[0] if found else f"{late} {deadlines.ran_out('notify')}"
     return f"the webhook at {place.hostname} was not told: {why}" if why else None
 
 
-def _try(request: urllib.request.Request, deadlines: Deadlines) -> str | None:
-    """Until it is told, or another try cannot help or would come too late; why it was not."""
+def _try(request: urllib.request.Request, deadlines: Deadlines, failed: list[str]) -> str | None:
+    """Until it is told, or another try cannot help or would come too late; why it was not. `failed` gets the
+    reasons of the tries before the last one.
+    """
     begin = time.monotonic()
     try:
         for attempt in Retrying(
             retry=retry_if_exception(_may_pass),
             stop=stop_before_delay(deadlines.notify_s),
             wait=wait_random_exponential(multiplier=0.5, max=LONGEST_PAUSE_S),
+            before_sleep=lambda state: failed.append(_reason(_error_of(state))),
             reraise=True,
         ):
             with attempt:
@@ -153,6 +158,11 @@ def _try(request: urllib.request.Request, deadlines: Deadlines) -> str | None:
         took = f"after {time.monotonic() - begin:.0f} s (deadline notify)" if _may_pass(error) else "at once"
         return f"{_reason(error)}, given up {took}"
     return None
+
+
+def _error_of(state: RetryCallState) -> BaseException:
+    found = state.outcome.exception() if state.outcome else None
+    return found or OSError("no answer")
 
 
 def _send(request: urllib.request.Request, answer_s: float) -> None:

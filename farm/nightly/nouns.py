@@ -14,6 +14,8 @@ class Kind(StrEnum):
     SLOWER = "slower"
     FEW_MEASURED = "few-measured"
     QUARANTINED = "quarantined"
+    DRIFTS = "drifts"
+    """A device, against the others of its class."""
     NOT_COMPARED = "not-compared"
     FASTER = "faster"
     ENDED = "ended"
@@ -22,8 +24,8 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that holds of a night: of a `cell` (its id; empty: of the night), against a `baseline` (as
-    the suite names it; empty: none). `text` says it to people.
+    """Something that holds of a night: of a `cell` (its id, or the name of a device; empty: of the night),
+    against a `baseline` (as the suite names it; empty: none). `text` says it to people.
     """
 
     kind: Kind

@@ -16,6 +16,7 @@ from farm.cli.bench.bench import (
     write_report,
 )
 from farm.cli.bench.confirming import Where, confirmed
+from farm.cli.nightly.drifting import with_drifts
 from farm.cli.nightly.quarantine import check_quarantined, quarantined
 from farm.cli.terminal.console import say
 from farm.cli.terminal.progress import Bar
@@ -109,6 +110,7 @@ def measured(tonight: Tonight) -> Measured:
         min_measured=settings.min_measured,
         left_out={one.cell for one in left_out},
     )
+    night = with_drifts(night, results, runs_dir)
     most, unknown = results.comparing.max_undecided, unknown_outputs(results)
     return Measured(
         replace(

@@ -1,4 +1,4 @@
-"""What a night leaves behind: its state, the database, the site, and those who were told."""
+"""What a night leaves behind: its state, the site, and those who were told."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from pathlib import Path
 from farm.cli.nightly.measured import Measured
 from farm.cli.terminal.console import say
 from farm.errors import ExitCode, FarmError
-from farm.history.index import update
-from farm.history.place import database_of
 from farm.model.limits.deadlines import Deadlines
 from farm.model.request import Notice, Suite
 from farm.nightly.news import BAD, is_good, news_of
@@ -20,7 +18,6 @@ from farm.nightly.nouns import Finding, Kind, Message, State
 from farm.nightly.state import Nights
 from farm.site.build import build
 from farm.store.notes.tags import set_tag
-from farm.store.sources import sources
 
 
 @dataclass(frozen=True)
@@ -54,7 +51,7 @@ def told(measured: Measured, suite: Suite, room: Room, code: ExitCode | None = N
         report=str(measured.report) if measured.report else None,
     )
     nights.save(replace(after, pending=_tell(message, suite.nightly.notices, before, room.deadlines)))
-    _renew(suite, room.runs_dir)
+    _renew_site(suite, room.runs_dir)
     return message
 
 
@@ -94,12 +91,12 @@ def _tag(room: Room, run: str) -> None:
         say(str(error), "yellow")
 
 
-def _renew(suite: Suite, runs_dir: Path) -> None:
-    """The database and the site: what fails there is said, and costs no night."""
+def _renew_site(suite: Suite, runs_dir: Path) -> None:
+    """What fails there is said, and costs no night."""
+    if suite.nightly.site is None:
+        return
     try:
-        update(database_of(runs_dir), runs_dir, sources(runs_dir), lambda *_: None)
-        if suite.nightly.site is not None:
-            built = build(suite.nightly.site, runs_dir, (), prune=True, told=lambda *_: None)
-            say(f"site:    {built.index}")
+        built = build(suite.nightly.site, runs_dir, (), prune=True, told=lambda *_: None)
+        say(f"site:    {built.index}")
     except FarmError as error:
         say(str(error), "yellow")

@@ -238,3 +238,28 @@ def test_whatever_the_nights_bring_nothing_is_told_twice_in_a_row(found) -> None
         assert [piece for piece in again if piece.kind is not Kind.ENDED] == []
         assert {each.finding.key for each in after.open} >= {piece.key for piece in one.findings}
         assert all(isinstance(each, Open) for each in state.open)
+
+
+def drifting(*devices: str, seen: tuple[str, ...] = (), name: str = "n1") -> Night:
+    """A night on which these devices drift, and those `seen` do not."""
+    made = night(compared(Verdict.UNCHANGED), name=name)
+    found = tuple(Finding(Kind.DRIFTS, device, "", f"{device} drifts") for device in devices)
+    decided = {(Kind.DRIFTS, device, "") for device in (*devices, *seen)}
+    return replace(made, findings=found, decided=made.decided | decided)
+
+
+def test_a_device_that_drifts_is_told_once_and_its_end_has_to_be_seen() -> None:
+    news, state = news_of(drifting("arm-1"), State())
+    assert kinds(news) == ["drifts"]
+    news, state = news_of(drifting(name="n2"), state)  # it was away
+    assert (kinds(news), len(state.open)) == ([], 1)
+    news, state = news_of(drifting(seen=("arm-1",), name="n3"), state)
+    assert (kinds(news), state.open) == (["ended"], ())
+    assert news[0].text == "arm-1: moves with its class again (held since n1)"
+    assert good(drifting("arm-1"))
+
+
+def test_a_device_that_the_suite_has_no_more_does_not_drift_for_ever() -> None:
+    _, state = news_of(drifting("gone-1"), State())
+    news, state = news_of(drifting(name="n2"), state)
+    assert (kinds(news), state.open) == ([], ())
