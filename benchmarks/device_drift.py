@@ -7,6 +7,7 @@ a noise that all its cells share (a hot room) and one of each cell; builds chang
 and then; a device is away on one night in fifty. Judged night by night, by the function that `farm nightly`
 calls. Prints false words (each has a beginning, so a word that stays is one) and the nights to find a planted
 drift.
+"""
 
 from __future__ import annotations
 

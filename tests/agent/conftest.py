@@ -12,7 +12,10 @@ from tests.agent.shells import SHELLS, Phone, Talk, end, make_box, make_path, un
 HERE = Path(__file__).parent
 EACH_TIME_UNDER_BASH = ("test_jobs.py", "test_numbers.py")
 """bash differs least from dash: the rest runs under it with `-m long` only."""
-NOT_UNDER_MKSH = ("test_sensors.py",)
+NOT_UNDER_MKSH = (
+    "test_sensors.py", "test_settings.py", "test_telemetry.py", "test_leftovers.py", "test_programs.py",
+    "test_versions.py", "test_limits.py",
+)  # fmt: skip
 """Where mksh is as good as busybox: under it with `-m long` only."""
 
 

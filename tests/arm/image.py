@@ -58,15 +58,19 @@ def _made(root: Path, name: str, wanted: tuple[str, ...], make) -> Path:
 
 
 def _kernel(debs: list[Path], folder: Path) -> None:
-    """vmlinuz, and the modules that a board needs, in the order in which they are loaded."""
+    kernel(debs, folder, MODULES)
+
+
+def kernel(debs: list[Path], folder: Path, wanted_modules: tuple[str, ...]) -> None:
+    """vmlinuz, and the modules that are wanted, in the order in which they are loaded."""
     unpacked = folder / "unpacked"
-    _unpack(debs, unpacked)
+    unpack(debs, unpacked)
     shutil.move(next((unpacked / "boot").glob("vmlinuz-*")), folder / "vmlinuz")
     modules = folder / "modules"
     modules.mkdir()
     all_modules = {path.name.partition(".")[0]: path for path in unpacked.rglob("*.ko*")}
     order = list(
-        dict.fromkeys(name for wanted in MODULES for name in _load_order(wanted, all_modules, modules))
+        dict.fromkeys(name for wanted in wanted_modules for name in _load_order(wanted, all_modules, modules))
     )
     (modules / "order").write_text("".join(f"{name}.ko\n" for name in order))
     shutil.rmtree(unpacked)
@@ -90,7 +94,7 @@ def _load_order(name: str, all_modules: dict[str, Path], folder: Path) -> Iterat
 def _initramfs(debs: list[Path], kernel: Path, folder: Path) -> None:
     """busybox, and dropbear with libraries and a loader of its own: no other dynamic program starts."""
     unpacked, tree = folder / "unpacked", folder / "tree"
-    _unpack(debs, unpacked)
+    unpack(debs, unpacked)
     for name in (
         "bin",
         "sbin",
@@ -149,7 +153,7 @@ def _library(unpacked: Path, name: str) -> Path:
 
 def _debian(debs: list[Path], folder: Path) -> None:
     """The tree of a Debian whose packages are unpacked and not configured: what is needed of that stands here."""
-    _unpack(debs, folder)
+    unpack(debs, folder)
     for unused in ("doc", "man", "locale", "info", "perl5", "zoneinfo"):
         shutil.rmtree(folder / "usr/share" / unused, ignore_errors=True)
     for name, program in {"sh": "dash", "awk": "gawk"}.items():
@@ -166,7 +170,7 @@ def _debian(debs: list[Path], folder: Path) -> None:
     (folder / "usr/sbin/init").chmod(0o755)
 
 
-def _unpack(debs: list[Path], folder: Path) -> None:
+def unpack(debs: list[Path], folder: Path) -> None:
     for name in ("bin", "sbin", "lib"):  # as a merged Debian has them
         (folder / "usr" / name).mkdir(parents=True, exist_ok=True)
         (folder / name).symlink_to(f"usr/{name}")

@@ -1,4 +1,5 @@
-"""arm64 packages of the distribution that this machine runs, fetched with apt and never installed.
+"""Packages of the distribution that this machine runs, for arm64 or another architecture, fetched with apt and
+never installed.
 
 apt gets folders of its own, so the machine's lists, architectures and installed packages stay as they are; sources,
 keys, proxy and credentials are the machine's. Packages are checked by apt's own signatures, and kept.
@@ -19,7 +20,8 @@ from filelock import FileLock, Timeout
 
 from farm.resources import cache_folder
 
-KERNEL = "linux-image-cloud-arm64"
+KERNELS = "linux-image-"
+KERNEL = f"{KERNELS}cloud-arm64"
 SMALL = ("busybox-static", "dropbear-bin")
 DEBIAN = (
     "openssh-server",
@@ -41,8 +43,8 @@ FAILURE_LASTS_S = 600.0
 """Without a network each worker of a session would wait again."""
 UNUSED_LASTS_S = 14 * 86400.0
 _CONFIG = """\
-APT::Architecture "arm64";
-APT::Architectures {{ "arm64"; }};
+APT::Architecture "{architecture}";
+APT::Architectures {{ "{architecture}"; }};
 APT::Sandbox::User "root";
 Dir::State "{root}/state";
 Dir::State::status "{root}/status";
@@ -58,9 +60,9 @@ class UnavailableError(Exception):
     """Why there can be no board here, in words for people."""
 
 
-def cache_root() -> Path:
+def cache_root(name: str = "arm") -> Path:
     """The folder for packages and what is made of them; made where it is missing."""
-    root = cache_folder() / "arm"
+    root = cache_folder() / name
     root.mkdir(parents=True, exist_ok=True)
     return root
 
@@ -110,7 +112,7 @@ def kept(root: Path, name: str, digest: str, make: Callable[[Path], None]) -> Pa
     return folder
 
 
-def fetch(root: Path, name: str, wanted: tuple[str, ...]) -> list[Path]:
+def fetch(root: Path, name: str, wanted: tuple[str, ...], architecture: str = "arm64") -> list[Path]:
     """The .deb files of `wanted` and of all that they depend on; from `root` when they are there already.
 
     The caller holds the lock of `root`. Raises UnavailableError.
@@ -122,7 +124,7 @@ def fetch(root: Path, name: str, wanted: tuple[str, ...]) -> list[Path]:
         raise UnavailableError(failed.read_text())
     need("apt-get", "apt-cache", "dpkg-deb")
     try:
-        _fetch(root, folder, wanted)
+        _fetch(root, folder, wanted, architecture)
     except UnavailableError as error:
         failed.write_text(str(error))
         raise
@@ -131,11 +133,11 @@ def fetch(root: Path, name: str, wanted: tuple[str, ...]) -> list[Path]:
     return sorted(folder.glob("*.deb"))
 
 
-def _fetch(root: Path, folder: Path, wanted: tuple[str, ...]) -> None:
+def _fetch(root: Path, folder: Path, wanted: tuple[str, ...], architecture: str) -> None:
     (root / "state/lists/partial").mkdir(parents=True, exist_ok=True)
     (root / "cache/archives/partial").mkdir(parents=True, exist_ok=True)
     (root / "status").touch()
-    (root / "apt.conf").write_text(_CONFIG.format(root=root))
+    (root / "apt.conf").write_text(_CONFIG.format(root=root, architecture=architecture))
     _apt(root, UPDATE_LIMIT_S, "apt-get", "update", "-qq")
     names = _dependencies(root, wanted)
     shutil.rmtree(folder, ignore_errors=True)
@@ -145,8 +147,8 @@ def _fetch(root: Path, folder: Path, wanted: tuple[str, ...]) -> None:
 
 def _dependencies(root: Path, wanted: tuple[str, ...]) -> list[str]:
     """Names of packages. The kernel needs none: what its dependencies do happens here."""
-    if wanted == (KERNEL,):
-        told = _apt(root, 60, "apt-cache", "depends", "--important", KERNEL)
+    if wanted[0].startswith(KERNELS):
+        told = _apt(root, 60, "apt-cache", "depends", "--important", *wanted)
         return [line.split()[1] for line in told.splitlines() if "Depends: linux-image-" in line]
     told = _apt(root, 60, "apt-get", "install", "--simulate", "--no-install-recommends", *wanted)
     return [line.split()[1] for line in told.splitlines() if line.startswith("Inst ")]
@@ -160,8 +162,8 @@ def _apt(root: Path, limit_s: float, *words: str, folder: Path | None = None) ->
             check=False, timeout=limit_s,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
-        raise UnavailableError(f"`{' '.join(words[:2])}` for arm64 took more than {limit_s:.0f} s") from None
+        raise UnavailableError(f"`{' '.join(words[:2])}` took more than {limit_s:.0f} s") from None
     if done.returncode != 0:
         said = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise UnavailableError(f"`{' '.join(words[:2])}` for arm64 failed: {said}")
+        raise UnavailableError(f"`{' '.join(words[:2])}` failed: {said}")
     return done.stdout
