@@ -49,9 +49,9 @@ class StepError(RunError):
 
 
 OF_THE_CELL = frozenset(
-    {"inventory", "devices", "model", "input", "variant", "recipe", "builds", "minimum_effect", "seed", "check",
-     "golden", "tolerance"}
-)  # fmt: skip
+    {"inventory", "devices", "model", "input", "variant", "recipe", "builds", "minimum_effect", "seed"}
+    | {"check", "golden", "tolerance"}
+)
 """The options of `farm bench` that say which cell it is, and how it is judged."""
 
 
