@@ -10,6 +10,7 @@ from farm.bisect.folders import build_in, build_name, names_of
 from farm.bisect.kept import keep, kept
 from farm.bisect.order import MOST_BYTES, order_of_folders, order_of_names, order_of_steps
 from farm.errors import RequestError
+from farm.model.build import Build
 
 
 def test_folders_are_in_the_natural_order_of_their_names(tmp_path: Path) -> None:
@@ -71,6 +72,12 @@ def test_names_are_those_of_builds_and_all_different() -> None:
         order_of_names(("a", "b", "a"))
 
 
+def built(path: Path, name: str) -> Build:
+    found = build_in(path, name)
+    assert isinstance(found, Build), found
+    return found
+
+
 def program(folder: Path, text: str = "x") -> Path:
     (folder / "lib").mkdir(parents=True)
     (folder / "load_and_run").write_text(text)
@@ -81,13 +88,13 @@ def program(folder: Path, text: str = "x") -> Path:
 
 def test_a_folder_holds_a_program_and_its_libraries_or_a_builds_file(tmp_path: Path) -> None:
     folder = program(tmp_path / "v1")
-    runtime = build_in(folder, "v1").choices[0].runtime
+    runtime = built(folder, "v1").choices[0].runtime
     assert runtime.program == str(folder / "load_and_run")
     assert runtime.libraries == (str(folder / "lib" / "liba.so.1"),)
-    assert "there is no load_and_run" in build_in(tmp_path, "v2")
+    assert "there is no load_and_run" in str(build_in(tmp_path, "v2"))
     (folder / "builds.yaml").write_text("builds: {any: {kind: wheel, preload: lib/liba.so.1}}\n")
     for path in (folder, folder / "builds.yaml"):
-        found = build_in(path, "v1")
+        found = built(path, "v1")
         assert found.name == "v1"
         assert found.choices[0].runtime.preload == (str(folder / "lib" / "liba.so.1"),)
     (folder / "builds.yaml").write_text("builds: {a: {kind: wheel}, b: {kind: wheel}}\n")
@@ -99,7 +106,7 @@ def test_a_copy_of_a_build_stays_when_the_build_is_overwritten_and_half_a_copy_i
     tmp_path: Path,
 ) -> None:
     folder = program(tmp_path / "build", "first")
-    made = keep(build_in(folder, "v1"), tmp_path / "kept")
+    made = keep(built(folder, "v1"), tmp_path / "kept")
     (folder / "load_and_run").write_text("second")
     again = kept(tmp_path / "kept")
     assert again == made

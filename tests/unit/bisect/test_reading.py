@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from farm.bisect.nouns import Part, Question, Step
 from farm.bisect.reading import Failed, changed, step_of
@@ -16,12 +17,12 @@ from tests.unit.compare.made import duel, spoilt
 QUESTION = Question(Part.MIDDLE, 0, 3, 0.025, 20)
 
 
-def step(results: Results) -> Step | Failed:
+def step(results: Results) -> Any:
     made = replace(results, comparisons=comparisons(results))
     return step_of(QUESTION, made, ("old", "new"), 9.0)
 
 
-def failed(results: Results, side: int, **fields: object) -> Results:
+def failed(results: Results, side: int, **fields: Any) -> Results:
     cells = list(results.cells)
     cells[side] = replace(cells[side], status=CellStatus.FAILED, rounds=(), error="it crashed", **fields)
     return replace(results, cells=tuple(cells))

@@ -157,22 +157,29 @@ def test_a_wrong_answer_is_found_by_the_confirmation_and_its_step_is_taken_back_
     assert [step.question.part for step in steps].count(Part.CONFIRM) == 2
 
 
+def question(*steps: Step) -> Question:
+    """The one that comes after these."""
+    found = ahead(16, LEAST, steps)
+    assert isinstance(found, Question)
+    return found
+
+
 def test_a_budget_that_is_spent_ends_with_what_is_known_and_a_larger_one_goes_on() -> None:
     ask = exact([1.0] * 5 + [1.1] * 11)
-    steps = [ask(ahead(16, LEAST, ()))]
-    steps.append(ask(ahead(16, LEAST, steps, 2)))
+    steps = [ask(question())]
+    steps.append(ask(question(*steps)))
     assert ahead(16, LEAST, steps, 2) == End(Kind.OUT_OF_BUDGET, 0, steps[1].question.candidate)
     assert isinstance(ahead(16, LEAST, steps, 3), Question)
 
 
 def test_a_slowdown_that_is_not_well_known_is_measured_once_more_before_half_of_it_is_asked_for() -> None:
-    asked = ahead(16, LEAST, ())
+    asked = question()
     vague = Step(asked, Verdict.SLOWER, effect(1.16, 0.03))
-    again = ahead(16, LEAST, [vague])
+    again = question(vague)
     assert (again.part, again.widened) == (Part.ENDS, 1)
     assert again.pairs > asked.pairs
     clear = Step(again, Verdict.SLOWER, effect(1.3, 0.01))
-    middle = ahead(16, LEAST, [vague, clear])
+    middle = question(vague, clear)
     assert middle.part is Part.MIDDLE
     assert math.isclose(middle.minimum_effect, math.sqrt(1.3) - 1, abs_tol=1e-4)
 
