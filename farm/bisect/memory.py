@@ -18,7 +18,7 @@ from farm.visible import cleaned, one_line, writable
 
 FOLDER = ".bisect"
 VERSION = 1
-STATE, AS_JSON, AS_TEXT = "state.json", "bisect.json", "bisect.md"
+STATE, AS_JSON, AS_TEXT, LOCK = "state.json", "bisect.json", "bisect.md", "lock"
 LONGEST_ID = 80
 """The names of its runs are longer."""
 
@@ -63,16 +63,16 @@ class Memory:
     @contextmanager
     def alone(self) -> Iterator[None]:
         """Raises RequestError while the same bisect goes on elsewhere, RunError for disk errors."""
-        lock = FileLock(self.folder.parent / f"{self.name}.lock", timeout=0)
+        lock = FileLock(self.folder / LOCK, timeout=0)
         try:
-            private_folder(self.folder.parent)
+            private_folder(self.folder)
             lock.acquire()
         except Timeout as error:
             raise RequestError(
                 f"the bisect {self.name} goes on already", hint="wait for it, or end it"
             ) from error
         except OSError as error:
-            raise _cannot(error, self.folder.parent) from error
+            raise _cannot(error, self.folder) from error
         try:
             yield
         finally:

@@ -135,12 +135,15 @@ def command(
     builds = builds_of(given, request, memory, deadlines)
     budget_s = _budget_s(budget)
     bench = Bench(request, builds, Benching(runs_dir, deadlines=deadlines), memory.name)
-    with memory.alone():
-        state = State(asked_of(given, request), builds.order.names, request.seed)
+    state = State(asked_of(given, request), builds.order.names, request.seed)
+    if resume is not None:
+        memory.resume(state)
+    else:
+        bench.check(state)
+    with memory.alone():  # a request that is refused leaves nothing behind
         if resume is not None:
             state = memory.resume(state)
         else:
-            bench.check(state)
             memory.begin(state)
         told, report = _bisected(bench, memory, state, budget_s)
         _show(told, memory, report, output, json=json)
