@@ -16,8 +16,8 @@ from farm.model.comparison import Effect, Verdict
 from farm.model.matrix import FRESH_PAIRS
 
 MOST_WIDENED = 2
-"""So often a question that was not answered is asked again, with `WIDER` times the fresh pairs each time, or as
-many as the noise asks for, where it was larger than before. BAD against GOOD begins with few pairs.
+"""So often a question that was not answered is asked again, with `WIDER` times the fresh pairs each time, or
+as many as the noise asks for, where it was larger than before. BAD against GOOD begins with few pairs.
 """
 
 WIDER = 4
