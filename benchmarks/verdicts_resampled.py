@@ -31,7 +31,7 @@ from record_rounds import OUT
 
 from farm.analysis.sample_size import PILOT_PAIRS
 from farm.compare.duels import comparisons
-from farm.model.comparison import Change, Comparing, Duel, Phase, PhasePlan, Verdict
+from farm.model.comparison import Change, Comparing, Comparison, Duel, Phase, PhasePlan, Verdict
 from farm.model.matrix import RoundKind, Sampling
 from farm.model.run import (
     SCHEMA_VERSION,
@@ -114,17 +114,35 @@ class Rounds:
 
 def compared(rounds: Rounds, rng: random.Random, factor: float, budget: int | None) -> tuple[Verdict, int]:
     """The verdict that a run with these rounds ends with, and the fresh pairs that it took."""
+    comparison, fresh = comparison_of(rounds, rng, factor, budget)
+    return comparison.verdict, fresh
+
+
+def comparison_of(
+    rounds: Rounds,
+    rng: random.Random,
+    factor: float,
+    budget: int | None,
+    minimum: float = MINIMUM,
+    sampling: Sampling = SAMPLING,
+) -> tuple[Comparison, int]:
+    """The same with all that the run says of its two sides."""
     screen = cells(Phase.SCREEN, rounds.pairs(rng, PILOT_PAIRS, factor))
     left_s = None if budget is None else 2 * budget / sampler.MARGIN
     screened = Screened(
-        "local", screen, (DUEL,), {}, SAMPLING, Comparing(MINIMUM), seconds_of=lambda _: 1.0, left_s=left_s
+        "local", screen, (DUEL,), {}, sampling, Comparing(minimum), seconds_of=lambda _: 1.0, left_s=left_s
     )
     (allotment,) = sampler.decide(screened).allotments
     fresh = cells(Phase.CONFIRM, rounds.pairs(rng, allotment.rounds, factor))
     both = [replace(cell, rounds=cell.rounds + fresh[key].rounds) for key, cell in screen.items()]
-    results = replace(RESULTS, cells=tuple(both), phases=(PhasePlan("local", Phase.CONFIRM, (allotment,)),))
+    results = replace(
+        RESULTS,
+        cells=tuple(both),
+        comparing=Comparing(minimum),
+        phases=(PhasePlan("local", Phase.CONFIRM, (allotment,)),),
+    )
     (comparison,) = comparisons(results)
-    return comparison.verdict, allotment.rounds
+    return comparison, allotment.rounds
 
 
 def cells(phase: Phase, sides: tuple[list[float], list[float]]) -> dict[str, CellResult]:
@@ -150,6 +168,17 @@ def is_met(tally: Tally, factor: float, *, is_free: bool) -> bool:
     return tally.share(Verdict.SLOWER) >= 0.95 if is_free else tally.share(Verdict.UNCHANGED) == 0
 
 
+def recorded(file: Path, counted: set[str]) -> dict[tuple[str, str], list[list[float | None]]]:
+    """The blocks of each model and label; None for a round whose quality does not count."""
+    known: dict[tuple[str, str], list[list[float | None]]] = defaultdict(list)
+    for one in raw_records.read(file):
+        values = zip(one["values_ms"], one["qualities"], strict=True)
+        known[one["model"], one["label"]].append(
+            [ms if quality in counted else None for ms, quality in values]
+        )
+    return known
+
+
 def tallied(rounds: Rounds, rng: random.Random, factor: float, budget: int | None, comparisons: int) -> Tally:
     tally = Tally()
     for _ in range(comparisons):
@@ -171,12 +200,7 @@ def main() -> int:
     parser.add_argument("--also", action="append", default=[], help="a quality that counts beside `ok`: busy")
     given = parser.parse_args()
     counted = {"ok", *given.also}
-    known: dict[tuple[str, str], list[list[float | None]]] = defaultdict(list)
-    for one in raw_records.read(given.file):
-        values = zip(one["values_ms"], one["qualities"], strict=True)
-        known[one["model"], one["label"]].append(
-            [ms if quality in counted else None for ms, quality in values]
-        )
+    known = recorded(given.file, counted)
     is_good = True
     print(LINE.format(*HEADS, "fresh 5-50-95 %", ""))
     for (model, label), blocks in sorted(known.items()):

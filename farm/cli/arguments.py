@@ -202,6 +202,27 @@ EarlierRuns = Annotated[
     typer.Option("--runs-dir", help="Folder of the runs, to learn from. Default: runs.", metavar="DIR"),
 ]
 RunsDir = Annotated[Path, typer.Option(help="Folder of the runs.", metavar="DIR")]
+RoundLimit = Annotated[
+    int, typer.Option("--round-limit", help="Time limit of a round in seconds.", metavar="S", min=1)
+]
+SilenceLimit = Annotated[
+    int,
+    typer.Option(
+        "--silence-limit", help="Seconds a round may run without printing anything.", metavar="S", min=1
+    ),
+]
+Wait = Annotated[
+    float,
+    typer.Option(
+        "--wait", help="Seconds to wait for a device that is in use by another run.", metavar="S", min=0
+    ),
+]
+Reconnect = Annotated[
+    float,
+    typer.Option(
+        "--reconnect", help="Seconds to keep trying to restore a lost connection.", metavar="S", min=0
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on stdout.")]
 Selector = Annotated[
     str | None, typer.Argument(help="A selector, as in --devices. Default: all.", metavar="SELECTOR")

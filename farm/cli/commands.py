@@ -44,6 +44,11 @@ COMMANDS = (
         "Measure a suite, compare it with the last good night, and tell people what is new.",
     ),
     Command(
+        "bisect",
+        "farm.cli.bisect.bisect",
+        "Find the first slower one of an ordered list of builds.",
+    ),
+    Command(
         "plan",
         "farm.cli.bench.plan",
         "Show what a bench would run, compare and push, and how long it takes. Touches no device.",

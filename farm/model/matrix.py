@@ -192,18 +192,19 @@ class Sampling:
     `rounds` is the number of the screen. With `is_auto` that is the pilot: it fixes how many fresh rounds
     follow, so that the 95 % interval of a comparison's ratio, or else of the cell's median, is within
     `precision` (a fraction) to both sides; all of them together take at most `budget_s` on each device (None:
-    no limit).
+    no limit). `fresh`: how many fresh pairs a confirmation has, where who asks knows the noise.
     """
 
     rounds: int
     is_auto: bool = False
     precision: float = 0.02
     budget_s: float | None = None
+    fresh: int | None = None
 
     @property
     def fresh_pairs(self) -> int:
         """How many a confirmation has where the noise does not say it (without `auto`)."""
-        return max(FRESH_PAIRS, self.rounds)
+        return self.fresh or max(FRESH_PAIRS, self.rounds)
 
 
 FRESH_PAIRS = 20

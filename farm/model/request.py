@@ -152,6 +152,7 @@ class Request:
     `precision` and `budget_s` as in Sampling; `baseline` is a run to compare with. `check` None: outputs, if
     there is something to compare them with; `goldens` are `MODEL:FILE`. `profile_rounds` is how many rounds
     write a profile, of each cell that asks for one; `ceilings`: whether what its device can do is measured.
+    `fresh` as in Sampling.
     """
 
     inventory: Path | None = None
@@ -176,3 +177,4 @@ class Request:
     builds_file: Path | None = None
     defined: tuple[Build, ...] = ()
     profile_rounds: int = DEFAULT_PROFILE_ROUNDS
+    fresh: int | None = None

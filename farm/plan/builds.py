@@ -43,8 +43,8 @@ def read_builds(request: Request, inventory: Inventory) -> tuple[Build, ...]:
         return (INVENTORY_BUILD,)
     from farm.inventory import builds as door  # YAML and validation cost a tenth of a second
 
-    path = request.builds_file or _beside(inventory, door.DEFAULT_FILE)
-    of_file = door.load(path) if path and (request.builds_file or is_file(path)) else ()
+    path = builds_path(request, inventory)
+    of_file = door.load(path) if path else ()
     known = {INVENTORY_BUILD.name: INVENTORY_BUILD}
     for build in (*request.defined, *of_file):
         twin = known.setdefault(build.name, build)
@@ -64,10 +64,14 @@ def read_builds(request: Request, inventory: Inventory) -> tuple[Build, ...]:
     return tuple(known[name] for name in names)
 
 
-def _beside(inventory: Inventory, name: str) -> Path | None:
-    if inventory.source is None:
-        return None
-    return (inventory.source if inventory.source.is_dir() else inventory.source.parent) / name
+def builds_path(request: Request, inventory: Inventory) -> Path | None:
+    """The builds file: that of the request, or the one beside the inventory, where there is one."""
+    from farm.inventory.builds import DEFAULT_FILE
+
+    if request.builds_file is not None or inventory.source is None:
+        return request.builds_file
+    folder = inventory.source if inventory.source.is_dir() else inventory.source.parent
+    return folder / DEFAULT_FILE if is_file(folder / DEFAULT_FILE) else None
 
 
 def uses(builds: Sequence[Build], devices: Sequence[Device]) -> Iterator[Use]:

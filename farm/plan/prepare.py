@@ -59,7 +59,7 @@ def prepare(
         seed=request.seed,
         rules=request.rules,
         files=option_files(request.variants),
-        sampling=Sampling(request.rounds, request.is_auto, request.precision, request.budget_s),
+        sampling=sampling_of(request),
         comparing=request.comparing,
         builds=builds,
         profile_rounds=request.profile_rounds,
@@ -74,6 +74,11 @@ def prepare(
     plan = with_checks(plan, request, runtime, progress, is_compared=bool(plan.duels or request.baseline))
     plan = replace(plan, measures_ceilings=request.ceilings)
     return Prepared(with_canaries(plan) if request.canary else plan, inventory, runtime)
+
+
+def sampling_of(request: Request) -> Sampling:
+    """How many rounds it asks for."""
+    return Sampling(request.rounds, request.is_auto, request.precision, request.budget_s, request.fresh)
 
 
 def with_wheel(matrix: Matrix) -> tuple[Device, ...]:

@@ -186,6 +186,7 @@ PRINTING = {
     "bench": ["bench", *TINY],
     "bench --json": ["bench", "--json", *TINY],
     "nightly": ["nightly", "night.yaml"],
+    "bisect": ["bisect", "old", "new"],
     "plan": ["plan", *TINY],
     "devices list": ["devices", "list"],
     "devices check": ["devices", "check"],
@@ -219,7 +220,7 @@ PRINTING = {
     "schema": ["schema", "results"],
 }
 PROFILE = Path(__file__).parents[1] / "unit" / "dumps" / "data" / "profile.json"
-SILENT = {"devices trust": 2, "runtime install": 2, "runs import": 2, "devices restore": 2}
+SILENT = {"bisect": 2, "devices trust": 2, "runtime install": 2, "runs import": 2, "devices restore": 2}
 """Commands that fail here, and so print nothing on stdout."""
 
 

@@ -71,19 +71,10 @@ def command(
     run_id: Annotated[
         str | None, typer.Option(help="Name of the run. Default: the time and four hex digits.", metavar="ID")
     ] = None,
-    round_limit: Annotated[
-        int, typer.Option(help="Time limit of a round in seconds.", metavar="S", min=1)
-    ] = Deadlines.round_s,
-    silence_limit: Annotated[
-        int, typer.Option(help="Seconds a round may run without printing anything.", metavar="S", min=1)
-    ] = Deadlines.silence_s,
-    wait: Annotated[
-        float,
-        typer.Option(help="Seconds to wait for a device that is in use by another run.", metavar="S", min=0),
-    ] = 0,
-    reconnect: Annotated[
-        float, typer.Option(help="Seconds to keep trying to restore a lost connection.", metavar="S", min=0)
-    ] = Deadlines.reconnect_s,
+    round_limit: args.RoundLimit = Deadlines.round_s,
+    silence_limit: args.SilenceLimit = Deadlines.silence_s,
+    wait: args.Wait = 0,
+    reconnect: args.Reconnect = Deadlines.reconnect_s,
     deadline: Annotated[
         list[str] | None,
         typer.Option(help=f"Another limit on a wait; repeatable. {names_help()}", metavar="NAME=S"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from farm.cli import arguments as args
@@ -15,11 +15,11 @@ from farm.model.options import OptionSet
 from farm.plan.request import Arguments, read_request
 
 
-def takes_request(command: Callable[..., Any]) -> Callable[..., Any]:
+def takes_request(command: Callable[..., Any], only: Collection[str] = ()) -> Callable[..., Any]:
     """Add the options that describe what to run, load_and_run's among them, to `command`; it receives them
-    as one Request in `request`.
+    as one Request in `request`. `only`: of farm's own options those of these names (none: all).
     """
-    asked = _parameters(_arguments, without="options")
+    asked = [one for one in _parameters(_arguments, without="options") if not only or one.name in only]
     own = _parameters(command, without="request")
 
     @functools.wraps(command)

@@ -31,6 +31,7 @@ class Deadlines:
         300.0, "measure the ceilings of one core set of a device, after its rounds, for its profiles"
     )
     compare_tensors_s: float = _of(120.0, "compare 64 MiB of dumped tensors, when it is their turn")
+    build_s: float = _of(3600.0, "the command that makes the build of a step (`farm bisect --command`)")
     notify_s: float = _of(120.0, "tell one receiver what is new, all tries together (`farm nightly`)")
     sign_s: float = _of(120.0, "ssh-keygen signs, and perhaps asks for a passphrase (`farm release --sign`)")
     lease_wait_s: float = _of(0.0, "a device that another run holds", "--wait")

@@ -1,0 +1,1 @@
+"""`farm bisect`: the builds in order, the steps, and what they came to."""
