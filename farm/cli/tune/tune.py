@@ -44,7 +44,7 @@ SETTINGS: dict[str, Any] = {
     "  farm tune --model a.mge --space threads=default,2,4 --space layout=default,nchw44 --iter 50\n\n"
     "  farm tune --resume 20261126-190729-tune",
 }
-LONGEST_ROUND_SHARE = 4
+LONGEST_ROUND_SHARE = 6
 """A round, or a search of the program, may take one part in so many of the budget: one may hang."""
 
 
