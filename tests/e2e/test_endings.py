@@ -186,6 +186,7 @@ PRINTING = {
     "bench": ["bench", *TINY],
     "bench --json": ["bench", "--json", *TINY],
     "nightly": ["nightly", "night.yaml"],
+    "tune": ["tune", "--resume", "t"],
     "plan": ["plan", *TINY],
     "devices list": ["devices", "list"],
     "devices check": ["devices", "check"],
