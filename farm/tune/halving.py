@@ -30,6 +30,8 @@ MOST_TO_CONFIRM = 0.4
 """Of what is left of the budget."""
 MOST_FOR_VALUES = 0.25
 """Of the budget."""
+MARGIN = 0.95
+"""The part of what is left that is given to rounds: a run takes longer than they do."""
 HOPELESS = 3.0
 """A value that alone makes the model so many times slower is not combined with others."""
 
@@ -173,7 +175,7 @@ def _mean_round_s(tune: Tune) -> float:
 
 def confirm_budget_s(tune: Tune) -> float:
     """All that is left, and in any case enough for a few pairs: a search should have an answer."""
-    return _at_least(max(tune.budget_s - tune.spent_s, _confirm_s(tune) / 2))
+    return _at_least(max(MARGIN * (tune.budget_s - tune.spent_s), _confirm_s(tune) / 2))
 
 
 def _confirm_s(tune: Tune) -> float:

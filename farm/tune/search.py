@@ -1,7 +1,7 @@
 """The way through a search: step by step until one candidate is left, which is confirmed.
 
 What is measured, read and written is done by functions that it gets, so a search can be played with recorded
-times. It looks at no clock: how long a step took is in its results, and so a resumed search decides the same.
+times. How long a step took is kept with it, so that a resumed search decides the same.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ CONFIRM = "confirm"
 MEMORY = "get-static-mem-info"
 MEMORY_FOLDER = "memory"
 NOTHING = OptionSet()
+CONFIRM_PRECISION = 0.05
+"""Of the winner's ratio. That it is faster at all is decided by the minimum effect."""
 
 
 class BrokenError(RunError):
@@ -46,7 +48,7 @@ class Moment(Enum):
 class World:
     """`measure` runs a request under a name and gives its results; `read` what of these is in files; `save`
     keeps the search on disk; `told` is called with it before each step, and after it. `why_invalid` says why
-    options are not to be run (None: they are).
+    options are not to be run (None: they are). `clock` are seconds.
     """
 
     measure: Callable[[Request, str], Results]
@@ -54,6 +56,7 @@ class World:
     save: Callable[[Tune], None]
     told: Callable[[Tune, Moment], None]
     why_invalid: Callable[[OptionSet], str | None]
+    clock: Callable[[], float]
 
 
 def search(tune: Tune, asked: Request, world: World) -> Tune:
@@ -79,13 +82,15 @@ def search(tune: Tune, asked: Request, world: World) -> Tune:
 
 def _stepped(tune: Tune, step: Step, asked: Request, world: World) -> Tune:
     """With what came of a step."""
+    began_s = world.clock()
     results = world.measure(request_of(tune, step, asked), step.name)
+    lasted_s = max(took_s(results), round(world.clock() - began_s, 1))
     is_first = is_first_of(tune, step)
     _require(tune, results, checks=tune.checks and is_first)
     beside = world.read(results)
     limit_bytes = tune.memory_limit_bytes if is_first else None
     found = outcomes(results, step.candidates, beside, limit_bytes)
-    done = replace(step, run=results.run_id, outcomes=found, took_s=took_s(results))
+    done = replace(step, run=results.run_id, outcomes=found, took_s=lasted_s)
     tune = measured(tune, done)
     return _screened(tune, beside, world) if step.kind is Kind.VALUES else tune
 
@@ -176,6 +181,7 @@ def _confirmed(tune: Tune, asked: Request, world: World) -> Tune:
         variants=variants_of(tune, (DEFAULT, left[0])),
         rounds=PILOT_PAIRS,
         is_auto=True,
+        precision=CONFIRM_PRECISION,
         budget_s=confirm_budget_s(tune),
         ab=(DEFAULT, left[0]),
         seed=tune.seed,

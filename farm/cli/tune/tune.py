@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -206,6 +207,7 @@ def _searched(tune: Tune, begin: Begun, how: _How) -> ExitCode:
         save=how.folder.save,
         told=tell,
         why_invalid=partial(_why_invalid, tune, begin),
+        clock=time.monotonic,
     )
     try:
         tune = search(tune, begin.request, world)

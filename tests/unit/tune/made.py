@@ -83,6 +83,7 @@ class Played:
             self.saved.append,
             self._told,
             lambda _: self.invalid,
+            lambda: 0.0,
         )
 
     def _told(self, made: Tune, moment: Moment) -> None:
