@@ -3,15 +3,15 @@
     .venv/bin/python benchmarks/tune.py [--model bundled:shufflenet_v2_x0_5] [--iter 20] [--passes 6]
         [--rounds 6] [--minutes 20] [--space NAME=VALUES ...] [--label quiet] [--out FILE]
 
-A pass is one `farm bench` of all valid option sets, `--rounds` interleaved rounds of each; what it came to is
-a line of FILE (benchmarks/data/tune_exhaustive.jsonl). A later call goes on; no pass begins after `--minutes`.
-With the space below a pass takes about three minutes on two quiet cores, six of them about 18. When all
-are there, `farm tune` runs once with the same space and a bit less than a quarter of the time that they took
-as its budget, and is a line, too.
+A pass is one `farm bench` of all valid option sets, `--rounds` interleaved rounds of each; what it came to
+is a line of FILE (benchmarks/data/tune_exhaustive.jsonl). A later call goes on; no pass begins after
+`--minutes`. With the space below a pass takes about three minutes on two quiet cores, six of them about 18.
+When all are there, `farm tune` runs once with the same space and a bit less than a quarter of the time that
+they took as its budget, and is a line, too.
 
 Prints the best option sets, and pass or fail: the search's answer is within 3 % of the best of all, in at
-most 25 % of the time, and confirmed against the default; or it says that none is faster, and none is by more than
-3 %. Exit code 1 when one is missed.
+most 25 % of the time, and confirmed against the default; or it says that none is faster, and none is by
+more than 3 %. Exit code 1 when one is missed.
 """
 
 from __future__ import annotations

@@ -46,11 +46,12 @@ def tune(*axes: str, budget_s: float = 600.0, seed: int = 1, **fields) -> Tune:
 
 
 def of_candidates(candidates: tuple[Candidate, ...], **fields) -> Tune:
-    usual: dict[str, Any] = {"budget_s": 600.0, "seed": 1, "axes": ()}
-    return Tune(
-        id="t", farm_version="0", started_at="2026-11-26T10:00:00+00:00", asked=Asked(), device="arm-1", model="m",
-        model_sha256="ab" * 32, about="a device", invalid=0, candidates=candidates, **(usual | fields),
-    )  # fmt: skip
+    usual: dict[str, Any] = {
+        "id": "t", "farm_version": "0", "started_at": "2026-11-26T10:00:00+00:00", "asked": Asked(),
+        "device": "arm-1", "model": "m", "model_sha256": "ab" * 32, "about": "a device", "invalid": 0,
+        "budget_s": 600.0, "seed": 1, "axes": (),
+    }  # fmt: skip
+    return Tune(candidates=candidates, **(usual | fields))
 
 
 def some(number: int) -> tuple[Candidate, ...]:
