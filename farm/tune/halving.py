@@ -12,6 +12,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from farm.model.matrix import FRESH_PAIRS
 from farm.tune.nouns import DEFAULT, FITTING, Candidate, Kind, LeftOut, Outcome, Step, Tune, own_values
 from farm.tune.space import sample
 
@@ -24,8 +25,10 @@ CHECK_ROUNDS = 2
 """That a candidate takes besides, in the first rung: its outputs are compared."""
 ASSUMED_ROUND_S = 1.0
 """Until a round was measured."""
-CONFIRM_ROUNDS = 60
-"""Of the default and the winner together: a pilot of 10 pairs, and 20 fresh ones."""
+LEAST_SCREEN, MOST_SCREEN = 6, 30
+"""Pairs of the confirmation before its fresh ones, of which there are as many, and 20 at least."""
+CONFIRM_ROUNDS = 2 * (LEAST_SCREEN + FRESH_PAIRS)
+"""Of the default and the winner together."""
 MOST_TO_CONFIRM = 0.4
 """Of what is left of the budget."""
 MOST_FOR_VALUES = 0.25
@@ -33,7 +36,9 @@ MOST_FOR_VALUES = 0.25
 MARGIN = 0.95
 """The part of what is left that is given to rounds: a run takes longer than they do."""
 HOPELESS = 3.0
-"""A value that alone makes the model so many times slower is not combined with others."""
+"""A value that alone makes the model so many times slower is not combined with others. The fastest iterations
+say so: what else the device does can make a round slow, but none fast.
+"""
 
 
 def next_step(tune: Tune) -> Step | None:
@@ -97,14 +102,19 @@ def left_out(tune: Tune) -> tuple[LeftOut, ...]:
     by_name, found = tune.by_name, []
     for one in first.outcomes if first else ():
         candidate = by_name.get(one.name)
-        why = one.dropped or (
-            f"{one.ratio:.1f} times as slow alone" if one.ratio is not None and one.ratio > HOPELESS else None
-        )
+        why = one.dropped or _hopeless(first, one)
         if candidate is not None and candidate.is_single and why is not None:
             (value,) = own_values(candidate.values)
             number = sum(value in other.values for other in tune.candidates)
             found.append(LeftOut(value, why, number))
     return tuple(found)
+
+
+def _hopeless(first: Step | None, one: Outcome) -> str | None:
+    default_ms = first.outcomes[0].min_ms if first else None
+    if not default_ms or one.min_ms is None or one.min_ms <= HOPELESS * default_ms:
+        return None
+    return f"{one.min_ms / default_ms:.1f} times as slow alone"
 
 
 def _usable(tune: Tune) -> tuple[Candidate, ...]:
@@ -176,6 +186,12 @@ def _mean_round_s(tune: Tune) -> float:
 def confirm_budget_s(tune: Tune) -> float:
     """All that is left, and in any case enough for a few pairs: a search should have an answer."""
     return _at_least(max(MARGIN * (tune.budget_s - tune.spent_s), _confirm_s(tune) / 2))
+
+
+def confirm_rounds(tune: Tune) -> int:
+    """Of the screen of the confirmation: more than the fewest where there is time for as many fresh ones."""
+    pairs = math.floor(confirm_budget_s(tune) / (2 * _mean_round_s(tune)))
+    return min(pairs // 2, MOST_SCREEN) if pairs // 2 > FRESH_PAIRS else LEAST_SCREEN
 
 
 def _confirm_s(tune: Tune) -> float:

@@ -42,7 +42,8 @@ class Outcome:
     """What came of a candidate in a step. `ratio` is its time over that of the default in the same blocks
     (above 1 is slower), with its 95 % interval where the pairs are enough for one; `pairs` says how many.
 
-    `dropped` says why it cannot be the answer. `memory_bytes` is what it is planned to use; `round_s` how
+    `median_ms` is that of its rounds, `min_ms` its fastest iteration. `dropped` says why it cannot be the
+    answer. `memory_bytes` is what it is planned to use; `round_s` how
     long a round of it takes, all around it included, `prepared_s` its searches.
     """
 
@@ -52,6 +53,7 @@ class Outcome:
     high: float | None = None
     pairs: int = 0
     median_ms: float | None = None
+    min_ms: float | None = None
     dropped: str | None = None
     memory_bytes: int | None = None
     round_s: float | None = None

@@ -79,6 +79,7 @@ def _outcome(
         high=effect.high if effect else None,
         pairs=effect.n if effect else 0,
         median_ms=statistics.median(after_ms) if after_ms else None,
+        min_ms=cell.summary.min_ms if cell.summary else None,
         dropped=dropped,
         memory_bytes=memory_bytes,
         round_s=round(statistics.fmean(rounds_s) * factor, 3) if rounds_s else None,

@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from farm.analysis.sample_size import PILOT_PAIRS
 from farm.errors import RunError
 from farm.model.comparison import Verdict
 from farm.model.options import OptionSet, Variant
@@ -18,7 +17,7 @@ from farm.model.outputs import Check
 from farm.model.request import Request
 from farm.model.run import Results
 from farm.options import from_mapping, merge
-from farm.tune.halving import candidates_left, confirm_budget_s, left_out, measured, next_step
+from farm.tune.halving import candidates_left, confirm_budget_s, confirm_rounds, left_out, measured, next_step
 from farm.tune.nouns import DEFAULT, FITTING, Candidate, Confirmation, Kind, Step, Tune
 from farm.tune.outcomes import Beside, confirmation, outcomes, took_s, trouble
 
@@ -26,8 +25,6 @@ CONFIRM = "confirm"
 MEMORY = "get-static-mem-info"
 MEMORY_FOLDER = "memory"
 NOTHING = OptionSet()
-CONFIRM_PRECISION = 0.05
-"""Of the winner's ratio. That it is faster at all is decided by the minimum effect."""
 
 
 class BrokenError(RunError):
@@ -179,9 +176,7 @@ def _confirmed(tune: Tune, asked: Request, world: World) -> Tune:
     request = replace(
         asked,
         variants=variants_of(tune, (DEFAULT, left[0])),
-        rounds=PILOT_PAIRS,
-        is_auto=True,
-        precision=CONFIRM_PRECISION,
+        rounds=confirm_rounds(tune),
         budget_s=confirm_budget_s(tune),
         ab=(DEFAULT, left[0]),
         seed=tune.seed,

@@ -116,7 +116,7 @@ class Played:
             return [found * (1 + draw.gauss(0, self.noise)) for _ in range(number)]
 
         rounds = timed(values(min(request.rounds, fitting)), wall_s=self.round_s)
-        fresh = min(20, fitting - len(rounds)) if request.ab else 0
+        fresh = min(max(20, request.rounds), fitting - len(rounds)) if request.ab else 0
         rounds += timed(values(fresh), Phase.CONFIRM, wall_s=self.round_s)
         return cell(*rounds, device="arm-1", variant=variant)
 
