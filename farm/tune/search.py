@@ -16,7 +16,8 @@ from farm.model.options import OptionSet, Variant
 from farm.model.outputs import Check
 from farm.model.request import Request
 from farm.model.run import Results
-from farm.options import from_mapping, merge
+from farm.options import from_mapping, merge, without
+from farm.options.core_sets import DECIDING
 from farm.tune.halving import candidates_left, confirm_budget_s, confirm_rounds, left_out, measured, next_step
 from farm.tune.nouns import DEFAULT, FITTING, Candidate, Confirmation, Kind, Step, Tune
 from farm.tune.outcomes import Beside, confirmation, outcomes, took_s, trouble
@@ -135,6 +136,8 @@ def _fitted(
     if found is None:
         return None, "it found no options"
     base = from_mapping(tune.by_name[DEFAULT].options)
+    if any(name in base for name in DECIDING):  # it says --cpu always, also where --cpu-default is given
+        found = without(found, *DECIDING)
     options = merge(base, found)
     why = world.why_invalid(options)
     if why is not None:

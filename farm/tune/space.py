@@ -301,12 +301,8 @@ def sample(candidates: Sequence[Candidate], number: int, seed: int) -> tuple[Can
     random.Random(f"{seed}/sample").shuffle(rest)  # noqa: S311 - a sample, no secret
     seen = Counter(value for one in chosen for value in one.values)
     while len(chosen) < number:
-        best = min(rest, key=lambda one: (-_unseen(one, seen), sum(seen[value] for value in one.values)))
+        best = min(rest, key=lambda one: sum(seen[value] for value in one.values))
         rest.remove(best)
         chosen.append(best)
         seen.update(best.values)
     return tuple(one for one in candidates if one in chosen)
-
-
-def _unseen(candidate: Candidate, seen: Counter[str]) -> int:
-    return sum(not seen[value] for value in candidate.values)

@@ -13,20 +13,11 @@ pytestmark = [pytest.mark.wheel, pytest.mark.long]
 
 def test_the_wheel_is_tuned_with_what_its_own_fitting_finds(farm: Farm) -> None:
     space = ("--space", "fast-run=default,true", "--space", "record=default,1,2", "--space", "fitting=true")
-    words = (
-        "--model",
-        "bundled:tiny",
-        "--cpu-default",
-        "--iter",
-        "30",
-        "--memory-limit",
-        "200MB",
-        "--budget",
-        "150s",
-    )
-    process = farm.start("tune", *words, *space, "--run-id", "t", "--output", "fast.yaml", "--json")
+    given = ("--model", "bundled:tiny", "--cpu-default", "--iter", "30")
+    limits = ("--memory-limit", "200MB", "--budget", "6m")
+    process = farm.start("tune", *given, *limits, *space, "--run-id", "t", "--output", "fast.yaml", "--json")
     try:
-        stdout, stderr = process.communicate(timeout=2 * PATIENCE_S)
+        stdout, stderr = process.communicate(timeout=4 * PATIENCE_S)
     finally:
         process.kill()
     assert process.returncode in (0, 5), stderr  # 5: this machine is too busy to say

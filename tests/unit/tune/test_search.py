@@ -15,8 +15,9 @@ from farm.options import parse
 from farm.tune.halving import ETA, next_step, rungs_of
 from farm.tune.nouns import DEFAULT, FITTING, Kind, Tune
 from farm.tune.search import BrokenError, search, sentence
+from farm.tune.space import axis_of_text, combinations
 from farm.tune.state import TuneFolder
-from tests.unit.tune.made import REQUEST, Played, by_name, of_candidates, some, tune
+from tests.unit.tune.made import REQUEST, Played, by_name, of_candidates, some, target, tune
 
 MIXED = ("threads=default,2,4", "layout=default,nchw44", "fast-run=default,true", "record=default,1")
 
@@ -202,6 +203,14 @@ def test_what_fitting_finds_is_a_candidate_like_others() -> None:
     done = fitting(played)
     assert done.winner.name == FITTING
     assert done.winner.options == {"const-shape": True}
+
+
+def test_what_fitting_finds_leaves_the_device_that_was_given() -> None:
+    played = Played(lambda _, o: 5.0 if o.get("const-shape") else 10.0)
+    played.fitted = parse(["--cpu=true", "--const_shape=true"])
+    space = combinations([axis_of_text("fitting=true")], target(parse(["--cpu-default"])))
+    done = over(of_candidates(space.candidates), played)
+    assert done.winner.options == {"cpu-default": True, "const-shape": True}
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,8 @@ def done():
 
 def test_the_suite_has_the_default_and_the_winner(tmp_path: Path) -> None:
     found = done()
-    path = tmp_path / "fast.yaml"
+    path = tmp_path / "elsewhere" / "fast.yaml"
+    path.parent.mkdir()
     (tmp_path / "m.mge").write_bytes(b"x")
     (tmp_path / "x.npy").write_bytes(b"x")
     model = ModelRequest(file=Path("m.mge"), input="data:x.npy;b:[1,2]")
