@@ -96,7 +96,9 @@ def _stepped(tune: Tune, step: Step, asked: Request, world: World) -> Tune:
 def _require(tune: Tune, results: Results, *, checks: bool) -> None:
     why = trouble(results, checks=checks)
     if why is not None:
-        raise BrokenError(why, results, hint=f"farm tune --resume {tune.id} goes on with this step")
+        told = next((cell.hint for cell in results.cells if cell.hint), None)
+        resume = f"farm tune --resume {tune.id} goes on with this step"
+        raise BrokenError(why, results, hint=f"{told}; {resume}" if told else resume)
 
 
 def is_first_of(tune: Tune, step: Step) -> bool:
