@@ -39,6 +39,11 @@ GROUPS = {
 COMMANDS = (
     Command("bench", "farm.cli.bench.bench", "Run models on devices and write a report."),
     Command(
+        "tune",
+        "farm.cli.tune.tune",
+        "Find the fastest valid options of a model on a device, and confirm them against the default.",
+    ),
+    Command(
         "nightly",
         "farm.cli.nightly.nightly",
         "Measure a suite, compare it with the last good night, and tell people what is new.",

@@ -20,9 +20,15 @@ from typing import Any
 
 import pytest
 
+from farm import resources
 from farm.cli.commands import COMMANDS
+from farm.files import sha256_of
+from farm.tune.nouns import Asked, Tune
+from farm.tune.search import search
+from farm.tune.state import TuneFolder
 from tests.e2e.conftest import LOOKALIKE, PATIENCE_S, Farm, until
 from tests.forked import Forks
+from tests.unit.tune.made import REQUEST, Played, of_candidates, some
 
 TINY = ("--model", "bundled:tiny", "--rounds", "2", "--iter", "10")
 
@@ -187,6 +193,7 @@ PRINTING = {
     "bench --json": ["bench", "--json", *TINY],
     "nightly": ["nightly", "night.yaml"],
     "bisect": ["bisect", "old", "new"],
+    "tune": ["tune", "--resume", "t"],
     "plan": ["plan", *TINY],
     "devices list": ["devices", "list"],
     "devices check": ["devices", "check"],
@@ -235,9 +242,18 @@ def place(tmp_path_factory: pytest.TempPathFactory, forks: Forks) -> Local:
     (local.folder / "night.yaml").write_text(
         "{models: {tiny: bundled:tiny}, rounds: 2, options: {iter: 10}, canary: false}\n"
     )
+    TuneFolder(local.folder / "runs", "t").path.mkdir(parents=True)
+    TuneFolder(local.folder / "runs", "t").save(a_search_that_is_over())
     for name in ("first", "second"):
         assert local.farm("bench", "--run-id", name, *TINY).code == 0
     return local
+
+
+def a_search_that_is_over() -> Tune:
+    played = Played(lambda name, _: 5.0 if name == "c1" else 10.0)
+    model = sha256_of(resources.folder("bundled") / "tiny.mge")
+    asked = Asked(model="bundled:tiny")
+    return search(of_candidates(some(3), model_sha256=model, asked=asked), REQUEST, played.world())
 
 
 Run = Callable[..., int]

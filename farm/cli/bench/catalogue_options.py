@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
 
+from farm.cli.terminal.console import say
 from farm.errors import RequestError
 from farm.model.options import OptionSet
 from farm.options import CATALOGUE, from_mapping, misspelling_note
@@ -30,6 +33,29 @@ def misspelling_notes(words: Sequence[str]) -> tuple[str, ...]:
     """A note for each documented misspelling in a command line: it is accepted."""
     typed = (word.partition("=")[0] for word in words if word.startswith("-"))
     return tuple(note for word in typed if (note := misspelling_note(word)))
+
+
+def takes_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of load_and_run to `command`; it receives them as one OptionSet in `options`."""
+    own = parameters_of(command, without="options")
+
+    @functools.wraps(command)
+    def wrapper(**values: Any) -> Any:
+        for note in misspelling_notes(sys.argv):
+            say(f"note: {note}", "dim")
+        return command(options=given_options(values), **{one.name: values[one.name] for one in own})
+
+    shown = [*own, *parameters()]
+    wrapper.__signature__ = inspect.Signature(shown)  # type: ignore[attr-defined]
+    wrapper.__annotations__ = {parameter.name: parameter.annotation for parameter in shown}
+    del wrapper.__wrapped__
+    return wrapper
+
+
+def parameters_of(function: Callable[..., Any], *, without: str) -> list[inspect.Parameter]:
+    """Its own parameters but one."""
+    signature = inspect.signature(function, eval_str=True)
+    return [one for one in signature.parameters.values() if one.name != without]
 
 
 def parameters() -> tuple[inspect.Parameter, ...]:

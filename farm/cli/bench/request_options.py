@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import functools
 import inspect
-import sys
 from collections.abc import Callable, Collection
 from typing import Any
 
 from farm.cli import arguments as args
-from farm.cli.bench import catalogue_options
-from farm.cli.terminal.console import say
+from farm.cli.bench.catalogue_options import parameters_of, takes_options
 from farm.model.options import OptionSet
 from farm.plan.request import Arguments, read_request
 
@@ -19,22 +17,17 @@ def takes_request(command: Callable[..., Any], only: Collection[str] = ()) -> Ca
     """Add the options that describe what to run, load_and_run's among them, to `command`; it receives them
     as one Request in `request`. `only`: of farm's own options those of these names (none: all).
     """
-    asked = [one for one in _parameters(_arguments, without="options") if not only or one.name in only]
-    own = _parameters(command, without="request")
+    every = parameters_of(_arguments, without="options")
+    asked = [one for one in every if not only or one.name in only]
+    own = parameters_of(command, without="request")
 
     @functools.wraps(command)
-    def wrapper(**values: Any) -> Any:
-        for note in catalogue_options.misspelling_notes(sys.argv):
-            say(f"note: {note}", "dim")
-        options = catalogue_options.given_options(values)
+    def wrapper(*, options: OptionSet, **values: Any) -> Any:
         arguments = _arguments(options=options, **{one.name: values[one.name] for one in asked})
         return command(request=read_request(arguments), **{one.name: values[one.name] for one in own})
 
-    parameters = [*asked, *own, *catalogue_options.parameters()]
-    wrapper.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    wrapper.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    del wrapper.__wrapped__
-    return wrapper
+    wrapper.__signature__ = inspect.Signature([*asked, *own])  # type: ignore[attr-defined]
+    return takes_options(wrapper)
 
 
 def _arguments(
@@ -93,8 +86,3 @@ def _arguments(
         builds=tuple(build or ()),
         builds_file=builds,
     )
-
-
-def _parameters(function: Callable[..., Any], *, without: str) -> list[inspect.Parameter]:
-    signature = inspect.signature(function, eval_str=True)
-    return [one for one in signature.parameters.values() if one.name != without]

@@ -1,0 +1,282 @@
+"""`farm tune`: the fastest valid options of a model on a device."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from itertools import count
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from farm.cli import arguments as args
+from farm.cli.bench.bench import Benching, benched, write_report
+from farm.cli.bench.catalogue_options import normalise, takes_options
+from farm.cli.bench.deadline_options import with_deadlines
+from farm.cli.terminal.console import out, plain, say, show_json
+from farm.cli.tune.begin import Begun, begun, facts_of, new_tune, require_same_model, target_of
+from farm.cli.tune.shown import answer, dropped_lines, table, tell, told_space
+from farm.compare.outcome import measured_code
+from farm.errors import ExitCode, FarmError, RequestError
+from farm.model.device import Facts
+from farm.model.limits.deadlines import Deadlines
+from farm.model.options import OptionSet
+from farm.model.request import Request
+from farm.model.run import Results, RunStatus
+from farm.store.runs import RunDirectory, find_run
+from farm.tune.files import read_beside
+from farm.tune.nouns import Asked, Tune
+from farm.tune.outcomes import trouble
+from farm.tune.search import BrokenError, World, search
+from farm.tune.space import problem
+from farm.tune.state import TuneFolder, as_dict, resumed
+from farm.tune.variant import command_text, suite_text
+from farm.visible import has_controls
+
+SETTINGS: dict[str, Any] = {
+    "context_settings": {"token_normalize_func": normalise},
+    "epilog": "Examples:\n\n"
+    "  farm tune --model bundled:shufflenet_v2_x0_5\n\n"
+    "  farm tune --devices arm-1 --model resnet18.mge --budget 1h --memory-limit 200MB --output fast.yaml\n\n"
+    "  farm tune --model a.mge --space threads=default,2,4 --space layout=default,nchw44 --iter 50\n\n"
+    "  farm tune --resume 20261126-190729-tune",
+}
+LONGEST_ROUND_SHARE = 6
+"""A round, or a search of the program, may take one part in so many of the budget: one may hang."""
+
+
+@takes_options
+def command(
+    *,
+    options: OptionSet,
+    inventory: args.Inventory = None,
+    devices: args.Devices = None,
+    model: Annotated[
+        str | None, typer.Option("--model", "-m", help="A model file, or bundled:NAME.", metavar="FILE")
+    ] = None,
+    input: Annotated[  # noqa: A002 - the option's name
+        str | None, typer.Option(help="Input data, as for farm bench.", metavar="SPEC")
+    ] = None,
+    build: Annotated[
+        str | None, typer.Option(help="The build that runs the model, as for farm bench.", metavar="NAME")
+    ] = None,
+    builds: args.BuildsFile = None,
+    budget: Annotated[
+        str | None, typer.Option(help="About how long the search may take. Default: 10m.", metavar="TIME")
+    ] = None,
+    memory_limit: Annotated[
+        str | None,
+        typer.Option(
+            help="The most memory that the model may plan to use, weights included: 200MB.", metavar="SIZE"
+        ),
+    ] = None,
+    space: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What is tried, and nothing else then: threads=default,2,4, or a YAML file of such lists; "
+            "repeatable. Default: threads, cores, layout, fast-run, weight-preprocess, record, recipe and "
+            "fitting, as the device has them.",
+            metavar="NAME=VALUES",
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            help="Where the suite with the winner is written. Default: beside tune.json.", metavar="FILE"
+        ),
+    ] = None,
+    resume: Annotated[
+        str | None,
+        typer.Option(help="Go on with a search; what it was asked for it knows.", metavar="ID"),
+    ] = None,
+    run_id: Annotated[
+        str | None,
+        typer.Option(help="Name of the search. Default: the time and `tune`.", metavar="ID"),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(help="Seed of the sample and of the order of rounds. Default: random.", metavar="N"),
+    ] = None,
+    minimum_effect: args.LeastEffect = None,
+    check: Annotated[
+        str | None,
+        typer.Option(
+            help="outputs: those of the winner are those of the default; off. Default: outputs.",
+            metavar="WHAT",
+        ),
+    ] = None,
+    golden: Annotated[
+        str | None, typer.Option(help="What the outputs should be, as for farm bench.", metavar="MODEL:FILE")
+    ] = None,
+    tolerance: args.Tolerances = None,
+    wait: Annotated[
+        float,
+        typer.Option(help="Seconds to wait for a device that is in use by another run.", metavar="S", min=0),
+    ] = 0,
+    deadline: Annotated[
+        list[str] | None,
+        typer.Option(help="Another limit on a wait, as for farm bench; repeatable.", metavar="NAME=S"),
+    ] = None,
+    runs_dir: args.RunsDir = Path("runs"),
+    json: args.Json = False,
+) -> None:
+    """Find the fastest valid options of a model on a device, and confirm them against the default.
+
+    The options that are given are the default, and part of all that is tried. The exit code is 0 with a
+    winner, and where no option set is faster; 5 where that stays undecided.
+    """
+    asked = Asked(
+        inventory=str(inventory) if inventory else None,
+        devices=devices,
+        model=model,
+        input=input,
+        build=build,
+        builds=str(builds) if builds else None,
+        budget=budget,
+        memory_limit=memory_limit,
+        space=tuple(space or ()),
+        seed=seed,
+        check=check,
+        golden=golden,
+        tolerance=tuple(tolerance or ()),
+        minimum_effect=minimum_effect,
+        options=options.as_dict(),
+    )
+    _require_text(asked)
+    if resume is not None and run_id is not None:
+        raise RequestError("--resume and --run-id are two names of a search", hint=f"--resume {resume}")
+    folder = TuneFolder(
+        runs_dir, resume or run_id or f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    )
+    limits = with_deadlines(Deadlines(lease_wait_s=wait), deadline or ())
+    how = _How(folder, runs_dir, limits, output, is_quiet=json)
+    code = _resumed(asked, how) if resume is not None else _begun(asked, how)
+    raise typer.Exit(code)
+
+
+@dataclass(frozen=True)
+class _How:
+    folder: TuneFolder
+    runs_dir: Path
+    deadlines: Deadlines
+    output: Path | None
+    is_quiet: bool
+
+
+def _require_text(asked: Asked) -> None:
+    """tune.json keeps what was asked for. Raises RequestError for names that no file of text can have."""
+    for name, value in vars(asked).items():
+        texts = value if isinstance(value, tuple) else value.values() if isinstance(value, dict) else (value,)
+        if any(isinstance(one, str) and has_controls(one) for one in texts):
+            raise RequestError(
+                f"--{name.replace('_', '-')} has control codes, or bytes that are no UTF-8",
+                hint="rename the file, or use a link to it",
+            )
+
+
+def _begun(asked: Asked, how: _How) -> ExitCode:
+    if how.folder.exists():
+        raise RequestError(
+            f"there is a search {how.folder.id}", hint=f"--resume {how.folder.id}, or another name"
+        )
+    begin = begun(asked)
+    tune = new_tune(how.folder.id, asked, begin)
+    with how.folder.alone():
+        for line in told_space(tune):
+            say(line)
+        how.folder.save(tune)
+        return _searched(tune, begin, how)
+
+
+def _resumed(asked: Asked, how: _How) -> ExitCode:
+    before = how.folder.load()
+    begin = begun(resumed(before.asked, asked))
+    require_same_model(before, begin)
+    with how.folder.alone():
+        return _searched(how.folder.load(), begin, how)
+
+
+def _searched(tune: Tune, begin: Begun, how: _How) -> ExitCode:
+    world = World(
+        measure=partial(_measured, tune, how),
+        read=lambda results: read_beside(RunDirectory(how.runs_dir / results.run_id), results),
+        save=how.folder.save,
+        told=tell,
+        why_invalid=partial(_why_invalid, tune, begin),
+        clock=time.monotonic,
+    )
+    try:
+        tune = search(tune, begin.request, world)
+    except BrokenError as error:
+        say(f"{error.message}", "red")
+        say(f"  try: {error.hint}")
+        return measured_code(error.results) or ExitCode.CELLS_FAILED
+    except KeyboardInterrupt:
+        say(f"farm tune --resume {tune.id} goes on with it")
+        raise
+    _show(tune, begin, how)
+    return ExitCode.OK if tune.confirmation and tune.confirmation.is_decided else ExitCode.UNDECIDED
+
+
+def _why_invalid(tune: Tune, begin: Begun, options: OptionSet) -> str | None:
+    """Of options that fitting found on the device: its facts are asked for once more."""
+    facts: Facts = facts_of(begin)
+    return problem(options, target_of(begin, facts, checks=tune.checks))
+
+
+# --------------------------------------------------------------------------- a step
+
+
+def _measured(tune: Tune, how: _How, request: Request, name: str) -> Results:
+    """A run of the search; one that came to its end is not measured again."""
+    for attempt in count(1):
+        run_id = f"{tune.id}-{name}" + (f"-try-{attempt}" if attempt > 1 else "")
+        if not (how.runs_dir / run_id).exists():
+            break
+        found = _finished(how.runs_dir, run_id)
+        if found is not None:
+            say(f"{name}: run {run_id} has it")
+            return found
+    longest_s = max(int(tune.budget_s / LONGEST_ROUND_SHARE), 1)
+    deadlines = replace(how.deadlines, round_s=min(how.deadlines.round_s, longest_s))
+    results, _ = benched(request, Benching(how.runs_dir, run_id, deadlines), _reported)
+    return results
+
+
+def _finished(runs_dir: Path, run_id: str) -> Results | None:
+    """A run that has what a step is about; None for one that was interrupted, or has nothing."""
+    try:
+        results = find_run(runs_dir, run_id).results()
+    except FarmError:
+        return None
+    is_over = results.status not in (RunStatus.RUNNING, RunStatus.INTERRUPTED)
+    return results if is_over and trouble(results, checks=False) is None else None
+
+
+def _reported(directory: RunDirectory, results: Results) -> bool:
+    return write_report(directory, results) is not None
+
+
+# --------------------------------------------------------------------------- the end
+
+
+def _show(tune: Tune, begin: Begun, how: _How) -> None:
+    (model,) = begin.request.models
+    written = None
+    if tune.winner is not None:
+        written = how.folder.write_variant(suite_text(tune, tune.winner, model, Path.cwd()), how.output)
+    if how.is_quiet:
+        show_json(as_dict(tune) | {"output": written and str(written)})
+        return
+    for line in dropped_lines(tune):
+        say(line)
+    out.print(table(tune))
+    out.print(answer(tune))
+    if tune.winner is not None:
+        out.print(plain(command_text(tune, tune.winner, model)))
+        say(f"suite:    {written}   (farm bench --suite {written})")
+    say(f"evidence: {how.folder.state_path}")
