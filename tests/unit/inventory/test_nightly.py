@@ -82,9 +82,12 @@ def test_without_a_word_there_are_defaults(read, text: str) -> None:
         ("nightly: {min-measured: much}\n", "nightly.min-measured: "),
         ("nightly: {min-measured: [1]}\n", "nightly.min-measured: should be one value"),
         ("nightly: {wait: soon}\n", "nightly.wait: "),
-        ("nightly: {notify: [{}]}\n", "requires either webhook (a URL) or command (a list)"),
+        ("nightly: {notify: [{}]}\n", "requires either webhook (a URL), command (a list) or plugin (a name)"),
         ("nightly: {notify: [{webhook: http://x, command: y}]}\n", "requires either webhook"),
-        ("nightly: {notify: [{command: y, key: K}]}\n", "a command needs none"),
+        ("nightly: {notify: [{command: y, key: K}]}\n", "a command or a plugin needs none"),
+        ("nightly: {notify: [{plugin: p, command: y}]}\n", "requires either webhook"),
+        ("nightly: {notify: [{command: y, options: {a: 1}}]}\n", "options are for a plugin"),
+        ("nightly: {notify: [{plugin: p, options: 5}]}\n", "options"),
     ],
 )
 def test_a_mistake_is_told_with_its_line(read, text: str, mistake: str) -> None:
