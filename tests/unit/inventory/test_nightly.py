@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 from farm.errors import RequestError
 from farm.inventory import acknowledged, suite
 from farm.model.comparison import Acknowledgement
-from farm.model.request import LAST_GOOD, Nightly, Notice
+from farm.model.request import LAST_GOOD, Nightly, Notice, PluginNotice
 
 ROOT = Path(__file__).parents[3]
 
@@ -26,6 +26,7 @@ nightly:
   notify:
     - {webhook: $FARM_WEBHOOK, key: FARM_WEBHOOK_KEY}
     - {command: [mail, -s, nightly, perf@example.com]}
+    - {plugin: chat, options: {token: $TOKEN, to: [a, {n: 1, on: true, x: 1.5}], none: null}}
 """
 
 KNOWN = """\
@@ -64,6 +65,9 @@ def test_a_suite_says_how_its_nights_are(read, tmp_path: Path) -> None:
         notices=(
             Notice("$FARM_WEBHOOK", "FARM_WEBHOOK_KEY"),
             Notice(command=("mail", "-s", "nightly", "perf@example.com")),
+            PluginNotice(
+                "chat", {"token": "$TOKEN", "to": ["a", {"n": 1, "on": True, "x": 1.5}], "none": None}
+            ),
         ),
     )
 
