@@ -120,7 +120,8 @@ class NotSlower:
             wanted = config.getoption("--farm-baseline") or baseline or own
             return self._compared(wanted, undecided, request, more)
         except FarmError as error:
-            _fail(error)
+            wrong = error
+        return _fail(wrong)  # outside of the block: without the exceptions that led to it
 
     def _compared(
         self, baseline: str, undecided: Undecided, request: dict[str, Any], more: dict[str, Any]
