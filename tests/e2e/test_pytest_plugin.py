@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.wheel, pytest.mark.usefixtures("wheel_runtime")]
 
 def session(farm: Farm, *words: str) -> str:
     """What pytest printed."""
-    command = [sys.executable, "-m", "pytest", "-W", "error", "-p", "no:asyncio", *words]
+    command = [sys.executable, "-m", "pytest", "--basetemp=tmp", "-W", "error", "-p", "no:asyncio", *words]
     done = subprocess.run(
         command, cwd=farm.folder, env=farm.environment, capture_output=True, text=True, check=False, timeout=300
     )  # fmt: skip

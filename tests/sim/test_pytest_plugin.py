@@ -62,7 +62,7 @@ class Sessions:
     async def __call__(self, *words: str) -> list[str]:
         """What pytest printed."""
         done = await asyncio.to_thread(
-            subprocess.run, [sys.executable, "-m", "pytest", *PLAIN, *words], cwd=self.farm.folder,
+            subprocess.run, [sys.executable, "-m", "pytest", "--basetemp=tmp", *PLAIN, *words], cwd=self.farm.folder,
             env=self.farm.environment, capture_output=True, text=True, check=False, timeout=200,
         )  # fmt: skip
         assert done.stderr == ""
