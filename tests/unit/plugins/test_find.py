@@ -92,7 +92,9 @@ def test_of_two_with_one_name_none_is_used_and_farms_own_names_stay_farms(site: 
 def test_of_a_package_that_is_there_twice_the_one_that_python_finds_counts(
     site: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    package(site, "twice", GOOD, version="1.0", exporters="x=f")
+    package(site, "twice", GOOD, version="1.0", exporters="x=f old=f")
+    package(site, "twice", GOOD, version="1.1", exporters="x=f old=f")  # an update that was killed
+    assert {one.name: one.problem for one in plugins(Group.EXPORTERS)} == {"old": None, "x": None}
     first = site / "first"
     first.mkdir()
     package(first, "twice", GOOD, version="2.0", exporters="x=f")
