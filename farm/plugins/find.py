@@ -5,11 +5,12 @@ Whatever a plugin is or does becomes a RunError that names it: no plugin costs m
 
 from __future__ import annotations
 
+import re
 import sys
 import traceback
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import redirect_stdout
+from contextlib import AbstractContextManager, redirect_stdout
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from importlib.metadata import Distribution, EntryPoint, PackageNotFoundError, distribution, distributions
@@ -19,6 +20,8 @@ from farm.errors import FarmError, RequestError, RunError
 from farm.suggest import nearest
 from farm.visible import one_line
 
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+NAME_RULE = "letters, digits and . _ -, at most 64, the first a letter or digit"
 LONGEST_NAME = 100
 LONGEST_REASON = 200
 
@@ -59,7 +62,7 @@ class Plugin:
         return found
 
     def call(self, *given: object) -> Any:
-        """What it makes. Raises RunError whatever it does; what it prints goes to stderr."""
+        """What it makes. Raises RunError whatever it does."""
         function = self.load()
         return self._guarded("failed", lambda: function(*given))
 
@@ -69,8 +72,7 @@ class Plugin:
 
     def _guarded(self, what: str, work: Callable[[], Any]) -> Any:
         try:
-            with redirect_stdout(sys.stderr):  # stdout is for results
-                return work()
+            return work()
         except KeyboardInterrupt:
             raise
         except FarmError as error:  # its text is for people
@@ -81,6 +83,11 @@ class Plugin:
     def _error(self, text: str, hint: str | None = None) -> RunError:
         mend = f"pip install --upgrade {self.package}, or pip uninstall {self.package}"
         return RunError(f"the plugin {self.label} {text}", hint=hint or mend)
+
+
+def nothing_on_stdout() -> AbstractContextManager[object]:
+    """While plugins are loaded and called: what they print goes to stderr, since stdout is for results."""
+    return redirect_stdout(sys.stderr)
 
 
 def reason_of(error: BaseException) -> str:
@@ -110,6 +117,8 @@ def plugin(group: Group, name: str) -> Plugin:
 
 
 def _problem(one: Plugin, all_of_them: Sequence[Plugin], own: Collection[str]) -> str | None:
+    if not NAME.fullmatch(one.name):
+        return f"is not used: a name has {NAME_RULE}"
     if one.name in own:
         return "is not used: farm itself has this name"
     if Counter(other.name for other in all_of_them)[one.name] > 1:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from farm.plugins.find import NAME_RULE
 from farm.store.codec import results_to_json
 from tests.data.results import make
 from tests.e2e.conftest import ROOT, Farm, Outcome
@@ -69,7 +70,7 @@ def test_the_page_shows_the_example_as_it_is() -> None:
 
 
 def test_plugins_are_listed_with_what_is_wrong_with_them(farm: Farm, site: Path) -> None:
-    package(site, "broken", "import no_such_module", exporters="junit=f broken=f")
+    package(site, "broken", "print(1)\nimport no_such_module", exporters="junit=f broken=f [/red]=f")
     rows = {row.pop("name"): row for row in json.loads(call(farm, site, "plugins", "list", "--json").stdout)}
     good = {"package": "farm-example-plugins", "version": "1.0", "state": "ok"}
     bad = {"package": "broken", "version": "1.0", "group": "farm.exporters"}
@@ -79,7 +80,12 @@ def test_plugins_are_listed_with_what_is_wrong_with_them(farm: Farm, site: Path)
         "note": {"group": "farm.notifications"} | good,
         "junit": bad | {"state": "is not used: farm itself has this name"},
         "broken": bad | {"state": "cannot be loaded: ModuleNotFoundError: No module named 'no_such_module'"},
+        "[/red]": bad | {"state": f"is not used: a name has {NAME_RULE}"},
     }
+    shown = call(farm, site, "plugins", "list")
+    assert (shown.code, len(shown.stdout.splitlines())) == (0, 7)
+    told = call(farm, site, "export", "--help")
+    assert (told.code, "slowest" in told.stdout, "[/red]" in told.stdout) == (0, True, False)
 
 
 def test_a_run_is_exported_by_a_plugin(farm: Farm, site: Path, run: str) -> None:

@@ -9,7 +9,7 @@ from farm.cli.terminal.console import out, plain, show_json
 from farm.cli.terminal.tables import simple_table
 from farm.errors import RunError
 from farm.export.formats import FORMATS
-from farm.plugins.find import Group, Plugin, plugins
+from farm.plugins.find import Group, Plugin, nothing_on_stdout, plugins
 
 SETTINGS: dict[str, Any] = {"epilog": "Examples:\n\n  farm plugins list --json"}
 
@@ -20,7 +20,8 @@ OK = "ok"
 
 def command(json: args.Json = False) -> None:
     """List the plugins that are installed, and whether each can be used. Loads each of them."""
-    rows = [_row(one) for group in Group for one in plugins(group, OWN.get(group, ()))]
+    with nothing_on_stdout():
+        rows = [_row(one) for group in Group for one in plugins(group, OWN.get(group, ()))]
     if json:
         show_json([dict(zip(COLUMNS, row, strict=True)) for row in rows])
     elif rows:

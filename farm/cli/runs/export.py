@@ -19,7 +19,7 @@ from farm.export.markdown import markdown
 from farm.files import digest_path
 from farm.model.artifact import Produced
 from farm.model.run import Results
-from farm.plugins.find import Group, plugins
+from farm.plugins.find import NAME, Group, nothing_on_stdout, plugins
 from farm.store.runs import RunDirectory, find_run
 from farm.suggest import nearest
 
@@ -37,7 +37,9 @@ MOST_FILE_BYTES = 64 << 20
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 OWN = tuple(one.name for one in FORMATS)
-ADDED = tuple(one for one in plugins(Group.EXPORTERS, OWN) if one.name not in OWN)
+ADDED = tuple(
+    one for one in plugins(Group.EXPORTERS, OWN) if one.name not in OWN and NAME.fullmatch(one.name)
+)
 """Formats of plugins. This module is imported where a run is exported, and not before."""
 
 NAMES = tuple(dict.fromkeys((*OWN, *(one.name for one in ADDED))))
@@ -84,7 +86,8 @@ def _own(own: Format, directory: RunDirectory, results: Results) -> tuple[bytes,
 def _of_plugin(name: str, results: Results) -> tuple[bytes, bool]:
     """The same. Raises RunError for a plugin that cannot be used, or fails."""
     chosen = next(one for one in ADDED if one.name == name)
-    made = chosen.call(results)
+    with nothing_on_stdout():
+        made = chosen.call(results)
     if not isinstance(made, str | bytes):
         raise chosen.refuse(made, "str or bytes")
     is_text = isinstance(made, str)

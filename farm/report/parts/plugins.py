@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from farm.errors import RunError
 from farm.model.run import Results
-from farm.plugins.find import Group, Plugin, plugins, reason_of
+from farm.plugins.find import Group, Plugin, nothing_on_stdout, plugins, reason_of
 from farm.plugins.nouns import Section, Table, Value
 from farm.report.numerals import MISSING
 from farm.report.sections import More
@@ -36,8 +36,9 @@ def _section(plugin: Plugin, results: Results) -> PluginSection | None:
     """
     found: list[PluginSection | None] = []
     worker = threading.Thread(target=lambda: found.append(_made(plugin, results)), daemon=True)
-    worker.start()
-    worker.join(LIMIT_S)
+    with nothing_on_stdout():  # not in the thread, which may never come to the end of it
+        worker.start()
+        worker.join(LIMIT_S)
     return found[0] if found else _failed(plugin, f"the plugin {plugin.label} did not end in {LIMIT_S:g} s")
 
 

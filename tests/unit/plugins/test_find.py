@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from farm.errors import RequestError, RunError
-from farm.plugins.find import Group, Plugin, plugin, plugins
+from farm.plugins.find import Group, Plugin, nothing_on_stdout, plugin, plugins
 from tests.unit.plugins.packages import package
 
 GOOD = "def f(*given): return given\n"
@@ -71,7 +71,8 @@ def test_an_interruption_in_a_plugin_is_one(site: Path) -> None:
 
 def test_what_a_plugin_prints_is_no_result(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
     package(site, "loud", "print('loading')\ndef f(): print('working'); return 1", exporters="x=f")
-    assert only().call() == 1
+    with nothing_on_stdout():
+        assert only().call() == 1
     assert capsys.readouterr() == ("", "loading\nworking\n")
 
 
@@ -87,6 +88,13 @@ def test_of_two_with_one_name_none_is_used_and_farms_own_names_stay_farms(site: 
         RunError, match=r"the plugin x of two 1.0 is not used: one and two have the same name"
     ):
         plugins(Group.EXPORTERS)[2].call()
+
+
+@pytest.mark.parametrize("name", ["[/red]", "a/b", "a\u202eb", "x" * 65])
+def test_a_name_that_is_no_plain_word_is_not_used(site: Path, name: str) -> None:
+    package(site, "odd", GOOD, exporters=f"{name}=f")
+    with pytest.raises(RunError, match=r"odd 1.0 is not used: a name has letters, digits"):
+        only().load()
 
 
 def test_of_a_package_that_is_there_twice_the_one_that_python_finds_counts(

@@ -88,14 +88,18 @@ def test_one_that_fails_is_a_section_that_says_so(site: Path, code: str, why: st
     assert "all well" in section_of(page, 2)
 
 
-def test_one_that_does_not_end_is_left_alone(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    code = "import threading\nended = threading.Event()\ndef f(results): ended.wait(60)"
+def test_one_that_does_not_end_is_left_alone(
+    site: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = "import threading\nended = threading.Event()\ndef f(results): print('begun'); ended.wait(60)"
     package(site, "hangs", code, report_sections="x=f")
     monkeypatch.setattr(parts, "LIMIT_S", 0.05)
     try:
         assert "the plugin x of hangs 1.0 did not end in 0.05 s" in section_of(shown())
+        print("a result")
     finally:
         sys.modules["hangs"].ended.set()
+    assert capsys.readouterr() == ("a result\n", "begun\n")
 
 
 def test_one_that_has_nothing_to_say_is_not_there(site: Path) -> None:
