@@ -25,12 +25,16 @@ def command(json: args.Json = False) -> None:
     if json:
         show_json([dict(zip(COLUMNS, row, strict=True)) for row in rows])
     elif rows:
-        out.print(simple_table(COLUMNS, rows))
+        shown = [
+            (name, group.removeprefix("farm."), f"{package} {version}", state)
+            for name, group, package, version, state in rows
+        ]
+        out.print(simple_table(("name", "group", "package", "state"), shown))
     else:
         out.print(plain("no plugins installed: docs/how-to/plugins.md says how to make one"))
 
 
-def _row(one: Plugin) -> tuple[str, ...]:
+def _row(one: Plugin) -> tuple[str, str, str, str, str]:
     return one.name, str(one.group), one.package, one.version, _state(one)
 
 
