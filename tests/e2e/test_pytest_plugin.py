@@ -30,30 +30,25 @@ def session(farm: Farm, *words: str) -> str:
     return done.stdout
 
 
-def test_the_example_of_the_page_measures_its_baseline(farm: Farm) -> None:
-    (farm.folder / "test_speed.py").write_text(EXAMPLE)
-    assert "1 passed" in session(farm, UPDATE, "-q")
-
-
 @pytest.mark.long
 def test_the_example_of_the_page_passes_or_is_undecided(farm: Farm) -> None:
     (farm.folder / "test_speed.py").write_text(EXAMPLE)
-    session(farm, UPDATE)
+    assert "1 passed" in session(farm, UPDATE, "-q")
     assert not re.search(r"failed|error", session(farm, "-q").splitlines()[-1])
 
 
 @pytest.mark.long
 def test_a_slow_library_fails_the_test(farm: Farm) -> None:
-    given = "models=['bundled:tiny'], rounds=6, options={'iter': 10}, minimum_effect='50%', builds='new', builds_file='builds.yaml'"
+    given = "models=['bundled:tiny'], rounds=6, options={'iter': 10}, minimum_effect='20%', builds='new', builds_file='builds.yaml'"
     (farm.folder / "test_it.py").write_text(
         f"def test_a(assert_not_slower):\n    assert_not_slower({given}, undecided='pass')\n"
     )
-    for more in ({}, {"preload": [str(build_slow_library(farm.folder, 0, 2.0))]}):
-        (farm.folder / "builds.yaml").write_text(json.dumps({"builds": {"new": {"kind": "wheel", **more}}}))
-        if not more:
-            assert "1 passed" in session(farm, UPDATE)
-            assert "1 passed" in session(farm)
-    said = session(farm)
+    # Both sides have a time of the library's own, which other work on this machine does not change.
+    for milliseconds in (2, 20):
+        library = build_slow_library(farm.folder, milliseconds * 1_000_000)
+        build = {"kind": "wheel", "preload": [str(library)]}
+        (farm.folder / "builds.yaml").write_text(json.dumps({"builds": {"new": build}}))
+        said = session(farm, *([UPDATE] if milliseconds == 2 else []))
     assert "1 failed" in said
     assert re.search(
         r"local/tiny/default@new: this run is \d+ % slower than run \S+ \(95 %: \d+ to \d+ %\)", said

@@ -22,6 +22,7 @@ UPDATE = "--farm-update-baseline"
 PLAIN = (
     "-W", "error", *(word for name in ("asyncio", "cov", "hypothesispytest") for word in ("-p", f"no:{name}")),
 )  # fmt: skip
+FEW = ("-k", "new or fail or skip")
 WORDS = """
 import pytest
 
@@ -73,13 +74,13 @@ async def test_only_what_is_slower_than_its_baseline_fails(farm: Farm, devices: 
     async with fleet({"arm-1": Properties(PROGRAM)}, devices) as running:
         session = Sessions(farm, running)
         session.build(running, "")
-        updated = await session(UPDATE)
+        updated = await session(UPDATE, *FEW)
         session.build(running, "--cpu-default")
-        compared = await session()
-    assert re.search(r"5 passed in ", updated[-1]), updated
+        compared = await session(*FEW)
+    assert re.search(r"3 passed, 2 deselected in ", updated[-1]), updated
     told = r"^test_it.py::.*: tag:pytest-\S+ is now the run \S+, report: /"
-    assert len([line for line in updated if re.search(told, line)]) == 5
-    assert re.search(r"2 failed, 2 passed, 1 skipped in ", compared[-1]), compared
+    assert len([line for line in updated if re.search(told, line)]) == 3
+    assert re.search(r"2 failed, 1 skipped, 2 deselected in ", compared[-1]), compared
     assert "undecided:" in compared
     (open_,) = [line for line in compared if line.startswith("  ? ")]
     assert open_.startswith("  ? arm-1/tiny/default@same: not decided: "), open_
@@ -91,6 +92,16 @@ async def test_only_what_is_slower_than_its_baseline_fails(farm: Farm, devices: 
     assert Path(report).is_file()
     (told_,) = [line for line in compared if line.startswith("test_it.py::test_new: ")]
     assert told_.endswith(f"), report: {report}")
+
+
+@pytest.mark.long
+async def test_what_did_not_change_or_may_be_undecided_passes(farm: Farm, devices: Path) -> None:
+    async with fleet({"arm-1": Properties(PROGRAM)}, devices) as running:
+        session = Sessions(farm, running)
+        session.build(running, "")
+        await session(UPDATE, "-k", "same or pass")
+        compared = await session("-k", "same or pass")
+    assert re.search(r"2 passed, 3 deselected in ", compared[-1]), compared
 
 
 @pytest.mark.long
