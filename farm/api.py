@@ -96,11 +96,10 @@ async def bench_async(
     folder = Path(runs_dir)
     prepared = await asyncio.to_thread(prepare, asked, _quiet, fetch=True)
     made = await asyncio.to_thread(_planned, prepared, asked, folder)
-    directory = RunDirectory.create(
-        folder, run_id or f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-    )
+    name = run_id or f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    directory = await asyncio.to_thread(RunDirectory.create, folder, name)
     around = Around(prepared.inventory, prepared.runtime, deadlines or Deadlines())
-    settings = settings_of(directory.run_id, around, ("farm.api",))
+    settings = await asyncio.to_thread(settings_of, directory.run_id, around, ("farm.api",))
     wheel = None
     if prepared.runtime is not None and may_run_wheel(made):
         wheel = await asyncio.to_thread(wheel_files, prepared.runtime, _quiet)

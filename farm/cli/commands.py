@@ -32,6 +32,7 @@ GROUPS = {
     "profiles": "Show the operators of profiles, and compare them.",
     "dumps": "Compare dumped tensors, and show the planned memory.",
     "runtime": "Install and list the wheel runtime.",
+    "plugins": "List plugins: formats, sections of reports and notifications of other packages.",
     "options": "Search and explain load_and_run's options.",
 }
 """Commands that have commands below them, and what they are for."""
@@ -173,6 +174,11 @@ COMMANDS = (
         "Download MegEngine's wheel from your package index and keep the libraries that farm needs.",
     ),
     Command("runtime list", "farm.cli.runtime.list", "List the installed wheel runtimes."),
+    Command(
+        "plugins list",
+        "farm.cli.plugins.list",
+        "List the plugins that are installed, and whether each can be used. Loads each of them.",
+    ),
     Command("options list", "farm.cli.catalogue.list", "List the options, all or those that match."),
     Command(
         "options show",

@@ -11,7 +11,7 @@ from farm.errors import RequestError
 from farm.inventory.entry import Entry, Texts
 from farm.inventory.values.sampling import budget_s_of
 from farm.inventory.yaml_source import Document, Place, Scalar
-from farm.model.request import LAST_GOOD, Nightly, Notice
+from farm.model.request import LAST_GOOD, Nightly, Notice, PluginNotice
 
 NIGHTLY = "nightly"
 TAG = "tag:"
@@ -25,14 +25,24 @@ class NoticeEntry(Entry):
     webhook: str | None = Field(None, description="a URL, or $VARIABLE of the environment that has it")
     key: str | None = Field(None, description="name of the variable with the key that signs what is sent")
     command: Texts = Field((), description="a program with its arguments: gets the message on stdin")
+    plugin: str | None = Field(None, description="name of a plugin that is installed: farm plugins list")
+    options: dict[str, Any] = Field({}, description="for the plugin; $VARIABLE is the value of that variable")
 
     @model_validator(mode="after")
     def _has_one_way(self) -> NoticeEntry:
-        if bool(self.webhook) == bool(self.command):
-            raise ValueError("requires either webhook (a URL) or command (a list)")
+        if sum(map(bool, (self.webhook, self.command, self.plugin))) != 1:
+            raise ValueError("requires either webhook (a URL), command (a list) or plugin (a name)")
         if self.key and not self.webhook:
-            raise ValueError("key signs what a webhook gets; a command needs none")
+            raise ValueError("key signs what a webhook gets; a command or a plugin needs none")
+        if self.options and not self.plugin:
+            raise ValueError("options are for a plugin")
         return self
+
+    @property
+    def notice(self) -> Notice | PluginNotice:
+        if self.plugin:
+            return PluginNotice(self.plugin, _plain(self.options))
+        return Notice(self.webhook, self.key, self.command)
 
 
 class NightlyEntry(Entry):
@@ -76,8 +86,20 @@ def nightly_of(document: Document) -> Nightly:
         acknowledged=document.beside(entry.acknowledged) if entry.acknowledged else None,
         site=document.beside(entry.site) if entry.site else None,
         quarantine_days=_read(document, (NIGHTLY, "quarantine-days"), _days, entry.quarantine_days) or 0.0,
-        notices=tuple(Notice(one.webhook, one.key, one.command) for one in entry.notify),
+        notices=tuple(one.notice for one in entry.notify),
     )
+
+
+def _plain(value: Any) -> Any:
+    """What the file says, as JSON types."""
+    match value:
+        case dict():
+            return {str(key): _plain(one) for key, one in value.items()}
+        case list():
+            return [_plain(one) for one in value]
+        case Scalar():
+            return value.value
+    return value
 
 
 def _wait_s(text: str) -> float:

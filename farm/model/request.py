@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from farm.model.build import Build, Condition
 from farm.model.comparison import Comparing
@@ -81,6 +83,16 @@ class Notice:
 
 
 @dataclass(frozen=True)
+class PluginNotice:
+    """Who is told by the `plugin` of this name. `options` are JSON types for it; a text `$VARIABLE` in them
+    stands for the value of that variable.
+    """
+
+    plugin: str
+    options: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class Nightly:
     """How a suite is run each night. `baselines` are `last-good` or `tag:NAME`; `min_measured` is the part of
     its cells that a night has to measure; a device in use is waited for `wait_s` seconds; one that fails is
@@ -93,7 +105,7 @@ class Nightly:
     acknowledged: Path | None = None
     site: Path | None = None
     quarantine_days: float = 0.0
-    notices: tuple[Notice, ...] = ()
+    notices: tuple[Notice | PluginNotice, ...] = ()
 
 
 @dataclass(frozen=True)

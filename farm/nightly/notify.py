@@ -1,4 +1,4 @@
-"""Tells people what is new: a webhook that is signed and tried again, or a command.
+"""Tells people what is new: a webhook that is signed and tried again, a command, or a plugin.
 
 A notice that cannot be given costs no night: why is returned, and the next night tells the same again. No URL
 is shown beyond its host, since it may be a secret, and no key at all.
@@ -11,8 +11,10 @@ import hashlib
 import hmac
 import json
 import os
+import re
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -24,9 +26,11 @@ from urllib.parse import urlsplit
 
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_before_delay, wait_random_exponential
 
+from farm.errors import RequestError
 from farm.model.limits.deadlines import Deadlines
-from farm.model.request import Notice
+from farm.model.request import Notice, PluginNotice
 from farm.nightly.nouns import Finding, Message, Open
+from farm.plugins.find import Group, plugin
 from farm.visible import one_line
 
 SIGNATURE = "X-Farm-Signature-256"
@@ -41,6 +45,8 @@ ANSWER_S = 20.0
 
 LONGEST_PAUSE_S = 30.0
 """Between two tries."""
+
+_VARIABLE = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
 
 
 def as_json(message: Message) -> dict[str, Any]:
@@ -87,7 +93,7 @@ def _finding(one: Finding) -> dict[str, str]:
 
 def notify(
     message: Message,
-    notices: Sequence[Notice],
+    notices: Sequence[Notice | PluginNotice],
     deadlines: Deadlines,
     environment: Mapping[str, str] = os.environ,
 ) -> tuple[str, ...]:
@@ -95,8 +101,7 @@ def notify(
     problems = []
     for one in notices:
         try:
-            tell = _post if one.webhook else _run
-            why = tell(message, one, environment, deadlines)
+            why = _tell(message, one, environment, deadlines)
         except Exception as error:  # noqa: BLE001 - whatever it is, the others are told, and its text may be a secret
             why = f"{_who(one)} cannot be told: {type(error).__name__}"
         if why:
@@ -104,8 +109,35 @@ def notify(
     return tuple(problems)
 
 
-def _who(notice: Notice) -> str:
+def not_installed(notices: Sequence[Notice | PluginNotice]) -> tuple[str, ...]:
+    """Why some of them will tell nobody, as far as it can be seen before the night."""
+    problems = []
+    for one in notices:
+        if isinstance(one, PluginNotice):
+            try:
+                plugin(Group.NOTIFICATIONS, one.plugin)
+            except RequestError as error:
+                problems.append(error.message)
+    return tuple(problems)
+
+
+def _tell(
+    message: Message, notice: Notice | PluginNotice, environment: Mapping[str, str], deadlines: Deadlines
+) -> str | None:
+    if isinstance(notice, PluginNotice):
+        return _plug_in(message, notice, environment, deadlines)
+    tell = _post if notice.webhook else _run
+    return tell(message, notice, environment, deadlines)
+
+
+def _who(notice: Notice | PluginNotice) -> str:
+    if isinstance(notice, PluginNotice):
+        return _name_of(notice)
     return "a webhook" if notice.webhook else one_line(notice.command[0], 80)
+
+
+def _name_of(notice: PluginNotice) -> str:
+    return f"the plugin {one_line(notice.plugin, 80)}"
 
 
 def _post(
@@ -204,18 +236,51 @@ def _reason(error: BaseException) -> str:
 def _run(
     message: Message, notice: Notice, environment: Mapping[str, str], deadlines: Deadlines
 ) -> str | None:
-    """The text on stdin, the subject and the path of the report in its environment. What it started goes with
-    it: neither its children nor the pipes that they hold are waited for.
-    """
-    name = one_line(notice.command[0], 80)
+    """The text on stdin, the subject and the path of the report in its environment."""
     told = {"FARM_SUBJECT": one_line(message.subject, 500), "FARM_REPORT": message.report or ""}
+    text = as_text(message).encode("utf-8", "backslashreplace")
+    name = one_line(notice.command[0], 80)
+    return _child(name, notice.command, text, {**environment, **told}, deadlines)
+
+
+def _plug_in(
+    message: Message, notice: PluginNotice, environment: Mapping[str, str], deadlines: Deadlines
+) -> str | None:
+    """In a process of its own: one that hangs, prints or crashes costs nothing but its own notice."""
+    try:
+        options = _filled(notice.options, environment)
+    except KeyError as error:
+        return f"{_name_of(notice)} was not called: ${error.args[0]} in its options is not set"
+    given = json.dumps({"message": as_json(message), "options": options}).encode()
+    command = (sys.executable, "-P", "-m", "farm.nightly.tell", notice.plugin)
+    return _child(_name_of(notice), command, given, environment, deadlines)
+
+
+def _filled(value: Any, environment: Mapping[str, str]) -> Any:
+    """With the values of variables in the place of their names. Raises KeyError for one that is not set."""
+    match value:
+        case str() if found := _VARIABLE.fullmatch(value):
+            return environment[found[1]]
+        case dict():
+            return {key: _filled(one, environment) for key, one in value.items()}
+        case list():
+            return [_filled(one, environment) for one in value]
+    return value
+
+
+def _child(
+    name: str, command: Sequence[str], given: bytes, environment: Mapping[str, str], deadlines: Deadlines
+) -> str | None:
+    """What was `given` is its stdin. What it started goes with it: neither its children nor the pipes that
+    they hold are waited for.
+    """
     with tempfile.TemporaryFile() as text, tempfile.TemporaryFile() as said:
-        text.write(as_text(message).encode("utf-8", "backslashreplace"))
+        text.write(given)
         text.seek(0)
         try:
             child = subprocess.Popen(  # noqa: S603 - the suite names it
-                list(notice.command), stdin=text, stdout=subprocess.DEVNULL, stderr=said,
-                env={**environment, **told}, start_new_session=True,
+                list(command), stdin=text, stdout=subprocess.DEVNULL, stderr=said,
+                env=environment, start_new_session=True,
             )  # fmt: skip
         except (OSError, ValueError) as error:
             return f"{name} cannot be run: {getattr(error, 'strerror', None) or error}"

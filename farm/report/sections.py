@@ -7,7 +7,7 @@ results (`More`): a run without profiles has no `operators`, and so no such sect
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 from farm.report.demand import merged
@@ -39,11 +39,18 @@ def together(*parts: More) -> More:
 class Section:
     """A part of a report. `name` is its anchor and its template, partials/<name>.html.j2, which finds its
     content as `section`; `title` stands in the navigation; `content` is None where there is nothing to show.
+    With `is_many` it is a sequence: each of it is a section with a title and a `number` of its own.
     """
 
     name: str
     title: str
     content: Content
+    is_many: bool = False
+    number: int | None = None
+
+    @property
+    def anchor(self) -> str:
+        return self.name if self.number is None else f"{self.name}-{self.number}"
 
 
 def of_other_rooms(name: str) -> Content:
@@ -60,6 +67,7 @@ SECTIONS = (
     Section("roofline", "Roofline", of_other_rooms("roofline")),
     Section("tensors", "Tensors", of_other_rooms("tensors")),
     Section("history", "History", of_other_rooms("history")),
+    Section("plugin", "Plugins", of_other_rooms("plugins"), is_many=True),
     Section("cells", "Cells", lambda view: None if view.is_large else view.cells),
     Section("environment", "Environment", lambda view: view.environment),
     Section("method", "How the numbers were made", lambda view: view.method),
@@ -72,4 +80,10 @@ CELL_SECTIONS = ("log", "context", "operators", "memory", "tensors")
 
 def shown_sections(view: ReportView) -> list[tuple[Section, object]]:
     found = ((section, section.content(view)) for section in SECTIONS)
-    return [(section, content) for section, content in found if content is not None]
+    return [shown for section, content in found if content is not None for shown in _each(section, content)]
+
+
+def _each(section: Section, content: Any) -> list[tuple[Section, object]]:
+    if not section.is_many:
+        return [(section, content)]
+    return [(replace(section, title=one.title, number=i), one) for i, one in enumerate(content, 1)]

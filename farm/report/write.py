@@ -11,6 +11,7 @@ from farm.report.parts.details.logs import logs
 from farm.report.parts.details.memory import memories
 from farm.report.parts.history import histories
 from farm.report.parts.operators import operators
+from farm.report.parts.plugins import plugin_sections
 from farm.report.parts.roofline import rooflines
 from farm.report.render import render
 from farm.report.sections import More, together
@@ -18,13 +19,14 @@ from farm.store.runs import RunDirectory
 
 
 def more_of(directory: RunDirectory, results: Results) -> More:
-    """What the files of a run say, for the details of its cells."""
+    """What the files of a run say, for the details of its cells, and what plugins say of it."""
     return together(
         operators(directory, results),
         rooflines(directory, results),
         memories(directory, results),
         logs(directory, results),
         histories(directory, results),
+        plugin_sections(results),
     )
 
 

@@ -222,6 +222,7 @@ PRINTING = {
     "dumps memory": ["dumps", "memory", str(DUMPS)],
     "runtime install": ["runtime", "install", "--wheel", "none.whl"],
     "runtime list": ["runtime", "list"],
+    "plugins list": ["plugins", "list"],
     "options list": ["options", "list"],
     "options show": ["options", "show", "iter"],
     "schema": ["schema", "results"],

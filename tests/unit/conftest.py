@@ -1,4 +1,5 @@
 import json
+import sys
 from pathlib import Path
 
 import hypothesis
@@ -21,3 +22,14 @@ def transcripts():
 def samples():
     """Files that MegEngine 1.13.0 wrote for the bundled models."""
     return Path(__file__).parent / "dumps" / "data"
+
+
+@pytest.fixture
+def site(tmp_path, monkeypatch):
+    """A folder of packages (tests.unit.plugins.packages) that is searched first."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    before = set(sys.modules)
+    yield tmp_path
+    for name in set(sys.modules) - before:
+        if str(tmp_path) in (getattr(sys.modules[name], "__file__", None) or ""):
+            del sys.modules[name]

@@ -12,12 +12,12 @@ from farm.cli import arguments as args
 from farm.cli.bench.deadline_options import with_deadlines
 from farm.cli.nightly.measured import Measured, Tonight, measured
 from farm.cli.nightly.telling import Room, told
-from farm.cli.terminal.console import out, plain, show_json
+from farm.cli.terminal.console import out, plain, say, show_json
 from farm.errors import ExitCode, FarmError
 from farm.inventory import acknowledged
 from farm.inventory import suite as suites
 from farm.model.limits.deadlines import Deadlines
-from farm.nightly.notify import as_json, as_text
+from farm.nightly.notify import as_json, as_text, not_installed
 from farm.nightly.nouns import Finding, Kind, Message, Night
 from farm.nightly.state import Nights
 from farm.plan.request import Arguments, read_request
@@ -57,6 +57,8 @@ def command(
         try:
             loaded = suites.load(suite)
             request = read_request(Arguments(suite=suite, inventory=inventory, devices=devices))
+            for line in not_installed(loaded.nightly.notices):
+                say(line, "yellow")
             known = acknowledged.load(loaded.nightly.acknowledged) if loaded.nightly.acknowledged else ()
             night = measured(
                 Tonight(request, loaded.nightly, nights, runs_dir, run_id, known, deadlines, json)

@@ -11,7 +11,7 @@ from farm.cli.nightly.measured import Measured
 from farm.cli.terminal.console import say
 from farm.errors import ExitCode, FarmError
 from farm.model.limits.deadlines import Deadlines
-from farm.model.request import Notice, Suite
+from farm.model.request import Notice, PluginNotice, Suite
 from farm.nightly.news import BAD, is_good, news_of
 from farm.nightly.notify import notify
 from farm.nightly.nouns import Finding, Kind, Message, State
@@ -70,7 +70,7 @@ def exit_code(measured: Measured, after: State) -> ExitCode:
 
 
 def _tell(
-    message: Message, notices: Sequence[Notice], before: State, deadlines: Deadlines
+    message: Message, notices: Sequence[Notice | PluginNotice], before: State, deadlines: Deadlines
 ) -> dict[str, tuple[Finding, ...]]:
     """Everybody what is new, and what an earlier night could not tell them; what could not be told now."""
     left = {}

@@ -14,12 +14,13 @@ from farm.cli import arguments as args
 from farm.cli.runs.output import write_output
 from farm.cli.terminal.console import out, plain
 from farm.errors import RequestError, RunError
-from farm.export.formats import FORMATS
+from farm.export.formats import FORMATS, Format
 from farm.export.markdown import markdown
 from farm.files import digest_path
 from farm.model.artifact import Produced
 from farm.model.run import Results
-from farm.store.runs import find_run
+from farm.plugins.find import NAME, Group, nothing_on_stdout, plugins
+from farm.store.runs import RunDirectory, find_run
 from farm.suggest import nearest
 
 SETTINGS: dict[str, Any] = {
@@ -35,7 +36,13 @@ MOST_FILE_BYTES = 64 << 20
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
-NAMES = tuple(one.name for one in FORMATS)
+OWN = tuple(one.name for one in FORMATS)
+ADDED = tuple(
+    one for one in plugins(Group.EXPORTERS, OWN) if one.name not in OWN and NAME.fullmatch(one.name)
+)
+"""Formats of plugins. This module is imported where a run is exported, and not before."""
+
+NAMES = tuple(dict.fromkeys((*OWN, *(one.name for one in ADDED))))
 
 
 def command(
@@ -53,22 +60,38 @@ def command(
     The exit code is 0 whatever the run came to. In a step of GitHub Actions, `github` also appends the
     Markdown to the step's summary.
     """
-    chosen = next((one for one in FORMATS if one.name == format), None)
-    if chosen is None:
+    if format not in NAMES:
         hint = f"--format {' or '.join(NAMES)}{nearest(format, NAMES)}"
         raise RequestError(f"there is no format {format!r}", hint=hint)
-    if not chosen.is_text and output is None and sys.stdout.isatty():
-        raise RequestError(f"{format} is no text to be shown", hint=f"--output run.{format}")
     directory = find_run(runs_dir, run)
     results = directory.results()
-    data = chosen.content(results, lambda produced: _text_of(directory.path, produced))
-    if output is None:
-        _print(data, is_text=chosen.is_text)
-    else:
+    own = next((one for one in FORMATS if one.name == format), None)
+    data, is_text = _own(own, directory, results) if own else _of_plugin(format, results)
+    if output is not None:
         write_output(output, data)
         out.print(plain(str(output)))
-    if chosen.summary_in and (place := os.environ.get(chosen.summary_in)):
+    elif is_text or not sys.stdout.isatty():
+        _print(data, is_text=is_text)
+    else:
+        raise RequestError(f"{format} is no text to be shown", hint=f"--output run.{format}")
+    if own and own.summary_in and (place := os.environ.get(own.summary_in)):
         _append(Path(place), results)
+
+
+def _own(own: Format, directory: RunDirectory, results: Results) -> tuple[bytes, bool]:
+    """The bytes of the file, and whether they are text."""
+    return own.content(results, lambda produced: _text_of(directory.path, produced)), own.is_text
+
+
+def _of_plugin(name: str, results: Results) -> tuple[bytes, bool]:
+    """The same. Raises RunError for a plugin that cannot be used, or fails."""
+    chosen = next(one for one in ADDED if one.name == name)
+    with nothing_on_stdout():
+        made = chosen.call(results)
+    if not isinstance(made, str | bytes):
+        raise chosen.refuse(made, "str or bytes")
+    is_text = isinstance(made, str)
+    return made.encode("utf-8", "backslashreplace") if isinstance(made, str) else made, is_text
 
 
 def _text_of(folder: Path, produced: Produced) -> str | None:

@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 from farm.errors import RequestError
 from farm.inventory import acknowledged, suite
 from farm.model.comparison import Acknowledgement
-from farm.model.request import LAST_GOOD, Nightly, Notice
+from farm.model.request import LAST_GOOD, Nightly, Notice, PluginNotice
 
 ROOT = Path(__file__).parents[3]
 
@@ -26,6 +26,7 @@ nightly:
   notify:
     - {webhook: $FARM_WEBHOOK, key: FARM_WEBHOOK_KEY}
     - {command: [mail, -s, nightly, perf@example.com]}
+    - {plugin: chat, options: {token: $TOKEN, to: [a, {n: 1, on: true, x: 1.5}], none: null}}
 """
 
 KNOWN = """\
@@ -64,6 +65,9 @@ def test_a_suite_says_how_its_nights_are(read, tmp_path: Path) -> None:
         notices=(
             Notice("$FARM_WEBHOOK", "FARM_WEBHOOK_KEY"),
             Notice(command=("mail", "-s", "nightly", "perf@example.com")),
+            PluginNotice(
+                "chat", {"token": "$TOKEN", "to": ["a", {"n": 1, "on": True, "x": 1.5}], "none": None}
+            ),
         ),
     )
 
@@ -82,9 +86,12 @@ def test_without_a_word_there_are_defaults(read, text: str) -> None:
         ("nightly: {min-measured: much}\n", "nightly.min-measured: "),
         ("nightly: {min-measured: [1]}\n", "nightly.min-measured: should be one value"),
         ("nightly: {wait: soon}\n", "nightly.wait: "),
-        ("nightly: {notify: [{}]}\n", "requires either webhook (a URL) or command (a list)"),
+        ("nightly: {notify: [{}]}\n", "requires either webhook (a URL), command (a list) or plugin (a name)"),
         ("nightly: {notify: [{webhook: http://x, command: y}]}\n", "requires either webhook"),
-        ("nightly: {notify: [{command: y, key: K}]}\n", "a command needs none"),
+        ("nightly: {notify: [{command: y, key: K}]}\n", "a command or a plugin needs none"),
+        ("nightly: {notify: [{plugin: p, command: y}]}\n", "requires either webhook"),
+        ("nightly: {notify: [{command: y, options: {a: 1}}]}\n", "options are for a plugin"),
+        ("nightly: {notify: [{plugin: p, options: 5}]}\n", "options"),
     ],
 )
 def test_a_mistake_is_told_with_its_line(read, text: str, mistake: str) -> None:

@@ -1,0 +1,1 @@
+"""Benchmarks in tests of your own, for pytest."""
