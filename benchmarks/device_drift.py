@@ -37,7 +37,7 @@ def lab(draw: random.Random, devices: int, nights: int, slower: float = 1.0, sin
             level = draw.uniform(1, 100)
             points = tuple(
                 Point(
-                    f"{night:03d}", float(night), "", "completed",
+                    f"{night:03d}", night * 86_400.0, "", "completed",
                     median_ms=level * builds[night] * (1 + hot[night] + draw.gauss(0, OWN))
                     * (slower if device == 0 and night >= since else 1.0),
                 )

@@ -51,10 +51,11 @@ def read(series: Series, minimum_effect: float) -> Reading:
     return Reading(series, tuple(changes), marks, suspect, None if noise is None else math.expm1(noise))
 
 
-def since_another(points: Sequence[Point]) -> Sequence[Point]:
-    """The last points that are of the same model, input and options."""
-    starts = [mark.at for mark in _marks(points) if mark.why is Why.OTHER]
-    return points[starts[-1] if starts else 0 :]
+def alike(points: Sequence[Point], one: Point) -> list[Point]:
+    """Those that are of the same model, input and options as `one`, as far as both say it."""
+    labels = [label for label, why in WHY_OF.items() if why is Why.OTHER]
+    wanted = {label: text for label, text in (one.context or {}).items() if label in labels}
+    return [point for point in points if not list(_unequal(wanted, dict(point.context or {})))]
 
 
 def is_measured(point: Point) -> bool:

@@ -14,15 +14,16 @@ from farm.history.place import database_of, folder_of
 from farm.history.query import Wanted, series
 from farm.model.run import Results
 from farm.nightly.drift import drifting, kind_of
-from farm.nightly.nouns import Finding, Kind, Night
+from farm.nightly.nouns import Finding, Kind, Night, State
 from farm.store.sources import sources
 
-LOOKED_AT_S = 90 * 86_400.0
+LOOKED_AT_S = 400 * 86_400.0
+"""A device that drifts is compared with what it was before, also a year later."""
 
 
-def with_drifts(night: Night, results: Results, runs_dir: Path) -> Night:
+def with_drifts(night: Night, results: Results, runs_dir: Path, before: State) -> Night:
     """The night with what holds of its devices, and the database with the night. What fails there is said,
-    and costs no night: then nothing is known of any device.
+    and costs no night: then nothing is known of any device. `before` is what is open since earlier nights.
     """
     try:
         where = database_of(runs_dir)
@@ -34,7 +35,8 @@ def with_drifts(night: Night, results: Results, runs_dir: Path) -> Night:
     except FarmError as error:
         say(str(error), "yellow")
         return night
-    judged = drifting(known, kinds, results.run_id, results.comparing.minimum_effect)
+    since = {one.finding.cell: one.since for one in before.open if one.finding.kind is Kind.DRIFTS}
+    judged = drifting(known, kinds, results.run_id, results.comparing.minimum_effect, since)
     found = [Finding(Kind.DRIFTS, name, "", one.sentence) for name, one in judged.items() if one]
     decided = {(Kind.DRIFTS, name, "") for name in judged}
     return replace(night, findings=(*night.findings, *found), decided=night.decided | decided)

@@ -110,7 +110,7 @@ def measured(tonight: Tonight) -> Measured:
         min_measured=settings.min_measured,
         left_out={one.cell for one in left_out},
     )
-    night = with_drifts(night, results, runs_dir)
+    night = with_drifts(night, results, runs_dir, tonight.nights.load()[0])
     most, unknown = results.comparing.max_undecided, unknown_outputs(results)
     return Measured(
         replace(

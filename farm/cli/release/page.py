@@ -49,8 +49,10 @@ class Wanted:
     deadlines: Deadlines = Deadlines()
 
 
-def require_wanted(wanted: Wanted) -> None:
-    """Raise RequestError for what cannot be, before anything is measured."""
+def require_wanted(wanted: Wanted, *, will_be_there: bool = False) -> None:
+    """Raise RequestError for what cannot be, before anything is measured; `will_be_there`: the folder of the
+    output is made by then.
+    """
     if wanted.form not in FORMATS:
         near = nearest(wanted.form, FORMATS)
         raise RequestError(
@@ -58,6 +60,10 @@ def require_wanted(wanted: Wanted) -> None:
         )
     if wanted.is_sealed and _has_no_file(wanted):
         raise RequestError("--digests needs a file to stand beside", hint="--output release.html")
+    if wanted.output is not None and not wanted.output.parent.is_dir() and not will_be_there:
+        raise RequestError(
+            f"--output {wanted.output}: there is no folder {wanted.output.parent}", hint="make it first"
+        )
     if wanted.key is not None:
         require_signer(wanted.key, wanted.deadlines)
 

@@ -13,7 +13,8 @@ from farm.cli.bench.bench import Benching
 from farm.cli.bench.deadline_options import with_deadlines
 from farm.cli.release.measured import measure_builds, new_name
 from farm.cli.release.page import FORMATS, PAGE, Wanted, require_wanted, write
-from farm.errors import ExitCode, RequestError
+from farm.cli.terminal.console import say, show_error
+from farm.errors import ExitCode, RequestError, RunError
 from farm.model.limits.deadlines import Deadlines
 from farm.plan.request import Arguments
 
@@ -152,15 +153,21 @@ def command(
 def _measured(asked: Arguments, wanted: Wanted, runs_dir: Path, run_id: str | None) -> ExitCode:
     """Measure, and write the page; the exit code is that of `farm bench`."""
     name = run_id or new_name()
+    is_beside = wanted.output is None
     wanted = replace(
         wanted,
         output=wanted.output or runs_dir / name / PAGE,
         versions=wanted.versions or ",".join(asked.builds),
     )
-    require_wanted(wanted)
+    require_wanted(wanted, will_be_there=is_beside)
     where = Benching(runs_dir, name, wanted.deadlines)
     code = measure_builds(asked, where, is_quiet=wanted.json)
-    write(runs_dir, [name], wanted, code)
+    try:
+        write(runs_dir, [name], wanted, code)
+    except RunError as error:  # what was measured, and its verdict, stay
+        show_error(error)
+        say(f"  nothing has to be measured again: farm release {name} --digests --output FILE [--sign KEY]")
+        return code or ExitCode.CELLS_FAILED
     return code
 
 

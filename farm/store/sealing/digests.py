@@ -14,8 +14,8 @@ from farm.store.runs import REPORT, RunDirectory
 SUFFIX = ".sha256"
 SIGNATURE = ".sig"
 
-DERIVED = frozenset({REPORT, "pages.css"})
-"""Files of a run that `farm report` makes again, perhaps with a newer farm: they prove nothing."""
+PAGES = ("cells/*.html", "cells/*.css", REPORT)
+"""What `farm report` makes again of a run, perhaps with a newer farm: it proves nothing."""
 
 Told = Callable[[str, int, int | None], None]
 """Label, files that are done, files of all."""
@@ -48,16 +48,20 @@ def seal(page: Path, runs: Sequence[RunDirectory], told: Told) -> Path:
 
 
 def _data(folder: Path) -> Iterator[Path]:
-    """Regular files, each once: links of a run lead to its artifacts, and pages are made of its data."""
-    for place, _, names in os.walk(folder.resolve()):
+    """Regular files, each once: links of a run lead to its artifacts, and pages are made of its data. Raises
+    OSError for a folder that cannot be read.
+    """
+    root = folder.resolve()
+    pages = {page for pattern in PAGES for page in root.glob(pattern)}
+    for place, _, names in os.walk(root, onerror=_raise):
         for name in names:
             path = Path(place, name)
-            if not path.is_symlink() and path.is_file() and not _is_derived(path, folder):
+            if not path.is_symlink() and path.is_file() and path not in pages:
                 yield path
 
 
-def _is_derived(path: Path, folder: Path) -> bool:
-    return path.name in DERIVED or (path.suffix == ".html" and path.parent == folder.resolve() / "cells")
+def _raise(error: OSError) -> None:
+    raise error
 
 
 def _line(file: Path, name: str) -> bytes:

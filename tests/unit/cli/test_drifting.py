@@ -12,7 +12,7 @@ import pytest
 from farm.cli.nightly.drifting import with_drifts
 from farm.model.device import Facts
 from farm.model.run import Results
-from farm.nightly.nouns import Kind, Night
+from farm.nightly.nouns import Kind, Night, State
 from tests.unit.history.nights import keep, night
 
 DEVICES = ("arm-1", "arm-2", "arm-3")
@@ -46,7 +46,7 @@ def tonight(tmp_path: Path) -> Results:
 
 def found(tonight: Results, runs_dir: Path) -> Night:
     before = Night(tonight.run_id, cells=frozenset(cell.id for cell in tonight.cells))
-    return with_drifts(before, tonight, runs_dir)
+    return with_drifts(before, tonight, runs_dir, State())
 
 
 def test_a_device_that_drifts_is_a_finding_and_the_others_are_seen_not_to(

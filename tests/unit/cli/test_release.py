@@ -227,6 +227,8 @@ def test_a_hostile_run_writes_no_markup_of_its_own(farm: Farm) -> None:
         (("a", "b", "--suite", "s.yaml"), "s.yaml"),
         (("a", "b", "--suite", "s.yaml", "--sign", "gone"), "no key gone"),
         (("a", "--format", "markdown", "--digests"), "--digests needs a file to stand beside"),
+        (("a", "--output", "no/page.html"), "there is no folder no"),
+        (("a", "b", "--suite", "s.yaml", "--output", "no/page.html"), "there is no folder no"),
         (("a", "--json", "--sign", "gone"), "--digests needs a file to stand beside"),
     ],
 )
@@ -266,3 +268,13 @@ def test_the_environment_of_each_device_is_in_an_appendix(farm: Farm) -> None:
         if device.facts:
             assert f"<h3>{device.name}</h3>" in part
             assert device.facts.kernel in part
+
+
+def test_a_page_that_cannot_be_written_takes_no_verdict_away(farm: Farm, monkeypatch) -> None:
+    keep(lease("r", {"old": 1, "new": 1.1}))
+    monkeypatch.setattr("farm.cli.release.release.measure_builds", lambda *_, **__: ExitCode.REGRESSION)
+    Path("page.html.sha256").mkdir()
+    code, _, err = farm("old", "new", "--suite", "s.yaml", "--run-id", "r", "--output", "page.html")
+    assert code == ExitCode.REGRESSION
+    assert "cannot write the digests" in err
+    assert "farm release r --digests --output FILE" in " ".join(err.split())

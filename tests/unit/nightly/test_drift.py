@@ -14,6 +14,7 @@ from farm.nightly.drift import Drift, drifting, kind_of
 DEVICES = tuple(f"arm-{number}" for number in range(1, 6))
 KINDS = dict.fromkeys(DEVICES, "aarch64 rk3588")
 NIGHTS = 20
+DAY_S = 86_400.0
 Factor = Callable[[str, int], float]
 
 
@@ -27,7 +28,7 @@ def nights(
         for cell in range(cells):
             level = draw.uniform(5, 50)
             points = tuple(
-                Point(f"n{night:02d}", float(night), "", "completed",
+                Point(f"n{night:02d}", night * DAY_S, "", "completed",
                       median_ms=level * factor(device, night) * (1 + draw.gauss(0, noise)))
                 for night in range(NIGHTS)
             )  # fmt: skip
@@ -107,7 +108,7 @@ def test_nothing_is_said_of_a_device_that_was_not_measured_tonight_or_hardly_eve
 
 def test_times_of_another_model_file_are_another_series() -> None:
     def renewed(point: Point) -> Point:
-        digest = "new" if point.started_s >= NIGHTS - 2 else "old"
+        digest = "new" if point.started_s >= (NIGHTS - 2) * DAY_S else "old"
         return Point(
             point.run, point.started_s, "", point.status, median_ms=point.median_ms, context={"model": digest}
         )
@@ -115,6 +116,49 @@ def test_times_of_another_model_file_are_another_series() -> None:
     made = nights(lambda device, night: 1.5 if device == "arm-1" and night >= NIGHTS - 2 else 1.0)
     made = [Series(one.key, tuple(map(renewed, one.points))) for one in made]
     assert drifting(made, KINDS, "n19", 0.03) == {}
+
+
+def since_night(first: int, device: str = "arm-3", slower: float = 1.08) -> Factor:
+    return lambda name, night: slower if name == device and night >= first else 1.0
+
+
+def test_a_drift_that_lasts_is_never_told_as_over_and_one_that_is_over_is() -> None:
+    """Eight good nights, then twelve that are slower: by themselves they would become what is usual."""
+    lasting = nights(since_night(8), noise=0.003)
+    told = {"arm-3": "n09"}
+    for night in range(9, NIGHTS):
+        assert named(drifting(lasting, KINDS, f"n{night:02d}", 0.03, told)) == ["arm-3"], night
+    back = nights(
+        lambda name, night: 1.08 if name == "arm-3" and 8 <= night < NIGHTS - 2 else 1.0, noise=0.003
+    )
+    assert named(drifting(back, KINDS, "n18", 0.03, told)) == ["arm-3"]
+    found = drifting(back, KINDS, "n19", 0.03, told)
+    assert found["arm-3"] is None
+
+
+def test_two_runs_of_one_hot_evening_are_one_night() -> None:
+    def evening(one: Series) -> Series:
+        *rest, last = one.points
+        twice = Point("again", last.started_s - 3600, "", last.status, median_ms=last.median_ms)
+        return Series(one.key, (*rest, twice, last))
+
+    hot = [evening(one) for one in nights(since_night(NIGHTS - 1, slower=1.3))]
+    assert named(drifting(hot, KINDS, "n19", 0.03)) == []
+
+
+def test_runs_with_other_options_are_passed_over() -> None:
+    def tuned(one: Series) -> Series:
+        mine = [
+            Point(p.run, p.started_s, "", p.status, median_ms=p.median_ms, context={"options": "a"})
+            for p in one.points
+        ]
+        other = Point(
+            "tune", mine[-2].started_s + 50_000, "", "completed", median_ms=0.1, context={"options": "b"}
+        )
+        return Series(one.key, (*mine[:-1], other, mine[-1]))
+
+    made = [tuned(one) for one in nights(since_night(NIGHTS - 2))]
+    assert named(drifting(made, KINDS, "n19", 0.03)) == ["arm-3"]
 
 
 @pytest.mark.parametrize("odd", [0.0, -1.0, float("nan"), float("inf"), 1e300, None])

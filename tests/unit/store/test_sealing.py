@@ -71,6 +71,27 @@ def test_sealing_again_is_the_same_beside_the_data_too(directory) -> None:
     assert sealed(page, directory).read_bytes() == first
 
 
+def test_what_a_device_calls_a_report_is_data(directory, tmp_path) -> None:
+    out = directory.path / "cells" / "arm-1" / "out"
+    out.mkdir(parents=True)
+    for name in ("report.html", "pages.css", "cell-1.html"):
+        (out / name).write_text("artifact")
+    assert len(sealed(tmp_path / "release.html", directory).read_text().splitlines()) == 5
+
+
+def test_a_folder_that_cannot_be_read_is_an_error_and_not_left_out(directory, tmp_path, monkeypatch) -> None:
+    scandir = os.scandir
+
+    def refuse(path):
+        if str(path).endswith("artifacts"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr("os.scandir", refuse)
+    with pytest.raises(RunError, match="artifacts: Permission denied"):
+        sealed(tmp_path / "release.html", directory)
+
+
 def test_what_cannot_be_written_is_a_clear_error(directory, tmp_path) -> None:
     page = tmp_path / "release.html"
     (tmp_path / "release.html.sha256").mkdir()
