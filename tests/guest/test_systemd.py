@@ -31,7 +31,8 @@ journalctl --no-pager -o cat -u farm-nightly
 systemctl show farm-nightly.service -p Result -p ExecMainStatus -p User
 echo "nights: $(ls -d /srv/farm/runs/nightly-* | wc -l)"
 date -s "tomorrow 01:59:58"
-for second in $(seq 300); do
+set +x
+for second in $(seq 500); do
   [ "$(ls -d /srv/farm/runs/nightly-*/report.html | wc -l)" = 2 ] && break
   sleep 1
 done
