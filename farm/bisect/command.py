@@ -91,7 +91,8 @@ class Maker:
         except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or str(error)
             raise RequestError(f"--command: cannot run {one_line(words[0], 80)}: {why}") from error
-        assert child.stdout is not None and child.stderr is not None, "both are pipes"
+        assert child.stdout is not None, "it is a pipe"
+        assert child.stderr is not None, "it is a pipe"
         logs = {child.stdout: stdout, child.stderr: stderr}
         try:
             code = follow(child, logs, self.deadlines.build_s)

@@ -28,8 +28,8 @@ def step_of(question: Question, results: Results, names: Sequence[str], took_s: 
     """What a run of the builds `names`, the baseline's first, comes to.
 
     A candidate that fails where the baseline is measured cannot be measured, and so one with wrong outputs. A
-    run whose rounds do not count (throttled, busy) decides nothing. One that was lost on its way is no answer,
-    whatever times there are.
+    run whose rounds do not count (throttled, busy) decides nothing. One that was lost on its way is no
+    answer, whatever times there are.
     """
     cells = [next((cell for cell in results.cells if cell.build == name), None) for name in names]
     baseline, candidate = cells
