@@ -79,7 +79,7 @@ def test_a_log_that_is_too_long_loses_its_middle_and_its_last_line_still_names_t
 def test_a_process_that_it_leaves_behind_with_its_output_open_is_not_waited_for(tmp_path: Path) -> None:
     script = f"setsid sh -c 'echo $$ >{tmp_path}/pid; exec sleep 1000' &\nuntil test -s {tmp_path}/pid; do sleep 0.02; done\necho $2"
     try:
-        assert maker(tmp_path, script).make("a", "a") == tmp_path
+        assert maker(tmp_path, script, build_s=10).make("a", "a") == tmp_path
     finally:
         os.kill(int((tmp_path / "pid").read_text()), 9)
 
