@@ -7,6 +7,7 @@ import json
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -98,12 +99,7 @@ async def test_a_step_that_was_killed_is_measured_again_and_one_that_ended_is_no
         outcome = await asyncio.to_thread(farm, *resume)
         again = await asyncio.to_thread(farm, *resume)
         made_first = (tmp_path / "made").read_text()
-        forget_steps(farm)
-        unnoted = await asyncio.to_thread(farm, *resume)
-        run = farm.folder / "runs" / "one-step-1-again-2" / "results.json"
-        run.write_text(json.dumps(json.loads(run.read_text()) | {"seed": 2}))
-        forget_steps(farm)
-        foreign = await asyncio.to_thread(farm, *resume)
+        await asyncio.to_thread(takes_only_its_own_run, farm, resume, json.loads(outcome.stdout))
     assert other.code == 2, other.stderr
     changed = " ".join(other.stderr.split())
     assert "options: default=--iter=5 --enable-nchw44, was default=--iter=5" in changed
@@ -116,8 +112,18 @@ async def test_a_step_that_was_killed_is_measured_again_and_one_that_ended_is_no
     # Each was made once, though the folder of the command has another build since.
     assert made_first == "made c0\nmade c2\nmade c1\n"
     assert (again.code, json.loads(again.stdout)) == (5, told)
+
+
+def takes_only_its_own_run(farm: Farm, resume: list[str], told: dict[str, Any]) -> None:
+    """A run that ended and was not noted is a step's, and one with its name and another seed is not."""
+    forget_steps(farm)
+    unnoted = farm(*resume)
     assert "one-step-1-again-2 has ended already" in unnoted.stderr
     assert json.loads(unnoted.stdout)["steps"][0]["sentence"] == told["steps"][0]["sentence"]
+    run = farm.folder / "runs" / "one-step-1-again-2" / "results.json"
+    run.write_text(json.dumps(json.loads(run.read_text()) | {"seed": 2}))
+    forget_steps(farm)
+    foreign = farm(*resume)
     assert foreign.code == 2
     assert "is not the one that is asked for: its seed is 2, not 1" in " ".join(foreign.stderr.split())
 
