@@ -8,7 +8,7 @@ from pathlib import Path
 
 from farm.bisect.command import Maker, Skip
 from farm.bisect.folders import build_in
-from farm.bisect.kept import is_whole, keep, kept
+from farm.bisect.kept import MadeBy, is_whole, keep, kept
 from farm.bisect.order import Order
 from farm.model.build import Build
 
@@ -18,11 +18,14 @@ Get = Callable[[int], Build | str]
 
 @dataclass(frozen=True)
 class Builds:
-    """The order with its builds. `is_of_file`: a request names them, and the builds file has them."""
+    """The order with its builds. `is_of_file`: a request names them, and the builds file has them. `is_made`:
+    to get one may take long, and writes to the folder of the bisect.
+    """
 
     order: Order
     get: Get
     is_of_file: bool = False
+    is_made: bool = False
 
 
 def of_file(order: Order, builds: Sequence[Build]) -> Builds:
@@ -49,7 +52,8 @@ def of_command(order: Order, maker: Maker, folder: Path) -> Builds:
 
     def get(place: int) -> Build | str:
         name = order.names[place]
-        here = kept(folder / name)
+        by = MadeBy(maker.command, order.texts[place])
+        here = kept(folder / name, by)
         if here is not None:
             return here
         made = maker.make(order.texts[place], name)
@@ -58,6 +62,6 @@ def of_command(order: Order, maker: Maker, folder: Path) -> Builds:
         found = build_in(made, name)
         if isinstance(found, str):
             return found
-        return is_whole(found) or keep(found, folder / name)
+        return is_whole(found) or keep(found, folder / name, by)
 
-    return Builds(order, get)
+    return Builds(order, get, is_made=True)

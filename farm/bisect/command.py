@@ -10,6 +10,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from farm.bisect.logs import LAST_BYTES, Log, finish, follow
 from farm.errors import RequestError, RunError
 from farm.files import private_folder, user_path
 from farm.model.limits.deadlines import Deadlines
@@ -18,8 +19,6 @@ from farm.visible import one_line
 STEP = "{step}"
 SKIP = 125
 """The exit code that says that this step cannot be built: as for `git bisect run`."""
-LAST_BYTES = 1 << 16
-"""Of what it printed, for its last line."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ class Maker:
             private_folder(self.logs)
             out, err = (self.logs / f"{name}.{stream}" for stream in ("stdout", "stderr"))
             with out.open("wb") as stdout, err.open("wb") as stderr:
-                code = self._run(self.words(step), stdout.fileno(), stderr.fileno(), err)
+                code = self._run(self.words(step), Log(stdout), Log(stderr), err)
         except OSError as error:
             raise RunError(
                 f"cannot write {error.filename or self.logs}: {error.strerror}", hint="use another --runs-dir"
@@ -79,17 +78,24 @@ class Maker:
             )
         return self._named(last, step, out)
 
-    def _run(self, words: list[str], stdout: int, stderr: int, log: Path) -> int:
+    def _run(self, words: list[str], stdout: Log, stderr: Log, log: Path) -> int:
         """Its exit code, as the shell has it."""
         try:
             child = subprocess.Popen(  # noqa: S603 - the user names it
-                words, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, start_new_session=True
+                words,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
             )
         except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or str(error)
             raise RequestError(f"--command: cannot run {one_line(words[0], 80)}: {why}") from error
+        assert child.stdout is not None, "it is a pipe"
+        assert child.stderr is not None, "it is a pipe"
+        logs = {child.stdout: stdout, child.stderr: stderr}
         try:
-            code = child.wait(self.deadlines.build_s)
+            code = follow(child, logs, self.deadlines.build_s)
         except subprocess.TimeoutExpired:
             shown = one_line(shlex.join(words), 120)
             raise RequestError(
@@ -100,6 +106,7 @@ class Maker:
             with contextlib.suppress(OSError):
                 os.killpg(child.pid, signal.SIGKILL)
             child.wait()
+            finish(logs)
         return code if code >= 0 else 128 - code
 
     def _named(self, line: str, step: str, log: Path) -> Path:

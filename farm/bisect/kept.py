@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -14,24 +14,43 @@ from farm.files import private_folder, write_atomic
 from farm.inventory.files import files_of
 from farm.model.build import Build
 from farm.model.device import Runtime
+from farm.visible import changed, writable
 
 DEFINITION = "build.json"
 """Written last: a folder without it is of a copy that was cut short."""
 
-_BUILD: TypeAdapter[Build] = TypeAdapter(Build)
+
+@dataclass(frozen=True)
+class MadeBy:
+    """What made a build: the command, and the step in the user's words."""
+
+    command: str
+    step: str
 
 
-def kept(folder: Path) -> Build | None:
-    """The build that was copied there; None where there is none, or not the whole of it."""
+@dataclass(frozen=True)
+class _Kept:
+    build: Build
+    by: MadeBy
+
+
+_KEPT: TypeAdapter[_Kept] = TypeAdapter(_Kept)
+
+
+def kept(folder: Path, by: MadeBy) -> Build | None:
+    """The build that was copied there; None where there is none, or not the whole of it, or where another
+    command or step made it.
+    """
     try:
-        build = _BUILD.validate_json((folder / DEFINITION).read_bytes())
+        found = _KEPT.validate_json((folder / DEFINITION).read_bytes())
     except (OSError, ValidationError, ValueError):
         return None
-    files = (path for choice in build.choices for _, path in files_of(choice.runtime))
-    return build if all(path.is_file() for path in files) else None
+    files = (path for choice in found.build.choices for _, path in files_of(choice.runtime))
+    is_it = found.by == changed(by, writable) and all(path.is_file() for path in files)
+    return found.build if is_it else None
 
 
-def keep(build: Build, folder: Path) -> Build:
+def keep(build: Build, folder: Path, by: MadeBy) -> Build:
     """The same build with copies of its files in `folder`.
 
     Raises RequestError where one cannot be read, and RunError where one cannot be written.
@@ -44,7 +63,7 @@ def keep(build: Build, folder: Path) -> Build:
             for number, choice in enumerate(build.choices)
         )
         made = Build(build.name, choices, build.source)
-        write_atomic(folder / DEFINITION, _BUILD.dump_json(made))
+        write_atomic(folder / DEFINITION, _KEPT.dump_json(_Kept(made, changed(by, writable))))
     except OSError as error:
         raise RunError(f"cannot write {error.filename or folder}: {error.strerror}") from error
     return made

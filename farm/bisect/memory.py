@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -25,13 +26,16 @@ LONGEST_ID = 80
 
 @dataclass(frozen=True)
 class State:
-    """What was asked, by the names of the options, the builds in order, and the steps so far."""
+    """What was asked, by the names of the options, the builds in order, and the steps so far. `texts` are the
+    builds in the user's words.
+    """
 
     asked: Mapping[str, str]
     names: tuple[str, ...]
     seed: int
     steps: tuple[Step, ...] = field(default=())
     version: int = VERSION
+    texts: tuple[str, ...] = ()
 
 
 _STATE: TypeAdapter[State] = TypeAdapter(State)
@@ -47,6 +51,7 @@ class Memory:
                 hint=f"use letters, digits, dot, dash and underscore, at most {LONGEST_ID}",
             )
         self.name = name
+        self._runs_dir = runs_dir
         self.folder = runs_dir / FOLDER / name
         self.state_path = self.folder / STATE
 
@@ -78,13 +83,20 @@ class Memory:
         finally:
             lock.release()
 
-    def begin(self, state: State) -> None:
-        """Raises RequestError where there is a bisect of this name."""
+    def refuse_used(self) -> None:
+        """Raises RequestError where there is a bisect of this name, or a run with the name of one of its."""
         if self.state_path.exists():
             raise RequestError(
                 f"there is a bisect {self.name} already",
                 hint=f"--resume {self.name} goes on with it; another --run-id begins a new one",
             )
+        run = next(self._runs_dir.glob(f"{self.name}-step-*"), None)
+        if run is not None:
+            raise RequestError(f"there is a run {run.name} already", hint="begin with another --run-id")
+
+    def begin(self, state: State) -> None:
+        """Raises RequestError as `refuse_used`."""
+        self.refuse_used()
         self.save(state)
 
     def resume(self, state: State) -> State:
@@ -99,6 +111,10 @@ class Memory:
         ]
         if found.names != state.names:
             differs.append(f"the builds: {_span(state.names)}, were {_span(found.names)}")
+        elif found.texts != state.texts:
+            pairs = zip_longest(state.names, state.texts, found.texts, fillvalue="none")
+            name, new, old = next(one for one in pairs if one[1] != one[2])
+            differs.append(f"the build {name}: {one_line(new, 60)}, was {one_line(old, 60)}")
         if differs:
             raise RequestError(
                 f"the bisect {self.name} was asked something else: {'; '.join(dict.fromkeys(differs))}",

@@ -39,7 +39,8 @@ class Step:
     """A question with what was measured. Its verdict is that of the run; `invalid`: the candidate cannot be
     measured, and is skipped. `why` is the run's sentence, or why it cannot. `run` is None where the build
     could not be made. `rounds` are all that were timed, `took_s` is how long the run took. `programs` are the
-    digests of what ran, of both sides, and `data` those of the model and its input.
+    digests of what ran, of both sides, and `data` those of the model and its input. `cut_after_s` is the
+    budget that the run had, where that left it fewer fresh pairs than were asked for.
     """
 
     question: Question
@@ -52,6 +53,7 @@ class Step:
     programs: tuple[str | None, str | None] = (None, None)
     data: tuple[str | None, str | None] = (None, None)
     has_wrong_outputs: bool = False
+    cut_after_s: float | None = None
 
 
 class Kind(StrEnum):

@@ -11,9 +11,9 @@ from farm.compare.lookup import lookup
 from farm.errors import Fault
 from farm.model.comparison import Verdict
 from farm.model.matrix import RoundKind
-from farm.model.run import Results
+from farm.model.run import CellResult, CellStatus, Results
 
-NOT_ITS_OWN = frozenset({Fault.NETWORK, Fault.FARM})
+NOT_ITS_OWN = frozenset({Fault.NETWORK, Fault.FARM, Fault.DEVICE})
 """Failures that no build is to blame for."""
 
 
@@ -28,7 +28,8 @@ def step_of(question: Question, results: Results, names: Sequence[str], took_s: 
     """What a run of the builds `names`, the baseline's first, comes to.
 
     A candidate that fails where the baseline is measured cannot be measured, and so one with wrong outputs. A
-    run whose rounds do not count (throttled, busy) decides nothing.
+    run whose rounds do not count (throttled, busy) decides nothing. One that was lost on its way is no
+    answer, whatever times there are.
     """
     cells = [next((cell for cell in results.cells if cell.build == name), None) for name in names]
     baseline, candidate = cells
@@ -44,18 +45,35 @@ def step_of(question: Question, results: Results, names: Sequence[str], took_s: 
         took_s=took_s,
         programs=(baseline.runtime_digest, candidate.runtime_digest),
         data=(baseline.model_sha256, baseline.input_sha256),
+        cut_after_s=_cut_after_s(results),
     )
+    if why := _lost(baseline) or _lost(candidate):
+        return Failed(why)
     wrong = lookup(results).wrong
     if why := wrong.get(baseline.id) or trouble(baseline):
         return Failed(why)
     if why := wrong.get(candidate.id):
         return replace(step, verdict=Verdict.INVALID, why=why, has_wrong_outputs=True)
     if why := trouble(candidate):
-        is_its_own = candidate.fault not in NOT_ITS_OWN
-        return replace(step, verdict=Verdict.INVALID, why=why) if is_its_own else Failed(why)
+        return replace(step, verdict=Verdict.INVALID, why=why)
     if compared is None or compared.verdict is Verdict.INVALID:
         return step
     return replace(step, verdict=compared.verdict, effect=compared.effect)
+
+
+def _lost(cell: CellResult) -> str | None:
+    """Why a cell ended through no fault of its build, also after rounds that have times."""
+    if cell.status is not CellStatus.FAILED or cell.fault not in NOT_ITS_OWN:
+        return None
+    return f"{cell.id} failed: {cell.error or cell.cause or cell.fault}"
+
+
+def _cut_after_s(results: Results) -> float | None:
+    """The budget of a run that has fewer fresh pairs for it than were asked for."""
+    is_cut = any(
+        phase.cut or any(one.rounds < one.wanted for one in phase.allotments) for phase in results.phases
+    )
+    return results.sampling.budget_s if is_cut and results.sampling is not None else None
 
 
 def changed(steps: Iterable[Step], new: Step, names: Sequence[str]) -> str | None:

@@ -45,10 +45,29 @@ def ahead(
     """What is next with `size` builds in order, of which the first is GOOD and the last is BAD."""
     known = _known(size, minimum_effect, steps)
     found = known.next()
-    is_spent = budget_s is not None and sum(step.took_s for step in steps) >= budget_s
-    if isinstance(found, Question) and steps and is_spent:
+    if isinstance(found, Question) and steps and budget_s is not None and _is_spent(steps, size, budget_s):
         return End(Kind.OUT_OF_BUDGET, known.low, known.high)
     return found
+
+
+def _is_spent(steps: Sequence[Step], size: int, budget_s: float) -> bool:
+    """Whether no time is left, or the last step was cut and would have no more time if it was asked again."""
+    *before, last = steps
+    left_s = budget_s - sum(step.took_s for step in before)
+    is_cut = _is_cut(last, size) and last.cut_after_s is not None and left_s <= last.cut_after_s
+    return left_s <= last.took_s or is_cut
+
+
+def _is_cut(step: Step, size: int) -> bool:
+    """Whether the budget, and not the noise, is why a step has no answer."""
+    is_open = step.verdict is Verdict.INCONCLUSIVE
+    is_vague = step.question.part is Part.ENDS and size > 2 and _is_vague(step)
+    return step.cut_after_s is not None and (is_open or is_vague)
+
+
+def _is_vague(step: Step) -> bool:
+    """Whether BAD is slower, and nobody knows by how much."""
+    return step.verdict is Verdict.SLOWER and step.effect is not None and not _is_known_well(step.effect)
 
 
 def most_steps(size: int, minimum_effect: float, steps: Sequence[Step]) -> int:
@@ -168,7 +187,7 @@ class _Known:
 
     def _after_ends(self, step: Step, number: int) -> _Known:
         if step.verdict is Verdict.SLOWER and step.effect is not None:
-            if self.size > 2 and not _is_known_well(step.effect) and not self._is_given_up(step.question):
+            if self.size > 2 and _is_vague(step) and not self._is_given_up(step.question):
                 return replace(self, widened=self.widened + 1)
             bad = frozenset({self.size - 1})
             return replace(self, whole=step.effect, bad=bad, ends_step=number, widened=0)
@@ -203,6 +222,8 @@ class _Known:
 def _known(size: int, minimum_effect: float, steps: Iterable[Step]) -> _Known:
     known = _Known(size, minimum_effect)
     for number, step in enumerate(steps):
+        if _is_cut(step, size):  # what the noise has to say was not heard
+            continue
         seen = replace(known, noise=_noise(step.effect) or known.noise, last_pairs=step.question.pairs)
         known = seen.after(step, number)
     return known

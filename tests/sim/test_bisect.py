@@ -7,6 +7,7 @@ import json
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -97,6 +98,8 @@ async def test_a_step_that_was_killed_is_measured_again_and_one_that_ended_is_no
         other = await asyncio.to_thread(farm, *resume, "--enable-nchw44")
         outcome = await asyncio.to_thread(farm, *resume)
         again = await asyncio.to_thread(farm, *resume)
+        made_first = (tmp_path / "made").read_text()
+        await asyncio.to_thread(takes_only_its_own_run, farm, resume, json.loads(outcome.stdout))
     assert other.code == 2, other.stderr
     changed = " ".join(other.stderr.split())
     assert "options: default=--iter=5 --enable-nchw44, was default=--iter=5" in changed
@@ -107,5 +110,72 @@ async def test_a_step_that_was_killed_is_measured_again_and_one_that_ended_is_no
     assert steps == [("c2", "slower", "one-step-1-again-2"), ("c1", "skipped", None)]
     assert told["steps"][1]["sentence"] == "the command ended with 125: c1 does not compile"
     # Each was made once, though the folder of the command has another build since.
-    assert (tmp_path / "made").read_text() == "made c0\nmade c2\nmade c1\n"
+    assert made_first == "made c0\nmade c2\nmade c1\n"
     assert (again.code, json.loads(again.stdout)) == (5, told)
+
+
+def takes_only_its_own_run(farm: Farm, resume: list[str], told: dict[str, Any]) -> None:
+    """A run that ended and was not noted is a step's, and one with its name and another seed is not."""
+    forget_steps(farm)
+    unnoted = farm(*resume)
+    assert "one-step-1-again-2 has ended already" in unnoted.stderr
+    assert json.loads(unnoted.stdout)["steps"][0]["sentence"] == told["steps"][0]["sentence"]
+    run = farm.folder / "runs" / "one-step-1-again-2" / "results.json"
+    run.write_text(json.dumps(json.loads(run.read_text()) | {"seed": 2}))
+    forget_steps(farm)
+    foreign = farm(*resume)
+    assert foreign.code == 2
+    assert "is not the one that is asked for: its seed is 2, not 1" in " ".join(foreign.stderr.split())
+
+
+def forget_steps(farm: Farm) -> None:
+    """As where it was killed after a run, and before the run was noted."""
+    path = farm.folder / "runs" / ".bisect" / "one" / "state.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"steps": []}))
+
+
+LATE = """#!/bin/sh
+echo "made $1" >>made
+test -e broken && exit 3
+while test -e hold; do sleep 0.1; done
+mkdir -p build && rm -f build/load_and_run && echo build
+"""
+
+
+async def test_a_build_is_made_after_the_bisect_was_noted_and_never_twice_at_a_time(farm: Farm) -> None:
+    """GOOD fails, is mended, and goes on; a name that is used is refused before anything is made."""
+
+    def words(name: str, command: str = "./make {step}") -> tuple[str, ...]:
+        return ("bisect", "c0", "c1", "--command", command, "--steps", "steps.txt", *CELL, name, "one")
+
+    def said(outcome: Outcome) -> str:
+        assert outcome.code == 2
+        return " ".join(outcome.stderr.split())
+
+    (farm.folder / "steps.txt").write_text("c0\nc1\n")
+    (farm.folder / "broken").touch()
+    written(farm.folder / "make", LATE.encode())
+    failed = said(await asyncio.to_thread(farm, *words("--run-id")))
+    assert "the command for c0 ended with 3" in failed
+    assert "--resume one goes on" in failed
+    used = said(await asyncio.to_thread(farm, *words("--run-id", "sh ./make {step}")))
+    assert "there is a bisect one already" in used
+    assert (farm.folder / "made").read_text() == "made c0\n"
+    (farm.folder / "runs" / "two-step-1").mkdir()
+    for more, says in (
+        (("--run-id", "two"), "there is a run two-step-1 already"),
+        (("--run-id", "two-3", "--model", "none.mge"), "none.mge"),
+        (("--run-id", "two-3", "--devices", "none"), "none"),
+    ):
+        assert says in said(await asyncio.to_thread(farm, *words("--run-id"), *more))
+    assert [one.name for one in (farm.folder / "runs" / ".bisect").iterdir()] == ["one"]
+    (farm.folder / "hold").touch()
+    (farm.folder / "broken").unlink()
+    process = farm.start(*words("--resume"))
+    await asyncio.to_thread(until, lambda: (farm.folder / "made").read_text().count("\n") == 2, "c0")
+    twice = said(await asyncio.to_thread(farm, *words("--resume")))
+    (farm.folder / "hold").unlink()
+    mended = said(await asyncio.to_thread(farm.end, process))
+    assert "the bisect one goes on already" in twice
+    assert "c0 cannot be measured: there is no load_and_run" in mended
+    assert (farm.folder / "made").read_text() == "made c0\nmade c0\nmade c1\n"

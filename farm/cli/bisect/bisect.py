@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_text
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -135,16 +136,18 @@ def command(
     builds = builds_of(given, request, memory, deadlines)
     budget_s = _budget_s(budget)
     bench = Bench(request, builds, Benching(runs_dir, deadlines=deadlines), memory.name)
-    state = State(asked_of(given, request), builds.order.names, request.seed)
+    state = State(asked_of(given, request), builds.order.names, request.seed, texts=builds.order.texts)
     if resume is not None:
         memory.resume(state)
     else:
+        memory.refuse_used()
         bench.check(state)
     with memory.alone():  # a request that is refused leaves nothing behind
         if resume is not None:
             state = memory.resume(state)
         else:
             memory.begin(state)
+            say(f"bisect {memory.name}: where it is interrupted, --resume {memory.name} goes on")
         told, report = _bisected(bench, memory, state, budget_s)
         _show(told, memory, report, output, json=json)
     raise typer.Exit(told.code)
@@ -167,7 +170,7 @@ def _bisected(bench: Bench, memory: Memory, state: State, budget_s: float | None
             step = bench.measured(asked, state, left_s)
             if isinstance(step, Failed):
                 raise StepError(f"step {len(state.steps) + 1} was not measured: {step.why}")
-            state = State(state.asked, state.names, state.seed, (*state.steps, step))
+            state = replace(state, steps=(*state.steps, step))
             memory.save(state)
             say(f"step {len(state.steps)}: {_answered(step)}")
     except (FarmError, KeyboardInterrupt):

@@ -11,15 +11,18 @@ from farm.bisect.builds import Builds
 from farm.bisect.memory import State
 from farm.bisect.nouns import Part, Question, Step
 from farm.bisect.reading import Failed, changed, step_of
+from farm.bisect.same import differences
 from farm.cli.bench.bench import Benching, benched, is_wheel_of_any_use, say_failures, write_report
 from farm.cli.terminal.console import say
 from farm.cli.terminal.progress import Bar
 from farm.errors import RequestError
+from farm.inventory import read_devices
 from farm.model.build import Build
 from farm.model.comparison import Comparing, Verdict
 from farm.model.matrix import Plan
 from farm.model.request import DEFAULT_PAIRS, Request
 from farm.model.run import Results, RunStatus
+from farm.plan.models import read_models
 from farm.plan.prepare import prepare
 from farm.store.runs import RunDirectory
 
@@ -38,9 +41,13 @@ class Bench:
     name: str
 
     def check(self, state: State) -> None:
-        """Whether GOOD and BAD can be measured, as far as is known before a device is touched. Raises
-        RequestError.
+        """Whether GOOD and BAD can be measured, as far as is known before anything is made or a device is
+        touched. Raises RequestError.
         """
+        if self.builds.is_made:
+            read_devices(self.request.inventory, self.request.devices)
+            read_models(self.request.models)
+            return
         question = Question(Part.ENDS, 0, len(state.names) - 1, self.request.comparing.minimum_effect, 0)
         builds = self._got(question, state)
         if not isinstance(builds, Step):
@@ -108,7 +115,9 @@ class Bench:
         return None
 
     def _run(self, question: Question, request: Request, names: Sequence[str], number: int) -> Step | Failed:
-        """The first run of this step that ended and answers it, or a new one."""
+        """The first run of this step that ended and answers it, or a new one. Raises RequestError where a run
+        has its name, and is another one.
+        """
         name, again = f"{self.name}-step-{number}", 1
         while (self.how.runs_dir / name).exists():
             step = self._read(RunDirectory(self.how.runs_dir / name), question, request, names)
@@ -123,14 +132,20 @@ class Bench:
     def _read(
         self, directory: RunDirectory, question: Question, request: Request, names: Sequence[str]
     ) -> Step | None:
-        """A run that ended before it was noted; None for one that was interrupted, or answers nothing."""
+        """A run that ended before it was noted; None for one that was interrupted, or answers nothing. Raises
+        RequestError for one of something else.
+        """
         try:
             results = directory.results()
         except RequestError:
             return None
-        is_this = (results.seed, results.comparing) == (request.seed, request.comparing)
-        if results.status not in ENDED or not is_this:
+        if results.status not in ENDED:
             return None
+        if differs := differences(_planned(request), results):
+            raise RequestError(
+                f"the run {directory.run_id} is not the one that is asked for: {'; '.join(differs[:5])}",
+                hint="begin a new bisect under another --run-id",
+            )
         step = step_of(question, results, names, _took_s(results))
         if isinstance(step, Step):
             say(f"{directory.run_id} has ended already")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from farm.bisect import logs
 from farm.bisect.command import Maker, Skip
 from farm.errors import RequestError
 from farm.model.limits.deadlines import Deadlines
@@ -59,6 +60,28 @@ def test_one_that_hangs_is_ended_with_all_that_it_started(tmp_path: Path) -> Non
         time.sleep(0.05)
     os.kill(pid, 9)
     raise AssertionError("it still runs")
+
+
+def test_a_log_that_is_too_long_loses_its_middle_and_its_last_line_still_names_the_build(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs, "MOST_BYTES", 1000)
+    flood = "head -c 300000 /dev/zero | tr '\\0' x"
+    assert maker(tmp_path, f"echo first; {flood}; echo; echo $2").make("a", "a") == tmp_path
+    kept = (tmp_path / "logs" / "a.stdout").read_text()
+    assert kept.startswith("first\nx")
+    printed = len("first\n") + 300_000 + len(f"\n{tmp_path}\n")
+    assert f"x\n[farm dropped {printed - 1000 - logs.LAST_BYTES} bytes here]\nx" in kept
+    assert kept.endswith(f"x\n{tmp_path}\n")
+    assert len(kept) < 1000 + logs.LAST_BYTES + 100
+
+
+def test_a_process_that_it_leaves_behind_with_its_output_open_is_not_waited_for(tmp_path: Path) -> None:
+    script = f"setsid sh -c 'echo $$ >{tmp_path}/pid; exec sleep 1000' &\nuntil test -s {tmp_path}/pid; do sleep 0.02; done\necho $2"
+    try:
+        assert maker(tmp_path, script, build_s=10).make("a", "a") == tmp_path
+    finally:
+        os.kill(int((tmp_path / "pid").read_text()), 9)
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,21 @@ def test_what_differs_is_named(tmp_path: Path) -> None:
         memory.resume(replace(STATE, names=("v0", "v1", "v3")))
 
 
+def test_other_steps_of_the_same_names_are_refused(tmp_path: Path) -> None:
+    memory = Memory(tmp_path, "one")
+    memory.begin(replace(STATE, texts=("a/v0", "a/v1", "a/v\udcff")))
+    memory.resume(replace(STATE, texts=("a/v0", "a/v1", "a/v\udcff")))
+    with pytest.raises(RequestError, match="the build v1: b/v1, was a/v1"):
+        memory.resume(replace(STATE, texts=("a/v0", "b/v1", "a/v\udcff")))
+
+
+def test_a_name_that_a_run_begins_with_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "one-step-1-again-2").mkdir()
+    with pytest.raises(RequestError, match="there is a run one-step-1-again-2 already"):
+        Memory(tmp_path, "one").begin(STATE)
+    Memory(tmp_path, "on").begin(STATE)
+
+
 @pytest.mark.parametrize(
     "data", [b"", b"{", b"\xff", b"[]", b'{"version": 1}', b"[" * 100_000], ids=("0", "1", "2", "3", "4", "5")
 )

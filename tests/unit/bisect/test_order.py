@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from farm.bisect.folders import build_in, build_name, names_of
-from farm.bisect.kept import keep, kept
+from farm.bisect.kept import MadeBy, keep, kept
 from farm.bisect.order import MOST_BYTES, order_of_folders, order_of_names, order_of_steps
 from farm.errors import RequestError
 from farm.model.build import Build
@@ -72,6 +73,9 @@ def test_names_are_those_of_builds_and_all_different() -> None:
         order_of_names(("a", "b", "a"))
 
 
+BY = MadeBy("make {step}", "a/v1 \udcff")
+
+
 def built(path: Path, name: str) -> Build:
     found = build_in(path, name)
     assert isinstance(found, Build), found
@@ -106,13 +110,15 @@ def test_a_copy_of_a_build_stays_when_the_build_is_overwritten_and_half_a_copy_i
     tmp_path: Path,
 ) -> None:
     folder = program(tmp_path / "build", "first")
-    made = keep(built(folder, "v1"), tmp_path / "kept")
+    made = keep(built(folder, "v1"), tmp_path / "kept", BY)
     (folder / "load_and_run").write_text("second")
-    again = kept(tmp_path / "kept")
+    again = kept(tmp_path / "kept", BY)
     assert again == made
     assert Path(again.choices[0].runtime.program).read_text() == "first"
     assert Path(again.choices[0].runtime.libraries[0]).name == "liba.so.1"
+    for other in (replace(BY, command="./make {step}"), replace(BY, step="b/v1")):
+        assert kept(tmp_path / "kept", other) is None
     Path(made.choices[0].runtime.program).unlink()
-    assert kept(tmp_path / "kept") is None
+    assert kept(tmp_path / "kept", BY) is None
     (tmp_path / "kept" / "build.json").write_text("{")
-    assert kept(tmp_path / "kept") is None
+    assert kept(tmp_path / "kept", BY) is None

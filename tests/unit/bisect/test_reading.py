@@ -9,7 +9,8 @@ from farm.bisect.nouns import Part, Question, Step
 from farm.bisect.reading import Failed, changed, step_of
 from farm.compare.duels import comparisons
 from farm.errors import Fault
-from farm.model.comparison import Phase, Verdict
+from farm.model.comparison import Allotment, Phase, PhasePlan, Verdict
+from farm.model.matrix import Sampling
 from farm.model.outputs import Against, OutputCheck, OutputVerdict
 from farm.model.run import CellStatus, Quality, Results
 from tests.unit.compare.made import duel, spoilt
@@ -40,8 +41,32 @@ def test_a_candidate_that_fails_is_skipped_and_a_baseline_that_fails_is_nobodys_
     skipped = step(failed(both, 1, fault=Fault.RUNTIME))
     assert (skipped.verdict, "it crashed" in skipped.why) == (Verdict.INVALID, True)
     assert isinstance(step(failed(both, 0)), Failed)
-    for fault in (Fault.NETWORK, Fault.FARM):
+    for fault in (Fault.NETWORK, Fault.FARM, Fault.DEVICE):
         assert isinstance(step(failed(both, 1, fault=fault)), Failed)
+    assert step(failed(both, 1, fault=Fault.USER)).verdict is Verdict.INVALID
+
+
+def test_a_run_that_was_lost_after_its_first_rounds_is_no_answer_though_it_has_times() -> None:
+    screened = step(duel(1.1))
+    assert screened.verdict is Verdict.INCONCLUSIVE
+    for fault in (Fault.NETWORK, Fault.FARM, Fault.DEVICE):
+        for side in (0, 1):
+            both = duel(1.1)
+            cells = list(both.cells)
+            cells[side] = replace(cells[side], status=CellStatus.FAILED, error="gone", fault=fault)
+            found = step(replace(both, cells=tuple(cells)))
+            assert isinstance(found, Failed)
+            assert "gone" in found.why
+
+
+def test_a_run_that_its_budget_cut_says_so() -> None:
+    both = replace(duel(1.03, confirm=6), sampling=Sampling(10, budget_s=400.0, fresh=256))
+    pair = tuple(one.id for one in both.cells)
+    whole = PhasePlan("arm-1", Phase.CONFIRM, (Allotment(pair, 256, 256, "asked for"),))
+    short = PhasePlan("arm-1", Phase.CONFIRM, (Allotment(pair, 6, 256, "the budget"),))
+    assert step(replace(both, phases=(whole,))).cut_after_s is None
+    for phase in (short, replace(whole, cut="the budget was over")):
+        assert step(replace(both, phases=(phase,))).cut_after_s == 400.0
 
 
 def test_wrong_outputs_skip_a_candidate() -> None:

@@ -172,6 +172,26 @@ def test_a_budget_that_is_spent_ends_with_what_is_known_and_a_larger_one_goes_on
     assert isinstance(ahead(16, LEAST, steps, 3), Question)
 
 
+def test_a_question_that_the_budget_cut_is_not_answered_and_a_larger_budget_asks_it_again() -> None:
+    """The third asking of BAD: nothing of it is counted, neither as an answer nor as one that was widened."""
+    steps: tuple[Step, ...] = ()
+    for _ in range(2):
+        steps = (*steps, Step(question(*steps), Verdict.INCONCLUSIVE, effect(1.03, 0.01), took_s=300))
+    asked = question(*steps)
+    for verdict, seen in ((Verdict.INCONCLUSIVE, None), (Verdict.SLOWER, effect(1.16, 0.04))):
+        cut = steps
+        for budget_s in (1000.0, 2000.0):
+            left_s = budget_s - sum(one.took_s for one in cut)
+            cut = (*cut, Step(asked, verdict, seen, took_s=left_s - 20, cut_after_s=left_s))
+            assert ahead(16, LEAST, cut, budget_s) == End(Kind.OUT_OF_BUDGET, 0, 15)
+            assert ahead(16, LEAST, cut, budget_s + 1000) == asked
+        assert question(*cut) == asked
+    slower = Step(asked, Verdict.SLOWER, effect(1.3), took_s=380, cut_after_s=400)
+    assert isinstance(ahead(16, LEAST, (*steps, slower), 1000.0), Question)
+    two = Step(asked, Verdict.SLOWER, effect(1.16, 0.04), cut_after_s=400)
+    assert ahead(2, LEAST, (two,)) == End(Kind.FOUND, 0, 1, 0)
+
+
 def test_a_slowdown_that_is_not_well_known_is_measured_once_more_before_half_of_it_is_asked_for() -> None:
     asked = question()
     vague = Step(asked, Verdict.SLOWER, effect(1.16, 0.03))
