@@ -118,10 +118,15 @@ def _hopeless(first: Step | None, one: Outcome) -> str | None:
 
 
 def _usable(tune: Tune) -> tuple[Candidate, ...]:
+    """Those that may be combined and measured; the default always, since all others are compared with it."""
     bad = {one.value for one in tune.left_out}
     first = _first(tune)
     dropped = {one.name for one in (first.outcomes if first else ()) if one.dropped}
-    return tuple(one for one in tune.candidates if not bad & set(one.values) and one.name not in dropped)
+    return tuple(
+        one
+        for one in tune.candidates
+        if one.name == DEFAULT or (not bad & set(one.values) and one.name not in dropped)
+    )
 
 
 def _first(tune: Tune) -> Step | None:
@@ -166,13 +171,13 @@ def rungs_of(count: int) -> int:
 
 
 def seconds_of(tune: Tune) -> Mapping[str, float]:
-    """How long a round takes, by candidate: as it was last, or as they did on average."""
+    """How long a round takes, by candidate: as it was last, or as they did on average. Never 0."""
     mean_s = _mean_round_s(tune)
     known = {
         one.name: one.round_s
         for step in tune.steps
         for one in step.outcomes
-        if one.round_s is not None and one.name != FITTING
+        if one.round_s and one.name != FITTING
     }
     return {one.name: known.get(one.name, mean_s) for one in tune.candidates}
 

@@ -155,6 +155,8 @@ class Tune:
     the device and its runtime in words. `axes` are what is combined, `invalid` how many combinations the
     rules of the options leave out; `candidates` are the others, in the order of the space.
     `memory_limit_bytes` None: no limit; `checks`: whether outputs have to be those of the default.
+    `input_sha256` is that of what the model gets, `runtime_digest` that of the program that ran the steps
+    which were measured (None: not known).
     """
 
     id: str
@@ -172,6 +174,8 @@ class Tune:
     candidates: tuple[Candidate, ...]
     memory_limit_bytes: int | None = None
     checks: bool = True
+    input_sha256: str | None = None
+    runtime_digest: str | None = None
     left_out: tuple[LeftOut, ...] = ()
     steps: tuple[Step, ...] = ()
     confirmation: Confirmation | None = None
@@ -185,6 +189,12 @@ class Tune:
     @property
     def by_name(self) -> dict[str, Candidate]:
         return {one.name: one for one in self.candidates}
+
+    @property
+    def default_dropped(self) -> str | None:
+        """Why the default cannot be an answer, as others cannot: it plans to use too much memory."""
+        all_of_it = (one for step in self.steps for one in step.outcomes if one.name == DEFAULT)
+        return next((one.dropped for one in all_of_it if one.dropped), None)
 
     @property
     def winner(self) -> Candidate | None:

@@ -10,6 +10,7 @@ from datetime import datetime
 from farm.analysis.effects import paired
 from farm.analysis.quality import last_attempts
 from farm.compare.rounds import pairs_of_rounds, timed
+from farm.errors import Fault
 from farm.model.comparison import Phase
 from farm.model.options import OptionSet
 from farm.model.outputs import Against, OutputCheck, OutputVerdict
@@ -18,6 +19,8 @@ from farm.report.numerals import in_bytes
 from farm.tune.nouns import DEFAULT, Confirmation, Outcome
 
 NOT_EQUAL = frozenset({OutputVerdict.WRONG, OutputVerdict.FINDING, OutputVerdict.NOT_COMPARABLE})
+NOBODY_SAW = frozenset({"lost", "ended"})
+"""Causes of rounds that were ended from outside: that says nothing of what ran."""
 OVERHEAD = 1.2
 """Around the rounds, where a run does not say when it began and ended."""
 
@@ -31,20 +34,36 @@ class Beside:
 
 
 def trouble(results: Results, *, checks: bool) -> str | None:
-    """Why a step says nothing of any candidate: the default has no times, or other outputs each time."""
+    """Why a step says nothing of any candidate: the default was not measured to its end, or has other outputs
+    each time; or something else than a candidate is to blame for a failure.
+    """
     default = _cells(results).get(DEFAULT)
-    if default is None or not _values(default):
-        why = default and (default.error or default.reason or default.status.value)
+    if default is None or default.status is not CellStatus.COMPLETED or not _values(default):
+        why = default and (_failure(default) or "it has no times")
         return f"the default was not measured: {why or 'it is not in the run'}"
+    lost = next((cell for cell in results.cells if not _is_its_own(cell)), None)
+    if lost is not None:
+        return f"{lost.variant} was not measured: {_failure(lost)}"
     bad = _unequal(results, default) if checks else None
     return f"the outputs of the default cannot be compared: {bad.sentence}" if bad else None
 
 
+def _is_its_own(cell: CellResult) -> bool:
+    """Whether a cell that failed did so by itself: what uses up the memory is killed, and fails again."""
+    if cell.status is CellStatus.CANCELLED or cell.fault in (Fault.NETWORK, Fault.FARM):
+        return False
+    if cell.status is not CellStatus.FAILED or cell.fault is not Fault.DEVICE:
+        return True
+    made = [one.round for one in cell.preparations if one.round is not None]
+    ended = {one.cause for one in (*cell.rounds, *made) if one.status is RoundStatus.FAILED}
+    return cell.cause in ended - NOBODY_SAW
+
+
 def outcomes(
-    results: Results, names: Sequence[str], beside: Beside, limit_bytes: int | None
+    results: Results, names: Sequence[str], beside: Beside, limit_bytes: int | None, lasted_s: float
 ) -> tuple[Outcome, ...]:
-    """One for each candidate, in their order. `trouble` is asked before."""
-    cells, factor = _cells(results), pace(results)
+    """One for each candidate, in their order; the run took `lasted_s`. `trouble` is asked before."""
+    cells, factor = _cells(results), pace(results, lasted_s)
     return tuple(
         _outcome(results, cells[DEFAULT], cells.get(name), factor, beside, limit_bytes)
         if name in cells
@@ -103,6 +122,13 @@ def _unequal(results: Results, cell: CellResult) -> OutputCheck | None:
     return next((one for one in of_cell if one.verdict in NOT_EQUAL), None)
 
 
+def other_outputs(results: Results, name: str) -> str | None:
+    """Why a candidate's outputs are not those of the default, or that nobody can tell."""
+    cell = _cells(results).get(name)
+    bad = _unequal(results, cell) if cell else None
+    return f"other outputs: {bad.sentence}" if bad else None
+
+
 def _too_large(memory_bytes: int | None, limit_bytes: int) -> str | None:
     if memory_bytes is None:
         return "how much memory it plans to use is not known"
@@ -137,7 +163,7 @@ def _values(cell: CellResult) -> dict[int, float]:
 
 
 def took_s(results: Results) -> float:
-    """Of the whole run; by its rounds where its clock says nothing."""
+    """Of a whole run that is on disk; by its rounds where its clock says nothing."""
     try:
         began, ended = (
             datetime.fromisoformat(results.started_at),
@@ -149,10 +175,10 @@ def took_s(results: Results) -> float:
     return round(max(seconds, _inside_s(results)), 1)
 
 
-def pace(results: Results) -> float:
+def pace(results: Results, lasted_s: float) -> float:
     """How much longer a run was than its rounds and searches."""
     inside_s = _inside_s(results)
-    return max(took_s(results) / inside_s, 1.0) if inside_s > 0 else OVERHEAD
+    return max(lasted_s / inside_s, 1.0) if inside_s > 0 else OVERHEAD
 
 
 def _inside_s(results: Results) -> float:
@@ -164,11 +190,11 @@ def _inside_s(results: Results) -> float:
 # --------------------------------------------------------------------------- the last run
 
 
-def confirmation(results: Results, candidate: str) -> Confirmation:
-    """What the comparison of the last run says."""
+def confirmation(results: Results, candidate: str, lasted_s: float) -> Confirmation:
+    """What the comparison of the last run, which took `lasted_s`, says."""
     one = next((found for found in results.comparisons if not found.is_canary), None)
     if one is None:
-        return Confirmation(candidate, "it was not compared", results.run_id, took_s=took_s(results))
+        return Confirmation(candidate, "it was not compared", results.run_id, took_s=lasted_s)
     effect = one.effect
     return Confirmation(
         candidate,
@@ -181,5 +207,5 @@ def confirmation(results: Results, candidate: str) -> Confirmation:
         effect.n if effect else 0,
         one.baseline_ms,
         one.candidate_ms,
-        took_s(results),
+        lasted_s,
     )

@@ -10,22 +10,30 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from farm.errors import RunError
+from farm.errors import RequestError, RunError
 from farm.model.comparison import Verdict
 from farm.model.options import OptionSet, Variant
 from farm.model.outputs import Check
 from farm.model.request import Request
-from farm.model.run import Results
+from farm.model.run import CellResult, Results
 from farm.options import from_mapping, merge, without
 from farm.options.core_sets import DECIDING
 from farm.tune.halving import candidates_left, confirm_budget_s, confirm_rounds, left_out, measured, next_step
 from farm.tune.nouns import DEFAULT, FITTING, Candidate, Confirmation, Kind, Step, Tune
-from farm.tune.outcomes import Beside, confirmation, outcomes, took_s, trouble
+from farm.tune.outcomes import Beside, confirmation, other_outputs, outcomes, took_s, trouble
 
 CONFIRM = "confirm"
 MEMORY = "get-static-mem-info"
 MEMORY_FOLDER = "memory"
 NOTHING = OptionSet()
+LONGEST_ROUND_SHARE = 6
+"""A round, or a search of the program, may take one part in so many of the budget: one may hang."""
+HINTS = {
+    "wall-limit": f"a new search with a larger --budget, of which a round may take 1/{LONGEST_ROUND_SHARE}; "
+    "or fewer iterations (--iter)",
+    "silence-limit": "a new search with fewer iterations (--iter)",
+}
+"""By cause, where the hint of the run is an option that a search has not."""
 
 
 class BrokenError(RunError):
@@ -43,24 +51,37 @@ class Moment(Enum):
 
 
 @dataclass(frozen=True)
+class Measured:
+    """A run; `lasted_s` None: it was on disk already."""
+
+    results: Results
+    lasted_s: float | None = None
+
+    @property
+    def took_s(self) -> float:
+        """By a clock that nobody sets, where it was measured now."""
+        return took_s(self.results) if self.lasted_s is None else round(self.lasted_s, 1)
+
+
+@dataclass(frozen=True)
 class World:
-    """`measure` runs a request under a name and gives its results; `read` what of these is in files; `save`
-    keeps the search on disk; `told` is called with it before each step, and after it. `why_invalid` says why
-    options are not to be run (None: they are). `clock` are seconds.
+    """`measure` runs a request under a name, or finds that it was run; `read` gives what of its results is in
+    files; `save` keeps the search on disk; `told` is called with it before each step, and after it.
+    `why_invalid` says why options are not to be run (None: they are).
     """
 
-    measure: Callable[[Request, str], Results]
+    measure: Callable[[Request, str], Measured]
     read: Callable[[Results], Beside]
     save: Callable[[Tune], None]
     told: Callable[[Tune, Moment], None]
     why_invalid: Callable[[OptionSet], str | None]
-    clock: Callable[[], float]
 
 
 def search(tune: Tune, asked: Request, world: World) -> Tune:
     """Go on until the search is over. `asked` is the request without variants.
 
-    Raises BrokenError where a step has nothing to compare with, and what `measure` raises.
+    Raises BrokenError where a step has nothing to compare with, RequestError where another program ran than
+    in the steps before, and what `measure` raises.
     """
     while tune.confirmation is None:
         step = next_step(tune)
@@ -80,15 +101,14 @@ def search(tune: Tune, asked: Request, world: World) -> Tune:
 
 def _stepped(tune: Tune, step: Step, asked: Request, world: World) -> Tune:
     """With what came of a step."""
-    began_s = world.clock()
-    results = world.measure(request_of(tune, step, asked), step.name)
-    lasted_s = max(took_s(results), round(world.clock() - began_s, 1))
-    is_first = is_first_of(tune, step)
+    run = world.measure(request_of(tune, step, asked), step.name)
+    results, is_first = run.results, is_first_of(tune, step)
     _require(tune, results, checks=tune.checks and is_first)
+    tune = with_runtime(tune, results)
     beside = world.read(results)
     limit_bytes = tune.memory_limit_bytes if is_first else None
-    found = outcomes(results, step.candidates, beside, limit_bytes)
-    done = replace(step, run=results.run_id, outcomes=found, took_s=lasted_s)
+    found = outcomes(results, step.candidates, beside, limit_bytes, run.took_s)
+    done = replace(step, run=results.run_id, outcomes=found, took_s=run.took_s)
     tune = measured(tune, done)
     return _screened(tune, beside, world) if step.kind is Kind.VALUES else tune
 
@@ -96,9 +116,30 @@ def _stepped(tune: Tune, step: Step, asked: Request, world: World) -> Tune:
 def _require(tune: Tune, results: Results, *, checks: bool) -> None:
     why = trouble(results, checks=checks)
     if why is not None:
-        told = next((cell.hint for cell in results.cells if cell.hint), None)
+        told = next((hint for cell in results.cells if (hint := _hint(cell))), None)
         resume = f"farm tune --resume {tune.id} goes on with this step"
         raise BrokenError(why, results, hint=f"{told}; {resume}" if told else resume)
+
+
+def _hint(cell: CellResult) -> str | None:
+    return HINTS.get(cell.cause or "", cell.hint)
+
+
+def runtime_of(results: Results) -> str | None:
+    """The digest of what ran the default."""
+    return next((cell.runtime_digest for cell in results.cells if cell.variant == DEFAULT), None)
+
+
+def with_runtime(tune: Tune, results: Results) -> Tune:
+    """With what ran a step. Raises RequestError where that is not what ran the steps before."""
+    was, now = tune.runtime_digest, runtime_of(results)
+    if was and now and was != now:
+        raise RequestError(
+            f"the runtime of {tune.device} is another than in the steps before: "
+            f"SHA-256 was {was[:12]}, not {now[:12]}",
+            hint=f"put the former one back for --resume {tune.id}, or begin a new search",
+        )
+    return replace(tune, runtime_digest=was or now)
 
 
 def is_first_of(tune: Tune, step: Step) -> bool:
@@ -187,9 +228,14 @@ def _confirmed(tune: Tune, asked: Request, world: World) -> Tune:
         seed=tune.seed,
         check=asked.check if tune.checks else Check.OFF,
     )
-    results = world.measure(request, CONFIRM)
-    _require(tune, results, checks=False)
-    return replace(tune, confirmation=confirmation(results, left[0]))
+    run = world.measure(request, CONFIRM)
+    _require(tune, run.results, checks=tune.checks)
+    tune = with_runtime(tune, run.results)
+    found = confirmation(run.results, left[0], run.took_s)
+    bad = other_outputs(run.results, left[0]) if tune.checks else None
+    if bad is not None:
+        found = replace(found, verdict=Verdict.INVALID, sentence=bad)
+    return replace(tune, confirmation=found)
 
 
 def sentence(tune: Tune) -> str:
@@ -198,7 +244,9 @@ def sentence(tune: Tune) -> str:
     if found is None:
         return "the search is not over"
     if found.candidate is None or found.verdict in (Verdict.SLOWER, Verdict.UNCHANGED):
-        return f"no option set is faster than the default ({found.sentence})"
+        why = tune.default_dropped
+        besides = f"; but the default is no answer either: {why}" if why else ""
+        return f"no option set is faster than the default ({found.sentence}){besides}"
     if found.is_won:
         return f"{found.candidate}: {found.sentence}"
     return f"whether {found.candidate} is faster than the default is not decided: {found.sentence}"

@@ -254,7 +254,9 @@ def a_search_that_is_over() -> Tune:
     played = Played(lambda name, _: 5.0 if name == "c1" else 10.0)
     model = sha256_of(resources.folder("bundled") / "tiny.mge")
     asked = Asked(model="bundled:tiny")
-    return search(of_candidates(some(3), model_sha256=model, asked=asked), REQUEST, played.world())
+    return search(
+        of_candidates(some(3), model_sha256=model, asked=asked, device="local"), REQUEST, played.world()
+    )
 
 
 Run = Callable[..., int]

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import signal
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from farm.sim.fleet import Fleet, fleet
-from farm.sim.properties import Program, Properties
+from farm.sim.properties import Program, Properties, Strike, Target
 from tests.e2e.conftest import Farm, Outcome
 
 pytestmark = pytest.mark.sshd
@@ -130,3 +132,24 @@ async def test_a_device_that_is_gone_stops_the_search_which_goes_on_when_it_is_b
         running.inventory.write_text(whole)
         done = await tune(farm, running, axes=AXES[:2])
         assert done.code == 0, done.stderr
+
+
+@pytest.mark.long
+async def test_a_device_that_is_lost_in_a_step_decides_nothing_and_the_step_is_measured_again(
+    farm: Farm, devices: Path, tmp_path: Path
+) -> None:
+    cut = replace(PROGRAM, strikes=(Strike(Target.MACHINE, run=10, lasts_s=0.0),))
+    async with fleet({"arm-1": Properties(cut)}, devices) as running:
+        gone = await tune(farm, running, axes=AXES[:2])
+        assert gone.code == 3, gone.stderr
+        assert "was not measured: " in gone.stderr
+        found = state(farm)
+        assert found["confirmation"] is None
+        assert found["steps"][-1]["run"] is None
+    (again := tmp_path / "again").mkdir()
+    async with fleet({"arm-1": Properties(PROGRAM)}, again) as running:
+        for file in (one for one in again.iterdir() if one.is_file()):  # the inventory, and the host keys
+            shutil.copy(file, devices)
+        done = await asyncio.to_thread(farm, "tune", "--resume", "t", "--json")
+    assert done.code == 0, done.stderr
+    assert json.loads(done.stdout)["tune"]["confirmation"]["candidate"] == "layout=nchw44, weight-preprocess"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,12 +14,15 @@ from farm.cli.terminal.progress import Bar
 from farm.errors import RequestError, RunError
 from farm.inventory.values.sampling import budget_s_of
 from farm.inventory.yaml_source import Scalar, read
+from farm.model.build import Build
 from farm.model.device import Facts
 from farm.model.limits.disk import portion
 from farm.model.matrix import Cell, Plan
 from farm.model.outputs import Check
 from farm.model.request import Request
 from farm.options import from_mapping, option
+from farm.plan.builds import builds_path
+from farm.plan.layout import input_digest
 from farm.plan.prepare import Prepared, prepare
 from farm.plan.request import Arguments, read_request
 from farm.report.numerals import in_memory
@@ -114,6 +117,7 @@ def new_tune(tune_id: str, asked: Asked, begin: Begun) -> Tune:
         candidates=space.candidates,
         memory_limit_bytes=_memory_limit(asked.memory_limit),
         checks=target.checks,
+        input_sha256=input_digest(begin.cell.model.inputs),
     )
 
 
@@ -133,13 +137,35 @@ def target_of(begin: Begun, facts: Facts, *, checks: bool) -> Target:
     return Target(begin.cell.device, facts, kind, variant.options, checks)
 
 
-def require_same_model(tune: Tune, begin: Begun) -> None:
-    """Raises RequestError where the bytes of the model are others than when the search began."""
-    if begin.cell.model.artifact.sha256 != tune.model_sha256:
+def require_same(tune: Tune, begin: Begun) -> None:
+    """Raises RequestError where the device, or the bytes of the model or of its inputs, are others than when
+    the search began. (What runs it is known only after a step: farm.tune.search looks.)
+    """
+    model, differing = begin.cell.model, []
+    if begin.cell.device.name != tune.device:
+        differing.append(f"the device was {tune.device}, not {begin.cell.device.name}")
+    if model.artifact.sha256 != tune.model_sha256:
+        differing.append(f"{model.artifact.path} is another model")
+    if tune.input_sha256 not in (None, input_digest(model.inputs)):
+        differing.append("the inputs of the model are others")
+    if differing:
         raise RequestError(
-            f"{begin.cell.model.artifact.path} is another model than when this search began",
+            f"this search began with something else: {'; '.join(differing)}",
             hint="begin a new one without --resume",
         )
+
+
+def build_of(begin: Begun) -> Build | None:
+    """The build of a search, where one was given. Without its definition where that is of the builds file
+    beside the inventory: with that it is there anyway, and refused as a second one.
+    """
+    request, inventory = begin.request, begin.prepared.inventory
+    if not request.builds:
+        return None
+    (build,) = begin.prepared.plan.builds
+    path, beside = (builds_path(one, inventory) for one in (request, replace(request, builds_file=None)))
+    is_beside = path is not None and beside is not None and path.resolve() == beside.resolve()
+    return Build(build.name) if is_beside else build
 
 
 # --------------------------------------------------------------------------- what was typed

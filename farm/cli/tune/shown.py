@@ -12,7 +12,7 @@ from farm.cli.terminal.tables import simple_table
 from farm.compare.words import percent
 from farm.report.numerals import MISSING, as_duration, count, decimals_for, in_bytes, in_ms
 from farm.tune.halving import candidates_left, ranked
-from farm.tune.nouns import Kind, Outcome, Step, Tune
+from farm.tune.nouns import DEFAULT, Kind, Outcome, Step, Tune
 from farm.tune.search import Moment, sentence
 
 TOP = 10
@@ -59,7 +59,9 @@ def _after(tune: Tune, step: Step) -> Iterator[str]:
             yield f"  without {one.value} ({sets}): {one.why[:LONGEST_REASON]}"
     best = next(iter(ranked(step.outcomes)), None)
     told = f"best so far: {best.name} {_change(best)}" if best else "none is as fast, or works"
-    dropped = sum(one.dropped is not None for one in step.outcomes)
+    if step.outcomes[0].dropped:
+        yield f"  the default stays, to compare with: {step.outcomes[0].dropped[:LONGEST_REASON]}"
+    dropped = sum(one.dropped is not None and one.name != DEFAULT for one in step.outcomes)
     left = count(len(candidates_left(tune)), "option set")
     yield f"{step.name}: {told}; {left} left{f', {dropped} dropped' if dropped else ''}"
 
@@ -99,9 +101,11 @@ def table(tune: Tune) -> RenderableType:
 def dropped_lines(tune: Tune) -> Iterator[str]:
     """Why candidates cannot be the answer; each reason once, with how many it is of."""
     names: dict[str, list[str]] = {}
+    if tune.default_dropped:
+        yield f"the default is what others are compared with, and no answer: {tune.default_dropped}"
     for step in tune.steps:
         for one in step.outcomes:
-            if one.dropped:
+            if one.dropped and one.name != DEFAULT:
                 names.setdefault(one.dropped[:LONGEST_REASON], []).append(one.name)
     shown = list(names.items())
     for why, found in shown[:DROPPED_SHOWN]:

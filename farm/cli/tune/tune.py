@@ -3,34 +3,28 @@
 from __future__ import annotations
 
 import secrets
-import time
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from itertools import count
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from farm.cli import arguments as args
-from farm.cli.bench.bench import Benching, benched, write_report
 from farm.cli.bench.catalogue_options import normalise, takes_options
 from farm.cli.bench.deadline_options import with_deadlines
 from farm.cli.terminal.console import out, plain, say, show_json
-from farm.cli.tune.begin import Begun, begun, facts_of, new_tune, require_same_model, target_of
+from farm.cli.tune.begin import Begun, begun, build_of, facts_of, new_tune, require_same, target_of
 from farm.cli.tune.shown import answer, dropped_lines, table, tell, told_space
+from farm.cli.tune.step import How, measured, require_new
 from farm.compare.outcome import measured_code
-from farm.errors import ExitCode, FarmError, RequestError
+from farm.errors import ExitCode, RequestError
 from farm.model.device import Facts
 from farm.model.limits.deadlines import Deadlines
 from farm.model.options import OptionSet
-from farm.model.request import Request
-from farm.model.run import Results, RunStatus
-from farm.store.runs import RunDirectory, find_run
+from farm.store.runs import RunDirectory
 from farm.tune.files import read_beside
 from farm.tune.nouns import Asked, Tune
-from farm.tune.outcomes import trouble
 from farm.tune.search import BrokenError, World, search
 from farm.tune.space import problem
 from farm.tune.state import TuneFolder, as_dict, resumed
@@ -45,8 +39,6 @@ SETTINGS: dict[str, Any] = {
     "  farm tune --model a.mge --space threads=default,2,4 --space layout=default,nchw44 --iter 50\n\n"
     "  farm tune --resume 20261126-190729-tune",
 }
-LONGEST_ROUND_SHARE = 6
-"""A round, or a search of the program, may take one part in so many of the budget: one may hang."""
 
 
 @takes_options
@@ -153,18 +145,9 @@ def command(
         runs_dir, resume or run_id or f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
     )
     limits = with_deadlines(Deadlines(lease_wait_s=wait), deadline or ())
-    how = _How(folder, runs_dir, limits, output, is_quiet=json)
+    how = How(folder, runs_dir, limits, output, is_quiet=json)
     code = _resumed(asked, how) if resume is not None else _begun(asked, how)
     raise typer.Exit(code)
-
-
-@dataclass(frozen=True)
-class _How:
-    folder: TuneFolder
-    runs_dir: Path
-    deadlines: Deadlines
-    output: Path | None
-    is_quiet: bool
 
 
 def _require_text(asked: Asked) -> None:
@@ -178,36 +161,33 @@ def _require_text(asked: Asked) -> None:
             )
 
 
-def _begun(asked: Asked, how: _How) -> ExitCode:
-    if how.folder.exists():
-        raise RequestError(
-            f"there is a search {how.folder.id}", hint=f"--resume {how.folder.id}, or another name"
-        )
+def _begun(asked: Asked, how: How) -> ExitCode:
+    require_new(how.folder, how.runs_dir)
     begin = begun(asked)
     tune = new_tune(how.folder.id, asked, begin)
     with how.folder.alone():
+        require_new(how.folder, how.runs_dir)  # once more: another one may have begun meanwhile
         for line in told_space(tune):
             say(line)
         how.folder.save(tune)
         return _searched(tune, begin, how)
 
 
-def _resumed(asked: Asked, how: _How) -> ExitCode:
+def _resumed(asked: Asked, how: How) -> ExitCode:
     before = how.folder.load()
     begin = begun(resumed(before.asked, asked))
-    require_same_model(before, begin)
+    require_same(before, begin)
     with how.folder.alone():
         return _searched(how.folder.load(), begin, how)
 
 
-def _searched(tune: Tune, begin: Begun, how: _How) -> ExitCode:
+def _searched(tune: Tune, begin: Begun, how: How) -> ExitCode:
     world = World(
-        measure=partial(_measured, tune, how),
+        measure=partial(measured, tune, how),
         read=lambda results: read_beside(RunDirectory(how.runs_dir / results.run_id), results),
         save=how.folder.save,
         told=tell,
         why_invalid=partial(_why_invalid, tune, begin),
-        clock=time.monotonic,
     )
     try:
         tune = search(tune, begin.request, world)
@@ -228,47 +208,16 @@ def _why_invalid(tune: Tune, begin: Begun, options: OptionSet) -> str | None:
     return problem(options, target_of(begin, facts, checks=tune.checks))
 
 
-# --------------------------------------------------------------------------- a step
-
-
-def _measured(tune: Tune, how: _How, request: Request, name: str) -> Results:
-    """A run of the search; one that came to its end is not measured again."""
-    for attempt in count(1):
-        run_id = f"{tune.id}-{name}" + (f"-try-{attempt}" if attempt > 1 else "")
-        if not (how.runs_dir / run_id).exists():
-            break
-        found = _finished(how.runs_dir, run_id)
-        if found is not None:
-            say(f"{name}: run {run_id} has it")
-            return found
-    longest_s = max(int(tune.budget_s / LONGEST_ROUND_SHARE), 1)
-    deadlines = replace(how.deadlines, round_s=min(how.deadlines.round_s, longest_s))
-    results, _ = benched(request, Benching(how.runs_dir, run_id, deadlines), _reported)
-    return results
-
-
-def _finished(runs_dir: Path, run_id: str) -> Results | None:
-    """A run that has what a step is about; None for one that was interrupted, or has nothing."""
-    try:
-        results = find_run(runs_dir, run_id).results()
-    except FarmError:
-        return None
-    is_over = results.status not in (RunStatus.RUNNING, RunStatus.INTERRUPTED)
-    return results if is_over and trouble(results, checks=False) is None else None
-
-
-def _reported(directory: RunDirectory, results: Results) -> bool:
-    return write_report(directory, results) is not None
-
-
 # --------------------------------------------------------------------------- the end
 
 
-def _show(tune: Tune, begin: Begun, how: _How) -> None:
+def _show(tune: Tune, begin: Begun, how: How) -> None:
     (model,) = begin.request.models
     written = None
     if tune.winner is not None:
-        written = how.folder.write_variant(suite_text(tune, tune.winner, model, Path.cwd()), how.output)
+        written = how.folder.write_variant(
+            suite_text(tune, tune.winner, model, Path.cwd(), build_of(begin)), how.output
+        )
     if how.is_quiet:
         show_json(as_dict(tune) | {"output": written and str(written)})
         return

@@ -18,7 +18,7 @@ from farm.model.request import Request
 from farm.model.run import CellResult, CellStatus, Results
 from farm.tune.nouns import DEFAULT, Asked, Candidate, Tune
 from farm.tune.outcomes import Beside
-from farm.tune.search import Moment, World
+from farm.tune.search import Measured, Moment, World
 from farm.tune.space import Target, axis_of_text, combinations
 from tests.unit.compare.made import cell, run, timed
 
@@ -63,13 +63,19 @@ def some(number: int) -> tuple[Candidate, ...]:
 @dataclass
 class Played:
     """`times_ms` says how long a candidate takes by its options, or why it fails; `saved` is each state that was
-    kept, `requests` what was measured. After `stop_after` measurements it is as if farm was killed.
+    kept, `requests` what was measured. After `stop_after` measurements it is as if farm was killed. `failures`
+    are fields of cells that failed with the rounds they have; `runtime_digests` are those of one run after the
+    other.
     """
 
     times_ms: Callable[[str, Mapping[str, object]], float | str]
     noise: float = 0.003
     round_s: float = 0.5
     wrong: frozenset[str] = frozenset()
+    wrong_at_end: frozenset[str] = frozenset()
+    failures: dict[str, dict[str, Any]] = field(default_factory=dict)
+    runtime_digests: tuple[str, ...] = ()
+    lasted_s: float | None = None
     memory_bytes: dict[str, int] = field(default_factory=dict)
     fitted: OptionSet | None = None
     invalid: str | None = None
@@ -84,13 +90,15 @@ class Played:
             self.saved.append,
             self._told,
             lambda _: self.invalid,
-            lambda: 0.0,
         )
 
     def _told(self, made: Tune, moment: Moment) -> None:
         assert moment is Moment.CONFIRM or made.steps[-1].is_measured is (moment is Moment.AFTER)
 
-    def measure(self, request: Request, name: str) -> Results:
+    def measure(self, request: Request, name: str) -> Measured:
+        return Measured(self._results(request, name), self.lasted_s)
+
+    def _results(self, request: Request, name: str) -> Results:
         if self.stop_after is not None and len(self.requests) >= self.stop_after:
             raise KeyboardInterrupt
         self.requests.append(request)
@@ -102,7 +110,7 @@ class Played:
         if not request.ab:
             return results
         ids = [cell_id("arm-1", "m", one) for one in request.ab]
-        results = replace(results, duels=(Duel(ids[0], ids[1], Change.VARIANT),), outputs=())
+        results = replace(results, duels=(Duel(ids[0], ids[1], Change.VARIANT),))
         return replace(results, comparisons=comparisons(results))
 
     def _cell(self, variant: str, options: OptionSet, request: Request, name: str) -> CellResult:
@@ -118,7 +126,11 @@ class Played:
         rounds = timed(values(min(request.rounds, fitting)), wall_s=self.round_s)
         fresh = min(max(20, request.rounds), fitting - len(rounds)) if request.ab else 0
         rounds += timed(values(fresh), Phase.CONFIRM, wall_s=self.round_s)
-        return cell(*rounds, device="arm-1", variant=variant)
+        number = min(len(self.requests), len(self.runtime_digests)) - 1
+        digest = self.runtime_digests[number] if self.runtime_digests else None
+        made = cell(*rounds, device="arm-1", variant=variant, runtime_digest=digest)
+        failed = self.failures.get(variant)
+        return made if failed is None else replace(made, **({"status": CellStatus.FAILED} | failed))
 
     def _checks(self, cells: tuple[CellResult, ...], request: Request):
         if request.check is Check.OFF:
@@ -126,7 +138,7 @@ class Played:
         for one in cells:
             if one.status is CellStatus.COMPLETED:
                 yield OutputCheck("arm-1", one.id, Against.ITSELF, "", OutputVerdict.EQUAL, "equal")
-            if one.variant in self.wrong:
+            if one.variant in (self.wrong_at_end if request.ab else self.wrong):
                 yield OutputCheck(
                     "arm-1", one.id, Against.VARIANT, cells[0].id, OutputVerdict.FINDING, "it differs by 0.1"
                 )
