@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -33,6 +34,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from farm.analysis.effects import paired
 from farm.cli.tune.begin import begun, new_tune
 from farm.options import from_mapping, words
+from farm.runtime.cache import default_root
 from farm.tune.nouns import DEFAULT, Asked, Candidate
 
 OUT = Path(__file__).parent / "data" / "tune_exhaustive.jsonl"
@@ -95,15 +97,21 @@ def one_pass(number: int, all_of_them: tuple[Candidate, ...], given: argparse.Na
 
 
 def one_search(budget_s: float, given: argparse.Namespace) -> dict[str, Any]:
-    """`farm tune` with this budget."""
+    """`farm tune` with this budget, and a cache in which no product of the passes is."""
     began = time.monotonic()
     space = [word for axis in given.space for word in ("--space", axis)]
     with tempfile.TemporaryDirectory() as name:
+        cache = Path(name) / "cache"
+        cache.mkdir()
+        (cache / "runtimes").symlink_to(default_root())
         command = (
             *(*FARM, "tune", "--devices", "local", "--model", given.model, "--iter", str(given.iter), *space),
             *("--budget", f"{budget_s:.0f}s", "--seed", str(given.seed), "--json", "--wait", "600"),
         )
-        done = subprocess.run(command, cwd=name, check=False, stdout=subprocess.PIPE, text=True)
+        done = subprocess.run(
+            command, cwd=name, env=os.environ | {"FARM_CACHE_DIR": str(cache)}, check=False,
+            stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
     found = json.loads(done.stdout)["tune"]
     return {
         "kind": "search",
