@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from pathlib import Path
 
-from filelock import FileLock, Timeout
 from pydantic import TypeAdapter, ValidationError
 
 from farm.bisect.nouns import Step
 from farm.errors import RequestError, RunError
 from farm.files import private_folder, write_atomic
+from farm.store.alone import alone
 from farm.store.runs import LATEST, RUN_ID
 from farm.visible import cleaned, one_line, writable
 
@@ -65,23 +65,9 @@ class Memory:
         """What the command printed."""
         return self.folder / "logs"
 
-    @contextmanager
-    def alone(self) -> Iterator[None]:
+    def alone(self) -> AbstractContextManager[None]:
         """Raises RequestError while the same bisect goes on elsewhere, RunError for disk errors."""
-        lock = FileLock(self.folder / LOCK, timeout=0)
-        try:
-            private_folder(self.folder)
-            lock.acquire()
-        except Timeout as error:
-            raise RequestError(
-                f"the bisect {self.name} goes on already", hint="wait for it, or end it"
-            ) from error
-        except OSError as error:
-            raise _cannot(error, self.folder) from error
-        try:
-            yield
-        finally:
-            lock.release()
+        return alone(self.folder / LOCK, f"the bisect {self.name}", "wait for it, or end it")
 
     def refuse_used(self) -> None:
         """Raises RequestError where there is a bisect of this name, or a run with the name of one of its."""

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock, Timeout
 from pydantic import TypeAdapter, ValidationError
 
-from farm.errors import RequestError, RunError
-from farm.files import private_folder, write_atomic
+from farm.errors import RunError
+from farm.files import write_atomic
 from farm.nightly.nouns import State
+from farm.store.alone import alone
 
 FOLDER = ".nightly"
 VERSION = 1
@@ -43,24 +42,13 @@ class Nights:
         """The tag of the newest night that was good."""
         return f"nightly-{self.name}-good"
 
-    @contextmanager
-    def alone(self) -> Iterator[None]:
+    def alone(self) -> AbstractContextManager[None]:
         """Raises RequestError while another nightly of this suite goes on, RunError for disk errors."""
-        lock = FileLock(self._path.with_suffix(".lock"), timeout=0)
-        try:
-            private_folder(self._path.parent)
-            lock.acquire()
-        except Timeout as error:
-            raise RequestError(
-                f"a nightly of {self.suite} goes on already",
-                hint="wait for it, or end it; farm runs list shows it",
-            ) from error
-        except OSError as error:
-            raise RunError(f"cannot write {error.filename or self._path.parent}: {error.strerror}") from error
-        try:
-            yield
-        finally:
-            lock.release()
+        return alone(
+            self._path.with_suffix(".lock"),
+            f"a nightly of {self.suite}",
+            "wait for it, or end it; farm runs list shows it",
+        )
 
     def load(self) -> tuple[State, str | None]:
         """The state, and what is wrong with its file: then it is as in the first night."""

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
 from pydantic import TypeAdapter, ValidationError
 
 from farm.errors import RequestError, RunError
-from farm.files import private_folder, write_atomic
+from farm.files import write_atomic
+from farm.store.alone import alone
 from farm.store.runs import LATEST, RUN_ID
 from farm.suggest import nearest
 from farm.tune.nouns import Asked, Tune
@@ -65,23 +64,9 @@ class TuneFolder:
     def exists(self) -> bool:
         return self.state_path.exists()
 
-    @contextmanager
-    def alone(self) -> Iterator[None]:
+    def alone(self) -> AbstractContextManager[None]:
         """Raises RequestError while this search goes on elsewhere, RunError for disk errors."""
-        lock = FileLock(self.path / ".lock", timeout=0)
-        try:
-            private_folder(self.path)
-            lock.acquire()
-        except Timeout as error:
-            raise RequestError(
-                f"the search {self.id} goes on already", hint="wait for it, or end it"
-            ) from error
-        except OSError as error:
-            raise RunError(f"cannot write {error.filename or self.path}: {error.strerror}") from error
-        try:
-            yield
-        finally:
-            lock.release()
+        return alone(self.path / ".lock", f"the search {self.id}", "wait for it, or end it")
 
     def load(self) -> Tune:
         """Raises RequestError where there is no such search, or its file cannot be read."""
