@@ -7,11 +7,9 @@ RunError where farm cannot go on. What fails on a device is a failed cell of the
 from __future__ import annotations
 
 import asyncio
-import secrets
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +35,7 @@ from farm.run.events import Event
 from farm.run.measure.against import against
 from farm.runtime.files import wheel_files
 from farm.store.cache.products import product_store
-from farm.store.runs import RunDirectory, find_run
+from farm.store.runs import RunDirectory, find_run, new_run_id
 from farm.suggest import nearest
 
 __all__ = ["Run", "bench", "bench_async", "compare", "frame", "plan", "records", "request", "results"]
@@ -96,7 +94,7 @@ async def bench_async(
     folder = Path(runs_dir)
     prepared = await asyncio.to_thread(prepare, asked, _quiet, fetch=True)
     made = await asyncio.to_thread(_planned, prepared, asked, folder)
-    name = run_id or f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    name = run_id or new_run_id()
     directory = await asyncio.to_thread(RunDirectory.create, folder, name)
     around = Around(prepared.inventory, prepared.runtime, deadlines or Deadlines())
     settings = await asyncio.to_thread(settings_of, directory.run_id, around, ("farm.api",))

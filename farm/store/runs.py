@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -214,3 +215,8 @@ def file_of(directory: RunDirectory, produced: Produced) -> Path:
     if not usable:
         raise RequestError(f"{path} is missing", hint="the run is not complete; name another one")
     return path
+
+
+def new_run_id() -> str:
+    """UTC time and four random hex digits: names sort by time, and two runs do not collide."""
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"

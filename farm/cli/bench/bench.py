@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import secrets
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -50,7 +48,7 @@ from farm.runtime.files import wheel_files
 from farm.store.cache.products import product_store
 from farm.store.codec import results_to_dict
 from farm.store.recent import recent_results
-from farm.store.runs import RunDirectory
+from farm.store.runs import RunDirectory, new_run_id
 
 SETTINGS: dict[str, Any] = {
     "context_settings": {"token_normalize_func": normalise},
@@ -210,8 +208,3 @@ def say_failures(results: Results) -> None:
         say(line, "red")
         if hint:
             say(f"  try: {hint}")
-
-
-def new_run_id() -> str:
-    """UTC time and four random hex digits: names sort by time, and two runs do not collide."""
-    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"

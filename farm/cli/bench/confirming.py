@@ -6,7 +6,7 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from farm.cli.bench.bench import measure, new_run_id, write_report
+from farm.cli.bench.bench import measure, write_report
 from farm.cli.bench.sampling import comparisons_of
 from farm.cli.terminal.console import say
 from farm.cli.terminal.progress import Bar
@@ -23,7 +23,7 @@ from farm.run.measure.confirm import Confirming, NothingError, plan_of_confirmat
 from farm.runtime import install
 from farm.store.cache.kept import kept_store
 from farm.store.cache.products import product_store
-from farm.store.runs import RunDirectory
+from farm.store.runs import RunDirectory, new_run_id
 
 
 @dataclass(frozen=True)

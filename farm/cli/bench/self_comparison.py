@@ -7,7 +7,6 @@ from pathlib import Path
 from farm.cli.bench.bench import (
     is_wheel_of_any_use,
     measure,
-    new_run_id,
     say_failures,
     write_report,
 )
@@ -22,7 +21,7 @@ from farm.plan.prepare import prepare
 from farm.plan.request import BUNDLED, Arguments, read_request
 from farm.run.context import Around
 from farm.store.recent import recent_results
-from farm.store.runs import RunDirectory
+from farm.store.runs import RunDirectory, new_run_id
 
 MODEL = f"{BUNDLED}shufflenet_v2_x0_5"
 """Some milliseconds on most devices: long enough for the clock, short enough for many rounds."""

@@ -16,7 +16,7 @@ from farm.bisect.reading import Failed
 from farm.bisect.search import ahead, most_steps
 from farm.bisect.telling import COLUMNS, Told, as_json, conclusion, markdown, rows
 from farm.cli import arguments as args
-from farm.cli.bench.bench import Benching, new_run_id
+from farm.cli.bench.bench import Benching
 from farm.cli.bench.catalogue_options import normalise
 from farm.cli.bench.deadline_options import with_deadlines
 from farm.cli.bench.request_options import takes_request
@@ -31,7 +31,7 @@ from farm.inventory.values.sampling import budget_s_of
 from farm.model.comparison import Verdict
 from farm.model.limits.deadlines import Deadlines
 from farm.model.request import Request
-from farm.store.runs import REPORT
+from farm.store.runs import REPORT, new_run_id
 
 SETTINGS: dict[str, Any] = {
     "context_settings": {"token_normalize_func": normalise},

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,7 +20,7 @@ from farm.errors import ExitCode, RequestError
 from farm.model.device import Facts
 from farm.model.limits.deadlines import Deadlines
 from farm.model.options import OptionSet
-from farm.store.runs import RunDirectory
+from farm.store.runs import RunDirectory, new_run_id
 from farm.tune.files import read_beside
 from farm.tune.nouns import Asked, Tune
 from farm.tune.search import BrokenError, World, search
@@ -87,7 +85,7 @@ def command(
     ] = None,
     run_id: Annotated[
         str | None,
-        typer.Option(help="Name of the search. Default: the time and `tune`.", metavar="ID"),
+        typer.Option(help="Name of the search. Default: the time and four hex digits.", metavar="ID"),
     ] = None,
     seed: Annotated[
         int | None,
@@ -141,9 +139,7 @@ def command(
     _require_text(asked)
     if resume is not None and run_id is not None:
         raise RequestError("--resume and --run-id are two names of a search", hint=f"--resume {resume}")
-    folder = TuneFolder(
-        runs_dir, resume or run_id or f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-    )
+    folder = TuneFolder(runs_dir, resume or run_id or new_run_id())
     limits = with_deadlines(Deadlines(lease_wait_s=wait), deadline or ())
     how = How(folder, runs_dir, limits, output, is_quiet=json)
     code = _resumed(asked, how) if resume is not None else _begun(asked, how)
