@@ -199,8 +199,8 @@ is_plain() { # folder path ; a regular file, and no symbolic link on the way: it
 }
 
 # ---- the lease ------------------------------------------------------------------------------------------
-# lease/<epoch> is a symbolic link whose text is `free` or `held:<since>:<ttl>:<boot>:<holder>`; the highest epoch
-# counts. A state changes only by making the next link, which the kernel lets exactly one process do, with its
+# lease/<epoch> is a symbolic link whose text is `free`, `held:<since>:<ttl>:<boot>:<holder>`, or `broken:<by>`, which
+# is free, too; the highest epoch counts. A state changes only by making the next link, which the kernel lets exactly one process do, with its
 # content, in one step: no lock is needed, and a process that dies anywhere leaves nothing half-done.
 # lease/beat.<epoch> holds the time of the last beat, written in place in one width: it is empty only until the
 # first one is written, and as long as it is, the time in the link counts.
@@ -242,6 +242,13 @@ valid() { # epoch -> fails, with the reason in REPLY, unless it is the lease tha
   [ "$epoch" = "$1" ] || return 1
   REPLY="the lease $1 ended ${age} s after its last beat"
   [ -z "$expired" ]
+}
+
+tell_stale() { # epoch that does not count, why in REPLY -> the reply; fails
+  case $lease_text in
+    broken:*) [ "$epoch" != $(($1 + 1)) ] || { decode "${lease_text#broken:}" && err broken "$REPLY"; } || return ;;
+  esac
+  err stale "$REPLY"
 }
 
 claim() { # text of the next state; fails when another was faster, or with what `ln` said in REPLY
@@ -298,21 +305,36 @@ may_take() { [ -n "$expired" ] || [ "$epoch" = "$former" ]; }
 
 do_holder() { # who holds the device, if someone does
   lease_state
-  if [ -n "$expired" ] || [ -z "$holder" ]; then ok; else ok "$holder" "$age" "$ttl"; fi
+  if [ -n "$expired" ] || [ -z "$holder" ]; then ok; else ok "$holder" "$age" "$ttl" "$epoch" "$held"; fi
+}
+
+do_break() { # epoch who ; the lease of this epoch, and no other, ends now, whoever holds it
+  [ -n "$2" ] && [ ${#2} -le 200 ] || err usage "break epoch who" || return
+  local who
+  encode "$2" && who=$REPLY
+  lease_state
+  until [ "$epoch" = "$1" ] && [ -n "$holder" ] && claim "broken:$who"; do
+    [ "$epoch" = "$1" ] && [ -n "$holder" ] || err stale "the lease is no longer $1 but $epoch" || return
+    [ -z "$REPLY" ] || blame "$REPLY" || return
+    lease_state
+  done
+  end_all lease-lost || err stuck "$REPLY" || return
+  restore_all
+  ok
 }
 
 do_resume() { # epoch [boot, as `lease` told it]
   # A link that was not on the disk yet is gone after a power cut, and its number may be another's by now.
   [ "${2:-$boot}" = "$boot" ] || err device-restarted "boot $boot instead of $2" || return
-  do_beat "$1"
+  renew "$1" && ok "$boot"
 }
-do_beat() { # epoch
+do_beat() { renew "$1" && ok; } # epoch
+renew() { # epoch ; tells why not
   if ! valid "$1"; then
     [ -z "$cut" ] || [ "$epoch" != "$1" ] || err device-restarted "$REPLY" || return
-    err stale "$REPLY" || return
+    tell_stale "$1" || return
   fi
   beat 2>/dev/null || err disk-full "cannot write the beat" || return
-  ok
 }
 
 do_release() { # epoch
@@ -969,7 +991,7 @@ require_program() { # program, as `env` would find it in the folder of the job ;
 
 do_start() { # epoch job wall_s silence_s n_env K=V... n_folders folder... n_copies name=digest... argv...
   local job="$2" limit="$1 $3 $4" mark="lease/ran/$1.$2" why
-  valid "$1" || err stale "$REPLY" || return
+  valid "$1" || tell_stale "$1" || return
   limit="$limit $lease_text"
   is_name "$2" && is_number "$3" && is_number "$4" || err usage "start epoch job wall_s silence_s ..." || return
   # A name counts once under a lease: a connection that comes back to life may ask for a job that has run meanwhile.
@@ -1051,7 +1073,7 @@ launch() {
     setsid sh "$self" supervise "$workdir" "$job" "$started" "$numbers" 5>&1 >&3 2>&3 3>&- | : &
   )
   is_number "${said##*"$NL"}" && ok "${said##*"$NL"}" && return # each program may complain before it begins
-  valid "${limit%% *}" || err stale "$REPLY" || return
+  valid "${limit%% *}" || tell_stale "${limit%% *}" || return
   blame "the supervisor did not start: $said"
 }
 
@@ -1404,7 +1426,7 @@ stock() { # sections for farm/device/disk/stock.py: what there is, what was not 
 
 do_remove() { # epoch path... ; files, partial uploads and trees of the store
   local path why
-  valid "$1" || err stale "$REPLY" || return
+  valid "$1" || tell_stale "$1" || return
   shift
   case $(do_jobs) in *=running*) err busy "a job is running" || return ;; esac
   for path do
@@ -1441,7 +1463,7 @@ is_setting() { # path value
 
 do_set() { # epoch how (path value)... ; tells of those that did not take their value: path value why
   local mine="$1" how="$2" new='' failed='' changed='' why had=''
-  valid "$1" || err stale "$REPLY" || return
+  valid "$1" || tell_stale "$1" || return
   case $2:$(($# % 2)) in direct:0 | sudo:0) ;; *) err usage "set epoch direct|sudo (path value)..." || return ;; esac
   shift 2
   note_settings "$@" || err usage "not a setting: $REPLY" || return
@@ -1504,7 +1526,7 @@ write_setting() { # path value -> changed; fails with the reason in REPLY
 }
 
 do_unset() { # epoch ; tells as `settings`
-  valid "$1" || err stale "$REPLY" || return
+  valid "$1" || tell_stale "$1" || return
   restore_all "$1"
   do_settings
 }
@@ -1650,6 +1672,8 @@ probe() { # sections for farm/device/probe.py
   ! command -v timeout >/dev/null || limit='timeout 30'
   part uname && name=$(uname -snrm) && put "$name"
   machine=${name##* }
+  part machine
+  if [ -n "${FARM_MACHINE-}" ]; then put "$FARM_MACHINE"; else { read -r line </etc/machine-id && put "$line"; } fi
   part boot && { [ "$boot" = - ] || put "$boot"; }
   part files && probe_files
   part tree # texts that end with a zero byte, which shells leave out
@@ -1809,7 +1833,7 @@ serve() { # workdir
     esac
     case $verb:$# in
       hello:* | probe:* | have:* | verify:* | commit:2 | adopt:3 | link:[2-9]* | link:1?* | tree:[1-9]* | stock:0 | \
-        remove:[2-9] | remove:[1-9]?* | set:[4-9] | set:[1-9]?* | unset:1 | settings:0 | holder:0 | lease:[23] | \
+        remove:[2-9] | remove:[1-9]?* | set:[4-9] | set:[1-9]?* | unset:1 | settings:0 | holder:0 | break:2 | lease:[23] | \
         resume:[12] | beat:1 | release:1 | start:[89] | start:[1-9]?* | sense:0 | processes:0 | poll:1 | wait:1 | \
         gather:2 | read:4 | kill:1 | drop:1 | jobs:0 | bye:0)
         "do_$verb" "$@" </dev/null

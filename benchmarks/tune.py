@@ -12,12 +12,16 @@ they took as its budget, and is a line, too.
 Prints the best option sets, and pass or fail: the search's answer is within 3 % of the best of all, in at
 most 25 % of the time, and confirmed against the default; or it says that none is faster, and none is by
 more than 3 %. Exit code 1 when one is missed.
+
+The least of many uncertain numbers is the luckiest one, not the best. So the best is chosen by every other
+pass and compared with the search's answer by the passes between these, and the other way round.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import shlex
 import subprocess
@@ -141,6 +145,17 @@ def ratios(passes: list[dict[str, Any]]) -> dict[str, float]:
     return found
 
 
+def gap(passes: list[dict[str, Any]], answer: str) -> float:
+    """How much slower the answer is than the best option set, as a fraction: see the module."""
+    halves = passes[::2], passes[1::2]
+    logs = []
+    for choosing, judging in (halves, halves[::-1]):
+        chosen, judged = ratios(choosing), ratios(judging)
+        best = min(chosen.keys() & judged.keys(), key=lambda name: chosen[name])
+        logs.append(math.log(judged[answer] / judged[best]))
+    return math.exp(sum(logs) / len(logs)) - 1
+
+
 def told(passes: list[dict[str, Any]], search: dict[str, Any]) -> bool:
     """Print what was found; whether all of it is as wanted."""
     found = ratios(passes)
@@ -154,10 +169,11 @@ def told(passes: list[dict[str, Any]], search: dict[str, Any]) -> bool:
     share = search["seconds"] / whole_s
     told_share = f"farm tune: {search['seconds']:.0f} s, {share:.0%} of it"
     print(f"{told_share}: {name} {verdict}, ratio {confirmed.get('ratio')}")
-    answer = found.get(name, 1.0) if verdict == "faster" else 1.0
+    answer = name if verdict == "faster" and name in found else DEFAULT
+    print(f"by all passes it is {found[answer] / best[0][1] - 1:+.1%} from the one that looks best")
+    from_best = gap(passes, answer)
     checks = {
-        f"its answer is {answer / best[0][1] - 1:+.1%} from the best, {WITHIN:.0%} at most": answer
-        <= best[0][1] * (1 + WITHIN),
+        f"its answer is {from_best:+.1%} from the best, {WITHIN:.0%} at most": from_best <= WITHIN,
         f"it took {share:.0%} of the time, {SHARE:.0%} at most": share <= SHARE,
         "it is decided: a winner that is confirmed, or none": verdict in ("faster", "unchanged", "slower"),
     }

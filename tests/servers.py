@@ -134,7 +134,7 @@ def sshd(
             f"HostKey {host_key}",
             f"AuthorizedKeysFile {home}/.ssh/authorized_keys",
             f"PidFile {folder}/sshd.pid",
-            f"SetEnv HOME={home} TMPDIR={tempfile.gettempdir()} FARM_STAT=/dev/null",
+            f"SetEnv HOME={home} TMPDIR={tempfile.gettempdir()} FARM_STAT=/dev/null FARM_MACHINE={port}",
             "UsePAM no",
             "StrictModes no",
             "PermitRootLogin yes",

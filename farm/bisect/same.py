@@ -10,7 +10,7 @@ from farm.model.matrix import Cell, Plan
 from farm.model.run import CellResult, DeviceRecord, Results
 from farm.plan.builds import runtimes_of
 from farm.plan.layout import native_digest, own_files
-from farm.run.record import Origin, planned_results
+from farm.run.planned import Origin, planned_results
 from farm.visible import changed, writable
 
 

@@ -27,8 +27,8 @@ class Command:
 
 
 GROUPS = {
-    "devices": "List devices, check them, trust their host keys, free their disks, and show their noise.",
-    "runs": "List, show and tag runs, remove old ones, and bring their database up to date.",
+    "devices": "List devices, check them, trust their host keys, free their disks and leases, and show their noise.",
+    "runs": "List, show, resume and tag runs, remove old ones, and bring their database up to date.",
     "profiles": "Show the operators of profiles, and compare them.",
     "dumps": "Compare dumped tensors, and show the planned memory.",
     "runtime": "Install and list the wheel runtime.",
@@ -76,6 +76,11 @@ COMMANDS = (
         "Show what farm keeps on devices and would remove; with --yes, remove it.",
     ),
     Command(
+        "devices release",
+        "farm.cli.devices.release",
+        "Show whose lease each device has; with --yes, break it.",
+    ),
+    Command(
         "devices quarantine",
         "farm.cli.devices.quarantine",
         "Leave devices out of plans for some time, with a reason; without devices, list those that are.",
@@ -97,6 +102,11 @@ COMMANDS = (
         "Show what is kept of runs to measure them again, and which run refers to how much.",
     ),
     Command("runs show", "farm.cli.runs.show", "Show one run's matrix, failures and files."),
+    Command(
+        "runs resume",
+        "farm.cli.runs.resume",
+        "Go on with a run that was interrupted: by Ctrl-C, a kill, a power cut.",
+    ),
     Command(
         "runs index",
         "farm.cli.history.index",

@@ -60,6 +60,17 @@ class Lease:
     is_after_cut: bool = False
 
 
+@dataclass(frozen=True)
+class Held:
+    """A lease that somebody has: since `held_s` seconds, with the last sign of life `seen_s` ago."""
+
+    holder: str
+    epoch: int
+    held_s: int
+    seen_s: int
+    ttl_s: int
+
+
 class Agent:
     """A started agent. Each call raises DeviceError.
 
@@ -191,14 +202,36 @@ class Agent:
 
     async def holder(self) -> str | None:
         """Who holds the device, or None."""
-        fields = (await self._ok("holder")).fields
-        return fields[0] if fields else None
+        held = await self.held()
+        return held.holder if held else None
 
-    async def resume(self, lease: Lease) -> None:
-        """Come back to a lease after a reconnect. Raises DeviceError `stale` when it ended meanwhile, and
-        `device-restarted` when it ended because the device did.
+    async def held(self) -> Held | None:
+        """The lease under which the device is held, or None."""
+        match (await self._ok("holder")).fields:
+            case ():
+                return None
+            case (holder, seen_s, ttl_s, epoch, held_s):
+                return Held(holder, *map(parse_number, (epoch, held_s, seen_s, ttl_s)))
+            case fields:
+                raise broken(f"holder was answered with {fields}")
+
+    async def break_lease(self, epoch: int, who: str) -> None:
+        """End the lease of this epoch, and no other, whoever holds it: what runs under it is killed, and its
+        holder is told by `who`. Raises DeviceError `stale` where it is not held any more.
         """
-        await self._ok("resume", str(lease.epoch), lease.boot)
+        await self._work("break", str(epoch), who)
+
+    async def resume(self, lease: Lease) -> Lease:
+        """Come back to a lease, after a reconnect or as another process of the same run, which does not know
+        its boot. Raises DeviceError `stale` when it ended meanwhile, and `device-restarted` when it ended
+        because the device did.
+        """
+        words = (str(lease.epoch), *((lease.boot,) if lease.boot else ()))
+        match (await self._ok("resume", *words)).fields:
+            case (boot,):
+                return Lease(lease.epoch, boot)
+            case fields:
+                raise broken(f"resume was answered with {fields}")
 
     async def beat(self, epoch: int) -> None:
         """Renew the lease."""

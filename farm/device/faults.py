@@ -31,9 +31,11 @@ NO_REPLY = "no-reply"
 DISK_FULL = "disk-full"
 LEASE_AGAIN = "the device was away too long or someone else took it: run the bench again"
 RESTARTED = "device-restarted"
+STALE = "stale"
 OTHER_PROGRAM = (
     "correct `program:` of the runtime in the inventory; `farm devices check` shows what the device is"
 )
+RESUME = "farm runs resume goes on with the run, once the device is free"
 LOOK = "look at its processes on the device, or restart the device"
 
 AGENT_ERRORS = {
@@ -43,7 +45,10 @@ AGENT_ERRORS = {
     DISK_FULL: AgentError(Stage.DEPLOY, Fault.DEVICE, "the device's disk is full: {0}", MORE_ROOM),
     "io": AgentError(Stage.DEPLOY, Fault.DEVICE, "{0}", "look at the device's disk"),
     "held": AgentError(Stage.LEASE, Fault.USER, "held by {0} for {4} s, last seen {1} s ago", LEASE_WAIT),
-    "stale": AgentError(Stage.LEASE, Fault.DEVICE, "{0}", LEASE_AGAIN),
+    STALE: AgentError(Stage.LEASE, Fault.DEVICE, "{0}", LEASE_AGAIN),
+    "broken": AgentError(
+        Stage.LEASE, Fault.USER, "its lease was broken by {0} (farm devices release)", RESUME
+    ),
     RESTARTED: AgentError(Stage.EXECUTE, Fault.DEVICE, "the device was restarted: {0}", AGAIN),
     "stuck": AgentError(Stage.LEASE, Fault.DEVICE, "processes do not die: {0}", LOOK),
     "digest-mismatch": AgentError(Stage.DEPLOY, Fault.NETWORK, "a file arrived damaged: {0}", AGAIN),

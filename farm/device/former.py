@@ -53,6 +53,11 @@ def hold(holder: str) -> None:
         _held[holder] = descriptor
 
 
+def holds(holder: str) -> bool:
+    """Whether this process holds devices under this name."""
+    return holder in _held
+
+
 def is_gone(holder: str) -> bool:
     """Whether this was a run of ours whose process has ended: what it holds it could not give back."""
     with _guard, contextlib.suppress(OSError):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from farm.device.agent import Agent
 from farm.device.session import Session
 from farm.device.spool import JobSpec
+from farm.device.taking import OWN_ENDS, ended_by_itself
 from farm.errors import DeviceError
 
 __all__ = ["Ended", "JobSpec", "SmallOutcome", "run_small", "start_job", "wait_for_job"]
@@ -66,12 +67,19 @@ async def wait_for_job(session: Session, spec: JobSpec) -> Ended:
     limit_s = spec.wall_s + session.deadlines.lost_s if spec.wall_s else None
     try:
         async with asyncio.timeout(limit_s):
-            return await _end_of(session, spec.name)
+            return await _with_lease(session, await _end_of(session, spec.name))
     except TimeoutError:
         await session.call(lambda agent: agent.kill(spec.name))
         state = await session.call(lambda agent: agent.poll(spec.name))
         code = LOST_EXIT_CODE if state.exit_code is None else state.exit_code
         return Ended(code, "wall-limit" if state.why == "killed" else state.why)
+
+
+async def _with_lease(session: Session, ended: Ended) -> Ended:
+    """An end, unless it was the device's own, because nobody renewed the lease: that is no result."""
+    if ended.why not in OWN_ENDS:
+        await session.call(lambda agent: agent.beat(session.epoch))
+    return ended
 
 
 async def _end_of(session: Session, name: str) -> Ended:
@@ -82,6 +90,30 @@ async def _end_of(session: Session, name: str) -> Ended:
             return Ended(state.exit_code, state.why)
         await asyncio.sleep(pause_s)
         pause_s = min(pause_s * 1.5, LAST_POLL_S)
+
+
+async def settle_left(session: Session) -> None:
+    """Wait for the round of this run that still runs on the device; afterwards all that are `left` have ended
+    by themselves.
+    """
+    limits = session.deadlines
+    lost: set[str] = set()
+    for job in sorted(session.left):
+        await wait_for_job(session, JobSpec(job, (), limits.round_s, limits.silence_s))
+        if not await session.call(lambda agent, job=job: ended_by_itself(agent, job)):  # type: ignore[misc]
+            lost.add(job)
+    for job in lost:
+        session.left.discard(job)
+        await session.call(lambda agent, job=job: agent.drop(job))  # type: ignore[misc]
+    if lost:
+        await session.anew()
+
+
+async def drop_left(session: Session) -> None:
+    """Let the device forget what is left and was not asked for: its result is on disk already."""
+    for job in sorted(session.left):
+        await session.call(lambda agent, job=job: agent.drop(job))  # type: ignore[misc]
+    session.left.clear()
 
 
 async def run_small(session: Session, spec: JobSpec) -> SmallOutcome:

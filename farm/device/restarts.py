@@ -1,49 +1,69 @@
-"""A device that was restarted under a session: what ran on it is gone, all else can go on."""
+"""A device that a session lost: restarted, or out of reach for longer than the lease lives. All else can go on."""
 
 from __future__ import annotations
 
-from farm.device.faults import RESTARTED
+from farm.device.faults import RESTARTED, STALE
 from farm.errors import DeviceError, Fault, Stage
 
 MOST_IN_A_ROW = 5
-"""A device that is restarted so often without one round that ends in between is not tried again."""
+"""A device that is lost so often without one round that ends in between is not tried again."""
 
 
-class RestartedError(DeviceError):
-    """What ran on the device has ended, and the lease with it. `Session.ready` takes the device again."""
+class AgainError(DeviceError):
+    """The lease is over, and what ran under it. `Session.ready` takes the device again."""
+
+    what = ""
+    """What happened to it."""
+    code = ""
+
+
+class RestartedError(AgainError):
+    """The device was restarted."""
+
+    what = "was restarted"
+    code = RESTARTED
+
+
+class LeaseLostError(AgainError):
+    """Nobody renewed the lease in time: the device has ended what ran, and freed itself."""
+
+    what = "was out of reach for longer than the lease lives"
+    code = STALE
 
 
 class Restarts:
-    """Counts those of one device without progress in between."""
+    """Counts the losses of one device without progress in between."""
 
     def __init__(self, device: str) -> None:
         self._device = device
         self._in_a_row = 0
 
-    def one_more(self) -> DeviceError:
-        """The error to raise: a RestartedError, or once they were too many one that ends the session."""
+    def one_more(self, kind: type[AgainError]) -> DeviceError:
+        """The error to raise: an AgainError, or once they were too many one that ends the session."""
         self._in_a_row += 1
         if self._in_a_row < MOST_IN_A_ROW:
-            return RestartedError(
-                f"{self._device} was restarted",
+            return kind(
+                f"{self._device} {kind.what}",
                 stage=Stage.EXECUTE,
                 fault=Fault.DEVICE,
-                cause=RESTARTED,
+                cause=kind.code,
                 hint="run the bench again",
             )
-        return too_often(self._device, f"{MOST_IN_A_ROW} times in a row without a round that ended")
+        return too_often(
+            self._device, f"{MOST_IN_A_ROW} times in a row without a round that ended", kind
+        )
 
     def progress(self) -> None:
         """A round has ended and was collected."""
         self._in_a_row = 0
 
 
-def too_often(device: str, how: str) -> DeviceError:
-    """The device is given up, or a cell; `how` often it was restarted, and during what."""
+def too_often(device: str, how: str, kind: type[AgainError] = RestartedError) -> DeviceError:
+    """The device is given up, or a cell; `how` often it was lost, and during what."""
     return DeviceError(
-        f"{device} was restarted {how}",
+        f"{device} {kind.what} {how}",
         stage=Stage.EXECUTE,
         fault=Fault.DEVICE,
-        cause=RESTARTED,
+        cause=kind.code,
         hint=f"look at its power supply, temperature and kernel log, then: farm devices check {device}",
     )

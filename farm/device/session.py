@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
 from typing import Self, TypeVar
 
-from farm.device import former
 from farm.device.agent import Agent, Lease, Missing
-from farm.device.faults import CONNECTION_LOST, NO_REPLY, RESTARTED, HeldError
+from farm.device.faults import CONNECTION_LOST, NO_REPLY, RESTARTED, STALE
 from farm.device.outage import STARTING, Outage
-from farm.device.restarts import RestartedError, Restarts
+from farm.device.restarts import AgainError, LeaseLostError, RestartedError, Restarts
+from farm.device.taking import Holder, Taking, sort_out
 from farm.errors import DeviceError, Fault, Stage
 from farm.model.artifact import Artifact
 from farm.model.device import Device
@@ -25,7 +26,6 @@ Conversation = Callable[[Agent], Awaitable[T]]
 
 LINE_IS_GONE = {CONNECTION_LOST, NO_REPLY}
 CLOSE_LIMIT_S = 10.0
-LEASE_POLL_S = 2.0
 
 
 class Session:
@@ -35,7 +35,8 @@ class Session:
     breaks: what the agent does is idempotent by design (jobs and artifacts have names). Raises
     DeviceError with the stage at which the device could not go on.
 
-    When the device was restarted meanwhile, `call` raises RestartedError until `ready` has taken it again.
+    When the device was restarted meanwhile, or the lease ran out, `call` raises an AgainError until `ready` has
+    taken the device again.
     """
 
     def __init__(
@@ -64,6 +65,10 @@ class Session:
         self._heart: asyncio.Task[None] | None = None
         self._lease: Lease | None = None
         self._jobs = 0
+        self._token = secrets.token_hex(3)
+        self._run_id = ""
+        self.left: set[str] = set()
+        """Jobs of the same run that a former process, or this one before it lost the device, had started."""
         self._gone: DeviceError | None = None
         self._restarts = Restarts(device.name)
         self._restarted: DeviceError | None = None
@@ -88,10 +93,15 @@ class Session:
         self._run_ends_at = run_ends_at
         return self
 
+    def of_run(self, run_id: str) -> Self:
+        """Its jobs that are on the device already are `left` where they are."""
+        self._run_id = run_id
+        return self
+
     def job_name(self, name: str) -> str:
-        """A name for a job that no other has under this lease."""
+        """A name for a job that no other has under this lease, of a former process neither."""
         self._jobs += 1
-        return f"{name}-{self._jobs}"
+        return f"{name}-{self._token}-{self._jobs}"
 
     async def __aenter__(self) -> Self:
         self._whole = self._limited()
@@ -112,13 +122,19 @@ class Session:
                 raise
             await self._reconnect(0, error)  # it was there, and then it was not
         while self._heart is None:
-            with contextlib.suppress(RestartedError):  # nothing has run yet that could be lost
+            with contextlib.suppress(AgainError):  # nothing has run yet that could be lost
                 await self._settle()
 
     async def ready(self) -> None:
-        """Take the device again if it was restarted. Raises RestartedError when it is restarted meanwhile."""
-        if isinstance(self._restarted, RestartedError):
+        """Take the device again if it was lost. Raises AgainError when it is lost meanwhile."""
+        if isinstance(self._restarted, AgainError):
             await self._settle()
+
+    async def anew(self) -> None:
+        """Give the lease back and take another one: under that, names of jobs are free again."""
+        await self._stop_heart()
+        await self.call(lambda agent: agent.release(self.epoch))
+        await self._settle()
 
     def progress(self) -> None:
         """A round has ended, and what it left was collected."""
@@ -128,7 +144,6 @@ class Session:
         await self._stop_heart()
         self._restarted, self._lease = None, None
         await self._take_lease()
-        await self._sweep()
         self._heart = asyncio.create_task(self._beat(), name=f"lease of {self.device.name}")
 
     async def _stop_heart(self) -> None:
@@ -189,6 +204,8 @@ class Session:
                     raise _lost(self.device)
                 return await conversation(agent)
             except DeviceError as error:
+                if error.cause == STALE and self._lease is not None:
+                    raise self._lease_lost() from error
                 if error.cause not in LINE_IS_GONE:
                     raise
                 await self._reconnect(generation, error)
@@ -209,59 +226,12 @@ class Session:
         )
 
     async def _take_lease(self) -> None:
-        """Wait for it as long as the user says. One of a run of ours that was killed is taken over."""
-        await asyncio.to_thread(former.hold, self._holder)
-        deadline = asyncio.get_running_loop().time() + self.deadlines.lease_wait_s
-        told, mine = "", None
-        while True:
-            try:
-                self._lease = await self._ask_for_lease(mine)
-            except HeldError as error:
-                mine = await self._former(error)
-                if mine is not None:
-                    continue
-                if asyncio.get_running_loop().time() >= deadline:
-                    raise self._not_free(error) from error
-                if told != error.holder:
-                    told = error.holder
-                    self._note(f"waiting for it: {error.message}")
-                await asyncio.sleep(LEASE_POLL_S)
-            else:
-                if self._lease.is_after_cut:
-                    self._looked_at = set()
-                return
-
-    async def _ask_for_lease(self, mine: int | None) -> Lease:
-        return await self.call(lambda agent: agent.lease(self._holder, self.deadlines.lease_ttl_s, mine))
-
-    async def _former(self, error: HeldError) -> int | None:
-        """The epoch of a lease that is ours to take over: of a run that was killed, or this one's own, when
-        the reply that gave it was lost. By its number: had another got it meanwhile, that one would keep it.
-        """
-        if error.holder == self._holder or await asyncio.to_thread(former.is_gone, error.holder):
-            self._note(f"taking over the lease of a run that is gone: {error.message}")
-            return error.epoch
-        return None
-
-    def _not_free(self, error: HeldError) -> DeviceError:
-        if not self.deadlines.lease_wait_s:
-            return error
-        return DeviceError(
-            f"{error.message}; not free {self.deadlines.ran_out('lease-wait')}",
-            stage=error.stage,
-            fault=error.fault,
-            cause=error.cause,
-            hint=f"{self.deadlines.more('lease-wait')}, or choose other devices",
-        )
-
-    async def _sweep(self) -> None:
-        """Forget what earlier runs left in the spool: with the lease in hand nobody else needs it."""
-
-        async def sweep(agent: Agent) -> None:
-            for job in await agent.jobs():
-                await agent.drop(job)
-
-        await self.call(sweep)
+        holder = Holder(self._holder, self._run_id)
+        self._lease = await Taking(holder, self.deadlines, self.call, self._note).take()
+        if self._lease.is_after_cut:
+            self._looked_at = set()
+        # What earlier runs left goes: with the lease in hand nobody else needs it.
+        self.left = await self.call(lambda agent: sort_out(agent, holder))
 
     async def _beat(self) -> None:
         """Renew the lease. A stale lease ends the session's conversations."""
@@ -269,7 +239,7 @@ class Session:
             await asyncio.sleep(self.deadlines.beat_s)
             try:
                 await self.pulse(lambda agent: agent.beat(self.epoch))
-            except RestartedError:
+            except AgainError:
                 return  # `ready` begins anew
             except DeviceError as error:
                 # The round in progress meets the same refusal on its next call and fails with it.
@@ -298,6 +268,8 @@ class Session:
                     if isinstance(failed, DeviceError):
                         if failed.cause == RESTARTED:
                             raise self._after_restart() from failed
+                        if failed.cause == STALE:
+                            raise self._lease_lost() from failed
                         again = failed
                     await self._drop()
                     if not again.transient and again.cause not in STARTING:
@@ -319,7 +291,16 @@ class Session:
         """All conversations end with it."""
         self._note("connected again; it was restarted meanwhile")
         self._looked_at = set()
-        self._restarted = self._restarts.one_more()
+        self._restarted = self._restarts.one_more(RestartedError)
+        return self._restarted
+
+    def _lease_lost(self) -> DeviceError:
+        """The device was out of reach for longer than the lease lives, or somebody else has it: all
+        conversations end with it.
+        """
+        if self._restarted is None:
+            self._note("the lease ran out meanwhile")
+            self._restarted = self._restarts.one_more(LeaseLostError)
         return self._restarted
 
     async def missing(self, artifacts: Sequence[Artifact]) -> tuple[Missing, ...]:

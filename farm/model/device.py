@@ -193,7 +193,8 @@ class Facts:
     are not known. `cpuset` are the cores and `cpu_limit_cores`, `memory_limit_bytes` the limits of the
     control group; None or empty: no limit. `frequency_limits_khz` is what the clock may do now
     (scaling_max_freq). `virtual` names what says that the device is a virtual machine. `unreadable` are the
-    sensors that show nothing plausible. `boot_id` is another one after each start of the device.
+    sensors that show nothing plausible. `boot_id` is another one after each start of the device; `machine`
+    stands for its machine id, which is not kept itself: two devices with the same of both are one machine.
     """
 
     hostname: str | None = None
@@ -236,3 +237,4 @@ class Facts:
     virtual: str | None = None
     unreadable: tuple[str, ...] = ()
     boot_id: str | None = None
+    machine: str | None = None

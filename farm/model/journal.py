@@ -101,8 +101,17 @@ class FarmFault:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Resumed:
+    """A later process goes on with the run: how these cells had ended does not count any more."""
+
+    event: Literal["resumed"] = "resumed"
+    at: str
+    cells: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunEnded:
-    """The last line of a run that its controller brought to an end."""
+    """The last line of a run that its controller brought to an end, unless it is resumed."""
 
     event: Literal["end"] = "end"
     status: RunStatus
@@ -119,5 +128,6 @@ Event: TypeAlias = (
     | CellEnded
     | OutputsCompared
     | FarmFault
+    | Resumed
     | RunEnded
 )

@@ -264,7 +264,7 @@ class Results:
     planned; `comparisons` are what became of them, and of a comparison with another run. `outputs` are what
     became of the check rounds. `phases` say how many rounds followed the first ones, and why, as it was
     decided before they began; `earlier` is what an earlier run has of cells that are measured again only
-    where it has to be confirmed.
+    where it has to be confirmed. `resumed` says when a later process went on with the run (ISO 8601, UTC).
     """
 
     schema_version: int
@@ -289,6 +289,7 @@ class Results:
     earlier: tuple[Earlier, ...] = ()
     checking: Checking = Checking()
     outputs: tuple[OutputCheck, ...] = ()
+    resumed: tuple[str, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -153,6 +153,8 @@ def _head(results: Results) -> Head:
         Fact("seed", str(results.seed)),
         Fact("pushed", f"{in_bytes(pushed)}, {count(reused, 'file')} reused"),
     ]
+    if results.resumed:
+        facts.append(Fact("resumed", ", ".join(results.resumed)))
     return Head(
         run_id=results.run_id,
         when=_when(results),

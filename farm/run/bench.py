@@ -22,7 +22,8 @@ from farm.run.events import Event, Kind, Listener
 from farm.run.keeping import Keeper
 from farm.run.lane import Lane
 from farm.run.outputs.checker import check_devices, is_worth_telling
-from farm.run.record import Origin, Recorder
+from farm.run.planned import Origin
+from farm.run.record import Recorder
 from farm.run.secrets import Hider
 from farm.runtime.files import WheelFiles
 from farm.store.runs import RunDirectory
@@ -36,10 +37,13 @@ async def bench(
     """Run the plan and return its results, which are on disk too unless their `losses` say that they are not.
 
     When cancelled, it leaves no process and no lease on any device it can reach, marks open cells as
-    `cancelled`, writes the results and raises CancelledError. Raises RunError when nothing can be written.
+    `cancelled`, writes the results and raises CancelledError. Raises RunError when nothing can be written,
+    and RequestError where a run is to be resumed that cannot be.
     """
-    origin = Origin(farm.__version__, settings.command, _now())
-    recorder = await Recorder.open(directory, plan, origin)
+    if settings.is_resumed:
+        recorder = await Recorder.reopen(directory, plan, _now())
+    else:
+        recorder = await Recorder.open(directory, plan, Origin(farm.__version__, settings.command, _now()))
     context = RunContext(
         plan,
         directory,
@@ -78,7 +82,7 @@ def _guarded(listener: Listener, hider: Hider) -> Listener:
 async def _run_lanes(context: RunContext) -> None:
     """All devices at once, as many as the settings allow."""
     places = asyncio.Semaphore(context.settings.parallel)
-    busy = {cell.device.name for cell in context.plan.cells}
+    busy = {cell.device.name for cell in context.plan.cells if not context.recorder.is_closed(cell)}
     devices = [device for device in context.plan.devices if device.name in busy]
     async with AsyncExitStack() as stack:
         transports = await stack.enter_async_context(

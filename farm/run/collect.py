@@ -77,7 +77,7 @@ async def collect(
     adopt: Room | None = None,
     hide: Callable[[bytes], bytes] | None = None,
 ) -> Pulled:
-    """Pull the streams and the files under the job's out/, then forget the job on the device.
+    """Pull the streams and the files under the job's out/; the device keeps them until the job is dropped.
     Where there is room to `adopt` them, the files also stay in the device's store; `hide` takes secrets out
     of the streams.
 
@@ -89,7 +89,6 @@ async def collect(
         await round_.stream(name, getattr(gathered, name))
     for entry in gathered.files:
         await round_.file(entry, role_of(entry.path, one), adopt)
-    await session.call(lambda agent: agent.drop(job))
     return round_.pulled()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from farm.device.disk.room import Room
@@ -15,6 +15,7 @@ from farm.model.limits.cooling import Cooldown
 from farm.model.limits.deadlines import Deadlines
 from farm.model.matrix import Plan
 from farm.run.deploy import Deployed
+from farm.run.devices.machines import Machines
 from farm.run.events import Listener
 from farm.run.keeping import Keeper
 from farm.run.measure.surroundings import Surroundings
@@ -33,7 +34,8 @@ class Settings:
     """Settings of a run: our name as lease holder, where products of preparations and flags of native
     programs are kept, deadlines, how many devices run in parallel. `run_ends_at` is by the loop's clock;
     `cooldown` counts for all devices, None: as the inventory has it; `kept` is where what is pushed is kept,
-    None: nowhere. `ceilings` has those that were measured, None: each run measures its own.
+    None: nowhere. `ceilings` has those that were measured, None: each run measures its own. `is_resumed`: the
+    run was begun by a process that is gone.
     """
 
     holder: str
@@ -47,16 +49,20 @@ class Settings:
     parallel: int = 100
     kept: KeptStore | None = None
     ceilings: CeilingStore | None = None
+    is_resumed: bool = False
 
 
 @dataclass(frozen=True)
 class Around:
-    """What a plan is measured with; `cooldown` counts for all devices, None: as the inventory has it."""
+    """What a plan is measured with; `cooldown` counts for all devices, None: as the inventory has it.
+    `is_resumed`: in a run that a process began which is gone.
+    """
 
     inventory: Inventory
     runtime: InstalledRuntime | None
     deadlines: Deadlines = Deadlines()
     cooldown: Cooldown | None = None
+    is_resumed: bool = False
 
 
 def settings_of(run_id: str, around: Around, command: tuple[str, ...]) -> Settings:
@@ -73,6 +79,7 @@ def settings_of(run_id: str, around: Around, command: tuple[str, ...]) -> Settin
         deadlines=deadlines,
         run_ends_at=time.monotonic() + deadlines.run_s if deadlines.run_s else None,
         cooldown=around.cooldown,
+        is_resumed=around.is_resumed,
     )
 
 
@@ -88,6 +95,7 @@ class RunContext:
     listener: Listener
     clock: Callable[[], float]
     keeper: Keeper | None = None
+    machines: Machines = field(default_factory=Machines)
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ from farm.worker import LateError, WorkerError, in_worker
 OUT_DIR = "."
 """Rounds start in their output folder, so that what they write is found there and nowhere else."""
 
+ADOPTED = "it ended while no process of farm was there: when it began, and how long it took, is not known"
 HUSH_S = 3.0
 TAIL_BYTES = 4096
 SMALL_LOG_BYTES = 32 << 10
@@ -115,12 +116,14 @@ def command_of(made: Ready, one: Round) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Executed:
-    """A round that was started and has ended; `wall_s` is from its start until its end was seen here."""
+    """A round that was started and has ended; `wall_s` is from its start until its end was seen here. Of one
+    that another process had started, neither is known.
+    """
 
     job: str
     argv: tuple[str, ...]
-    started_at: str
-    wall_s: float
+    started_at: str | None
+    wall_s: float | None
     ended: Ended
     names: Mapping[str, str] = field(default_factory=dict)
 
@@ -129,10 +132,11 @@ async def run_round(here: OnDevice, made: Ready, one: Round, *, adopt: bool = Fa
     """Wait until the device is fit for a timed round, execute, collect everything it wrote (always), judge.
 
     With `adopt`, what it wrote also stays in the device's store, for later rounds. A round that fails
-    is a result with status `failed`; DeviceError means that the device cannot go on.
+    is a result with status `failed`; DeviceError means that the device cannot go on. What the device has of
+    it stays there until it is told to `forget` it: once the result is on disk.
     """
     cell, directory = made.cell, here.context.directory
-    if one.kind is RoundKind.TIMED:
+    if one.kind is RoundKind.TIMED and job_of(here, cell, one) not in here.session.left:
         await here.surroundings.before()
     executed = await execute(here, made, one)
     folder = directory.round_folder(*cell.id.split("/"), round_name(one))
@@ -154,7 +158,8 @@ def _concluded(here: OnDevice, one: Round, executed: Executed, pulled: Pulled, l
     result = judge(one, executed, pulled, replace(log, measurement=measurement))
     result = assessed(result, one, here.facts, readings, here.surroundings)
     here.surroundings.after(readings.samples)
-    return replace(result, notes=(*result.notes, note)) if note else result
+    notes = (note, ADOPTED if executed.started_at is None else None)
+    return replace(result, notes=(*result.notes, *filter(None, notes)))
 
 
 async def read_log(pulled: Pulled, one: Round, deadlines: Deadlines) -> RoundLog:
@@ -171,14 +176,28 @@ async def read_log(pulled: Pulled, one: Round, deadlines: Deadlines) -> RoundLog
         return replace(round_log("", ""), unread=str(error))
 
 
+def job_of(here: OnDevice, cell: Cell, one: Round) -> str:
+    """The name of a round on its device: the same for every process that goes on with the run."""
+    return f"{here.context.directory.run_id}-{crc32(cell.id.encode()):08x}-{round_name(one)}"
+
+
+async def forget(here: OnDevice, cell: Cell, one: Round) -> None:
+    """Let the device forget a round that was collected."""
+    name = job_of(here, cell, one)
+    await here.session.call(lambda agent: agent.drop(name))
+
+
 async def execute(here: OnDevice, made: Ready, one: Round) -> Executed:
-    """Start the round's process and wait for its end."""
-    name = f"{here.context.directory.run_id}-{crc32(made.cell.id.encode()):08x}-{round_name(one)}"
+    """Start the round's process and wait for its end; or take one that ran while no process was here."""
+    name = job_of(here, made.cell, one)
     deadlines, clock = here.context.settings.deadlines, here.context.clock
     argv = command_of(made, one)
     folders = tuple(output.path for output in outputs(one.options) if output.is_directory)
     environment = (*made.environment, *asked_for(here.device, here.facts, one))
     spec = JobSpec(name, argv, deadlines.round_s, deadlines.silence_s, environment, folders, made.copies)
+    if name in here.session.left:
+        here.session.left.discard(name)
+        return Executed(name, argv, None, None, await wait_for_job(here.session, spec), made.names)
     started_at, began = datetime.now(UTC).isoformat(timespec="milliseconds"), clock()
     await start_job(here.session, spec)
     ended = await _see_through(here.session, spec)
@@ -314,7 +333,7 @@ def _why_incomplete(pulled: Pulled, log: RoundLog) -> Cause:
     )
 
 
-def round_name(one: Round) -> str:
+def round_name(one: Round | RoundResult) -> str:
     """Unique in its cell: `timed-0`, `confirm-0`, `timed-0-again`."""
     word = one.phase.value if one.phase is Phase.CONFIRM else one.kind.value
     return f"{word}-{one.index}{AGAIN * one.attempt}"

@@ -1,7 +1,8 @@
 """One device in a run: connect, probe, fit, deploy, prepare, rounds, release.
 
-A device that is restarted meanwhile is taken again, and all steps are done again but for what is recorded.
-What is still on the device is not sent again: so a restart costs the round that it broke.
+A device that is lost meanwhile (restarted, or out of reach for too long) is taken again, and all steps are done
+again but for what is recorded. What is still on the device is not sent again: so a restart costs the round that
+it broke. The same way a later process goes on with a run whose own was killed.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from functools import partial
 
 from farm import agents
 from farm.device.disk.room import Room
-from farm.device.faults import RESTARTED
-from farm.device.restarts import RestartedError, too_often
+from farm.device.faults import RESTARTED, STALE
+from farm.device.jobs import drop_left, settle_left
+from farm.device.restarts import AgainError, too_often
 from farm.device.session import Session
 from farm.errors import DeviceError, Fault, Stage
 from farm.model.build import INVENTORY_BUILD
@@ -32,7 +34,7 @@ from farm.run.context import OnDevice, RunContext
 from farm.run.deploy import Deployed, Part, Pushed, Pusher, deploy
 from farm.run.disk import disk_error, is_of_disk
 from farm.run.events import Event, Kind
-from farm.run.execute import Ready, ready, round_name, run_round
+from farm.run.execute import Ready, forget, ready, round_name, run_round
 from farm.run.measure.measuring import Measuring, Watch
 from farm.run.measure.surroundings import Surroundings
 from farm.run.outputs.checker import check_device, is_worth_telling
@@ -40,6 +42,7 @@ from farm.run.pins import pin, unpin
 from farm.run.preparations import prepare
 from farm.run.programs.fitting import Fitting
 from farm.run.reproduce import by_hand
+from farm.run.resume.earlier import Earlier
 from farm.store.journal import JOURNAL
 from farm.transport.base import Transport
 
@@ -58,17 +61,18 @@ class Lane:
         self._recorder = context.recorder
         self._pushed = Pushed()
         self._fitting = Fitting(context, device, partial(self._emit, Kind.NOTE))
-        self._engine_of = ""
+        self._earlier = Earlier(context, device)
+        self._engine_of = self._earlier.engine_of
         """The build whose engine the record of the device has: builds may have different ones."""
         self._measuring: Measuring | None = None
         self._ran: dict[str, Cell] = {}
         """Those that came to their rounds, as they were run, by id."""
-        self._prepared: set[str] = set()
+        self._prepared = self._earlier.prepared
         """Ids of cells of which the preparations are recorded."""
         self._now: tuple[str, Cell | None] = "", None
         self._broken: Counter[Restart] = Counter()
-        self._restarts: tuple[Restart, ...] = ()
-        self._is_checked = False
+        self._restarts = self._recorder.record(device.name).restarts
+        self._is_checked = self._earlier.is_checked
 
     async def go(self, places: asyncio.Semaphore) -> None:
         """Never raises except when cancelled: errors become failed cells of the device."""
@@ -100,15 +104,23 @@ class Lane:
                     await self._work(session, room)
                     break
                 except DeviceError as error:
-                    if error.cause != RESTARTED:
-                        raise
-                    self._note_restart(is_last=not isinstance(error, RestartedError))
-                    if not isinstance(error, RestartedError):
+                    if error.cause == RESTARTED:
+                        self._note_restart(is_last=not isinstance(error, AgainError))
+                    elif error.cause == STALE:
+                        self._emit(Kind.NOTE, f"out of reach for too long during {self._now[0]}")
+                    if not isinstance(error, AgainError):
                         raise
 
     async def _work(self, session: Session, room: Room) -> None:
         """All that is left to do."""
+        await settle_left(session)
         facts = await self._probe(session)
+        note = partial(self._emit, Kind.NOTE)
+        async with self._context.machines.alone(self._device.name, facts, note):
+            await self._measure(session, room, facts)
+
+    async def _measure(self, session: Session, room: Room, facts: Facts) -> None:
+        """All that is left to do, on the machine that the device is."""
         cells = self._cells = self._fitting.by_facts(facts)
         if not cells and self._measuring is None:
             self._emit(Kind.FINISHED, "no cell can run on this device")
@@ -116,8 +128,10 @@ class Lane:
         if cells:
             cells, parts = await self._fitting.look_at_programs(session, facts, cells)
             deployed = await self._deploy(room, session, facts, cells, parts)
+            cells = self._earlier.with_same_program(cells, deployed)
             cells = await self._fitting.by_flags(session, deployed, cells)
             cells, held = await self._pin(session, facts, cells)
+            self._earlier.require_same(held)
             around = await self._surroundings(session, facts)
             here = OnDevice(self._context, session, facts, deployed, room, around)
             self._ran |= {cell.id: cell for cell in cells}
@@ -125,6 +139,7 @@ class Lane:
             # After the rounds: the heat is no part of their times, and nothing that fails costs a cell.
             await self._ceilings(here, held)
             await self._unpin(session)
+        await drop_left(session)
         ran = self._measuring.count[0] if self._measuring else 0
         self._emit(Kind.FINISHED, "done", ran, ran)
 
@@ -152,19 +167,20 @@ class Lane:
 
     def _session(self) -> Session:
         """Connects and takes the lease when entered; releases both when left."""
-        return Session(
+        session = Session(
             self._device,
             self._transport,
             agents.agent_script(),
             holder=self._context.settings.holder,
             deadlines=self._context.settings.deadlines,
             note=lambda text: self._emit(Kind.NOTE, text),
-        ).until(self._context.settings.run_ends_at)
+        )
+        return session.until(self._context.settings.run_ends_at).of_run(self._context.directory.run_id)
 
     async def _probe(self, session: Session) -> Facts:
         self._step("probing")
         facts = await session.call(lambda agent: agent.probe(self._fitting.pythons))
-        if self._measuring is None:  # those of the start of the run
+        if self._measuring is None and not self._earlier.has_rounds:  # those of the start of the run
             self._recorder.device(self._device.name, facts=facts)
         return facts
 
@@ -259,7 +275,7 @@ class Lane:
         by_id = {made.cell.id: made for made in prepared}
         if self._measuring is None:
             watch = Watch(self._context.clock, lambda text: self._emit(Kind.NOTE, text))
-            cells = [made.cell for made in prepared]
+            cells = self._earlier.with_closed([made.cell for made in prepared])
             self._measuring = Measuring(self._context.plan, cells, self._recorder, watch)
         measuring = self._measuring
 
@@ -283,6 +299,7 @@ class Lane:
         is_last = measuring.done(step, result)
         reproduce = by_hand(made, here.deployed)
         await self._recorder.round(made.cell, result, reproduce=reproduce, is_last=is_last)
+        await forget(here, made.cell, one)
         here.session.progress()
         if result.status is RoundStatus.FAILED:
             self._emit(Kind.NOTE, f"{name}: {result.error}")

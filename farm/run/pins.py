@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from farm.device.restarts import RestartedError
+from farm.device.restarts import AgainError
 from farm.device.session import Session
 from farm.device.settings.pins import Pinned, held, outcome, wanted
 from farm.errors import DeviceError
@@ -37,7 +37,7 @@ async def unpin(session: Session, device: Device) -> tuple[str, ...]:
         return ()
     try:
         left = await session.call(lambda agent: agent.restore(session.epoch))
-    except RestartedError:
+    except AgainError:
         return ()  # by its restart
     except DeviceError as error:
         return (

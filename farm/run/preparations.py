@@ -19,7 +19,7 @@ from farm.run.context import OnDevice
 from farm.run.deploy import Program, Pusher
 from farm.run.disk import not_kept
 from farm.run.events import Event, Kind
-from farm.run.execute import Ready, run_round
+from farm.run.execute import Ready, forget, run_round
 from farm.store.cache.products import Product
 
 KEY_VERSION = 2
@@ -133,6 +133,7 @@ async def _make(
     written = next((item for item in result.artifacts if item.role == preparation.role), None)
     kind = preparation.kind
     if result.status is RoundStatus.FAILED or written is None:
+        await forget(here, made.cell, one)
         return PreparationResult(kind, RoundStatus.FAILED, result.wall_s, None, key, None, result), None
     product = Product(
         key,
@@ -145,6 +146,7 @@ async def _make(
     )
     artifact = await _keep(here, product, directory.path / written.path)
     await _keep_for_later(here, made, product, artifact)
+    await forget(here, made.cell, one)
     done = PreparationResult(kind, RoundStatus.COMPLETED, result.wall_s, None, key, written.sha256, result)
     return done, artifact
 

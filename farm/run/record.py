@@ -8,12 +8,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Self
 
 from farm.errors import DeviceError, Fault, Stage
-from farm.model.comparison import PhasePlan
-from farm.model.device import Device
+from farm.model.comparison import Phase, PhasePlan
 from farm.model.journal import (
     CellEnded,
     Deployed,
@@ -23,35 +22,32 @@ from farm.model.journal import (
     OutputsCompared,
     PhasePlanned,
     Prepared,
+    Resumed,
     RoundEnded,
     RunEnded,
 )
-from farm.model.matrix import CHECKS, Cell, CheckData, Model, Plan, RoundKind, Skip, cell_id
+from farm.model.matrix import CHECKS, Cell, Plan, RoundKind, Skip
 from farm.model.measurement import UNAVAILABLE, UNKNOWN_FLAG
 from farm.model.outputs import OutputCheck, OutputVerdict
 from farm.model.run import (
-    SCHEMA_VERSION,
     CellResult,
     CellStatus,
     DeviceRecord,
-    ModelRecord,
+    DeviceStatus,
     PreparationResult,
     Results,
     RoundResult,
     RoundStatus,
     RunStatus,
-    VariantRecord,
 )
-from farm.plan.layout import input_digest, options_digest
 from farm.run.disk import disk_error
+from farm.run.planned import Origin, hider_of, kept_plan
 from farm.run.secrets import Hider
 from farm.store.progress import Progress
 from farm.store.runs import RESULTS, RunDirectory
 from farm.store.writer import JournalWriter
-from farm.transport.address import address_text
 from farm.visible import changed, writable
 
-NOT_RUN = "the run ended before it was measured"
 WRONG_OUTPUTS = "wrong-outputs"
 """The cause of a cell whose outputs are not what they should be: its times do not count."""
 
@@ -61,15 +57,6 @@ WRONG_HINT = (
 )
 
 
-@dataclass(frozen=True)
-class Origin:
-    """Origin of a run: version of farm, command line, start time (ISO 8601, UTC)."""
-
-    farm_version: str
-    command: tuple[str, ...]
-    started_at: str
-
-
 class Recorder:
     """Results of a run in progress. One per run; called from one event loop only.
 
@@ -77,22 +64,47 @@ class Recorder:
     its order, and what of it could not be is told by the results' `losses`.
     """
 
-    def __init__(self, directory: RunDirectory, plan: Results, journal: JournalWriter, hider: Hider) -> None:
+    def __init__(
+        self,
+        directory: RunDirectory,
+        progress: Progress,
+        journal: JournalWriter,
+        hider: Hider,
+        losses: tuple[str, ...] = (),
+    ) -> None:
         self._directory = directory
-        self._progress = Progress(plan)
+        self._progress = progress
         self._journal = journal
         self._reproduce: dict[str, str] = {}
+        self._earlier_losses = losses
         self.hider = hider
 
     @classmethod
     async def open(cls, directory: RunDirectory, plan: Plan, origin: Origin) -> Self:
         """Begin the run on disk. Raises RunError where nothing can be written."""
-        hider = Hider(plan.devices, [*(cell.id for cell in plan.cells), *(skip.id for skip in plan.skips)])
-        planned = changed(
-            planned_results(directory.run_id, plan, origin), lambda text: hider.text(writable(text))
-        )
+        hider = hider_of(plan)
+        planned = kept_plan(directory.run_id, plan, origin, hider)
         file = await asyncio.to_thread(directory.begin, planned)
-        return cls(directory, planned, JournalWriter(file), hider)
+        return cls(directory, Progress(planned), JournalWriter(file), hider)
+
+    @classmethod
+    async def reopen(cls, directory: RunDirectory, plan: Plan, at: str) -> Self:
+        """Go on with a run whose process is gone: cells that it did not end are open again, and so are those
+        that failed because of their device or the network. Raises RequestError where it cannot be.
+        """
+        file, found = await asyncio.to_thread(directory.reopen)
+        progress = found.progress
+        recorder = cls(directory, progress, JournalWriter(file), hider_of(plan), found.losses)
+        cells = {cell.id: cell for cell in plan.cells}
+        again = tuple(key for key in cells if is_open_again(progress, key))
+        recorder._keep(Resumed(at=at, cells=again))
+        for name in dict.fromkeys(cells[key].device.name for key in again):
+            recorder.device(name, status=DeviceStatus.OK, error=None, hint=None)
+        for key in again:  # its end may be what was not written any more
+            rounds = progress.rounds(key)
+            if rounds and (failed := failure(rounds, is_last=False)) is not None:
+                recorder._end(cells[key], failed)
+        return recorder
 
     def _keep(self, event: Event) -> Future[None]:
         kept = changed(event, lambda text: self.hider.text(writable(text)))
@@ -137,6 +149,18 @@ class Recorder:
     async def complete(self, cell: Cell, *, reproduce: str) -> None:
         """Close a cell that gets no more rounds."""
         await _on_disk(self._end(cell, None, reproduce=reproduce))
+
+    def record(self, name: str) -> DeviceRecord:
+        """What is known of a device."""
+        return self._progress.device(name)
+
+    def digest(self, cell: Cell) -> str | None:
+        """Of what ran its rounds so far; None where it is not known."""
+        return self._progress.digest(cell.id)
+
+    def decided(self, device: str, phase: Phase) -> PhasePlan | None:
+        """What was decided for a phase of a device; None before that."""
+        return self._progress.phase(device, phase)
 
     def cell(self, cell: Cell) -> CellResult:
         """A cell with the rounds that it has so far."""
@@ -270,8 +294,9 @@ class Recorder:
     def _losses(self) -> tuple[str, ...]:
         error = self._journal.error
         if error is None:
-            return ()
-        return (f"{self._journal.lost} lines of the journal could not be written: {error.strerror or error}",)
+            return self._earlier_losses
+        lost = f"{self._journal.lost} lines of the journal could not be written: {error.strerror or error}"
+        return (*self._earlier_losses, lost)
 
 
 async def _on_disk(kept: Future[None]) -> None:
@@ -279,6 +304,26 @@ async def _on_disk(kept: Future[None]) -> None:
         await asyncio.shield(asyncio.wrap_future(kept))
     except OSError as error:
         raise disk_error(error) from error
+
+
+REASONS_OF_A_DEVICE = frozenset({Fault.DEVICE, Fault.NETWORK})
+
+
+def is_open_again(progress: Progress, cell: str) -> bool:
+    """Whether a later process goes on with a cell: one that nobody ended, or that its device could not go on
+    with. One of which a round failed has its answer.
+    """
+    end = progress.end(cell)
+    if end is None or end.status is CellStatus.CANCELLED:
+        return True
+    rounds = progress.rounds(cell)
+    return is_of_device(end) and not (rounds and failure(rounds, is_last=True))
+
+
+def is_of_device(cell: CellEnded | CellResult) -> bool:
+    """Whether a cell failed because its device could not go on, or was somebody else's."""
+    is_reason = cell.fault in REASONS_OF_A_DEVICE or cell.stage is Stage.LEASE
+    return cell.status is CellStatus.FAILED and is_reason
 
 
 def failure(rounds: Sequence[RoundResult], *, is_last: bool) -> RoundResult | None:
@@ -303,75 +348,3 @@ def notes_on_profiles(rounds: Sequence[RoundResult]) -> tuple[str, ...]:
     if not 0 < len(lost) < len(profiles):
         return ()
     return (f"{len(lost)} of {len(profiles)} profile rounds failed, the others are used: {lost[0].error}",)
-
-
-def planned_results(run_id: str, plan: Plan, origin: Origin) -> Results:
-    """The results of a run of which nothing was run: what was planned."""
-    skipped = (_planned(skip, CellStatus.SKIPPED, skip.reason) for skip in plan.skips)
-    cells = {
-        one.id: one for one in (*skipped, *(_planned(c, CellStatus.CANCELLED, NOT_RUN) for c in plan.cells))
-    }
-    order = (
-        cell_id(device.name, model.name, variant.name, build.name)
-        for device in plan.devices
-        for model in plan.models
-        for variant in plan.variants
-        for build in plan.builds
-    )
-    ordered = dict.fromkeys((*(key for key in order if key in cells), *cells))
-    return Results(
-        schema_version=SCHEMA_VERSION,
-        run_id=run_id,
-        farm_version=origin.farm_version,
-        started_at=origin.started_at,
-        ended_at=None,
-        status=RunStatus.RUNNING,
-        command=origin.command,
-        seed=plan.seed,
-        rounds=plan.rounds,
-        devices=tuple(_device_record(device) for device in plan.devices),
-        models=tuple(_model_record(model) for model in plan.models),
-        variants=tuple(
-            VariantRecord(variant.name, variant.options.as_dict(), variant.options.digest)
-            for variant in plan.variants
-        ),
-        cells=tuple(cells[key] for key in ordered),
-        duels=plan.duels,
-        comparing=plan.comparing,
-        sampling=plan.sampled,
-        earlier=plan.earlier,
-        checking=plan.checking,
-    )
-
-
-def _model_record(model: Model) -> ModelRecord:
-    check = model.check or CheckData()
-    return ModelRecord(
-        model.name,
-        model.artifact.sha256,
-        model.artifact.size_bytes,
-        model.inputs.text,
-        check.records,
-        check.golden.name if check.golden else None,
-    )
-
-
-def _planned(one: Cell | Skip, status: CellStatus, reason: str) -> CellResult:
-    return CellResult(
-        device=one.device.name,
-        model=one.model.name,
-        variant=one.variant.name,
-        options=one.variant.options.as_dict(),
-        argv=(),
-        status=status,
-        reason=reason,
-        notes=one.notes if isinstance(one, Cell) else (),
-        build=one.build,
-        model_sha256=one.model.artifact.sha256,
-        input_sha256=input_digest(one.model.inputs),
-        options_sha256=options_digest(one.variant.options, one.files if isinstance(one, Cell) else ()),
-    )
-
-
-def _device_record(device: Device) -> DeviceRecord:
-    return DeviceRecord(device.name, address_text(device.address), device.runtime.kind, tags=device.tags)

@@ -43,6 +43,7 @@ def login_script(home: Path, login: Login) -> bytes:
     ]
     if not login.neighbours:
         lines.append(b"export FARM_STAT=/dev/null")
+    lines.append(b'export FARM_MACHINE="$HOME"')
     if heat_file(home).exists():
         lines.append(b'export FARM_SYS="$HOME/.sim/sys"')
     if login.forced is not None:

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 from zlib import crc32
 
 from pydantic import Field, TypeAdapter, ValidationError
@@ -46,23 +46,44 @@ def line_of(event: Event) -> bytes:
 
 
 class JournalFile:
-    """The journal of a run that begins, open for appending. Not for several threads at a time."""
+    """The journal of a run, open for appending and locked. Not for several threads at a time."""
 
-    def __init__(self, path: Path, run_id: str) -> None:
-        """Make it, lock it and write its first line. Raises OSError."""
+    def __init__(self, path: Path, handle: int) -> None:
+        """Lock it. Raises BlockingIOError when another process has it."""
         self._path = path
-        self._handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        self._handle = handle
         self._is_torn = False
         self._is_open = True
         # A forked worker that outlives its killed controller would keep the lock.
         os.register_at_fork(after_in_child=self.close)
         try:
-            _lock(self._handle)
-            self.append(line_of(Begin(version=JOURNAL_VERSION, run_id=run_id)))
-            _sync_folder(path.parent)
+            _lock(handle)
         except BaseException:
             self.close()
             raise
+
+    @classmethod
+    def begin(cls, path: Path, run_id: str) -> Self:
+        """Make it and write its first line. Raises OSError."""
+        file = cls(path, os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600))
+        try:
+            file.append(line_of(Begin(version=JOURNAL_VERSION, run_id=run_id)))
+            _sync_folder(path.parent)
+        except BaseException:
+            file.close()
+            raise
+        return file
+
+    @classmethod
+    def reopen(cls, path: Path) -> Self:
+        """One that a former process wrote: what it left half written stays a line of its own.
+
+        Raises OSError; BlockingIOError when that process lives.
+        """
+        file = cls(path, os.open(path, os.O_RDWR | os.O_APPEND))
+        size = os.fstat(file._handle).st_size
+        file._is_torn = size > 0 and os.pread(file._handle, 1, size - 1) != b"\n"
+        return file
 
     def append(self, lines: bytes) -> None:
         """Lines on the disk when this returns. Raises OSError; later lines are not harmed by half of one."""
@@ -84,14 +105,17 @@ class JournalFile:
 
 
 def _lock(handle: int) -> None:
-    """Take the lock; a reader that looks has it for a moment. A file system without locks goes without."""
+    """Take the lock; a reader that looks has it for a moment. A file system without locks goes without.
+
+    Raises BlockingIOError when somebody has it for longer.
+    """
     deadline = time.monotonic() + LOCK_WAIT_S
     while True:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() >= deadline:
-                return
+                raise
             time.sleep(0.01)
         except OSError:
             return

@@ -19,6 +19,7 @@ from farm.model.journal import (
     OutputsCompared,
     PhasePlanned,
     Prepared,
+    Resumed,
     RoundEnded,
     RunEnded,
 )
@@ -77,12 +78,21 @@ class Progress:
                     self._outputs[self._cells[check.cell].id, check.against, check.reference] = check
             case RunEnded(status=status, ended_at=ended_at):
                 self._frame = replace(self._frame, status=status, ended_at=ended_at)
+            case Resumed(at=at, cells=cells):
+                for one in cells:
+                    self._ends.pop(self._cells[one].id, None)
+                again = (*self._frame.resumed, at)
+                self._frame = replace(self._frame, status=RunStatus.RUNNING, ended_at=None, resumed=again)
             case _:
                 pass  # the first line, and mistakes of farm: for people
 
     @property
     def status(self) -> RunStatus:
         return self._frame.status
+
+    def planned(self) -> tuple[CellResult, ...]:
+        """All cells, as they were planned."""
+        return tuple(self._cells.values())
 
     def device(self, name: str) -> DeviceRecord:
         """What is known of a device."""
@@ -97,6 +107,10 @@ class Progress:
 
     def checks(self) -> tuple[OutputCheck, ...]:
         return tuple(self._outputs.values())
+
+    def phase(self, device: str, phase: Phase) -> PhasePlan | None:
+        """What was decided for a phase of a device; None before that."""
+        return self._phases.get((device, phase))
 
     def digest(self, cell: str) -> str | None:
         """Of what runs a cell, as far as it is known."""

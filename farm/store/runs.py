@@ -19,7 +19,7 @@ from farm.store.codec import READABLE, results_from_json, results_to_json
 from farm.store.folder import RoundFolder
 from farm.store.journal import JOURNAL, JournalFile, has_writer
 from farm.store.notes.tags import PREFIX, tagged
-from farm.store.rebuild import GONE, PLAN, rebuilt
+from farm.store.rebuild import GONE, PLAN, Replayed, rebuilt, replayed
 from farm.visible import relative_href
 
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z")
@@ -69,9 +69,50 @@ class RunDirectory:
         """run.json and the journal, before anything is done. Raises RunError for disk errors."""
         try:
             write_atomic(self.path / PLAN, results_to_json(plan))
-            return JournalFile(self.path / JOURNAL, self.run_id)
+            return JournalFile.begin(self.path / JOURNAL, self.run_id)
         except OSError as error:
             raise _cannot("write", self.path, error) from error
+
+    def planned(self) -> Results:
+        """run.json: what was planned. Raises RequestError."""
+        path = self.path / PLAN
+        try:
+            return results_from_json(path.read_bytes(), str(path))
+        except OSError as error:
+            raise _not_resumable(self.path, error) from error
+
+    def require_ended(self) -> None:
+        """Raises RequestError when another process writes this run, or it cannot be written."""
+        self._journal().close()
+
+    def _journal(self) -> JournalFile:
+        try:
+            return JournalFile.reopen(self.path / JOURNAL)
+        except BlockingIOError as error:
+            raise RequestError(
+                f"run {self.run_id} still goes on: another process writes it",
+                hint=f"farm runs show {self.run_id}",
+            ) from error
+        except OSError as error:
+            raise _not_resumable(self.path, error) from error
+
+    def reopen(self) -> tuple[JournalFile, Replayed]:
+        """The journal, to go on with the run of a process that is gone, and all that it says. results.json is
+        removed: until the run ends again, the journal alone has all of it.
+
+        Raises RequestError where that cannot be done.
+        """
+        file = self._journal()
+        try:
+            found = replayed(self.path)
+            (self.path / RESULTS).unlink(missing_ok=True)
+        except OSError as error:
+            file.close()
+            raise _not_resumable(self.path, error) from error
+        except BaseException:
+            file.close()
+            raise
+        return file, found
 
     def write_results(self, results: Results) -> None:
         """results.json, at the end of the run. Raises OSError."""
@@ -156,6 +197,13 @@ class RunDirectory:
 
 def _cannot(what: str, path: Path, error: OSError) -> RunError:
     return RunError(f"cannot {what} {path}: {error.strerror or error}", hint="use another --runs-dir")
+
+
+def _not_resumable(path: Path, error: OSError) -> RequestError:
+    return RequestError(
+        f"{path.name} cannot be resumed: {error.filename or path}: {error.strerror or error}",
+        hint="farm runs show tells what it has",
+    )
 
 
 def find_run(runs_dir: Path, name: str) -> RunDirectory:

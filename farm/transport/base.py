@@ -29,7 +29,9 @@ class Timeouts:
     @classmethod
     def of(cls, deadlines: Deadlines) -> Self:
         """Those that a user may choose."""
-        return cls(connect_s=deadlines.connect_s, login_s=deadlines.login_s)
+        return cls(
+            connect_s=deadlines.connect_s, login_s=deadlines.login_s, keepalive_s=deadlines.keepalive_s
+        )
 
 
 class Channel(Protocol):

@@ -48,6 +48,7 @@ from farm.runtime.files import wheel_files
 from farm.store.cache.products import product_store
 from farm.store.codec import results_to_dict
 from farm.store.recent import recent_results
+from farm.store.resume.asked import VERSION, Asked, keep_asked
 from farm.store.runs import RunDirectory, new_run_id
 
 SETTINGS: dict[str, Any] = {
@@ -126,8 +127,17 @@ def benched(
     if (time_needed := expected(plan, recent_results(how.runs_dir))) is not None:
         say(f"takes {time_needed.text}")
     directory = RunDirectory.create(how.runs_dir, how.run_id or new_run_id())
+    keep(directory, Asked(VERSION, Path.cwd(), request, how.deadlines, how.cooldown))
     around = Around(prepared.inventory, prepared.runtime, how.deadlines, how.cooldown)
     return measure(plan, directory, around, partial(finished, directory))
+
+
+def keep(directory: RunDirectory, asked: Asked) -> None:
+    """Keep what was asked for, so that the run can be resumed."""
+    try:
+        keep_asked(directory.path, asked)
+    except OSError as error:
+        say(f"the run could not be resumed, if it is interrupted: {error.strerror or error}", "yellow")
 
 
 def measure(

@@ -10,6 +10,7 @@ from farm.cli.bench.outputs import outputs_lines
 from farm.cli.terminal.comparisons import summary
 from farm.cli.terminal.console import out, plain, show_json
 from farm.cli.terminal.results import results_table
+from farm.model.run import RunStatus
 from farm.report.parts.environment import restarts_of
 from farm.store.codec import results_to_dict
 from farm.store.runs import find_run
@@ -29,6 +30,8 @@ def command(run: args.Run, runs_dir: args.RunsDir = Path("runs"), json: args.Jso
     out.print(
         plain(f"{results.run_id}: {results.status}, {results.started_at} to {results.ended_at or '...'}")
     )
+    if results.resumed:
+        out.print(plain(f"resumed: {', '.join(results.resumed)}"))
     for loss in results.losses:
         out.print(plain(f"not all is here: {loss}"))
     out.print(results_table(results))
@@ -44,4 +47,6 @@ def command(run: args.Run, runs_dir: args.RunsDir = Path("runs"), json: args.Jso
             out.print(plain(f"{cell.id}: {cell.status}: {cell.error or cell.reason}"))
             if cell.hint:
                 out.print(plain(f"  try: {cell.hint}"))
+    if results.status is RunStatus.INTERRUPTED:
+        out.print(plain(f"  try: farm runs resume {results.run_id}"))
     out.print(plain(f"files: {directory.path}"))

@@ -36,6 +36,8 @@ class Deadlines:
     sign_s: float = _of(120.0, "ssh-keygen signs, and perhaps asks for a passphrase (`farm release --sign`)")
     lease_wait_s: float = _of(0.0, "a device that another run holds", "--wait")
     reconnect_s: float = _of(45.0, "a lost connection is tried again", "--reconnect")
+    beat_s: float = _of(10.0, "between two signs of life that a device gets for its lease")
+    keepalive_s: float = _of(5.0, "between two looks whether a silent connection lives; the third one counts")
     silence_s: int = _of(600, "a round prints nothing", "--silence-limit")
     round_s: int = _of(1800, "a round", "--round-limit")
     idle_s: float = _of(
@@ -49,8 +51,6 @@ class Deadlines:
     # What follows from these. Without a sign of life a device frees itself after `lease_ttl_s`; so this is
     # longer than the oldest that the last beat can be when a lost connection is noticed, and the time to come
     # back.
-    beat_s = 10.0
-    keepalive_s = 5.0
 
     @property
     def lost_s(self) -> float:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from farm.analysis.operators.roofline import cache_key
-from farm.device.restarts import RestartedError
+from farm.device.restarts import AgainError
 from farm.errors import DeviceError
 from farm.model.device import Facts
 from farm.model.matrix import Cell, RoundKind
@@ -35,7 +35,7 @@ Note = Callable[[str], None]
 async def find_ceilings(here: OnDevice, cells: Sequence[Cell], facts: Facts, say: Say, note: Note) -> None:
     """Record ceilings for the profiled of `cells`, or why there are none. `facts` are those that held.
 
-    Raises RestartedError when the device is restarted meanwhile, and nothing else.
+    Raises AgainError when the device is lost meanwhile, and nothing else.
     """
     record = _Record(here, note)
     done: dict[tuple[str, ...], Ceilings] = {}
@@ -63,8 +63,8 @@ async def find_ceilings(here: OnDevice, cells: Sequence[Cell], facts: Facts, say
         except NotMeasuredError as error:
             failures += 1
             record.missing(asked.name, str(error))
-        except RestartedError:
-            record.missing(asked.name, "the device was restarted meanwhile")
+        except AgainError:
+            record.missing(asked.name, "the device was restarted or out of reach meanwhile")
             raise
         except DeviceError as error:
             record.missing(asked.name, error.message)

@@ -22,7 +22,7 @@ from farm.options.core_sets import only_deciding
 from farm.plan.layout import model_file_name, tree_of
 from farm.run.context import OnDevice
 from farm.run.deploy import Pusher, environment_of
-from farm.run.execute import Ready, run_round
+from farm.run.execute import Ready, forget, run_round
 from farm.store.artifacts import artifact_of
 from farm.store.profiles import PROFILE, read
 
@@ -130,7 +130,9 @@ async def _round(here: OnDevice, made: Ready, index: int, left_s: float) -> Prof
     given = settings.deadlines
     deadlines = replace(given, round_s=min(limit_s, given.round_s), silence_s=min(limit_s, given.silence_s))
     context = replace(here.context, settings=replace(settings, deadlines=deadlines))
-    result = await run_round(replace(here, context=context), made, made.cell.rounds[index])
+    one = made.cell.rounds[index]
+    result = await run_round(replace(here, context=context), made, one)
+    await forget(here, made.cell, one)
     if result.cause in OUR_LIMIT and limit_s < min(given.round_s, given.silence_s):
         raise NotMeasuredError(_too_late(given))  # the device counts in whole seconds, and may end it early
     if result.status is RoundStatus.FAILED:

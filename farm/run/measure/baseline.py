@@ -20,7 +20,7 @@ from farm.model.matrix import Cell, Plan, RoundKind, Skip
 from farm.model.run import CellResult, Results
 from farm.plan.baseline import Gone, baseline_cells
 from farm.plan.checks.apply import checked_as
-from farm.run.record import Origin, planned_results
+from farm.run.planned import Origin, planned_results
 from farm.store.cache.kept import KeptStore
 from farm.store.runs import RunDirectory
 

@@ -1,6 +1,7 @@
 """The rounds of one device, phase by phase: what comes next, what is repeated, what is confirmed.
 
-It knows what was done: after a restart of the device it is gone through again, and goes on where it was.
+It knows what was done: after a restart of the device it is gone through again, and goes on where it was. What a
+former process had done of the run is in its journal, and known from the beginning.
 """
 
 from __future__ import annotations
@@ -63,6 +64,17 @@ class Measuring:
         self._decided: PhasePlan | None = None
         self._done: dict[Key, RoundResult] = {}
         self._left = Counter(cell.id for cell, _ in self._order.steps)
+        self._recall()
+
+    def _recall(self) -> None:
+        """What is recorded already: all of it is used, and the time that it took is off the budget."""
+        for key, cell in self._cells.items():
+            for result in self._recorder.rounds(cell):
+                self._done[key, round_name(result)] = result
+                self._left[key] -= 1
+                if result.kind is RoundKind.TIMED and result.wall_s is not None:
+                    self._pace.note(key, result.wall_s)
+                    self._began -= result.wall_s
 
     # ------------------------------------------------------------------------- the way through
 
@@ -77,9 +89,13 @@ class Measuring:
         await self._phase(Phase.CONFIRM, run)
         await self._close_finished(end)
         await self._steps(self._order.last, run)
+        await self._close_finished(end)
 
     async def _phase(self, phase: Phase, run: Run) -> None:
         """All blocks as far as the budget goes, then the rounds whose quality asks for another one."""
+        before = self._decided_before(phase)
+        if before is not None and before.cut:
+            self._leave_out(phase, self._first_open(phase))
         for number, block in enumerate(self._blocks[phase]):
             if self._is_over_budget(block) and (number or phase is Phase.CONFIRM):
                 await self._cut(phase, number)
@@ -124,6 +140,10 @@ class Measuring:
     def _is_over(self, step: Step) -> bool:
         return _key(step) in self._done or self._recorder.is_closed(step[0])
 
+    def _decided_before(self, phase: Phase) -> PhasePlan | None:
+        """By a former process of this run, or before a restart."""
+        return self._recorder.decided(next(iter(self._cells.values())).device.name, phase)
+
     # ------------------------------------------------------------------------- what is decided
 
     def _apart(self) -> dict[str, str]:
@@ -151,8 +171,9 @@ class Measuring:
             self._left_s(),
             self._apart(),
         )
-        made = await asyncio.to_thread(decide, screen)
-        if made.allotments:
+        known = self._decided_before(Phase.CONFIRM)
+        made = known or await asyncio.to_thread(decide, screen)
+        if made.allotments and known is None:
             await self._recorder.phase(made)
             for note in notes_of(made):
                 self._watch.note(note)
@@ -200,15 +221,26 @@ class Measuring:
 
     async def _cut(self, phase: Phase, number: int) -> None:
         """Leave out the blocks from this one on. The time decides that, not what was measured."""
-        dropped = self._blocks[phase][number:]
-        self._blocks[phase] = self._blocks[phase][:number]
-        self._left.subtract(cell.id for block in dropped for cell, _ in block)
+        dropped = self._leave_out(phase, number)
         budget = f"the budget of {self._plan.sampled.budget_s or 0:g} s"
         why = f"{budget} was over after {number} of {number + len(dropped)} blocks of rounds"
         name = dropped[0][0][0].device.name
         decided = self._decided if phase is Phase.CONFIRM else None
         await self._recorder.phase(replace(decided or PhasePlan(name, phase), cut=why))
         self._watch.note(f"{phase.value}: {why}")
+
+    def _leave_out(self, phase: Phase, number: int) -> tuple[Block, ...]:
+        """The blocks from this one on."""
+        dropped = self._blocks[phase][number:]
+        self._blocks[phase] = self._blocks[phase][:number]
+        self._left.subtract(cell.id for block in dropped for cell, _ in block)
+        return dropped
+
+    def _first_open(self, phase: Phase) -> int:
+        """The number of the first block of which not all was run."""
+        blocks_ = self._blocks[phase]
+        is_open = (n for n, block in enumerate(blocks_) if not all(map(self._is_over, block)))
+        return next(is_open, len(blocks_))
 
     # ------------------------------------------------------------------------- how far it is
 

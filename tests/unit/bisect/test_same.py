@@ -20,7 +20,7 @@ from farm.model.request import ModelRequest, Request
 from farm.model.run import Results
 from farm.plan.layout import native_digest, own_files
 from farm.plan.prepare import prepare
-from farm.run.record import Origin, planned_results
+from farm.run.planned import Origin, planned_results
 
 
 def build(folder: Path, name: str) -> Build:

@@ -28,7 +28,7 @@ from farm.plan.matrix import Sources, choose, make_plan
 from farm.plan.models import option_files
 from farm.run.keeping import Keeper
 from farm.run.measure.against import against
-from farm.run.record import Origin, planned_results
+from farm.run.planned import Origin, planned_results
 from farm.store.artifacts import artifact_of
 from farm.store.cache.kept import KeptStore
 from farm.store.cache.products import Product, ProductStore

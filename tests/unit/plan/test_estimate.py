@@ -18,7 +18,7 @@ from farm.model.options import Variant
 from farm.model.run import CellStatus, Results, RoundResult, RoundStatus, RunStatus
 from farm.options import parse
 from farm.plan.estimate import Span, expected, span
-from farm.run.record import Origin, planned_results
+from farm.run.planned import Origin, planned_results
 from tests.unit.plans import plan_of
 
 DEVICES = [Device(name, Address("10.0.0.1"), Runtime(RuntimeKind.WHEEL)) for name in ("arm-1", "arm-2")]

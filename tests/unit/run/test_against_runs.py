@@ -22,7 +22,7 @@ from farm.plan.duels import with_canaries
 from farm.run.measure import baseline, confirm
 from farm.run.measure.baseline import Former, with_baseline
 from farm.run.measure.confirm import Confirming, plan_of_confirmation
-from farm.run.record import Origin, planned_results
+from farm.run.planned import Origin, planned_results
 from farm.store.cache.kept import KeptStore
 from farm.store.runs import RunDirectory
 from tests.unit.plans import plan_of

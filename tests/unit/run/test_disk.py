@@ -22,7 +22,8 @@ from farm.run.context import RunContext, Settings
 from farm.run.disk import HINTS
 from farm.run.events import Event, Kind
 from farm.run.lane import Lane
-from farm.run.record import Origin, Recorder
+from farm.run.planned import Origin
+from farm.run.record import Recorder
 from farm.run.secrets import Hider
 from farm.store.cache.products import ProductStore
 from farm.store.cache.programs import ProgramStore

@@ -15,7 +15,8 @@ from farm.model.run import CellStatus, RunStatus
 from farm.run.context import RunContext, Settings
 from farm.run.events import Event, Kind
 from farm.run.lane import Lane
-from farm.run.record import Origin, Recorder
+from farm.run.planned import Origin
+from farm.run.record import Recorder
 from farm.store.cache.products import ProductStore
 from farm.store.cache.programs import ProgramStore
 from farm.store.journal import read_journal

@@ -22,7 +22,8 @@ from farm.model.run import CellStatus, Quality, Results, RoundResult, RoundStatu
 from farm.options import parse
 from farm.plan.schedule import Step
 from farm.run.measure.measuring import Measuring, Watch
-from farm.run.record import Origin, Recorder
+from farm.run.planned import Origin
+from farm.run.record import Recorder
 from farm.store.runs import RunDirectory
 from tests.unit.plans import plan_of
 

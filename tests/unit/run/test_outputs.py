@@ -30,7 +30,8 @@ from farm.run.outputs.checker import check_device, check_devices
 from farm.run.outputs.compare import compare_files
 from farm.run.outputs.files import OutputFile
 from farm.run.outputs.work import compare_runs
-from farm.run.record import Origin, Recorder
+from farm.run.planned import Origin
+from farm.run.record import Recorder
 from farm.store.artifacts import artifact_of
 from farm.store.cache.products import ProductStore
 from farm.store.cache.programs import ProgramStore

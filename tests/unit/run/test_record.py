@@ -13,7 +13,8 @@ from farm.model.measurement import UNAVAILABLE
 from farm.model.options import Variant
 from farm.model.run import CellResult, CellStatus, PreparationResult, RoundResult, RoundStatus, RunStatus
 from farm.options import parse
-from farm.run.record import Origin, Recorder
+from farm.run.planned import Origin
+from farm.run.record import Recorder
 from farm.store.journal import read_journal
 from farm.store.runs import RunDirectory
 from tests.unit.plans import plan_of

@@ -1,0 +1,1 @@
+"""To go on with a run that another process began."""
