@@ -27,7 +27,7 @@ class Command:
 
 
 GROUPS = {
-    "devices": "List devices, check them, trust their host keys, free their disks and leases, and show their noise.",
+    "devices": "List devices, check them, trust their host keys, free their disks and leases, show noise.",
     "runs": "List, show, resume and tag runs, remove old ones, and bring their database up to date.",
     "profiles": "Show the operators of profiles, and compare them.",
     "dumps": "Compare dumped tensors, and show the planned memory.",

@@ -1,4 +1,4 @@
-"""A device that a session lost: restarted, or out of reach for longer than the lease lives. All else can go on."""
+"""A device that a session lost: restarted, or out of reach for longer than its lease lives."""
 
 from __future__ import annotations
 
@@ -49,9 +49,7 @@ class Restarts:
                 cause=kind.code,
                 hint="run the bench again",
             )
-        return too_often(
-            self._device, f"{MOST_IN_A_ROW} times in a row without a round that ended", kind
-        )
+        return too_often(self._device, f"{MOST_IN_A_ROW} times in a row without a round that ended", kind)
 
     def progress(self) -> None:
         """A round has ended and was collected."""

@@ -35,8 +35,8 @@ class Session:
     breaks: what the agent does is idempotent by design (jobs and artifacts have names). Raises
     DeviceError with the stage at which the device could not go on.
 
-    When the device was restarted meanwhile, or the lease ran out, `call` raises an AgainError until `ready` has
-    taken the device again.
+    When the device was restarted meanwhile, or the lease ran out, `call` raises an AgainError until `ready`
+    has taken the device again.
     """
 
     def __init__(

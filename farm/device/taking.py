@@ -36,8 +36,8 @@ class Holder:
     run_id: str = ""
 
     def is_same_run(self, name: str) -> bool:
-        """Whether a lease of this name is a former process's of the same run: the journal's lock says that only
-        one lives.
+        """Whether a lease of this name is a former process's of the same run: the journal's lock says that
+        only one lives.
         """
         return bool(self.run_id) and name.endswith(f" run {self.run_id}") and not former.holds(name)
 

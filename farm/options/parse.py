@@ -82,7 +82,7 @@ def merge(base: OptionSet, override: OptionSet) -> OptionSet:
     """`base` with everything in `override` applied, resets to defaults included."""
     kept = {name: value for name, value in base.values if name not in override.resets}
     merged = build(kept | override.as_dict())
-    return OptionSet(merged.values, (base.resets | override.resets) - merged.as_dict().keys())
+    return OptionSet(merged.values, (base.resets | override.resets).difference(merged.as_dict()))
 
 
 def words(options: OptionSet) -> tuple[str, ...]:

@@ -1,8 +1,8 @@
 """One device in a run: connect, probe, fit, deploy, prepare, rounds, release.
 
-A device that is lost meanwhile (restarted, or out of reach for too long) is taken again, and all steps are done
-again but for what is recorded. What is still on the device is not sent again: so a restart costs the round that
-it broke. The same way a later process goes on with a run whose own was killed.
+A device that is lost meanwhile (restarted, or out of reach for too long) is taken again, and all steps are
+done again but for what is recorded. What is still on the device is not sent again: so a restart costs the
+round that it broke. The same way a later process goes on with a run whose own was killed.
 """
 
 from __future__ import annotations

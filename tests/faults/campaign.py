@@ -68,7 +68,10 @@ async def go(kinds: list[Kind], count: int | None, minutes: float, out: Path) ->
                 record = {"at": datetime.now(UTC).isoformat(timespec="seconds"), **asdict(done)}
                 with out.open("a") as stream:
                     stream.write(json.dumps(record) + "\n")
-                print(f"{kind.name} {seed}: {done.exit_codes} {done.seconds:g} s {'; '.join(done.found)}", flush=True)
+                print(
+                    f"{kind.name} {seed}: {done.exit_codes} {done.seconds:g} s {'; '.join(done.found)}",
+                    flush=True,
+                )
 
 
 def told(records: list[dict[str, Any]], kinds: list[Kind]) -> bool:
@@ -88,7 +91,9 @@ def told(records: list[dict[str, Any]], kinds: list[Kind]) -> bool:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--kind", choices=[kind.name for kind in KINDS], action="append")
     parser.add_argument("--count", type=int, help="trials of each kind in this call")
     parser.add_argument("--minutes", type=float, default=10, help="no trial begins after these")

@@ -72,9 +72,7 @@ async def reboot(victim: Victim) -> None:
     await _send(lambda home: list(processes.ours(home)), device, signal.SIGKILL)
 
 
-async def _send(
-    who: Callable[..., list[int]], device: SimulatedDevice, number: signal.Signals
-) -> None:
+async def _send(who: Callable[..., list[int]], device: SimulatedDevice, number: signal.Signals) -> None:
     processes.send(await asyncio.to_thread(who, device.home), number)
 
 

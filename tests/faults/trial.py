@@ -24,7 +24,16 @@ VARIANTS = ("plain", "nchw44")
 DEVICE = Properties(Program(latency_ms=8.0, pace=1.0))
 """Its rounds take about a quarter of a second."""
 ASKED = (
-    *("--model", "bundled:tiny", "--variant", "plain=", "--variant", "nchw44=--enable-nchw44", "--iter", "25"),
+    *(
+        "--model",
+        "bundled:tiny",
+        "--variant",
+        "plain=",
+        "--variant",
+        "nchw44=--enable-nchw44",
+        "--iter",
+        "25",
+    ),
     *("--rounds", str(ROUNDS), "--check", "off"),
 )
 SHORT = (
@@ -54,7 +63,7 @@ class Trial:
 
 async def trial(kind: Kind, seed: int, running: Fleet, folder: Path) -> Trial:
     """Begin a run, strike at a random moment, resume until it is complete, and look at all that is left."""
-    chance = random.Random(seed)  # noqa: S311 - a moment, no secret
+    chance = random.Random(seed)
     devices = list(running.devices.values())
     done = Trial(kind.name, seed, round(chance.uniform(0.3, 4.0), 3))
     name = f"{kind.name}-{seed}"

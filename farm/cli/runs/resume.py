@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -29,7 +30,8 @@ from farm.store.resume.asked import Asked, read_asked
 from farm.store.runs import RunDirectory, find_run
 
 SETTINGS: dict[str, Any] = {
-    "epilog": "Examples:\n\n  farm runs resume latest\n\n  farm runs resume nightly-2026-11-23 --wait 600 --json"
+    "epilog": "Examples:\n\n  farm runs resume latest\n\n"
+    "  farm runs resume nightly-2026-11-23 --wait 600 --json"
 }
 
 
@@ -91,11 +93,12 @@ def _told(plan: Plan, before: Results) -> str:
     rounds = sum(len(cell.rounds) for cell in before.cells)
     done = {cell.id for cell in before.cells if cell.status is CellStatus.COMPLETED}
     left = sum(cell.id not in done for cell in plan.cells)
-    return f"goes on with {before.run_id}: {left} of {len(plan.cells)} cells are not complete, {rounds} rounds are kept"
+    what = f"{left} of {len(plan.cells)} cells are not complete, {rounds} rounds are kept"
+    return f"goes on with {before.run_id}: {what}"
 
 
 @contextlib.contextmanager
-def _in_folder(folder: Path) -> Any:
+def _in_folder(folder: Path) -> Iterator[None]:
     """Where the run was started, so that relative paths mean the same. Raises RequestError."""
     here = Path.cwd()
     try:

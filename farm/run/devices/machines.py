@@ -26,7 +26,7 @@ class Machines:
 
     @asynccontextmanager
     async def alone(self, device: str, facts: Facts, note: Callable[[str], None]) -> AsyncIterator[None]:
-        """No other device of the run that is the same machine is worked on meanwhile; `note` is told of one."""
+        """No other device of the run that is the same machine is worked on meanwhile; `note` hears of one."""
         machine = machine_of(facts)
         if machine is None:
             yield

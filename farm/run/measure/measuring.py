@@ -1,7 +1,7 @@
 """The rounds of one device, phase by phase: what comes next, what is repeated, what is confirmed.
 
-It knows what was done: after a restart of the device it is gone through again, and goes on where it was. What a
-former process had done of the run is in its journal, and known from the beginning.
+It knows what was done: after a restart of the device it is gone through again, and goes on where it was. What
+a former process had done of the run is in its journal, and known from the beginning.
 """
 
 from __future__ import annotations
@@ -172,7 +172,7 @@ class Measuring:
             self._apart(),
         )
         known = self._decided_before(Phase.CONFIRM)
-        made = known or await asyncio.to_thread(decide, screen)
+        made = await asyncio.to_thread(decide, screen) if known is None else known
         if made.allotments and known is None:
             await self._recorder.phase(made)
             for note in notes_of(made):

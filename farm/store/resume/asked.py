@@ -20,7 +20,7 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class Asked:
-    """A request, and how it was to be measured. Its relative paths begin in `folder`, the working directory."""
+    """A request, and how it was to be measured. Its relative paths begin in `folder`, where it was made."""
 
     version: int
     folder: Path

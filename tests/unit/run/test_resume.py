@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from farm.errors import DeviceError, Fault, RequestError, Stage
-from farm.model.device import Facts
-from farm.model.matrix import Cell, Round, RoundKind, Sampling
+from farm.model.matrix import Cell, Round, Sampling
 from farm.model.run import CellStatus, Quality, Results, RunStatus
 from farm.run.measure.measuring import Measuring, Watch
 from farm.run.record import Recorder
@@ -87,7 +86,6 @@ async def test_a_run_that_is_killed_after_any_line_comes_to_the_same(tmp_path: P
 async def test_what_was_interrupted_by_hand_is_gone_on_with(tmp_path: Path) -> None:
     made = plan(sampling=Sampling(4), duels=())
     bench = Bench(made, tmp_path)
-    bench.cuts = set()
     whole = await bench.run()
     journal = (tmp_path / "r" / JOURNAL).read_bytes()
     lines = journal.splitlines(keepends=True)
@@ -102,12 +100,11 @@ async def test_what_was_interrupted_by_hand_is_gone_on_with(tmp_path: Path) -> N
     assert len(results.resumed) == 2
 
 
-async def test_a_cell_that_its_device_failed_is_tried_again_and_one_that_crashed_is_not(tmp_path: Path) -> None:
+async def test_a_cell_that_its_device_failed_is_tried_again_and_one_that_crashed_is_not(
+    tmp_path: Path,
+) -> None:
     made = plan("ab", sampling=Sampling(2), duels=())
-    recorder = await Recorder.open_for_test(tmp_path, made) if hasattr(Recorder, "open_for_test") else None
-    assert recorder is None
     bench = Bench(made, tmp_path, ms=lambda cell, _: None if cell.variant.name == "b" else 2.0)
-    bench.causes = {}
     whole = await bench.run()
     journal = (tmp_path / "r" / JOURNAL).read_bytes().splitlines(keepends=True)
     kept = [line for line in journal if b'"cell":"d/m/a"' not in line and b'"event":"end"' not in line]
@@ -150,9 +147,3 @@ async def test_the_budget_counts_what_was_measured_before(tmp_path: Path) -> Non
     results = await again.run()
     assert again.order == []
     assert results.phases == whole.phases
-
-
-def test_the_facts_of_a_device_are_of_the_fixture() -> None:
-    """The bench above has none: what they are compared for is tested with devices."""
-    assert Bench(plan(), Path()).facts == Facts()
-    assert RoundKind.TIMED
