@@ -227,11 +227,8 @@ class Agent:
         because the device did.
         """
         words = (str(lease.epoch), *((lease.boot,) if lease.boot else ()))
-        match (await self._ok("resume", *words)).fields:
-            case (boot,):
-                return Lease(lease.epoch, boot)
-            case fields:
-                raise broken(f"resume was answered with {fields}")
+        fields = (await self._ok("resume", *words)).fields
+        return Lease(lease.epoch, fields[0] if fields else lease.boot)
 
     async def beat(self, epoch: int) -> None:
         """Renew the lease."""

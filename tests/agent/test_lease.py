@@ -145,7 +145,7 @@ def test_a_device_that_was_restarted_is_free(phone: Phone, agent: Talk):
 
 def test_who_had_the_device_before_it_was_restarted_is_told_so(phone: Phone, agent: Talk):
     epoch, boot = agent("lease", "me", 600)
-    assert agent("resume", epoch, boot) == ()
+    assert agent("resume", epoch, boot) == (boot,)
     is_of_another_boot(phone, int(epoch))
     other = phone.talk()
     for words in (
@@ -161,6 +161,27 @@ def test_who_had_the_device_before_it_was_restarted_is_told_so(phone: Phone, age
     other("release", taken)
     assert len(other("lease", "me", 600)) == 2  # this one ended as it should
     other("release", int(taken) + 2)
+
+
+def test_a_lease_that_is_broken_ends_at_once_and_its_holder_hears_by_whom(
+    phone: Phone, agent: Talk, epoch: int
+):
+    agent("start", epoch, "j", 600, 600, 0, 0, 0, "sleep", "300")
+    other = phone.talk()
+    assert shut(other, "break", epoch + 1, "bob").code == "stale"
+    assert other("poll", "j")[0] == "running"
+    assert other("break", epoch, "bob, by hand: é") == ()
+    until(lambda: not phone.processes())
+    assert other("holder") == ()
+    assert other("poll", "j")[2] == "lease-lost"
+    for request in (("beat", epoch), ("resume", epoch), ("start", epoch, "new", 1, 1, 0, 0, 0, "true")):
+        refusal = shut(agent, *request)
+        assert (refusal.code, refusal.fields) == ("broken", ("bob, by hand: é",))
+    assert shut(other, "break", epoch, "bob").code == "stale"
+    (taken, *_) = other("lease", "bob", 60)
+    assert int(taken) == epoch + 2
+    assert shut(agent, "beat", epoch).code == "stale"
+    other("release", taken)
 
 
 def test_a_lease_that_was_lost_with_the_power_is_not_another_ones_of_the_same_number(agent: Talk, epoch: int):

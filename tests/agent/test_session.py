@@ -120,10 +120,29 @@ async def test_the_lease_of_somebody_else_is_not(phone: Phone, reach: Reach):
     phone.talk()("release", epoch)
 
 
-async def test_our_own_lease_whose_reply_was_lost_is_ours(phone: Phone, reach: Reach):
+async def test_our_own_lease_whose_reply_was_lost_is_ours(phone: Phone, tmp_path: Path):
+    once = tmp_path / "once"
     epoch = hold_as(phone, "ann")
+    dies = f"case $verb in lease) touch {once}; exit ;; *) echo $id ok ;; esac"
+    greets = f"echo 'farm-agent 1 1 /x'; while read -r id verb _; do {dies}; done"
+    reach = Reach(phone, f"[ -e {once} ] || {{ {greets}; }}; ")
     async with reach.session() as session:
         assert session.epoch == epoch + 1
+    assert "taking over" in " ".join(reach.notes)
+
+
+async def test_a_device_that_this_process_holds_under_another_name_is_waited_for(phone: Phone, reach: Reach):
+    async def epoch_of_another() -> int:
+        async with reach.session() as second:
+            return second.epoch
+
+    async with reach.session() as first:
+        waiting = asyncio.create_task(epoch_of_another())
+        while not any("the same one" in note for note in reach.notes):
+            assert not waiting.done()
+            await asyncio.sleep(0.02)
+        await first.call(lambda agent: agent.beat(first.epoch))
+    assert await waiting > first.epoch
 
 
 async def test_a_lease_is_waited_for_and_the_user_told_for_whom(phone: Phone, reach: Reach):
@@ -161,8 +180,7 @@ async def test_an_agent_that_dies_at_each_poll_is_tried_again_a_few_times(phone:
 async def test_a_job_whose_supervisor_is_stopped_ends_as_lost(
     phone: Phone, reach: Reach, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(Deadlines, "keepalive_s", 0.1)
-    async with reach.session(reply_s=1) as session:
+    async with reach.session(reply_s=1, keepalive_s=0.1) as session:
         spec = JobSpec("j", ("sleep", "300"), 1)
         await start_job(session, spec)
         supervisors = agents_of(phone.folder, "supervise")
