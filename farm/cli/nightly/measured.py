@@ -11,6 +11,7 @@ from pathlib import Path
 from farm.cli.bench.bench import (
     finish,
     is_wheel_of_any_use,
+    keep,
     measure,
     say_failures,
     write_report,
@@ -37,6 +38,7 @@ from farm.run.devices.quarantined import without_quarantined
 from farm.run.measure.against import against
 from farm.store.cache.products import product_store
 from farm.store.notes.tags import PREFIX, has_tag
+from farm.store.resume.asked import VERSION, Asked
 from farm.store.runs import RunDirectory, find_run
 
 THIS_RUN = "this run"
@@ -95,6 +97,7 @@ def measured(tonight: Tonight) -> Measured:
     name = tonight.run_id or f"nightly-{tonight.nights.name}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
     directory = RunDirectory.create(runs_dir, name)
     deadlines = replace(tonight.deadlines, lease_wait_s=settings.wait_s)
+    keep(directory, Asked(VERSION, Path.cwd(), request, deadlines))
     around = Around(prepared.inventory, prepared.runtime, deadlines)
     finished = partial(_finished, directory, is_quiet=tonight.is_quiet)
     results, is_reported = measure(plan, directory, around, finished)
