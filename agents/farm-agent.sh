@@ -365,7 +365,8 @@ job_state() { # job -> is (running or exited) code why out_size err_size telemet
   # It may have ended since; otherwise restarted device, or no memory, or someone's kill -9: nobody else will tell.
   # A supervisor that is still to start would tell: it is forestalled, or about to write its pid.
   out_size=0 err_size=0 telemetry_size=0
-  [ -s "spool/$job/exit" ] || { { [ -n "$supervisor" ] || take; } && finish && orphan && conclude 137 lost; } || return 0
+  if [ -n "$supervisor" ]; then set -- lost; else set -- unstarted; fi
+  [ -s "spool/$job/exit" ] || { { [ -n "$supervisor" ] || take; } && finish && orphan && conclude 137 "$1"; } || return 0
   is=exited
   read_end || { code=137 why=lost out_size=0 err_size=0 telemetry_size=0; } # so after a power cut
 }

@@ -18,6 +18,7 @@ LAST_POLL_S = 0.5
 SMALL_OUTPUT_BYTES = 1 << 20
 TAIL_CHARS = 300
 LOST_EXIT_CODE = 137
+UNSTARTED = "unstarted"
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,8 @@ async def wait_for_job(session: Session, spec: JobSpec) -> Ended:
 
 async def _with_lease(session: Session, ended: Ended) -> Ended:
     """An end, unless it was the device's own, because nobody renewed the lease: that is no result."""
+    if ended.why == UNSTARTED:
+        raise session.unstarted()
     if ended.why not in OWN_ENDS:
         await session.call(lambda agent: agent.beat(session.epoch))
     return ended

@@ -31,6 +31,13 @@ class LeaseLostError(AgainError):
     code = STALE
 
 
+class UnstartedError(AgainError):
+    """The agent was killed while it started a job, which never ran; its name is used up under this lease."""
+
+    what = "lost the agent that was about to start a job"
+    code = "unstarted"
+
+
 class Restarts:
     """Counts the losses of one device without progress in between."""
 

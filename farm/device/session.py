@@ -12,7 +12,7 @@ from typing import Self, TypeVar
 from farm.device.agent import Agent, Lease, Missing
 from farm.device.faults import CONNECTION_LOST, NO_REPLY, RESTARTED, STALE
 from farm.device.outage import STARTING, Outage
-from farm.device.restarts import AgainError, LeaseLostError, RestartedError, Restarts
+from farm.device.restarts import AgainError, LeaseLostError, RestartedError, Restarts, UnstartedError
 from farm.device.taking import Holder, Taking, sort_out
 from farm.errors import DeviceError, Fault, Stage
 from farm.model.artifact import Artifact
@@ -127,7 +127,10 @@ class Session:
 
     async def ready(self) -> None:
         """Take the device again if it was lost. Raises AgainError when it is lost meanwhile."""
-        if isinstance(self._restarted, AgainError):
+        if isinstance(self._restarted, UnstartedError):
+            self._restarted = None
+            await self.anew()  # what is held by this very session would be waited for
+        elif isinstance(self._restarted, AgainError):
             await self._settle()
 
     async def anew(self) -> None:
@@ -292,6 +295,11 @@ class Session:
         self._note("connected again; it was restarted meanwhile")
         self._looked_at = set()
         self._restarted = self._restarts.one_more(RestartedError)
+        return self._restarted
+
+    def unstarted(self) -> DeviceError:
+        """The error to raise for a job that never ran: it is started again under another lease."""
+        self._restarted = self._restarts.one_more(UnstartedError)
         return self._restarted
 
     def _lease_lost(self) -> DeviceError:

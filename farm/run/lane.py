@@ -16,7 +16,7 @@ from functools import partial
 
 from farm import agents
 from farm.device.disk.room import Room
-from farm.device.faults import RESTARTED, STALE
+from farm.device.faults import RESTARTED
 from farm.device.jobs import drop_left, settle_left
 from farm.device.restarts import AgainError, too_often
 from farm.device.session import Session
@@ -106,8 +106,8 @@ class Lane:
                 except DeviceError as error:
                     if error.cause == RESTARTED:
                         self._note_restart(is_last=not isinstance(error, AgainError))
-                    elif error.cause == STALE:
-                        self._emit(Kind.NOTE, f"out of reach for too long during {self._now[0]}")
+                    elif isinstance(error, AgainError):
+                        self._emit(Kind.NOTE, f"{error.message} during {self._now[0]}, which is done again")
                     if not isinstance(error, AgainError):
                         raise
 

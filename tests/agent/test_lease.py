@@ -321,7 +321,7 @@ def test_a_job_that_another_session_is_about_to_start_is_waited_for(phone: Phone
     second("release", epoch)
 
 
-def test_a_job_whose_starter_died_is_lost(phone: Phone):
+def test_a_job_whose_starter_died_was_never_started(phone: Phone):
     phone.change_script("\nlaunch() {\n", "\nlaunch() {\n  kill -KILL $$\n")
     first = phone.talk()
     epoch = int(first("lease", "me", 600)[0])
@@ -329,7 +329,7 @@ def test_a_job_whose_starter_died_is_lost(phone: Phone):
     first.process.stdin.flush()
     first.process.wait()
     second = phone.talk()
-    assert second("poll", "j")[:3] == ("exited", "137", "lost")
+    assert second("poll", "j")[:3] == ("exited", "137", "unstarted")
     second("release", epoch)
 
 

@@ -15,12 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from farm import agents
 from farm.device import former
 from farm.device.faults import HeldError
 from farm.device.former import _path
 from farm.device.jobs import Ended, JobSpec, run_small, start_job, wait_for_job
-from farm.device.restarts import MOST_IN_A_ROW, RestartedError
+from farm.device.restarts import MOST_IN_A_ROW, RestartedError, UnstartedError
 from farm.device.session import Session
 from farm.errors import DeviceError, Fault, Stage
 from farm.model.device import Address, Device, Runtime, RuntimeKind
@@ -62,7 +61,12 @@ class Reach:
         device = Device("d", Address("x"), Runtime(RuntimeKind.NATIVE), workdir=str(self.phone.workdir))
         deadlines = Deadlines(**limits)  # type: ignore[arg-type]
         return Session(
-            device, self, agents.agent_script(), holder=holder, deadlines=deadlines, note=self.notes.append
+            device,
+            self,
+            artifact_of(self.phone.script),
+            holder=holder,
+            deadlines=deadlines,
+            note=self.notes.append,
         )
 
 
@@ -188,6 +192,22 @@ async def test_a_job_whose_supervisor_is_stopped_ends_as_lost(
             os.kill(pid, signal.SIGSTOP)
         assert await wait_for_job(session, spec) == Ended(137, "lost")
     until(lambda: not agents_of(phone.folder, "supervise"))
+
+
+async def test_a_job_whose_starter_was_killed_is_started_again_under_another_lease(
+    phone: Phone, reach: Reach
+):
+    once = phone.folder / "once"
+    dies = f"[ -e {once} ] || {{ : >{once} && kill -KILL $$; }}"
+    phone.change_script("\nlaunch() {\n", f"\nlaunch() {{\n  {dies}\n")
+    async with reach.session() as session:
+        epoch = session.epoch
+        with pytest.raises(UnstartedError):
+            await run_small(session, JobSpec("j", ("true",), 60))
+        await session.ready()
+        assert session.epoch > epoch
+        assert (await run_small(session, JobSpec("j", ("true",), 60))).exit_code == 0
+    assert once.exists()
 
 
 async def test_agents_that_are_stopped_are_left_for_new_ones(
