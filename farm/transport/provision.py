@@ -49,6 +49,20 @@ _CANNOT = {
     "mac_algs": "MACs",
 }
 
+# Ends its words, with all that they started, when the connection does: its input ends then.
+_GUARD = """
+exec 3<&0 </dev/null
+if command -v setsid >/dev/null 2>&1; then setsid "$@" 3<&- & group=-; else "$@" 3<&- & group=; fi
+child=$!
+{ cat <&3; kill -9 $group$child; } >/dev/null 2>&1 &
+watch=$!
+exec 3<&-
+wait $child
+status=$?
+kill $watch 2>/dev/null
+exit $status
+"""
+
 
 @dataclass(frozen=True)
 class Said:
@@ -163,15 +177,20 @@ class Shell:
         self.close()
 
     def close(self) -> None:
-        """What runs in another thread fails. A command on the device that reads no input goes on there."""
+        """What runs in another thread fails."""
         self._closed.set()
         for connection in reversed(self._connections):
             with contextlib.suppress(Exception):
                 connection.client.close()
 
-    def run(self, argv: Sequence[str], *, as_root: bool = False) -> Said:
-        """Run a command to its end; with `as_root` by sudo, with the password where there is one."""
-        command = command_line(tuple(argv))
+    def run(self, argv: Sequence[str], *, as_root: bool = False, is_whole: bool = False) -> Said:
+        """Run a command to its end; with `as_root` by sudo, with the password where there is one.
+
+        It ends with the connection, but for one that `is_whole`: that goes on on the device, since half of it
+        would be worse.
+        """
+        words = tuple(argv) if is_whole else ("sh", "-c", _GUARD, "farm-guard", *argv)
+        command = command_line(words)
         connection = self._connections[-1]
         more: dict[str, Any] = {
             "hide": True,

@@ -101,7 +101,7 @@ async def settings_of(address: Address) -> Settings:
 
 async def settings_in(file: Path, host: str) -> Settings:
     """The same of one configuration file alone, for a host that it names. Raises RequestError likewise."""
-    ssh = shutil.which("ssh")
+    ssh = await asyncio.to_thread(shutil.which, "ssh")
     if ssh is None:
         raise RequestError("needs `ssh` to be read, which is not in PATH", source=str(file), hint=_INSTALL)
     try:

@@ -23,6 +23,7 @@ from farm.model.limits.deadlines import Deadlines
 from farm.provision.nouns import State
 from farm.provision.tasks import TASKS, tasks_named
 from farm.run.devices.provision import Bringup, Provisioned, provision_devices
+from farm.transport.provision import public_key
 
 SETTINGS: dict[str, Any] = {
     "epilog": "Examples:\n\n  farm devices provision 'arm-*' --dry-run\n\n"
@@ -111,8 +112,6 @@ def _login(login: str | None) -> str | None:
 def _keys(path: Path | None) -> tuple[str, ...]:
     if path is None:
         return ()
-    from farm.transport.provision import public_key
-
     return (public_key(path.expanduser()),)
 
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from farm import agents
 from farm.device import former
@@ -24,10 +24,8 @@ from farm.provision.nouns import Aim, Outcome, State, Task
 from farm.provision.tasks import task_that_mends
 from farm.transport.base import Timeouts, Transports
 from farm.transport.pool import open_transports
+from farm.transport.provision import Said, Shell, public_keys, way_to
 from farm.visible import one_line
-
-if TYPE_CHECKING:  # imports Fabric
-    from farm.transport.provision import Said, Shell
 
 T = TypeVar("T")
 AT_A_TIME = 4
@@ -119,8 +117,6 @@ class _Lane:
         return Provisioned(name, tuple(self._outcomes))
 
     async def _work(self) -> None:
-        from farm.transport.provision import Shell, public_keys, way_to
-
         bringup = self._bringup
         way = await way_to(self._device, self._known_hosts)
         keys = bringup.keys or await public_keys(way)
@@ -196,9 +192,9 @@ class _Visit:
         self._is_root = rights is not Rights.USER
         self._by_sudo = rights is Rights.SUDO
 
-    async def run(self, argv: tuple[str, ...]) -> Said:
+    async def run(self, argv: tuple[str, ...], *, is_whole: bool = False) -> Said:
         """As root where the login has a way to."""
-        return await _in_thread(lambda: self._shell.run(argv, as_root=self._by_sudo))
+        return await _in_thread(lambda: self._shell.run(argv, as_root=self._by_sudo, is_whole=is_whole))
 
     async def check(self, task: Task) -> Outcome:
         excuse = task.excuse(self.aim)
@@ -207,27 +203,29 @@ class _Visit:
         said = await self.run(task.check(self.aim))
         found = read_answer(task.name, said.stdout, said.status, said.stderr)
         if found.state is State.WOULD_CHANGE and task.needs_root and not self._is_root:
-            return replace(found, state=State.FAILED, why=NEEDS_ROOT, hint=self._retry(task, "--as root"))
+            return replace(found, state=State.FAILED, why=NEEDS_ROOT, hint=self._retry(task))
         return (
             found if found.state is not State.FAILED else replace(found, hint=self._retry(task, "--dry-run"))
         )
 
     async def change(self, task: Task, before: Outcome) -> Outcome:
         """Changed, and seen to be so; or failed, with the reason."""
-        said = await self.run(task.change(self.aim))
+        said = await self.run(task.change(self.aim), is_whole=True)
         if said.status != 0:
             why = reason(said.status, said.stderr or said.stdout)
-            more = "" if self._is_root else f"; {NEEDS_ROOT}"
-            return replace(before, state=State.FAILED, why=why + more, hint=self._retry(task))
+            return self._failed(before, why, task)
         after = await self.check(task)
         if after.state is State.OK:
             return replace(before, state=State.CHANGED)
         left = after.why or "; ".join(after.changes)
-        return replace(
-            before, state=State.FAILED, why=f"done, but not as it should be: {left}", hint=self._retry(task)
-        )
+        return self._failed(before, f"done, but not as it should be: {left}", task)
+
+    def _failed(self, before: Outcome, why: str, task: Task) -> Outcome:
+        more = "" if self._is_root else f"; {NEEDS_ROOT}"
+        return replace(before, state=State.FAILED, why=why + more, hint=self._retry(task))
 
     def _retry(self, task: Task, more: str = "") -> str:
+        more = more if self._is_root else "--as root"
         return f"farm devices provision {self.aim.device.name} --task {task.name} {more}".rstrip()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import glob
 import os
 import re
@@ -82,7 +83,7 @@ async def targets_of(
     """Where each host is. Those of the user's own configuration stay names, which farm looks up at each run;
     what another file says of a host is written out. Raises RequestError for what OpenSSH refuses.
     """
-    is_own = file.expanduser().resolve() == Path("~/.ssh/config").expanduser().resolve()
+    is_own = await asyncio.to_thread(_is_own, file)
     targets = []
     for name in names:
         settings = await (settings_of(Address(name)) if is_own else settings_in(file, name))
@@ -93,9 +94,15 @@ async def targets_of(
                 hint="have the host in ~/.ssh/config, which farm reads at each run",
             )
         is_behind = bool(settings.line("proxyjump") or settings.line("proxycommand"))
-        address = Address(name, None, user, identity) if is_own else _written_out(settings, user, identity)
+        address = Address(name, None, user, identity)
+        if not is_own:
+            address = await asyncio.to_thread(_written_out, settings, user, identity)
         targets.append(Target(settings.host, settings.port, address, is_behind))
     return tuple(targets)
+
+
+def _is_own(file: Path) -> bool:
+    return file.expanduser().resolve() == Path("~/.ssh/config").expanduser().resolve()
 
 
 def _written_out(settings: Settings, user: str | None, identity: tuple[Path, ...]) -> Address:
