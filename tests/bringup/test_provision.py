@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import signal
 import stat
 from typing import Any, cast
 
 import pytest
 
 from tests.bringup.conftest import Machines, Room
-from tests.e2e.conftest import Outcome
+from tests.e2e.conftest import Outcome, until
 
 pytestmark = pytest.mark.sshd
 
@@ -249,7 +250,7 @@ def test_what_a_hostile_device_says_is_shown_in_plain_characters_and_ends(
 
 
 def test_a_step_that_does_not_end_is_cut_at_its_deadline(machine: Machines, room: Room) -> None:
-    arm = machine(tools={"id": "exec sleep 600"})
+    arm = machine(tools={"id": "exec sleep 617"})
     room.write(arm_1=arm)
     outcome = room.provision("arm-1", "--dry-run", "--json", "--deadline", "provision=2")
     assert outcome.code == 3
@@ -269,3 +270,108 @@ def test_a_machine_without_a_known_package_manager_says_so(machine: Machines, ro
 def test_a_task_that_is_misspelt_is_answered_with_the_nearest(room: Room) -> None:
     outcome = room.provision("local", "--task", "packges")
     assert outcome.code == 2
+
+
+def test_an_interruption_lets_no_further_step_begin_and_leaves_the_device_free(
+    machine: Machines, room: Room
+) -> None:
+    """In the middle of `packages`, which has its time to end."""
+    apt = "touch /var/log/began; until [ -e /var/log/go ]; do sleep 0.1; done; " + APT.replace(
+        "[ -e /var/lib/apt-lists ]", ":"
+    )
+    arm = machine(tools={"apt-get": apt}, without=("taskset",))
+    arm.entry = {"workdir": "/srv/farm"}
+    room.write(arm_1=arm)
+    process = room.farm.start("devices", "provision", "arm-1", "--yes", "-i", str(room.inventory))
+    until(arm.path("/var/log/began").exists, "the installation")
+    process.send_signal(signal.SIGINT)
+    arm.path("/var/log/go").touch()
+    outcome = room.farm.end(process)
+    assert outcome.code == 130
+    assert "interrupted" in outcome.stderr
+    assert "workdir:" not in outcome.stderr
+    assert arm.path("/usr/bin/taskset").exists()
+    checked = room.farm("devices", "check", "arm-1", "-i", str(room.inventory), "--json")
+    assert first(checked)["holder"] is None
+
+
+def test_an_interrupted_look_ends_on_the_device_too(machine: Machines, room: Room) -> None:
+    arm = machine(tools={"id": "touch /var/log/began; sleep 617"})
+    room.write(arm_1=arm)
+    process = room.farm.start(
+        "devices", "provision", "arm-1", "--dry-run", "-i", str(room.inventory), "--json"
+    )
+    until(arm.path("/var/log/began").exists, "the look")
+    for _ in range(2):
+        process.send_signal(signal.SIGINT)
+    assert room.farm.end(process).code == 130
+    until(lambda: "617" not in arm.sh("ps -o args= -C sleep || true"), "its end")
+
+
+def test_a_device_behind_a_jump_host_is_reached_with_both_host_keys_checked(
+    machine: Machines, room: Room
+) -> None:
+    arm, gateway = machine("arm-1"), machine("gateway")
+    arm.entry = {"workdir": "/srv/farm", "proxy_jump": f"root@127.0.0.1:{gateway.server.port}"}
+    room.write(arm_1=arm, gateway=gateway)
+    keys = gateway.server.home / ".ssh" / "authorized_keys"  # the device's identity is tried there, too
+    keys.write_text(arm.server.identity.with_suffix(".pub").read_text())
+    words = ("arm-1", "--task", "workdir", "--yes", "--json")
+    outcome = room.provision(*words)
+    assert (outcome.code, states(outcome)) == (0, {"workdir": "changed"}), outcome.stderr + outcome.stdout
+    pins = (room.folder / "known_hosts").read_text().splitlines()
+    (room.folder / "known_hosts").write_text(pins[0] + "\n")
+    outcome = room.provision(*words)
+    assert outcome.code == 3
+    assert f"unknown host key of root@127.0.0.1:{gateway.server.port}" in first(outcome)["error"]
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("ProxyCommand nc %h %p", "ProxyCommand"),
+        ("BindAddress 127.0.0.1", "BindAddress"),
+        ("MACs hmac-sha2-256", "MACs"),
+    ],
+)
+def test_what_fabric_cannot_follow_is_refused_by_name(
+    machine: Machines, room: Room, line: str, says: str
+) -> None:
+    arm = machine()
+    room.write(arm_1=arm)
+    ssh = room.folder / "home" / ".ssh"
+    ssh.mkdir()
+    (ssh / "config").write_text(f"Host *\n  {line}\n")
+    outcome = room.provision("arm-1", "--dry-run", "--json")
+    assert outcome.code == 3
+    assert f"cannot follow {says}" in first(outcome)["error"]
+
+
+def test_a_file_of_fabric_and_its_environment_take_no_part(machine: Machines, room: Room) -> None:
+    arm = machine()
+    arm.entry = {"workdir": "/srv/farm"}
+    room.write(arm_1=arm)
+    (room.folder / "home" / ".fabric.yaml").write_text(
+        "user: nobody\nsudo: {password: x}\nrun: {dry: true}\n"
+    )
+    room.farm.environment |= {"FABRIC_RUN_DRY": "1", "FABRIC_PORT": "1"}
+    outcome = room.provision("arm-1", "--task", "workdir", "--yes", "--json")
+    assert (outcome.code, states(outcome)) == (0, {"workdir": "changed"}), outcome.stderr
+
+
+def test_a_health_check_names_the_task_that_mends_what_it_found(machine: Machines, room: Room) -> None:
+    bare, odd, strange = (
+        machine("bare", without=("setsid",)),
+        machine("odd", without=("taskset",), setup=CORES),
+        machine("strange"),
+    )
+    bare.entry, strange.entry = {"workdir": "/srv/farm"}, {"user": "bench"}
+    odd.entry = {"workdir": "/srv/farm", "pin": {"governor": "performance", "how": "sudo"}}
+    room.write(bare=bare, odd=odd, strange=strange)
+    outcome = room.farm("devices", "check", "-i", str(room.inventory), "--json")
+    found = {one["device"]: one["tasks"] for one in cast("list[dict[str, Any]]", outcome.results)}
+    assert found == {"bare": ["packages"], "odd": ["packages", "governor"], "strange": ["user"]}
+    told = room.farm("devices", "check", "-i", str(room.inventory)).stderr
+    assert "mended by: farm devices provision bare --task packages\n" in told
+    assert "mended by: farm devices provision strange --task user --as USER\n" in told
+    assert "may not set the governor" in told
