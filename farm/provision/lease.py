@@ -7,7 +7,7 @@ from farm.provision.nouns import NAME_OF_SCRIPT, Aim
 
 HELD = "farm: held "
 
-# As `lease_state` of agents/farm-agent.sh; a test compares them.
+# As `lease_state` of agents/farm-agent.sh.
 _HOLDER = r"""
 mark=
 for one in "$folder"/lease/1*; do [ -h "$one" ] && mark=$one; done

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import socket
 import threading
 from collections.abc import Sequence
@@ -24,6 +25,7 @@ from invoke.exceptions import AuthFailure, CommandTimedOut, WatcherError
 from invoke.watchers import StreamWatcher
 
 from farm.errors import DeviceError, Fault, RequestError
+from farm.files import is_file
 from farm.model.device import Device
 from farm.model.limits.deadlines import Deadlines
 from farm.transport.channel import command_line
@@ -47,7 +49,9 @@ _CANNOT = {
     "pkcs11_provider": "PKCS11Provider",
     "kex_algs": "KexAlgorithms",
     "mac_algs": "MACs",
+    "agent_path": "IdentityAgent",
 }
+KEY_LIMIT_BYTES = 64 << 10
 
 # Ends its words, with all that they started, when the connection does: its input ends then.
 _GUARD = """
@@ -92,7 +96,8 @@ async def way_to(device: Device, known_hosts: Path) -> Way:
     trusts = []
     for hop in hops:
         for option, keyword in _CANNOT.items():
-            if hop.options.get(option):
+            value = hop.options.get(option)
+            if value and value != os.environ.get("SSH_AUTH_SOCK"):
                 raise failure(
                     hop.peer,
                     "ssh-config",
@@ -132,6 +137,8 @@ async def public_keys(way: Way) -> tuple[str, ...]:
 def public_key(path: Path) -> str:
     """Of a public key file. Raises RequestError where it is none."""
     try:
+        if not is_file(path) or path.stat().st_size > KEY_LIMIT_BYTES:
+            raise RequestError(f"--key {path}: is not a public key file", hint="--key ~/.ssh/id_ed25519.pub")
         return _public_line(asyncssh.read_public_key(path))
     except (OSError, asyncssh.KeyImportError) as error:
         why = getattr(error, "strerror", None) or "is not a public key of OpenSSH"

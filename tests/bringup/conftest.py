@@ -5,6 +5,7 @@ memory, and gone with it: users, packages and rules of this machine stay as they
 from __future__ import annotations
 
 import contextlib
+import functools
 import shlex
 import shutil
 import subprocess
@@ -101,8 +102,8 @@ def machine(tmp_path: Path) -> Iterator[Machines]:
     """Makes one: `tools` are scripts that stand first in PATH, `without` are programs that it lacks, `setup` is a
     command that root runs there before the server starts.
     """
-    if not can_make_namespace() or shutil.which("nsenter") is None:
-        pytest.skip("needs root and a mount namespace")
+    if not can_make_namespace() or shutil.which("nsenter") is None or not can_overlay():
+        pytest.skip("needs root, a mount namespace and overlays")
     with contextlib.ExitStack() as stack:
 
         def make(
@@ -126,6 +127,17 @@ def machine(tmp_path: Path) -> Iterator[Machines]:
             return Machine(stack.enter_context(sshd(folder, prefix=prefix)))
 
         yield make
+
+
+@functools.cache
+def can_overlay() -> bool:
+    """Whether folders of this machine can be seen through an overlay in memory."""
+    script = (
+        "mount -t tmpfs none /mnt && mkdir /mnt/upper /mnt/work && "
+        "mount -t overlay overlay -o lowerdir=/etc,upperdir=/mnt/upper,workdir=/mnt/work /etc"
+    )
+    words = ["unshare", "--mount", "--propagation", "private", "sh", "-c", script]
+    return subprocess.run(words, check=False, capture_output=True).returncode == 0
 
 
 def _prepare(folder: Path, tools: Path, without: tuple[str, ...], setup: str) -> str:

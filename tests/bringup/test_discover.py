@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -202,11 +203,20 @@ async def test_a_port_that_says_nothing_or_something_else_ends_at_its_deadline(r
         ([], "no range and no --ssh-config"),
         (["--ssh-config", "none"], "is not a file"),
         (["10.0.0.1", "--identity", "none"], "no such file"),
+        (["10.0.0.1", "--identity", "caf\udce9"], "cannot hold this name"),
+        (["10.0.0.1", "--user", "caf\udce9 x"], "is not a login name"),
+        (["caf\udce9 x"], "no range"),
+        (["--ssh-config", "huge"], "is larger than 1 MiB"),
+        (["--ssh-config", "pipe"], "is not a file"),
+        (["10.0.0.1", "--deadline", "scan=0"], "wants a number of seconds"),
     ],
 )
 def test_a_request_that_is_wrong_or_too_large_is_refused_before_anybody_is_asked(
     room: Room, words: list[str], says: str
 ) -> None:
+    with (room.folder / "huge").open("w") as huge:
+        huge.truncate(10 << 30)
+    os.mkfifo(room.folder / "pipe")
     outcome = room.farm("devices", "discover", "--yes", *words)
     assert outcome.code == 2
     assert says in outcome.stderr

@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from tests.bringup.conftest import Machines, Room
-from tests.e2e.conftest import Outcome, until
+from tests.e2e.conftest import ROOT, Outcome, until
 
 pytestmark = pytest.mark.sshd
 
@@ -156,10 +156,10 @@ def test_a_device_that_somebody_holds_is_not_touched_and_it_is_said_who(
     arm = machine()
     arm.entry = {"workdir": "/srv/farm"}
     room.write(arm_1=arm)
-    arm.sh(
-        "mkdir -p /srv/farm/lease; read -r boot </proc/sys/kernel/random/boot_id; read -r now _ </proc/uptime; "
-        'ln -s "held:${now%.*}:600:$boot:ann@lab%20pid%207%20bench" /srv/farm/lease/1000000001'
-    )
+    agent = (ROOT / "agents" / "farm-agent.sh").read_text()
+    arm.path("/srv/agent.sh").write_text(agent)
+    said = arm.sh("printf '1 lease ann@lab%%20pid%%207%%20bench 600\\n' | sh /srv/agent.sh serve /srv/farm")
+    assert "\n1 ok " in said
     before = arm.tree()
     for words in (("--dry-run",), ("--yes",)):
         outcome = room.provision("arm-1", "--json", *words)
@@ -167,6 +167,8 @@ def test_a_device_that_somebody_holds_is_not_touched_and_it_is_said_who(
         assert first(outcome)["error"] == "held by ann@lab pid 7 bench"
         assert first(outcome)["stage"] == "lease"
     assert arm.tree() == before
+    arm.sh("printf '1 release 1000000001\\n' | sh /srv/agent.sh serve /srv/farm")
+    assert states(room.provision("arm-1", "--json", "--dry-run", "--task", "workdir")) == {"workdir": "ok"}
 
 
 def test_one_device_that_cannot_be_reached_stops_no_other(machine: Machines, room: Room) -> None:
@@ -331,6 +333,7 @@ def test_a_device_behind_a_jump_host_is_reached_with_both_host_keys_checked(
     [
         ("ProxyCommand nc %h %p", "ProxyCommand"),
         ("BindAddress 127.0.0.1", "BindAddress"),
+        ("IdentityAgent /tmp/agent", "IdentityAgent"),
         ("MACs hmac-sha2-256", "MACs"),
     ],
 )

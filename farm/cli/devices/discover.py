@@ -16,8 +16,9 @@ from farm.cli.terminal.console import err, out, plain, say, show_json
 from farm.cli.terminal.loop import run
 from farm.cli.terminal.tables import simple_table
 from farm.errors import ExitCode, RequestError, RunError
-from farm.files import SHARED_FILE, is_file, write_atomic
+from farm.files import SHARED_FILE, is_file, user_path, write_atomic
 from farm.inventory import read_devices
+from farm.inventory.devices import USER
 from farm.model.device import KNOWN_HOSTS, Address, Device
 from farm.model.limits.deadlines import Deadlines
 from farm.model.request import ALL_DEVICES
@@ -27,6 +28,7 @@ from farm.run.discover.ranges import MOST, MOST_USUAL, hosts_of, parse_range
 from farm.run.discover.ssh_hosts import names_in, targets_of
 from farm.transport.known_hosts import record
 from farm.transport.scan import AT_A_TIME, Known
+from farm.visible import has_controls
 
 SETTINGS: dict[str, Any] = {
     "epilog": "Examples:\n\n  farm devices discover 10.0.0.0/24 --user bench --identity ~/.ssh/lab\n\n"
@@ -94,8 +96,8 @@ def command(
     """
     known, known_hosts = _surroundings(inventory, output, force=force)
     deadlines = with_deadlines(Deadlines(), deadline or ())
-    login = (user, tuple(identity or ()))
-    _require(login[1])
+    login = (user, tuple(user_path(str(path)).absolute() for path in identity or ()))
+    _require(*login)
     targets = _targets(ranges or [], ssh_config, port or [22], login, most)
     if not yes and not agreed(_question(targets, deadlines.scan_s)):
         say("nobody was asked", "yellow")
@@ -106,7 +108,7 @@ def command(
         found = _trusted(found, known_hosts, yes=yes)
     already = {_place(device): device.name for device in known}
     new = [host for host in found if _place(host.device) not in already]
-    found = (*(host for host in found if host not in new), *run(with_facts(new, known_hosts)))
+    found = (*(host for host in found if host not in new), *run(with_facts(new, known_hosts, deadlines)))
     entries = entries_of(found, [device.name for device in known])
     _tell(found, already, len(targets))
     text = as_yaml(entries, found) if entries else ""
@@ -134,9 +136,16 @@ def _surroundings(
     return known, loaded.known_hosts
 
 
-def _require(identity: Sequence[Path]) -> None:
+def _require(user: str | None, identity: Sequence[Path]) -> None:
+    """That an inventory can hold them."""
+    if user is not None and not USER.fullmatch(user):
+        raise RequestError(f'--user "{user}" is not a login name', hint="--user bench")
     for path in identity:
-        if not is_file(path.expanduser()):
+        if has_controls(str(path)):
+            raise RequestError(
+                f"--identity {path}: an inventory cannot hold this name", hint="rename the file"
+            )
+        if not is_file(path):
             raise RequestError(f"--identity {path}: no such file", hint="--identity ~/.ssh/id_ed25519")
 
 
@@ -154,7 +163,7 @@ def _targets(
         Target(host, port, Address(host, port, *login)) for host in hosts for port in dict.fromkeys(ports)
     ]
     if ssh_config is not None:
-        file = ssh_config.expanduser()
+        file = user_path(str(ssh_config))
         targets += run(targets_of(file, names_in(file), *login))
     if len(targets) > most:
         raise RequestError(f"{len(targets)} addresses are more than {most}", hint=f"--most {len(targets)}")

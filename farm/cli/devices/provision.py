@@ -17,7 +17,9 @@ from farm.cli.terminal.loop import run
 from farm.cli.terminal.tables import simple_table
 from farm.device.former import own_name
 from farm.errors import ExitCode, RequestError
+from farm.files import user_path
 from farm.inventory import read_devices
+from farm.inventory.devices import USER
 from farm.inventory.files import require_files
 from farm.model.limits.deadlines import Deadlines
 from farm.provision.nouns import State
@@ -104,7 +106,7 @@ def command(
 
 
 def _login(login: str | None) -> str | None:
-    if login is not None and (not login.strip() or login.startswith("-") or set(login) & set("@:, \t\n")):
+    if login is not None and not USER.fullmatch(login):
         raise RequestError(f'--as "{login}" is not a login name', hint="--as root")
     return login
 
@@ -112,7 +114,7 @@ def _login(login: str | None) -> str | None:
 def _keys(path: Path | None) -> tuple[str, ...]:
     if path is None:
         return ()
-    return (public_key(path.expanduser()),)
+    return (public_key(user_path(str(path))),)
 
 
 def _is_left(one: Provisioned) -> bool:

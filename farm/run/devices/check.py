@@ -16,7 +16,7 @@ from farm.provision.tasks import task_that_mends
 from farm.run.devices.agents import agent_of
 from farm.run.devices.rights import may_pin
 from farm.run.programs.program import device_python, require_wheel_platform
-from farm.transport.base import Transports
+from farm.transport.base import Timeouts, Transports
 from farm.transport.pool import open_transports
 
 LOW = Portion(10, 1_000_000_000)
@@ -38,9 +38,13 @@ class Checked:
     tasks: tuple[str, ...] = ()
 
 
-async def check_devices(devices: Sequence[Device], known_hosts: Path) -> tuple[Checked, ...]:
+async def check_devices(
+    devices: Sequence[Device],
+    known_hosts: Path,
+    timeouts: Timeouts = Timeouts(),  # noqa: B008 - frozen
+) -> tuple[Checked, ...]:
     """Check all at once; the result is in the order of `devices`."""
-    async with open_transports(devices, known_hosts=known_hosts) as transports:
+    async with open_transports(devices, known_hosts=known_hosts, timeouts=timeouts) as transports:
         return tuple(await asyncio.gather(*(_check(device, transports) for device in devices)))
 
 

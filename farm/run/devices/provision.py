@@ -12,7 +12,6 @@ from typing import TypeVar
 
 from farm import agents
 from farm.device import former
-from farm.device.faults import LEASE_WAIT
 from farm.device.session import Session
 from farm.device.wire import decode
 from farm.errors import DeviceError, Fault, Stage
@@ -113,7 +112,10 @@ class _Lane:
         try:
             await self._work()
         except DeviceError as error:
-            return Provisioned(name, tuple(self._outcomes), error.stage.value, error.message, error.hint)
+            hint = (
+                error.hint if error.stage is not Stage.LEASE else f"farm devices check {name}; choose others"
+            )
+            return Provisioned(name, tuple(self._outcomes), error.stage.value, error.message, hint)
         return Provisioned(name, tuple(self._outcomes))
 
     async def _work(self) -> None:
@@ -150,8 +152,8 @@ class _Lane:
             if line.startswith(lease.HELD):
                 name = one_line(_decoded(line.removeprefix(lease.HELD)), 200)
                 if not await asyncio.to_thread(former.is_gone, name):
-                    text, hint = f"held by {name}", LEASE_WAIT
-                    raise DeviceError(text, stage=Stage.LEASE, fault=Fault.USER, cause="held", hint=hint)
+                    text = f"held by {name}"
+                    raise DeviceError(text, stage=Stage.LEASE, fault=Fault.USER, cause="held")
 
     @contextlib.asynccontextmanager
     async def _leased(self) -> AsyncIterator[None]:

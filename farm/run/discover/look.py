@@ -86,10 +86,12 @@ async def with_keys(found: Sequence[Found], known_hosts: Path, deadlines: Deadli
     return tuple(await asyncio.gather(*map(one, found)))
 
 
-async def with_facts(found: Sequence[Found], known_hosts: Path) -> tuple[Found, ...]:
+async def with_facts(found: Sequence[Found], known_hosts: Path, deadlines: Deadlines) -> tuple[Found, ...]:
     """With the facts of those whose key is pinned: farm logs in there, as `farm devices check` does."""
     trusted = [host for host in found if host.known is Known.PINNED and host.error is None]
-    checked = {one.device: one for one in await check_devices([host.device for host in trusted], known_hosts)}
+    devices = [host.device for host in trusted]
+    results = await check_devices(devices, known_hosts, Timeouts.of(deadlines))
+    checked = {one.device: one for one in results}
     looked = []
     for host in found:
         seen = checked.get(host.title)

@@ -15,6 +15,7 @@ from farm.files import is_file
 from farm.model.device import LOCAL, Address
 from farm.run.discover.look import Target
 from farm.transport.ssh_config import Settings, settings_in, settings_of
+from farm.visible import has_controls
 
 MOST_BYTES = 1 << 20
 """Of one file."""
@@ -36,10 +37,14 @@ def names_in(file: Path) -> tuple[str, ...]:
         text = _text(file)
     except OSError as error:
         raise RequestError(f"cannot be read: {error.strerror}", source=str(file)) from error
-    names = dict.fromkeys(name for name in _names(text, 0) if _NAME.fullmatch(name) and name != LOCAL)
+    names = dict.fromkeys(name for name in _names(text, 0) if _is_usable(name))
     if not names:
         raise RequestError("names no host without wildcards", source=str(file), hint="Host arm-1")
     return tuple(names)
+
+
+def _is_usable(name: str) -> bool:
+    return bool(_NAME.fullmatch(name)) and name != LOCAL and not has_controls(name)
 
 
 def _text(file: Path) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from farm.errors import RequestError
-from farm.inventory.devices import _USER
+from farm.inventory.devices import USER
 from farm.model.device import Address, Device, Pin, Runtime, RuntimeKind
 from farm.provision import governor
 from farm.provision.answers import read_answer
@@ -97,7 +97,7 @@ def test_a_check_that_failed_says_what_it_complained_of() -> None:
 
 
 def test_every_user_that_an_inventory_takes_is_one_argument_of_a_script() -> None:
-    assert _USER.fullmatch("a$(reboot)")  # so nothing may put a name into the text of a script
+    assert USER.fullmatch("a$(reboot)")  # so nothing may put a name into the text of a script
     for task in TASKS:
         for argv in (task.check(Aim(DEVICE, "a$(reboot)")), task.change(Aim(DEVICE, "a$(reboot)"))):
             assert "reboot" not in argv[2]
