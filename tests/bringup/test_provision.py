@@ -341,6 +341,7 @@ def test_what_fabric_cannot_follow_is_refused_by_name(
     machine: Machines, room: Room, line: str, says: str
 ) -> None:
     arm = machine()
+    arm.entry = {"identity": []}  # with one no agent is asked
     room.write(arm_1=arm)
     ssh = room.folder / "home" / ".ssh"
     ssh.mkdir()
