@@ -12,8 +12,14 @@ ROOM = Portion(10, 1_000_000_000)
 USER = r"""
 LC_ALL=C; export LC_ALL; umask 022
 user=$1; shift
-line=$(getent passwd "$user" 2>/dev/null) || line=$(grep "^$user:" /etc/passwd) || line=
-home=$(printf '%s\n' "$line" | cut -d: -f6) uid=$(printf '%s\n' "$line" | cut -d: -f3)
+look() { # the user's line; getent takes a number for a uid, and a pattern would find another user
+  line=$(getent passwd "$user" 2>/dev/null) || while IFS= read -r line; do
+    case $line in "$user":*) break ;; esac
+  done </etc/passwd
+  case $line in "$user":*) ;; *) line= ;; esac
+  home=$(printf '%s\n' "$line" | cut -d: -f6) uid=$(printf '%s\n' "$line" | cut -d: -f3)
+}
+look
 me=$(id -u)
 as_user() {
   if [ "$me" = 0 ] && [ "$uid" != 0 ]; then su -s /bin/sh "$user" -c 'exec sh -s'; else sh -s; fi
@@ -46,8 +52,8 @@ if [ -z "$line" ]; then
     adduser -D -s /bin/sh "$user" && echo "$user:*" | chpasswd -e || exit 1
   else echo "neither useradd nor adduser is there" >&2; exit 1
   fi
-  line=$(getent passwd "$user" 2>/dev/null) || line=$(grep "^$user:" /etc/passwd) || exit 1
-  home=$(printf '%s\n' "$line" | cut -d: -f6) uid=$(printf '%s\n' "$line" | cut -d: -f3)
+  look
+  [ -n "$line" ] || { echo "$user was added, but is not in /etc/passwd" >&2; exit 1; }
 fi
 {
   cat <<'END'

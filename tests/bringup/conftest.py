@@ -55,6 +55,10 @@ class Machine:
         words = ["nsenter", "-m", "-t", str(self.server.process.pid), "sh", "-c", command]
         return subprocess.run(words, check=True, capture_output=True, text=True, timeout=60).stdout
 
+    def as_user(self, user: str, argv: tuple[str, ...]) -> str:
+        """The same of a user of it."""
+        return self.sh(shlex.join(("su", "-s", "/bin/sh", user, "-c", shlex.join(argv))))
+
 
 class Room:
     """`farm` beside machines and the inventory that names them."""

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 import stat
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
 
+from farm.model.device import Address, Device, Runtime, RuntimeKind
+from farm.provision.accounts import change_folder, change_user, check_folder, check_user
+from farm.provision.nouns import Aim
 from tests.bringup.conftest import Machines, Room
 from tests.e2e.conftest import ROOT, Outcome, until
 
@@ -361,6 +366,23 @@ def test_a_file_of_fabric_and_its_environment_take_no_part(machine: Machines, ro
     room.farm.environment |= {"FABRIC_RUN_DRY": "1", "FABRIC_PORT": "1"}
     outcome = room.provision("arm-1", "--task", "workdir", "--yes", "--json")
     assert (outcome.code, states(outcome)) == (0, {"workdir": "changed"}), outcome.stderr
+
+
+def test_a_user_without_root_makes_a_folder_of_its_own_and_lets_in_a_key_and_no_other_user(
+    machine: Machines,
+) -> None:
+    """The scripts by themselves: the servers of tests let in root alone."""
+    arm = machine(setup="useradd -m bench; useradd -m bxnch")
+    device = Device("arm-1", Address("arm-1"), Runtime(RuntimeKind.NATIVE), workdir="~/it's mine/farm")
+    aim = Aim(device, "bench", ("ssh-ed25519 AAAA",))
+    for check, change in ((check_user, change_user), (check_folder, change_folder)):
+        assert "farm: change" in arm.as_user("bench", check(aim))
+        arm.as_user("bench", change(aim))
+        assert arm.as_user("bench", check(aim)) == "farm: ok\n"
+    assert arm.path("/home/bench/it's mine/farm").is_dir()
+    assert arm.path("/home/bench/.ssh/authorized_keys").read_text() == "ssh-ed25519 AAAA farm\n"
+    for user in ("b.nch", "0"):  # as patterns or numbers they would be others
+        assert "farm: change add the user" in arm.sh(shlex.join(check_user(replace(aim, user=user))))
 
 
 def test_a_health_check_names_the_task_that_mends_what_it_found(machine: Machines, room: Room) -> None:
