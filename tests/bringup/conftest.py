@@ -154,8 +154,8 @@ def _prepare(folder: Path, tools: Path, without: tuple[str, ...], setup: str) ->
     for name in OVERLAID:
         flat = name.replace("/", "-")
         lines += [
-            f"mkdir -p /mnt/upper/{flat} /mnt/work/{flat}",
-            f"mount -t overlay overlay -o lowerdir=/{name},upperdir=/mnt/upper/{flat},workdir=/mnt/work/{flat} /{name}",
+            f"mkdir -p /mnt/upper/{flat} /mnt/scratch/{flat}",
+            f"mount -t overlay overlay -o lowerdir=/{name},upperdir=/mnt/upper/{flat},workdir=/mnt/scratch/{flat} /{name}",
         ]
     lines += [f"mount --bind {shlex.quote(str(tools))} /usr/local/sbin"]
     lines += [f"rm -f /usr/bin/{one} /usr/sbin/{one}" for one in without]

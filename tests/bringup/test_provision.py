@@ -65,7 +65,7 @@ def test_a_bare_machine_is_brought_up_and_found_as_it_should_be_the_second_time(
 
 
 def test_a_dry_run_says_what_it_would_do_and_changes_no_file(machine: Machines, room: Room) -> None:
-    arm = machine(tools={"apt-get": APT}, without=("setsid",), setup="mkdir -p /root/.ssh; id >/dev/null")
+    arm = machine(tools={"apt-get": APT}, without=("setsid",))
     arm.entry = BENCH | {"pin": {"governor": "performance", "how": "sudo"}}
     room.write(arm_1=arm)
     before = arm.tree()
@@ -111,14 +111,14 @@ def test_a_key_that_a_user_has_stays_beside_the_new_one(machine: Machines, room:
 
 def test_a_link_that_a_user_has_laid_leads_root_nowhere(machine: Machines, room: Room) -> None:
     arm = machine(
-        setup="useradd -m bench && echo kept >/root/secret && chmod 600 /root/secret && mkdir /home/bench/.ssh && "
-        "ln -s /root/secret /home/bench/.ssh/authorized_keys && chown -h -R bench /home/bench/.ssh"
+        setup="useradd -m bench && echo kept >/srv/secret && chmod 600 /srv/secret && mkdir /home/bench/.ssh && "
+        "ln -s /srv/secret /home/bench/.ssh/authorized_keys && chown -h -R bench /home/bench/.ssh"
     )
     arm.entry = BENCH
     room.write(arm_1=arm)
     outcome = room.provision("arm-1", "--as", "root", "--task", "user", "--yes", "--json")
     assert (outcome.code, states(outcome)) == (3, {"user": "failed"})
-    assert arm.path("/root/secret").read_text() == "kept\n"
+    assert arm.path("/srv/secret").read_text() == "kept\n"
 
 
 CPU = "/sys/devices/system/cpu"
