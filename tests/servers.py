@@ -107,13 +107,14 @@ def sshd(
     shell: str | None = None,
     authorized: Path | None = None,
     host: str = HOST,
+    port: int | None = None,
     prefix: tuple[str, ...] = (),
 ) -> Iterator[Server]:
     """OpenSSH's server. `options` are lines of sshd_config (`MaxSessions 1`); the first of a kind counts.
 
     `rc` becomes ~/.bashrc, which bash reads when sshd starts it; `shell` is the login shell. `authorized`
-    is a private key to let in, where it must not be one of its own. `host` is the address to listen on and
-    `prefix` a command to start it with (`ip netns exec NAME`).
+    is a private key to let in, where it must not be one of its own. `host` is the address to listen on, on a free
+    port or on `port`, and `prefix` a command to start it with (`ip netns exec NAME`).
     """
     program = _program("sshd")
     home = _home(folder)
@@ -149,7 +150,7 @@ def sshd(
         words = (program, "-D", "-e", "-f", str(config))
         return (*prefix, *(_in_namespace(folder, home, shell, words) if shell else words))
 
-    with _running("sshd", command, folder, home, identity, host_key, host) as server:
+    with _running("sshd", command, folder, home, identity, host_key, host, port) as server:
         yield server
 
 
@@ -224,11 +225,18 @@ def can_make_namespace() -> bool:
 
 @contextlib.contextmanager
 def _running(
-    kind, command, folder: Path, home: Path, identity: Path, host_key: Path, host: str = HOST
+    kind,
+    command,
+    folder: Path,
+    home: Path,
+    identity: Path,
+    host_key: Path,
+    host: str = HOST,
+    wanted: int | None = None,
 ) -> Iterator[Server]:
     log = folder / f"{kind}.log"
     for attempt in range(3):
-        port = free_port()
+        port = wanted or free_port()
         words = command(port)
         try:
             process = _start(words, host, port, log)

@@ -27,7 +27,7 @@ class Command:
 
 
 GROUPS = {
-    "devices": "List devices, check them, trust their host keys, free their disks and leases, show noise.",
+    "devices": "Find devices, bring them up, check and trust them, free disks and leases, show noise.",
     "runs": "List, show, resume and tag runs, remove old ones, and bring their database up to date.",
     "profiles": "Show the operators of profiles, and compare them.",
     "dumps": "Compare dumped tensors, and show the planned memory.",
@@ -69,6 +69,16 @@ COMMANDS = (
         "devices trust",
         "farm.cli.devices.trust",
         "Show the host key of a device and pin it in the inventory's known_hosts.",
+    ),
+    Command(
+        "devices discover",
+        "farm.cli.devices.discover",
+        "Find devices in a network or in an SSH configuration, and write inventory entries of them.",
+    ),
+    Command(
+        "devices provision",
+        "farm.cli.devices.provision",
+        "Bring devices up: packages, user and key, working folder, rights to set the governor.",
     ),
     Command(
         "devices clean",

@@ -38,7 +38,7 @@ RESERVED = frozenset({"all"})
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HOST = re.compile(r"[^\s@/,-][^\s@/,]{0,254}")
 _HOST_AND_PORT = re.compile(r"[^:\s]+:\d+")
-_USER = re.compile(r"[^\s@:,-][^\s@:,]*")
+USER = re.compile(r"[^\s@:,-][^\s@:,]*")
 _JUMP = re.compile(r"[^\s-]\S*")
 
 
@@ -149,7 +149,7 @@ class Settings(Entry):
 
 
 _RULES = {
-    "user": (_USER, "a login name"),
+    "user": (USER, "a login name"),
     "proxy_jump": (_JUMP, "a jump host such as gw.lab or me@gw.lab:22"),
     "workdir": (re.compile(r"(/|~/)[^\n]*"), "an absolute path or one that starts with ~/"),
 }

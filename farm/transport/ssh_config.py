@@ -94,11 +94,26 @@ async def settings_of(address: Address) -> Settings:
         if start is None:
             return await asyncio.to_thread(_unconfigured, address)
         ssh, flags, defaults = start
-        question = (ssh, "-T", "-G", *flags, *_given(address), "--", address.host)
-        values = _values(await _answer(question))
-        values |= await _replaced(values, question)
+        return await _settings((ssh, "-T", "-G", *flags, *_given(address), "--", address.host), defaults)
     except OSError as error:
         raise RequestError(f"ssh cannot be asked for its configuration: {error.strerror}") from error
+
+
+async def settings_in(file: Path, host: str) -> Settings:
+    """The same of one configuration file alone, for a host that it names. Raises RequestError likewise."""
+    ssh = await asyncio.to_thread(shutil.which, "ssh")
+    if ssh is None:
+        raise RequestError("needs `ssh` to be read, which is not in PATH", source=str(file), hint=_INSTALL)
+    try:
+        defaults = await asyncio.to_thread(_defaults, ssh)
+        return await _settings((ssh, "-T", "-G", "-F", str(file), "--", host), defaults)
+    except OSError as error:
+        raise RequestError(f"ssh cannot be asked for its configuration: {error.strerror}") from error
+
+
+async def _settings(question: tuple[str, ...], defaults: Mapping[str, tuple[str, ...]]) -> Settings:
+    values = _values(await _answer(question))
+    values |= await _replaced(values, question)
     changed = frozenset(name for name in values if values[name] != defaults.get(name))
     return Settings(
         values["hostname"][0], int(values["port"][0]), values["user"][0], values, changed, question

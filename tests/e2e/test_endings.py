@@ -197,6 +197,8 @@ PRINTING = {
     "plan": ["plan", *TINY],
     "devices list": ["devices", "list"],
     "devices check": ["devices", "check"],
+    "devices discover": ["devices", "discover", "127.0.0.1", "--port", "1", "--yes"],
+    "devices provision": ["devices", "provision", "local", "--dry-run"],
     "devices clean": ["devices", "clean", "local"],
     "devices stability": ["devices", "stability"],
     "devices release": ["devices", "release", "local"],
@@ -230,7 +232,9 @@ PRINTING = {
     "schema": ["schema", "results"],
 }
 PROFILE = Path(__file__).parents[1] / "unit" / "dumps" / "data" / "profile.json"
-SILENT = {"bisect": 2, "devices trust": 2, "runtime install": 2, "runs import": 2, "devices restore": 2}
+SILENT = {
+    "bisect": 2, "devices trust": 2, "devices discover": 4, "runtime install": 2, "runs import": 2, "devices restore": 2,
+}  # fmt: skip
 """Commands that fail here, and so print nothing on stdout."""
 
 

@@ -13,7 +13,7 @@ from farm.cli import arguments as args
 from farm.cli.terminal.console import out, say, show_json
 from farm.cli.terminal.loop import run
 from farm.cli.terminal.tables import simple_table
-from farm.errors import ExitCode
+from farm.errors import ExitCode, Stage
 from farm.inventory import read_devices
 from farm.model.device import Facts
 from farm.model.request import ALL_DEVICES
@@ -55,10 +55,17 @@ def command(
                 say(f"{one.device}: {one.stage}: {one.error}", "red")
                 if one.hint:
                     say(f"  try: {one.hint}")
+            for task in one.tasks:
+                say(f"  mended by: farm devices provision {one.device} --task {task}{_who(one)}")
     for name in released(runs_dir, [one.device for one in checked if not one.error]):
         say(f"{name}: released from quarantine")
     if any(one.error for one in checked):
         raise typer.Exit(ExitCode.CELLS_FAILED)
+
+
+def _who(one: Checked) -> str:
+    """With a login that works, where the inventory's does not."""
+    return " --as USER" if one.stage == Stage.CONNECT and "user" in one.tasks else ""
 
 
 def _row(one: Checked) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from farm.cli import arguments as args
+from farm.cli.terminal.asking import agreed
 from farm.cli.terminal.console import out, plain, say
 from farm.cli.terminal.loop import run
 from farm.errors import DeviceError, RequestError
@@ -57,16 +58,8 @@ def _trust(device: Device, known_hosts: Path, *, yes: bool, replace: bool) -> No
         asked.add(host)
         for key in keys:
             out.print(plain(f"{device.name}  {host}  {key.type}  {key.fingerprint_sha256}"))
-        if not yes and not _agreed(host):
+        if not yes and not agreed(f"Trust {host}?"):
             say(f"{device.name}: not trusted", "yellow")
             return
         record(known_hosts, keys, replace=replace)
         say(f"{device.name}: pinned {host} in {known_hosts}")
-
-
-def _agreed(host: str) -> bool:
-    """The answer of a person. No answer (Ctrl-C, the end of the input) is an interruption."""
-    try:
-        return typer.confirm(f"Trust {host}?", err=True)
-    except typer.Abort as error:  # which would end with exit code 1: a regression
-        raise KeyboardInterrupt from error

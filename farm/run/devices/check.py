@@ -11,9 +11,12 @@ from farm.device.probe import pythons_to_ask
 from farm.errors import DeviceError
 from farm.model.device import Device, Facts
 from farm.model.limits.disk import Portion
+from farm.provision.packages import WANTED
+from farm.provision.tasks import task_that_mends
 from farm.run.devices.agents import agent_of
+from farm.run.devices.rights import may_pin
 from farm.run.programs.program import device_python, require_wheel_platform
-from farm.transport.base import Transports
+from farm.transport.base import Timeouts, Transports
 from farm.transport.pool import open_transports
 
 LOW = Portion(10, 1_000_000_000)
@@ -21,7 +24,9 @@ LOW = Portion(10, 1_000_000_000)
 
 @dataclass(frozen=True)
 class Checked:
-    """The result for one device: facts, holder of the lease and warnings, or stage and error."""
+    """The result for one device: facts, holder of the lease and warnings, or stage and error. `tasks` are
+    those of `farm devices provision` that mend what was found.
+    """
 
     device: str
     facts: Facts | None = None
@@ -30,11 +35,16 @@ class Checked:
     stage: str | None = None
     error: str | None = None
     hint: str | None = None
+    tasks: tuple[str, ...] = ()
 
 
-async def check_devices(devices: Sequence[Device], known_hosts: Path) -> tuple[Checked, ...]:
+async def check_devices(
+    devices: Sequence[Device],
+    known_hosts: Path,
+    timeouts: Timeouts = Timeouts(),  # noqa: B008 - frozen
+) -> tuple[Checked, ...]:
     """Check all at once; the result is in the order of `devices`."""
-    async with open_transports(devices, known_hosts=known_hosts) as transports:
+    async with open_transports(devices, known_hosts=known_hosts, timeouts=timeouts) as transports:
         return tuple(await asyncio.gather(*(_check(device, transports) for device in devices)))
 
 
@@ -62,14 +72,32 @@ async def _check(device: Device, transports: Transports) -> Checked:
             facts = await agent.probe(pythons_to_ask(device.runtime))
             holder = await agent.holder()
             left = await agent.unrestored()
+        can_pin = await may_pin(device, transports)
     except DeviceError as error:
-        return Checked(device.name, stage=error.stage.value, error=error.message, hint=error.hint)
+        tasks = _tasks([error.cause])
+        return Checked(
+            device.name, stage=error.stage.value, error=error.message, hint=error.hint, tasks=tasks
+        )
+    full, lacks = _warnings(device, facts), _lacks(facts)
+    rights = () if can_pin else ("it may not set the governor and frequencies that the inventory pins",)
+    findings = {"disk-nearly-full": full, "missing-tool": lacks, "no-right-to-pin": rights}
     return Checked(
         device.name,
         facts,
         holder,
-        (*_warnings(device, facts), *(one.text for one in left), *_lying(facts)),
+        (*full, *lacks, *rights, *(one.text for one in left), *_lying(facts)),
+        tasks=_tasks([name for name, texts in findings.items() if texts]),
     )
+
+
+def _tasks(findings: Sequence[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(task for one in findings if (task := task_that_mends(one)) is not None))
+
+
+def _lacks(facts: Facts) -> tuple[str, ...]:
+    """Where the probe has asked for tools at all: it names those that it found."""
+    missing = [tool for tool in WANTED if tool not in facts.tools] if facts.tools else []
+    return (f"it lacks {', '.join(missing)}",) if missing else ()
 
 
 def _lying(facts: Facts) -> tuple[str, ...]:

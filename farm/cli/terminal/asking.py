@@ -1,0 +1,25 @@
+"""Questions to a person, on stderr."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+
+def agreed(question: str) -> bool:
+    """The answer of a person. No answer (Ctrl-C, the end of the input) is an interruption."""
+    try:
+        return typer.confirm(question, err=True)
+    except typer.Abort as error:  # which would end with exit code 1: a regression
+        raise KeyboardInterrupt from error
+
+
+def secret(prompt: str) -> str:
+    """What a person types and nobody sees; from a pipe, its first line. Interrupted as `agreed`."""
+    if sys.stdin is not None and not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\n")
+    try:
+        return str(typer.prompt(prompt, hide_input=True, err=True))
+    except typer.Abort as error:
+        raise KeyboardInterrupt from error
