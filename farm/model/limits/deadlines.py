@@ -34,6 +34,10 @@ class Deadlines:
     build_s: float = _of(3600.0, "the command that makes the build of a step (`farm bisect --command`)")
     notify_s: float = _of(120.0, "tell one receiver what is new, all tries together (`farm nightly`)")
     sign_s: float = _of(120.0, "ssh-keygen signs, and perhaps asks for a passphrase (`farm release --sign`)")
+    sim_start_s: float = _of(120.0, "all simulated devices of a lab start (`farm sim`)")
+    sim_end_s: float = _of(
+        60.0, "the command of `farm sim run` ends after an interruption; then it is killed"
+    )
     lease_wait_s: float = _of(0.0, "a device that another run holds", "--wait")
     reconnect_s: float = _of(45.0, "a lost connection is tried again", "--reconnect")
     silence_s: int = _of(600, "a round prints nothing", "--silence-limit")
