@@ -24,12 +24,16 @@ PLACEHOLDER = "{inventory}"
 OPTIONS = ("--inventory", "-i")
 
 
-def completed(words: Sequence[str], inventory: Path) -> list[str]:
-    """The words of the process: `{inventory}` is replaced, `farm` is this farm, and a command of it that
-    takes an inventory, and has none, gets this one. Raises RequestError for a program that is not there.
-    """
+def require_program(words: Sequence[str]) -> None:
+    """Raises RequestError for a program that is not there."""
     if words[0] != FARM and shutil.which(words[0]) is None:
         raise RequestError(f"cannot run {one_line(words[0], 80)}: no such program", hint=_hint(words))
+
+
+def completed(words: Sequence[str], inventory: Path) -> list[str]:
+    """The words of the process: `{inventory}` is replaced, `farm` is this farm, and a command of it that
+    takes an inventory, and has none, gets this one.
+    """
     replaced = [word.replace(PLACEHOLDER, str(inventory)) for word in words]
     if words[0] != FARM:
         return replaced

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from farm.cli.bench.deadline_options import with_deadlines
 from farm.cli.sim.arguments import LabDeadlines, LabFile
-from farm.cli.sim.child import completed, ended
+from farm.cli.sim.child import completed, ended, require_program
 from farm.cli.sim.telling import say_missed, short
 from farm.cli.terminal.console import say
 from farm.cli.terminal.loop import run
@@ -44,6 +43,7 @@ def command(
     """
     if not words:
         raise RequestError("no command is given", hint=f"farm sim run {lab} -- farm bench")
+    require_program(words)
     deadlines = with_deadlines(Deadlines(), deadline or ())
     code = run(_run(load(lab), words, deadlines))
     raise typer.Exit(PassedOn(code))
@@ -54,6 +54,7 @@ async def _run(lab: Lab, words: list[str], deadlines: Deadlines) -> int:
     async with running(lab, deadlines) as fleet:
         say(f"up: {short([*fleet.devices])}")
         environment = {**os.environ, VARIABLE: str(fleet.inventory)}
-        code = await ended(completed(words, Path(fleet.inventory)), environment, deadlines)
+        whole = await asyncio.to_thread(completed, words, fleet.inventory)
+        code = await ended(whole, environment, deadlines)
         await asyncio.to_thread(say_missed, fleet)
     return code

@@ -80,7 +80,7 @@ async def _up(lab: Lab, output: Path, deadlines: Deadlines, lasts_s: float, *, i
         stack.push_async_callback(asyncio.to_thread, published.withdraw)
         await whole(published.publish)
         stack.push_async_callback(asyncio.to_thread, say_missed, fleet)
-        _show(lab, fleet, published, is_json=is_json)
+        await asyncio.to_thread(_show, lab, fleet, published, is_json=is_json)
         await _watch(fleet, lasts_s)
 
 

@@ -16,6 +16,7 @@ from farm.sim.fleet import Fleet, fleet
 from farm.sim.lab.reader import Lab
 from farm.sim.lab.rights import require_boot_ids, require_linux, require_plain
 from farm.sim.server import user_name
+from farm.sim.threads import whole
 
 
 @contextlib.asynccontextmanager
@@ -25,14 +26,14 @@ async def running(lab: Lab, deadlines: Deadlines) -> AsyncIterator[Fleet]:
     Raises RunError where they cannot be started, and RequestError where a fault needs rights that the user
     has not.
     """
-    require_linux()
-    await asyncio.to_thread(user_name)
-    await asyncio.to_thread(require_boot_ids, lab.devices)
+    await asyncio.to_thread(_require, lab)
     wanted = {name: one.properties for name, one in lab.devices.items()}
     async with contextlib.AsyncExitStack() as stack:
         with _translated():
-            folder = await asyncio.to_thread(_folder)
-            stack.push_async_callback(asyncio.to_thread, shutil.rmtree, folder, ignore_errors=True)
+            made: list[Path] = []
+            stack.push_async_callback(asyncio.to_thread, _remove, made)
+            await whole(lambda: made.append(_folder()))
+            (folder,) = made
             try:
                 async with asyncio.timeout(deadlines.sim_start_s):
                     started = await stack.enter_async_context(fleet(wanted, folder))
@@ -45,10 +46,21 @@ async def running(lab: Lab, deadlines: Deadlines) -> AsyncIterator[Fleet]:
         yield started
 
 
+def _require(lab: Lab) -> None:
+    require_linux()
+    user_name()
+    require_boot_ids(lab.devices)
+
+
 def _folder() -> Path:
     parent = Path(tempfile.gettempdir())
     require_plain(parent)
     return Path(tempfile.mkdtemp(prefix="farm-lab-", dir=parent))
+
+
+def _remove(folders: list[Path]) -> None:
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager
