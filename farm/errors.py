@@ -27,6 +27,10 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
+class PassedOn(int):
+    """The exit code of a command that the user named: it is passed on as it is (`farm sim run`)."""
+
+
 class Stage(StrEnum):
     """Where in the work on a device something failed."""
 

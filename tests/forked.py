@@ -15,6 +15,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack, suppress
@@ -212,6 +213,7 @@ def _become(request: dict[str, Any], descriptors: list[int]) -> None:
             os.close(one)
     os.environ.clear()
     os.environ.update(request["env"])
+    tempfile.tempdir = None  # that of its own TMPDIR
     os.chdir(request["cwd"])
     sys.argv = ["farm", *request["words"]]
     paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)

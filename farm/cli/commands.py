@@ -33,6 +33,7 @@ GROUPS = {
     "dumps": "Compare dumped tensors, and show the planned memory.",
     "runtime": "Install and list the wheel runtime.",
     "plugins": "List plugins: formats, sections of reports and notifications of other packages.",
+    "sim": "Start labs of simulated devices, to try an inventory, a suite and a CI without hardware.",
     "options": "Search and explain load_and_run's options.",
 }
 """Commands that have commands below them, and what they are for."""
@@ -199,6 +200,21 @@ COMMANDS = (
         "farm.cli.plugins.list",
         "List the plugins that are installed, and whether each can be used. Loads each of them.",
     ),
+    Command(
+        "sim up",
+        "farm.cli.sim.up",
+        "Start the devices of a lab file, write their inventory, and run until Ctrl-C.",
+    ),
+    Command(
+        "sim run",
+        "farm.cli.sim.run",
+        "Start the devices of a lab file, run a command on them, and end with its exit code.",
+    ),
+    Command(
+        "sim list",
+        "farm.cli.sim.list",
+        "List what a lab file can name: kinds of devices, faults and oddities.",
+    ),
     Command("options list", "farm.cli.catalogue.list", "List the options, all or those that match."),
     Command(
         "options show",
@@ -208,6 +224,6 @@ COMMANDS = (
     Command(
         "schema",
         "farm.cli.catalogue.schema",
-        "Print the JSON Schema of an inventory, a suite, a builds file, acknowledgements or a results.json.",
+        "Print the JSON Schema of an inventory, a suite, a builds file, acknowledgements, a lab or results.",
     ),
 )

@@ -9,7 +9,7 @@ from typing import Any
 
 from farm.cli import failure
 from farm.cli.terminal import signals, streams
-from farm.errors import ExitCode, RunError
+from farm.errors import ExitCode, PassedOn, RunError
 
 THREADS_S = 5.0
 """How long threads that still work may take at the end; then the process ends without them."""
@@ -60,11 +60,13 @@ def _told(error: BaseException) -> int:
 
 
 def _known(code: Any, left: SystemExit | None = None) -> int:
-    """Codes of farm's own table, and those of click that agree with it; a library's exit is an error."""
+    """Codes of farm's own table, of a command that it ran, and those of click that agree with it; a library's
+    exit is an error.
+    """
     if code == ExitCode.INTERRUPTED:
         signals.clean_up()
         return failure.report(KeyboardInterrupt())
-    if isinstance(code, ExitCode):
+    if isinstance(code, ExitCode | PassedOn):
         return code
     if code in (None, 0):
         return ExitCode.OK

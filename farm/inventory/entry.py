@@ -67,6 +67,8 @@ MESSAGES = {
     "missing": "is missing",
     "int_parsing": "{shown} is not a whole number",
     "int_type": "should be a whole number",
+    "float_parsing": "{shown} is not a number",
+    "float_type": "should be a number",
     "bool_parsing": "{shown} is not true or false",
     "bool_type": "should be true or false",
     "string_type": "should be text",
@@ -76,6 +78,8 @@ MESSAGES = {
     "list_type": "should be a list",
     "greater_than_equal": "{shown} is less than {ge}",
     "less_than_equal": "{shown} is more than {le}",
+    "too_short": "should have at least {min_length}",
+    "too_long": "should have at most {max_length}",
 }
 """Messages for the types of pydantic's errors; pydantic's own for the rest."""
 

@@ -28,6 +28,9 @@ from farm.visible import has_controls, one_line, visible
 Place = tuple[str | int, ...]
 """The position of a value in its file: keys and list indices from the top."""
 
+MOST_BYTES = 16 << 20
+"""Of one file: `/dev/zero`, or a model in the place of a suite, would fill the memory."""
+
 NODE_LIMIT = 200_000
 """Values in one file with aliases expanded: a bound against nested aliases."""
 
@@ -153,12 +156,16 @@ def read(path: Path) -> Document:
     """
     name = str(path)
     try:
-        text = path.read_text("utf-8-sig")
+        with path.open("rb") as stream:
+            data = stream.read(MOST_BYTES + 1)
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise RequestError("not a UTF-8 text file", source=name) from error
     except OSError as error:
         reason = error.strerror or str(error)
         raise RequestError(f"cannot read the file: {reason}", source=name) from error
+    if len(data) > MOST_BYTES:
+        raise RequestError(f"larger than {MOST_BYTES >> 20} MiB: not a file of this kind", source=name)
     return parse(text, name, path.parent)
 
 

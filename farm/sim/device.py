@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import getpass
 import shlex
 import shutil
 import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self
 
 import farm
 from farm.model.device import Address, Device, Runtime, RuntimeKind
@@ -22,9 +20,9 @@ from farm.options import CATALOGUE, Kind
 from farm.sim import heat, places, processes
 from farm.sim.login import login_script, make_tools, rc_file
 from farm.sim.properties import Program, Properties, to_json
-from farm.sim.server import HOST, Server, configure
+from farm.sim.server import HOST, Server, configure, user_name
+from farm.sim.threads import whole
 
-T = TypeVar("T")
 HEALTHY = Properties()
 CLEAN_UP_S = 10.0
 SENSORS_S = 0.05
@@ -54,7 +52,7 @@ class SimulatedDevice:
     async def __aenter__(self) -> Self:
         async with contextlib.AsyncExitStack() as stack:
             stack.push_async_callback(asyncio.to_thread, self._remove)
-            command = await _whole(self._lay_out)
+            command = await whole(self._lay_out)
             log = self._folder / "sshd.log"
             self._server = Server(command, log, self.home, self.properties.line)
             await stack.enter_async_context(self._server)
@@ -92,7 +90,7 @@ class SimulatedDevice:
         return {
             "address": HOST,
             "port": self.port,
-            "user": getpass.getuser(),
+            "user": user_name(),
             "identity": str(self._folder / "id_client"),
             "runtime": {"kind": "native", "program": str(self._program)},
             **dict(self.properties.entry),
@@ -100,7 +98,7 @@ class SimulatedDevice:
 
     def device(self) -> Device:
         """The same for those who need no inventory file."""
-        address = Address(HOST, self.port, getpass.getuser(), (self._folder / "id_client",))
+        address = Address(HOST, self.port, user_name(), (self._folder / "id_client",))
         return Device(self.name, address, Runtime(RuntimeKind.NATIVE, str(self._program)))
 
     def set_program(self, program: Program) -> None:
@@ -119,6 +117,11 @@ class SimulatedDevice:
     def running(self) -> tuple[int, ...]:
         """Processes on the device that are not the SSH server's."""
         return tuple(processes.ours(self.home))
+
+    @property
+    def connections(self) -> int:
+        """How many are open."""
+        return 0 if self._server is None else len(self._server.pids)
 
     def sysfs(self, name: str) -> Path:
         """A file of the /sys that a device with heat has."""
@@ -151,7 +154,7 @@ class SimulatedDevice:
     async def _cool(self) -> None:
         while True:
             await asyncio.sleep(SENSORS_S)
-            await _whole(lambda: heat.warm(self.home))
+            await whole(lambda: heat.warm(self.home))
 
     def _remove(self) -> None:
         if self._folder.exists():
@@ -162,16 +165,6 @@ class SimulatedDevice:
         assert self._server is not None
         await asyncio.to_thread(places.switch_off, self.home)
         await asyncio.to_thread(_kill_all, self.home, self._server.pids)
-
-
-async def _whole(work: Callable[[], T]) -> T:
-    """In a thread, and to its end, also when this is cancelled."""
-    done = asyncio.ensure_future(asyncio.to_thread(work))
-    try:
-        return await asyncio.shield(done)
-    except asyncio.CancelledError:
-        await asyncio.wait({done})
-        raise
 
 
 async def _ended(task: asyncio.Task[None]) -> None:

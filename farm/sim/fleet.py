@@ -43,8 +43,10 @@ async def fleet(wanted: Mapping[str, Properties], folder: Path) -> AsyncIterator
 
 def _write(devices: Mapping[str, SimulatedDevice], folder: Path) -> Path:
     path = folder / "simulated.yaml"
+    yaml = YAML()
+    yaml.representer.ignore_aliases = lambda _: True  # each device stands for itself
     with path.open("w", encoding="utf-8") as stream:
-        YAML().dump({"devices": {name: device.entry() for name, device in devices.items()}}, stream)
+        yaml.dump({"devices": {name: device.entry() for name, device in devices.items()}}, stream)
     lines = "".join(f"{device.known_hosts_line}\n" for device in devices.values())
     (folder / KNOWN_HOSTS).write_text(lines, "ascii")
     return path

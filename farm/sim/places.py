@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from pathlib import Path
 
@@ -63,6 +64,33 @@ def count_run(home: Path, words: list[str]) -> int:
         stream.flush()
         stream.seek(0)
         return len(stream.readlines())
+
+
+def _struck_file(home: Path) -> Path:
+    return home / ".sim" / "struck"
+
+
+def note_strike(home: Path, index: int, run: int) -> None:
+    """The program's strike of this index is about to happen, in this run of the device."""
+    with _struck_file(home).open("a", encoding="ascii") as stream:
+        stream.write(f"{index} {run}\n")
+
+
+def struck(home: Path) -> tuple[tuple[int, int], ...]:
+    """All strikes so far: the index of each in the program's, and the run."""
+    try:
+        text = _struck_file(home).read_text("ascii")
+    except FileNotFoundError:
+        return ()
+    return tuple((int(index), int(run)) for index, run in re.findall(r"^(\d+) (\d+)$", text, re.MULTILINE))
+
+
+def count_runs(home: Path) -> int:
+    """How many runs of the program there were so far."""
+    try:
+        return _runs_file(home).read_bytes().count(b"\n")
+    except FileNotFoundError:
+        return 0
 
 
 def runs(home: Path) -> tuple[tuple[str, ...], ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import pwd
 import shutil
 import socket
 import struct
@@ -23,6 +24,8 @@ from farm.sim import places
 from farm.sim.properties import Line
 
 HOST = "127.0.0.1"
+NO_SHELLS = frozenset({"nologin", "false"})
+KEY_S = 30.0
 _SBIN = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin"))
 
 
@@ -34,10 +37,27 @@ def program(name: str) -> str:
     return found
 
 
+def user_name() -> str:
+    """Whom the server lets in: the user of this process. Raises RunError where it would let in nobody."""
+    try:
+        account = pwd.getpwuid(os.geteuid())
+    except KeyError:
+        raise RunError(
+            f"sshd lets in users of /etc/passwd, and user id {os.geteuid()} is not there",
+            hint="run it as another user, or as root",
+        ) from None
+    if Path(account.pw_shell).name in NO_SHELLS:
+        raise RunError(
+            f"sshd lets in nobody with {account.pw_shell}, the login shell of {account.pw_name}",
+            hint="run it as a user with a shell, or as root",
+        )
+    return account.pw_name
+
+
 def make_key(path: Path) -> None:
-    """A new key pair, `path` and `path`.pub."""
+    """A new key pair, `path` and `path`.pub. Raises subprocess.SubprocessError, also after KEY_S."""
     command = [program("ssh-keygen"), "-q", "-t", "ed25519", "-N", "", "-C", path.name, "-f", str(path)]
-    subprocess.run(command, check=True, stdin=subprocess.DEVNULL)  # noqa: S603 - no word comes from outside
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL, timeout=KEY_S)  # noqa: S603 - no word comes from outside
 
 
 def configure(folder: Path, login: Path) -> tuple[str, ...]:

@@ -227,6 +227,9 @@ PRINTING = {
     "runtime install": ["runtime", "install", "--wheel", "none.whl"],
     "runtime list": ["runtime", "list"],
     "plugins list": ["plugins", "list"],
+    "sim up": ["sim", "up", "sim.yaml", "--for", "1s"],
+    "sim run": ["sim", "run", "sim.yaml", "--", "true"],
+    "sim list": ["sim", "list"],
     "options list": ["options", "list"],
     "options show": ["options", "show", "iter"],
     "schema": ["schema", "results"],
@@ -234,8 +237,9 @@ PRINTING = {
 PROFILE = Path(__file__).parents[1] / "unit" / "dumps" / "data" / "profile.json"
 SILENT = {
     "bisect": 2, "devices trust": 2, "devices discover": 4, "runtime install": 2, "runs import": 2, "devices restore": 2,
+    "sim run": 0,
 }  # fmt: skip
-"""Commands that fail here, and so print nothing on stdout."""
+"""Commands that fail here, and so print nothing on stdout, or leave that to another program."""
 
 
 @pytest.fixture(scope="module")
@@ -249,6 +253,7 @@ def place(tmp_path_factory: pytest.TempPathFactory, forks: Forks) -> Local:
     (local.folder / "night.yaml").write_text(
         "{models: {tiny: bundled:tiny}, rounds: 2, options: {iter: 10}, canary: false}\n"
     )
+    (local.folder / "sim.yaml").write_text("devices: {one: }\n")
     TuneFolder(local.folder / "runs", "t").path.mkdir(parents=True)
     TuneFolder(local.folder / "runs", "t").save(a_search_that_is_over())
     for name in ("first", "second"):

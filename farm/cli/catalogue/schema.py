@@ -10,6 +10,7 @@ import typer
 from farm.cli.terminal.console import show_json
 from farm.inventory import acknowledged, builds, suite
 from farm.inventory import devices as inventory
+from farm.sim.lab import reader as lab
 from farm.store.codec import results_schema
 
 SETTINGS: dict[str, Any] = {"epilog": "Examples:\n\n  farm schema inventory > inventory.schema.json"}
@@ -20,6 +21,7 @@ class Document(StrEnum):
     SUITE = "suite"
     BUILDS = "builds"
     ACKNOWLEDGED = "acknowledged"
+    LAB = "lab"
     RESULTS = "results"
 
 
@@ -28,10 +30,11 @@ SCHEMAS = {
     Document.SUITE: suite.schema,
     Document.BUILDS: builds.schema,
     Document.ACKNOWLEDGED: acknowledged.schema,
+    Document.LAB: lab.schema,
     Document.RESULTS: results_schema,
 }
 
 
 def command(document: Annotated[Document, typer.Argument(help="Which document.")]) -> None:
-    """Print the JSON Schema of an inventory, a suite, a builds file, acknowledgements or a results.json."""
+    """Print the JSON Schema of an inventory, a suite, a builds file, acknowledgements, a lab or results."""
     show_json(SCHEMAS[document]())

@@ -36,6 +36,10 @@ class Deadlines:
     sign_s: float = _of(120.0, "ssh-keygen signs, and perhaps asks for a passphrase (`farm release --sign`)")
     provision_s: float = _of(900.0, "one step of a task on a device (`farm devices provision`)")
     scan_s: float = _of(3.0, "an address answers as an SSH server (`farm devices discover`)")
+    sim_start_s: float = _of(120.0, "all simulated devices of a lab start (`farm sim`)")
+    sim_end_s: float = _of(
+        60.0, "the command of `farm sim run` ends after an interruption; then it is killed"
+    )
     lease_wait_s: float = _of(0.0, "a device that another run holds", "--wait")
     reconnect_s: float = _of(45.0, "a lost connection is tried again", "--reconnect")
     beat_s: float = _of(10.0, "between two signs of life that a device gets for its lease")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TextIO
 
 from farm.sim.heat import warm
-from farm.sim.places import count_run, settings_file
+from farm.sim.places import count_run, note_strike, settings_file
 from farm.sim.program.command_line import MistakeError, help_text, read
 from farm.sim.program.files import write_all
 from farm.sim.program.log import Log
@@ -54,9 +54,10 @@ def _run(program: Program, home: Path, model: str, options: dict[str, str], numb
     log.prepared(times)
     factor = warm(home, program.load_ms / 1000)
     for index in range(times.iterations):
-        for one in program.strikes:
+        for order, one in enumerate(program.strikes):
             if one.iteration == index and one.run in (0, number):
                 log.flush()
+                note_strike(home, order, number)
                 strike(one, home)
         times.slow_down(index, factor)
         e2e_ms, host_ms = times.measured[index]

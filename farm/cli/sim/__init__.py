@@ -1,0 +1,1 @@
+"""`farm sim`: labs of simulated devices."""
