@@ -85,6 +85,41 @@ class Pin:
     how: How = "direct"
 
 
+POWER_PLACES = ("name", "address")
+"""What is replaced in a command of power: `{name}` of the device, its `{address}` without port and user."""
+
+
+class PowerAction(StrEnum):
+    """What can be asked of a device's power."""
+
+    ON = "on"
+    OFF = "off"
+    CYCLE = "cycle"
+    STATUS = "status"
+
+
+@dataclass(frozen=True)
+class Power:
+    """Commands that run on the controller, one for each action: a program and its arguments, read by no
+    shell; empty: there is none.
+    """
+
+    on: tuple[str, ...] = ()
+    off: tuple[str, ...] = ()
+    cycle: tuple[str, ...] = ()
+    status: tuple[str, ...] = ()
+
+    @property
+    def actions(self) -> tuple[PowerAction, ...]:
+        """Those that there is a command for."""
+        return tuple(action for action in PowerAction if getattr(self, action))
+
+    def command(self, action: PowerAction, name: str, address: str) -> tuple[str, ...]:
+        """The command for a device, with its name and address put in; empty: there is none."""
+        words: tuple[str, ...] = getattr(self, action)
+        return tuple(word.replace("{name}", name).replace("{address}", address) for word in words)
+
+
 @dataclass(frozen=True)
 class Device:
     """One target. `attributes` serve selectors of the form `soc=rk3588`; `source` is `file:line`."""
@@ -102,6 +137,7 @@ class Device:
     environment: tuple[tuple[str, str], ...] = ()
     pin: Pin | None = None
     ceilings: tuple[GivenCeilings, ...] = ()
+    power: Power | None = None
     source: str | None = field(default=None, compare=False)
 
     @property

@@ -199,6 +199,7 @@ PRINTING = {
     "devices check": ["devices", "check"],
     "devices clean": ["devices", "clean", "local"],
     "devices stability": ["devices", "stability"],
+    "devices power": ["devices", "power", "local", "status"],
     "devices release": ["devices", "release", "local"],
     "devices quarantine": ["devices", "quarantine"],
     "devices restore": ["devices", "restore", "none"],
@@ -230,7 +231,14 @@ PRINTING = {
     "schema": ["schema", "results"],
 }
 PROFILE = Path(__file__).parents[1] / "unit" / "dumps" / "data" / "profile.json"
-SILENT = {"bisect": 2, "devices trust": 2, "runtime install": 2, "runs import": 2, "devices restore": 2}
+SILENT = {
+    "bisect": 2,
+    "devices power": 2,
+    "devices trust": 2,
+    "runtime install": 2,
+    "runs import": 2,
+    "devices restore": 2,
+}
 """Commands that fail here, and so print nothing on stdout."""
 
 

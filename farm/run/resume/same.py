@@ -11,7 +11,11 @@ from farm.model.run import CellResult, CellStatus, Results
 from farm.run.planned import Origin, hider_of, kept_plan
 
 MOST_NAMED = 5
-WHAT = {"model_sha256": "the model", "input_sha256": "the input", "options_sha256": "the options or a file of them"}
+WHAT = {
+    "model_sha256": "the model",
+    "input_sha256": "the input",
+    "options_sha256": "the options or a file of them",
+}
 """What a digest of a cell is of."""
 
 
