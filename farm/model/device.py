@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -110,13 +111,24 @@ class Power:
     status: tuple[str, ...] = ()
 
     @property
+    def commands(self) -> Mapping[PowerAction, tuple[str, ...]]:
+        """Those that there are, by action."""
+        every = {
+            PowerAction.ON: self.on,
+            PowerAction.OFF: self.off,
+            PowerAction.CYCLE: self.cycle,
+            PowerAction.STATUS: self.status,
+        }
+        return {action: words for action, words in every.items() if words}
+
+    @property
     def actions(self) -> tuple[PowerAction, ...]:
         """Those that there is a command for."""
-        return tuple(action for action in PowerAction if getattr(self, action))
+        return tuple(self.commands)
 
     def command(self, action: PowerAction, name: str, address: str) -> tuple[str, ...]:
         """The command for a device, with its name and address put in; empty: there is none."""
-        words: tuple[str, ...] = getattr(self, action)
+        words = self.commands.get(action, ())
         return tuple(word.replace("{name}", name).replace("{address}", address) for word in words)
 
 

@@ -8,7 +8,7 @@ from pydantic import Field, field_validator
 
 from farm.inventory.entry import Entry, Texts
 from farm.inventory.yaml_source import Document
-from farm.model.device import POWER_PLACES, Power, PowerAction
+from farm.model.device import POWER_PLACES, Power
 from farm.suggest import nearest
 
 _PLACE = re.compile(r"\{([A-Za-z_]*)\}")
@@ -39,9 +39,15 @@ def power_of(document: Document, entry: PowerEntry | None) -> Power | None:
     """None for an empty one, too: so a device has none although its group has. The path of a program is
     relative to the file; a name without a slash is looked for in PATH.
     """
-    if entry is None or not any(getattr(entry, action) for action in PowerAction):
+    if entry is None:
         return None
-    return Power(**{action: _words(document, getattr(entry, action)) for action in PowerAction})
+    power = Power(
+        on=_words(document, entry.on),
+        off=_words(document, entry.off),
+        cycle=_words(document, entry.cycle),
+        status=_words(document, entry.status),
+    )
+    return power if power.actions else None
 
 
 def _words(document: Document, words: tuple[str, ...]) -> tuple[str, ...]:

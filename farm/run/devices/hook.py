@@ -23,8 +23,8 @@ KILLED_S = 5.0
 
 @dataclass(frozen=True)
 class Hooked:
-    """What a command did. `exit_code` as the shell has it; None: it was not started, or was killed
-    (`is_late`). `output` is what it printed, both streams, cleaned and cut; `failure` why it counts as failed.
+    """What a command did. `exit_code` as the shell has it; None: it was not started, or killed (`is_late`).
+    `output` is what it printed, both streams, cleaned and cut; `failure` why it counts as failed.
     """
 
     exit_code: int | None

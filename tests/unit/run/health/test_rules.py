@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -69,11 +70,11 @@ HELD = Held("ann@lab pid 7 run r", 1_000_000_004, 3600, 2, 120)
 QUARANTINE = Quarantine("arm-1", "fan is loud", "2026-01-01", "2026-02-01T00:00:00+00:00", BY_HAND)
 
 
-def seen(**facts: object) -> Look:
+def seen(**facts: Any) -> Look:
     return replace(HEALTHY, facts=replace(FACTS, **facts))
 
 
-def failed(cause: str, **more: object) -> Look:
+def failed(cause: str, **more: Any) -> Look:
     return Look(DEVICE, trouble=Trouble(cause, "connect", "it said no", "ask somebody"), **more)
 
 
@@ -212,7 +213,7 @@ def test_the_gravest_counts() -> None:
 
 
 def test_devices_are_twins_where_machine_and_start_are_the_same() -> None:
-    def look(name: str, **facts: object) -> Look:
+    def look(name: str, **facts: Any) -> Look:
         return replace(HEALTHY, device=replace(DEVICE, name=name), facts=replace(FACTS, **facts))
 
     looks = [

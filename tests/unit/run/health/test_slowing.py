@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,7 @@ from tests.unit.history.nights import keep, night
 
 RUNS = 20
 LAST = RUNS - IN_A_ROW
+DEFAULTS = Deadlines()
 CONTEXT = {"model": "m", "runtime's files": "r", "options": "o", "governor": "performance"}
 
 
@@ -60,6 +62,7 @@ def test_what_is_known_to_differ_is_named() -> None:
     assert found.evidence == ("governor: performance and powersave",)
 
 
+ANOTHER_BUILD: dict[str, Any] = {"runtime's files": "s"}
 NOT_SLOWER: dict[str, Sequence[Series]] = {
     "as it was": [cell(lambda _: 1.0)],
     "one noisy run": [cell(lambda number: 1.5 if number == RUNS - 1 else 1.0)],
@@ -68,7 +71,7 @@ NOT_SLOWER: dict[str, Sequence[Series]] = {
     "faster": [cell(since(LAST, 0.8))],
     "a little": [cell(since(LAST, 1.03), noise=0.0)],
     "one of three cells": [cell(since(LAST), "a"), cell(lambda _: 1.0, "b"), cell(lambda _: 1.0, "c")],
-    "another build": [cell(since(LAST), **{"runtime's files": "s"})],
+    "another build": [cell(since(LAST), **ANOTHER_BUILD)],
     "another model": [cell(since(LAST), model="n")],
     "it is always that noisy": [cell(since(LAST, 1.1), noise=0.2)],
     "too few runs": [cell(since(FEWEST_RUNS - 1), runs=FEWEST_RUNS + IN_A_ROW - 1)],
@@ -94,9 +97,9 @@ def test_noise_alone_is_no_alarm() -> None:
 # --------------------------------------------------------------------------- the database
 
 
-async def read(runs: Path, device: str, **deadlines: float) -> tuple[Slower | None, list[str]]:
+async def read(runs: Path, device: str, deadlines: Deadlines = DEFAULTS) -> tuple[Slower | None, list[str]]:
     told: list[str] = []
-    found = await slower_devices(runs, [device], Deadlines(**deadlines), told.append)
+    found = await slower_devices(runs, [device], deadlines, told.append)
     return found.get(device), told
 
 
@@ -136,6 +139,6 @@ async def test_a_history_that_cannot_be_read_blames_nobody_and_says_so(runs: Pat
 
 async def test_a_history_that_takes_too_long_is_not_waited_for(runs: Path, device: str) -> None:
     update(str(runs / "farm.db"), runs, sources(runs), lambda *_: None)
-    found, (told,) = await read(runs, device, history_s=1e-6)
+    found, (told,) = await read(runs, device, Deadlines(history_s=1e-6))
     assert found is None
     assert "--deadline history=" in told
