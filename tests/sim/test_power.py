@@ -20,12 +20,13 @@ from tests.session import wait
 pytestmark = pytest.mark.sshd
 
 
-CUT = """import sys
+CUT = """import signal, sys
 sys.path.insert(0, {root!r})
 from pathlib import Path
-from farm.sim.program.strikes import strike
-from farm.sim.properties import Act, Strike, Target
-strike(Strike(Target.MACHINE, Act.KILL), Path({home!r}))
+from farm.sim import places, processes
+home = Path({home!r})
+places.switch_off(home)
+processes.send(processes.servers(home), signal.SIGKILL)
 """
 """What a hook does that really cuts the power of a simulated device."""
 
