@@ -1526,6 +1526,23 @@ write_setting() { # path value -> changed; fails with the reason in REPLY
   [ "$setting" = "$2" ] && changed=yes
 }
 
+do_may() { # how path... ; tells of the settings that the user could not change: path why. Changes none, takes no lease
+  local how="$1" path why refused=''
+  case $how in direct | sudo) ;; *) err usage "may direct|sudo path..." || return ;; esac
+  shift
+  for path do
+    is_setting "$path" 0 || err usage "not a setting: $path" || return
+    why=$(why_not "$path") || { encode "${why%%"$NL"*}" && refused="$refused $path $REPLY"; }
+  done
+  put "$id ok$refused"
+}
+why_not() { # path ; fails, with the reason on stdout
+  local why
+  [ -e "$sys/$1" ] || { put 'the kernel does not have it' && return 1; }
+  may_write "$1" || { put 'no right to write it' && return 1; }
+  [ "$how" != sudo ] || why=$(sudo -n -l tee "$sys/$1" 2>&1) || { put "${why:-sudo does not allow it}" && return 1; }
+}
+
 do_unset() { # epoch ; tells as `settings`
   valid "$1" || tell_stale "$1" || return
   restore_all "$1"
@@ -1665,6 +1682,8 @@ do_sense() { # two lines as of telemetry, of now
   send "$columns$NL$line"
 }
 do_processes() { send "$(cd /proc && set +f && exec grep -hs . [0-9]*/stat)"; } # a line for each, see proc(5)
+
+do_date() { ok "$(date +%s 2>/dev/null)"; } # by the clock that people see, seconds since 1970; empty: it has none
 
 do_probe() { send "$(probe "$@" 2>/dev/null)"; } # name of a Python interpreter... ; none: none is asked for
 
@@ -1834,7 +1853,7 @@ serve() { # workdir
     esac
     case $verb:$# in
       hello:* | probe:* | have:* | verify:* | commit:2 | adopt:3 | link:[2-9]* | link:1?* | tree:[1-9]* | stock:0 | \
-        remove:[2-9] | remove:[1-9]?* | set:[4-9] | set:[1-9]?* | unset:1 | settings:0 | holder:0 | break:2 | lease:[23] | \
+        remove:[2-9] | remove:[1-9]?* | set:[4-9] | set:[1-9]?* | unset:1 | settings:0 | may:[2-9] | date:0 | holder:0 | break:2 | lease:[23] | \
         resume:[12] | beat:1 | release:1 | start:[89] | start:[1-9]?* | sense:0 | processes:0 | poll:1 | wait:1 | \
         gather:2 | read:4 | kill:1 | drop:1 | jobs:0 | bye:0)
         "do_$verb" "$@" </dev/null

@@ -223,6 +223,10 @@ Reconnect = Annotated[
         "--reconnect", help="Seconds to keep trying to restore a lost connection.", metavar="S", min=0
     ),
 ]
+Deadline = Annotated[
+    list[str] | None,
+    typer.Option(help="Another limit on a wait, as for farm bench; repeatable.", metavar="NAME=S"),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on stdout.")]
 Selector = Annotated[
     str | None, typer.Argument(help="A selector, as in --devices. Default: all.", metavar="SELECTOR")

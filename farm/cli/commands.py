@@ -27,7 +27,7 @@ class Command:
 
 
 GROUPS = {
-    "devices": "Find devices, bring them up, check and trust them, free disks and leases, show noise.",
+    "devices": "Find devices, bring them up, check, trust and switch them, free disks and leases.",
     "runs": "List, show, resume and tag runs, remove old ones, and bring their database up to date.",
     "profiles": "Show the operators of profiles, and compare them.",
     "dumps": "Compare dumped tensors, and show the planned memory.",
@@ -64,7 +64,7 @@ COMMANDS = (
     Command(
         "devices check",
         "farm.cli.devices.check",
-        "Connect, start the agent, probe, and show who holds the lease. Takes no lease, runs no model.",
+        "Connect, start the agent, probe, show who holds the lease, what is wrong and what to do about it.",
     ),
     Command(
         "devices trust",
@@ -90,6 +90,11 @@ COMMANDS = (
         "devices release",
         "farm.cli.devices.release",
         "Show whose lease each device has; with --yes, break it.",
+    ),
+    Command(
+        "devices power",
+        "farm.cli.devices.power",
+        "Switch devices by the commands of the inventory, which run on this machine.",
     ),
     Command(
         "devices quarantine",

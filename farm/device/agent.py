@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -256,6 +257,16 @@ class Agent:
     async def unrestored(self) -> tuple[Left, ...]:
         """Settings of earlier leases that could not be restored so far."""
         return tuple(Left(*fields) for fields in _groups(await self._ok("settings"), 4))
+
+    async def forbidden(self, how: str, paths: Sequence[str]) -> tuple[Refusal, ...]:
+        """Which of these settings, at most eight paths below /sys, the user may not change; changes none."""
+        reply = await self._ok("may", how, *paths)
+        return tuple(Refusal(path, "", why) for path, why in _groups(reply, 2))
+
+    async def date_s(self) -> int | None:
+        """Seconds since 1970 by the device's clock; None where it does not tell."""
+        told = "".join((await self._ok("date")).fields)
+        return int(told) if re.fullmatch(r"[0-9]{1,15}", told) else None
 
     async def start_job(self, epoch: int, spec: JobSpec) -> int:
         """Start a job in its output folder; the program's pid."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from farm.analysis.effects import unpaired
@@ -51,11 +51,20 @@ def read(series: Series, minimum_effect: float) -> Reading:
     return Reading(series, tuple(changes), marks, suspect, None if noise is None else math.expm1(noise))
 
 
-def alike(points: Sequence[Point], one: Point) -> list[Point]:
-    """Those that are of the same model, input and options as `one`, as far as both say it."""
-    labels = [label for label, why in WHY_OF.items() if why is Why.OTHER]
+def alike(points: Sequence[Point], one: Point, whys: Collection[Why] = (Why.OTHER,)) -> list[Point]:
+    """Those that are of the same model, input and options as `one` (and of what else `whys` name), as far as
+    both say it.
+    """
+    labels = [label for label, why in WHY_OF.items() if why in whys]
     wanted = {label: text for label, text in (one.context or {}).items() if label in labels}
     return [point for point in points if not list(_unequal(wanted, dict(point.context or {})))]
+
+
+def changed_between(before: Point, after: Point, why: Why) -> tuple[str, ...]:
+    """What of this kind is known to differ: `governor: performance and schedutil`."""
+    one, other = dict(before.context or {}), dict(after.context or {})
+    labels = [label for label in _unequal(one, other) if WHY_OF.get(label) is why]
+    return tuple(f"{label}: {one[label]} and {other[label]}" for label in labels)
 
 
 def is_measured(point: Point) -> bool:

@@ -22,6 +22,7 @@ from farm.inventory.mistakes import Mistake, refuse
 from farm.inventory.runtime import RuntimeEntry, runtime_of
 from farm.inventory.values.ceilings import CeilingsEntries, ceilings_of, check_ceilings
 from farm.inventory.values.cores import CoreIds, PinEntry, check_pin, pin_of
+from farm.inventory.values.power import PowerEntry, power_of
 from farm.inventory.versions import upgrade
 from farm.inventory.yaml_source import Document, read
 from farm.model.device import KNOWN_HOSTS, LOCAL, Address, Device, Inventory
@@ -96,6 +97,9 @@ class Settings(Entry):
     )
     ceilings: CeilingsEntries = Field(
         (), description="what it can do at most; replaces that of groups as a whole; default: is measured"
+    )
+    power: PowerEntry | None = Field(
+        None, description="commands that switch it on and off; replaces that of groups as a whole"
     )
     soc: Text | None = Field(None, description="the same as attributes.soc")
     arch: str | None = Field(
@@ -308,6 +312,7 @@ def _device(
         store=_store([layer.store for layer in layers if layer.store]),
         pin=pin_of(last("pin")),
         ceilings=ceilings_of(last("ceilings")),
+        power=power_of(document, last("power")),
         cooldown=_cooldown([layer.cooldown for layer in layers if layer.cooldown]),
         source=document.source(("devices", name)),
     )

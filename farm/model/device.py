@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -85,6 +86,52 @@ class Pin:
     how: How = "direct"
 
 
+POWER_PLACES = ("name", "address")
+"""What is replaced in a command of power: `{name}` of the device, its `{address}` without port and user."""
+
+
+class PowerAction(StrEnum):
+    """What can be asked of a device's power."""
+
+    ON = "on"
+    OFF = "off"
+    CYCLE = "cycle"
+    STATUS = "status"
+
+
+@dataclass(frozen=True)
+class Power:
+    """Commands that run on the controller, one for each action: a program and its arguments, read by no
+    shell; empty: there is none.
+    """
+
+    on: tuple[str, ...] = ()
+    off: tuple[str, ...] = ()
+    cycle: tuple[str, ...] = ()
+    status: tuple[str, ...] = ()
+
+    @property
+    def commands(self) -> Mapping[PowerAction, tuple[str, ...]]:
+        """Those that there are, by action."""
+        every = {
+            PowerAction.ON: self.on,
+            PowerAction.OFF: self.off,
+            PowerAction.CYCLE: self.cycle,
+            PowerAction.STATUS: self.status,
+        }
+        return {action: words for action, words in every.items() if words}
+
+    @property
+    def actions(self) -> tuple[PowerAction, ...]:
+        """Those that there is a command for."""
+        return tuple(self.commands)
+
+    def command(self, action: PowerAction, name: str, address: str) -> tuple[str, ...]:
+        """The command for a device, with its name and address put in; empty: there is none."""
+        words = self.commands.get(action, ())
+        return tuple(word.replace("{name}", name).replace("{address}", address) for word in words)
+
+
 @dataclass(frozen=True)
 class Device:
     """One target. `attributes` serve selectors of the form `soc=rk3588`; `source` is `file:line`."""
@@ -102,6 +149,7 @@ class Device:
     environment: tuple[tuple[str, str], ...] = ()
     pin: Pin | None = None
     ceilings: tuple[GivenCeilings, ...] = ()
+    power: Power | None = None
     source: str | None = field(default=None, compare=False)
 
     @property

@@ -66,10 +66,15 @@ def read_builds(request: Request, inventory: Inventory) -> tuple[Build, ...]:
 
 def builds_path(request: Request, inventory: Inventory) -> Path | None:
     """The builds file: that of the request, or the one beside the inventory, where there is one."""
+    return request.builds_file or builds_beside(inventory)
+
+
+def builds_beside(inventory: Inventory) -> Path | None:
+    """The builds file beside an inventory, where there is one."""
     from farm.inventory.builds import DEFAULT_FILE
 
-    if request.builds_file is not None or inventory.source is None:
-        return request.builds_file
+    if inventory.source is None:
+        return None
     folder = inventory.source if inventory.source.is_dir() else inventory.source.parent
     return folder / DEFAULT_FILE if is_file(folder / DEFAULT_FILE) else None
 

@@ -13,7 +13,7 @@ TASKS = (
         "the tools that farm's agent needs, by apt-get, apk, dnf or opkg",
         packages.check,
         packages.change,
-        mends=("no-tool", "missing-tool"),
+        mends=("no-tool", "no-timeout", "odd-shell"),
     ),
     Task(
         "user",
@@ -29,7 +29,7 @@ TASKS = (
         "farm's folder, the user's own, on a disk with room",
         accounts.check_folder,
         accounts.change_folder,
-        mends=("no-home", "unwritable", "disk-full", "disk-nearly-full"),
+        mends=("no-home", "unwritable", "disk-full", "disk"),
         needs_root=False,  # below one's own home folder
     ),
     Task(
@@ -37,7 +37,7 @@ TASKS = (
         "the right to set the governor, frequencies and turbo, where the inventory has a `pin`",
         governor.check,
         governor.change,
-        mends=("no-right-to-pin",),
+        mends=("governor",),
         excuse=governor.excuse,
     ),
 )

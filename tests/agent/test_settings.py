@@ -279,3 +279,36 @@ def test_a_guard_ends_with_the_settings_that_it_guards(board: Board) -> None:
     agent("unset", epoch)
     until(lambda: not alive(guard))
     agent("release", epoch)
+
+
+@pytest.mark.parametrize(
+    ("script", "why"),
+    [("exit 0", None), ("echo a password is required >&2; exit 1", "a password is required")],
+)
+def test_what_the_user_may_not_change_is_told_and_nothing_is_changed(
+    board: Board, script: str, why: str | None
+) -> None:
+    boost = f"{CPU}/cpufreq/boost"
+    (board.root / GOVERNOR).chmod(0o444)
+    (board.root / boost).unlink()
+    asked = f"-n -l tee {board.root / LOW}"
+    board.phone.replace_tool("sudo", f'[ "$*" = "{asked}" ] || exit 2; {script}')
+    agent = board.talk()
+    told = agent("may", "direct", LOW, GOVERNOR, boost)
+    assert tuple(told[-2:]) == (boost, "the kernel does not have it")
+    assert (GOVERNOR in told) == (os.geteuid() != 0)  # root may write what nobody may
+    assert LOW not in told
+    assert tuple(agent("may", "sudo", LOW)) == ((LOW, why) if why else ())
+    for words in (("may", "magic", LOW), ("may", "direct", "../etc/passwd"), ("may", "direct")):
+        with pytest.raises(Refused, match="usage"):
+            agent(*words)
+    assert not (board.phone.workdir / "settings").exists()
+
+
+@pytest.mark.parametrize("script", [None, "exit 1"])
+def test_the_clock_is_told_where_there_is_one(board: Board, script: str | None) -> None:
+    if script:
+        board.phone.replace_tool("date", script)
+    before_s = int(time.time())
+    (told,) = board.talk()("date")
+    assert told == "" if script else before_s <= int(told) <= time.time()

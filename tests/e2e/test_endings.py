@@ -201,6 +201,7 @@ PRINTING = {
     "devices provision": ["devices", "provision", "local", "--dry-run"],
     "devices clean": ["devices", "clean", "local"],
     "devices stability": ["devices", "stability"],
+    "devices power": ["devices", "power", "local", "status"],
     "devices release": ["devices", "release", "local"],
     "devices quarantine": ["devices", "quarantine"],
     "devices restore": ["devices", "restore", "none"],
@@ -236,8 +237,8 @@ PRINTING = {
 }
 PROFILE = Path(__file__).parents[1] / "unit" / "dumps" / "data" / "profile.json"
 SILENT = {
-    "bisect": 2, "devices trust": 2, "devices discover": 4, "runtime install": 2, "runs import": 2, "devices restore": 2,
-    "sim run": 0,
+    "bisect": 2, "devices trust": 2, "devices discover": 4, "devices power": 2, "runtime install": 2, "runs import": 2,
+    "devices restore": 2, "sim run": 0,
 }  # fmt: skip
 """Commands that fail here, and so print nothing on stdout, or leave that to another program."""
 

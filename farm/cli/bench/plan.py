@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,9 @@ SETTINGS: dict[str, Any] = {
     "  farm plan --devices 'arm-*,gpu-*,!arm-2' --model resnet18.mge\n\n"
     "  farm plan --suite inventory/nightly.yaml --json",
 }
+
+
+MOST_NAMED = 10
 
 
 @takes_request
@@ -81,6 +84,8 @@ def command(*, request: Request, runs_dir: args.EarlierRuns = None, json: args.J
     files = files_to_push(plan)
     for device in plan.devices:
         out.print(plain(_pushed(plan, device, files[device.name])))
+    for line in power_lines(plan.devices):
+        out.print(plain(line))
     if time_needed is not None:
         out.print(plain(f"takes {time_needed.text}"))
 
@@ -104,6 +109,17 @@ def _pushed(plan: Plan, device: Device, files: Sequence[Artifact]) -> str:
         f"{device.name}: {len(files)} files, {total:,} bytes of {what} ({verb}); "
         f"{'; '.join(told) or _runtimes((device.runtime,), device)}"
     )
+
+
+def power_lines(devices: Sequence[Device]) -> Iterator[str]:
+    """Which devices can be switched by whom looks on: a bench never does."""
+    switched = [f"{one.name} ({', '.join(one.power.actions)})" for one in devices if one.power]
+    if switched:
+        more = f" and {len(switched) - MOST_NAMED} more" if len(switched) > MOST_NAMED else ""
+        yield (
+            f"power hooks, which a bench never calls (farm devices power): {', '.join(switched[:MOST_NAMED])}"
+            f"{more}"
+        )
 
 
 def _checks(plan: Plan) -> str:
@@ -158,6 +174,7 @@ def as_json(plan: Plan) -> dict[str, Any]:
             }
             for s in plan.skips
         ],
+        "power": {one.name: list(one.power.actions) for one in plan.devices if one.power},
         "push": {
             name: [
                 {"name": file.name, "sha256": file.sha256, "size_bytes": file.size_bytes} for file in files

@@ -9,6 +9,7 @@ from farm.cli import arguments as args
 from farm.cli.terminal.console import out, show_json
 from farm.cli.terminal.tables import simple_table
 from farm.inventory import read_devices
+from farm.model.device import Device
 from farm.model.request import ALL_DEVICES
 from farm.transport.address import address_text
 
@@ -24,7 +25,19 @@ def command(devices: args.Selector = None, inventory: args.Inventory = None, jso
         show_json([asdict(device) for device in chosen])
         return
     rows = [
-        (one.name, address_text(one.address), str(one.runtime.kind), " ".join(one.groups), " ".join(one.tags))
+        (
+            one.name,
+            address_text(one.address),
+            str(one.runtime.kind),
+            " ".join(one.groups),
+            " ".join(one.tags),
+            powers(one),
+        )
         for one in chosen
     ]
-    out.print(simple_table(("device", "address", "runtime", "groups", "tags"), rows))
+    out.print(simple_table(("device", "address", "runtime", "groups", "tags", "power"), rows))
+
+
+def powers(device: Device) -> str:
+    """What its power hooks can do."""
+    return " ".join(device.power.actions) if device.power else ""

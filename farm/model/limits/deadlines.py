@@ -40,6 +40,9 @@ class Deadlines:
     sim_end_s: float = _of(
         60.0, "the command of `farm sim run` ends after an interruption; then it is killed"
     )
+    check_s: float = _of(120.0, "a device answers all that `farm devices check` asks")
+    history_s: float = _of(20.0, "`farm devices check` reads what the database of all runs knows")
+    power_s: float = _of(120.0, "a power hook of the inventory ends (`farm devices power`)")
     lease_wait_s: float = _of(0.0, "a device that another run holds", "--wait")
     reconnect_s: float = _of(45.0, "a lost connection is tried again", "--reconnect")
     beat_s: float = _of(10.0, "between two signs of life that a device gets for its lease")

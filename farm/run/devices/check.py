@@ -1,31 +1,53 @@
-"""`farm devices check`: can each device be used, and who holds it? Takes no lease."""
+"""`farm devices check`: can each device be used, who holds it, what is wrong with it? Takes no lease."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
+import contextlib
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from farm.device import former
+from farm.device.agent import Agent
 from farm.device.probe import pythons_to_ask
-from farm.errors import DeviceError
+from farm.device.settings.pins import Refusal, Setting, wanted
+from farm.errors import DeviceError, FarmError, Stage
 from farm.model.device import Device, Facts
-from farm.model.limits.disk import Portion
-from farm.provision.packages import WANTED
-from farm.provision.tasks import task_that_mends
+from farm.model.limits.deadlines import Deadlines
+from farm.plan.programs import read_build
 from farm.run.devices.agents import agent_of
-from farm.run.devices.rights import may_pin
+from farm.run.devices.machines import machine_of
+from farm.run.health.nouns import Finding, Look, Severity, Trouble
+from farm.run.health.rules import findings_of
+from farm.run.health.slowing import Slower
+from farm.run.health.troubles import TOO_LONG
 from farm.run.programs.program import device_python, require_wheel_platform
+from farm.store.notes.quarantine import in_quarantine
 from farm.transport.base import Timeouts, Transports
 from farm.transport.pool import open_transports
 
-LOW = Portion(10, 1_000_000_000)
+MOST_ASKED = 8
+"""Settings in one question to an agent."""
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What is known of devices on this machine: the folder of the runs (None: no quarantine is looked at),
+    those that are slower than they were, whether there is a builds file.
+    """
+
+    runs_dir: Path | None = None
+    slower: Mapping[str, Slower] = field(default_factory=dict)
+    has_builds: bool = False
+    deadlines: Deadlines = Deadlines()
 
 
 @dataclass(frozen=True)
 class Checked:
-    """The result for one device: facts, holder of the lease and warnings, or stage and error. `tasks` are
-    those of `farm devices provision` that mend what was found.
+    """The result for one device: facts and holder of the lease, or stage and error; and what was found.
+    `warnings` are the findings of that severity, in a sentence each. `clock_off_s` as of `Look`.
     """
 
     device: str
@@ -35,17 +57,19 @@ class Checked:
     stage: str | None = None
     error: str | None = None
     hint: str | None = None
-    tasks: tuple[str, ...] = ()
+    clock_off_s: float | None = None
+    findings: tuple[Finding, ...] = ()
 
 
 async def check_devices(
-    devices: Sequence[Device],
-    known_hosts: Path,
-    timeouts: Timeouts = Timeouts(),  # noqa: B008 - frozen
+    devices: Sequence[Device], known_hosts: Path, beside: Beside | None = None
 ) -> tuple[Checked, ...]:
     """Check all at once; the result is in the order of `devices`."""
+    beside = beside or Beside()
+    timeouts = Timeouts.of(beside.deadlines)
     async with open_transports(devices, known_hosts=known_hosts, timeouts=timeouts) as transports:
-        return tuple(await asyncio.gather(*(_check(device, transports) for device in devices)))
+        looks = await asyncio.gather(*(look_at(device, transports, beside) for device in devices))
+    return tuple(map(checked_of, with_twins(looks)))
 
 
 async def is_wheel_of_use(devices: Sequence[Device], known_hosts: Path) -> bool:
@@ -66,52 +90,106 @@ def _takes_wheel(device: Device, facts: Facts) -> bool:
     return True
 
 
-async def _check(device: Device, transports: Transports) -> Checked:
-    try:
-        async with agent_of(device, transports) as agent:
-            facts = await agent.probe(pythons_to_ask(device.runtime))
-            holder = await agent.holder()
-            left = await agent.unrestored()
-        can_pin = await may_pin(device, transports)
-    except DeviceError as error:
-        tasks = _tasks([error.cause])
-        return Checked(
-            device.name, stage=error.stage.value, error=error.message, hint=error.hint, tasks=tasks
-        )
-    full, lacks = _warnings(device, facts), _lacks(facts)
-    rights = () if can_pin else ("it may not set the governor and frequencies that the inventory pins",)
-    findings = {"disk-nearly-full": full, "missing-tool": lacks, "no-right-to-pin": rights}
+def checked_of(look: Look) -> Checked:
+    """For people and scripts."""
+    findings = findings_of(look)
+    trouble = look.trouble
     return Checked(
-        device.name,
-        facts,
-        holder,
-        (*full, *lacks, *rights, *(one.text for one in left), *_lying(facts)),
-        tasks=_tasks([name for name, texts in findings.items() if texts]),
+        look.device.name,
+        look.facts,
+        look.held.holder if look.held else None,
+        tuple(f"{one.text}; {one.todo}" for one in findings if one.severity is Severity.WARNING),
+        stage=trouble.stage if trouble else None,
+        error=trouble.message if trouble else None,
+        hint=trouble.hint if trouble else None,
+        clock_off_s=look.clock_off_s,
+        findings=findings,
     )
 
 
-def _tasks(findings: Sequence[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(task for one in findings if (task := task_that_mends(one)) is not None))
+def with_twins(looks: Iterable[Look]) -> tuple[Look, ...]:
+    """Each with the others that are the same machine now."""
+    found = [(look, machine_of(look.facts) if look.facts else None) for look in looks]
+    return tuple(
+        replace(
+            look,
+            twins=tuple(
+                other.device.name
+                for other, its in found
+                if machine is not None and its == machine and other is not look
+            ),
+        )
+        for look, machine in found
+    )
 
 
-def _lacks(facts: Facts) -> tuple[str, ...]:
-    """Where the probe has asked for tools at all: it names those that it found."""
-    missing = [tool for tool in WANTED if tool not in facts.tools] if facts.tools else []
-    return (f"it lacks {', '.join(missing)}",) if missing else ()
+async def look_at(device: Device, transports: Transports, beside: Beside) -> Look:
+    """All questions to one device, within the deadline `check`. Never raises for what a device is or does."""
+    seen = Look(device, has_builds=beside.has_builds, slower=beside.slower.get(device.name))
+    try:
+        async with asyncio.timeout(beside.deadlines.check_s):
+            seen = await asyncio.to_thread(_with_files, seen, beside.runs_dir)
+            return await _asked(seen, transports)
+    except DeviceError as error:
+        trouble = Trouble(error.cause, error.stage.value, error.message, error.hint)
+    except TimeoutError:
+        limit = beside.deadlines
+        message = f"it did not answer all questions {limit.ran_out('check')}"
+        hint = f"look at the device; if it is only slow: {limit.more('check')}"
+        trouble = Trouble(TOO_LONG, Stage.CONNECT.value, message, hint)
+    return replace(seen, trouble=trouble)
 
 
-def _lying(facts: Facts) -> tuple[str, ...]:
-    return (f"unreadable: {', '.join(facts.unreadable)}",) if facts.unreadable else ()
+def _with_files(look: Look, runs_dir: Path | None) -> Look:
+    """With what files of this machine say of it."""
+    name = look.device.name
+    quarantine = None
+    if runs_dir is not None:
+        with contextlib.suppress(FarmError):  # a folder that cannot be read says nothing of the device
+            quarantine = in_quarantine(runs_dir).get(name)
+    return replace(look, files=read_build(look.device.runtime), quarantine=quarantine)
 
 
-def _warnings(device: Device, facts: Facts) -> tuple[str, ...]:
-    """A disk is nearly full where less than the device's reserve, or than a tenth and 1 GB, is free."""
-    from humanize import naturalsize
+async def _asked(look: Look, transports: Transports) -> Look:
+    device = look.device
+    async with agent_of(device, transports) as agent:
+        off_s = await _clock_off_s(agent)
+        facts = await agent.probe(pythons_to_ask(device.runtime))
+        held = await agent.held()
+        left = await agent.unrestored()
+        forbidden = await _forbidden(agent, device, facts)
+    is_gone = held is not None and await asyncio.to_thread(former.is_gone, held.holder)
+    return replace(
+        look,
+        facts=facts,
+        held=held,
+        is_holder_gone=is_gone,
+        left=left,
+        clock_off_s=off_s,
+        forbidden=forbidden,
+    )
 
-    disk_bytes, free_bytes = facts.disk_bytes, facts.disk_free_bytes
-    low_bytes = max(LOW.of(disk_bytes) or 0, device.store.reserve.of(disk_bytes) or 0)
-    if disk_bytes is None or free_bytes is None or free_bytes >= low_bytes:
+
+async def _clock_off_s(agent: Agent) -> float | None:
+    before_s = time.time()
+    told_s = await agent.date_s()
+    return None if told_s is None else clock_off_s(told_s, before_s, time.time())
+
+
+def clock_off_s(told_s: int, before_s: float, after_s: float) -> float:
+    """How far a clock that showed `told_s`, somewhere in that second and between these two times, is at least
+    from ours; 0: it may be right. Less than 0: it is behind.
+    """
+    if told_s > after_s:
+        return told_s - after_s
+    return min(told_s + 1 - before_s, 0.0)
+
+
+async def _forbidden(agent: Agent, device: Device, facts: Facts) -> tuple[Refusal, ...]:
+    """Which settings of its pin the user of a device may not change: one core stands for all."""
+    if device.pin is None:
         return ()
-    left = f"{naturalsize(free_bytes)} of {naturalsize(disk_bytes)}"
-    seen = f"farm devices clean {device.name} shows what farm keeps there"
-    return (f"the disk of {device.workdir} is nearly full, {left} left; {seen}",)
+    settings: Sequence[Setting] = wanted(device.pin, device, facts).settings
+    paths = {one.path.rpartition("/")[2]: one.path for one in reversed(settings)}
+    asked = [*paths.values()][:MOST_ASKED]
+    return await agent.forbidden(device.pin.how, asked) if asked else ()

@@ -10,8 +10,7 @@ from pathlib import Path
 from farm.errors import DeviceError
 from farm.model.device import Address, Device, Facts, Runtime, RuntimeKind
 from farm.model.limits.deadlines import Deadlines
-from farm.run.devices.check import check_devices
-from farm.transport.base import Timeouts
+from farm.run.devices.check import Beside, check_devices
 from farm.transport.known_hosts import HostKey
 from farm.transport.scan import Answer, Known, ask_all, host_keys_of
 
@@ -90,7 +89,7 @@ async def with_facts(found: Sequence[Found], known_hosts: Path, deadlines: Deadl
     """With the facts of those whose key is pinned: farm logs in there, as `farm devices check` does."""
     trusted = [host for host in found if host.known is Known.PINNED and host.error is None]
     devices = [host.device for host in trusted]
-    results = await check_devices(devices, known_hosts, Timeouts.of(deadlines))
+    results = await check_devices(devices, known_hosts, Beside(deadlines=deadlines))
     checked = {one.device: one for one in results}
     looked = []
     for host in found:

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from farm.plan.programs import (
     HINTS,
     WHEEL_MACHINE,
     LocalFile,
+    Problem,
     not_for_wheel,
     read_build,
     runtime_problems,
@@ -166,13 +167,21 @@ def _note(path: str, binary: Binary) -> str | None:
 
 def _require_fitting(session: Session, facts: Facts, runtime: Runtime, files: tuple[LocalFile, ...]) -> None:
     """Raises DeviceError where the device cannot run or load one of these files of a runtime."""
-    device, machine = session.device, machine_named(facts.architecture)
+    for problem in fitting_problems(session.device.name, facts, runtime, files):
+        hint = _hint(problem.cause, session.device, facts)
+        raise _refused(problem.cause, f"{problem.key}: {problem.text}", hint)
+
+
+def fitting_problems(
+    name: str, facts: Facts, runtime: Runtime, files: tuple[LocalFile, ...]
+) -> Iterator[Problem]:
+    """Why the device of this name cannot run or load these files of a runtime."""
+    machine = machine_named(facts.architecture)
     narrow = facts.runs_32_bit is True
-    whose = f"{device.name} is {facts.architecture}"
+    whose = f"{name} is {facts.architecture}"
     if machine is not None and machine.narrow is not None and not narrow:
         whose = f"{whose}, and its kernel runs no programs of 32 bits"
-    for problem in runtime_problems(runtime, files, machine, whose, runs_narrow=narrow):
-        raise _refused(problem.cause, f"{problem.key}: {problem.text}", _hint(problem.cause, device, facts))
+    return runtime_problems(runtime, files, machine, whose, runs_narrow=narrow)
 
 
 async def _require_loader(session: Session, facts: Facts, program: LocalFile) -> None:
