@@ -11,6 +11,7 @@ from farm.errors import DeviceError
 from farm.model.device import Address, Device, Facts, Runtime, RuntimeKind
 from farm.model.limits.deadlines import Deadlines
 from farm.run.devices.check import Beside, check_devices
+from farm.transport.base import Timeouts
 from farm.transport.known_hosts import HostKey
 from farm.transport.scan import Answer, Known, ask_all, host_keys_of
 
