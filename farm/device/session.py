@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
+from itertools import islice
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -26,6 +27,10 @@ Conversation = Callable[[Agent], Awaitable[T]]
 LINE_IS_GONE = {CONNECTION_LOST, NO_REPLY}
 CLOSE_LIMIT_S = 10.0
 LEASE_POLL_S = 2.0
+MOST_TAKEOVERS = 5
+"""In a row: a device that names us as its holder each time that it is asked is never ours."""
+MOST_SWEPT = 1_000
+"""Jobs of earlier runs that are forgotten at once: each is a round trip, and a device may name any number."""
 
 
 class Session:
@@ -212,13 +217,14 @@ class Session:
         """Wait for it as long as the user says. One of a run of ours that was killed is taken over."""
         await asyncio.to_thread(former.hold, self._holder)
         deadline = asyncio.get_running_loop().time() + self.deadlines.lease_wait_s
-        told, mine = "", None
+        told, mine, takeovers = "", None, 0
         while True:
             try:
                 self._lease = await self._ask_for_lease(mine)
             except HeldError as error:
-                mine = await self._former(error)
+                mine = await self._former(error) if takeovers < MOST_TAKEOVERS else None
                 if mine is not None:
+                    takeovers += 1
                     continue
                 if asyncio.get_running_loop().time() >= deadline:
                     raise self._not_free(error) from error
@@ -258,7 +264,7 @@ class Session:
         """Forget what earlier runs left in the spool: with the lease in hand nobody else needs it."""
 
         async def sweep(agent: Agent) -> None:
-            for job in await agent.jobs():
+            for job in islice(await agent.jobs(), MOST_SWEPT):
                 await agent.drop(job)
 
         await self.call(sweep)
