@@ -134,11 +134,17 @@ class Forks:
             raise TimeIsUpError from None
         return code if code >= 0 else 128 - code
 
-    def start(self, words: Sequence[str], *, cwd: Path, env: Mapping[str, str]) -> Forked:
-        """One call that goes on; stdout and stderr are pipes. What stops its event loop is an error there."""
+    def start(
+        self, words: Sequence[str], *, cwd: Path, env: Mapping[str, str], terminal: int | None = None
+    ) -> Forked:
+        """One call that goes on; stdout and stderr are pipes, or both the `terminal`. What stops its event loop is
+        an error there.
+        """
         request = {"words": list(words), "cwd": str(cwd), "env": dict(env), "nothing_blocks": True}
         with ExitStack() as stack:
             empty = stack.enter_context(open(os.devnull))  # noqa: PTH123 - a descriptor
+            if terminal is not None:
+                return Forked(self._ask(request, [empty.fileno(), terminal, terminal]))
             pipes = [os.pipe() for _ in range(2)]
             for _, writing in pipes:
                 stack.callback(os.close, writing)

@@ -31,10 +31,13 @@ T = TypeVar("T")
 UPLOAD_BLOCK_BYTES = 1 << 18
 UPLOAD_TRIES = 3
 PROBE_LIMIT_BYTES = 8 << 20
-SENSE_LIMIT_BYTES = 1 << 20
-PROCESSES_LIMIT_BYTES = 32 << 20
-LISTING_LIMIT_BYTES = 64 << 20
-STOCK_LIMIT_BYTES = 64 << 20
+SENSE_LIMIT_BYTES = 1 << 18
+PROCESSES_LIMIT_BYTES = 8 << 20
+LISTING_LIMIT_BYTES = 16 << 20
+STOCK_LIMIT_BYTES = 16 << 20
+"""What a reply may have. Such texts are read in threads: one of a device that lies takes seconds, in which
+the connections to others must stay alive.
+"""
 REMOVED_AT_ONCE = 200
 SET_AT_ONCE = 60
 DEFAULTS = Deadlines()
@@ -113,17 +116,17 @@ class Agent:
         one is CPython and new enough.
         """
         _, data = await self._line.call("probe", *pythons, limit_bytes=PROBE_LIMIT_BYTES, deadline="work")
-        return parse_facts(data.decode("utf-8", "replace"))
+        return await _read(parse_facts, data)
 
     async def sense(self) -> Sample | None:
         """What the device's sensors and counters say now; None where it makes no sense."""
         _, data = await self._line.call("sense", limit_bytes=SENSE_LIMIT_BYTES)
-        return next(iter(parse_telemetry(data.decode("utf-8", "replace"))), None)
+        return next(iter(await _read(parse_telemetry, data)), None)
 
     async def processes(self) -> dict[int, Process]:
         """All processes of the device, by number."""
         _, data = await self._line.call("processes", limit_bytes=PROCESSES_LIMIT_BYTES)
-        return parse_processes(data.decode("utf-8", "replace"))
+        return await _read(parse_processes, data)
 
     async def have(self, digests: Sequence[str]) -> tuple[Missing, ...]:
         """Which of the artifacts are missing."""
@@ -177,7 +180,7 @@ class Agent:
     async def stock(self) -> Stock:
         """What the store on the device holds."""
         _, data = await self._line.call("stock", limit_bytes=STOCK_LIMIT_BYTES, deadline="work")
-        return parse_stock(data.decode("utf-8", "replace"))
+        return await _read(parse_stock, data)
 
     async def remove(self, epoch: int, paths: Sequence[str]) -> None:
         """Remove files and trees of the store by their paths in the stock, in this order."""
@@ -304,7 +307,7 @@ class Agent:
         all_bytes = LISTING_LIMIT_BYTES + 3 * limit_bytes
         words = ("gather", job, str(limit_bytes))
         reply, data = await self._line.call(*words, limit_bytes=all_bytes, deadline="work")
-        return parse_gathered(reply, data, limit_bytes)
+        return await asyncio.to_thread(parse_gathered, reply, data, limit_bytes)
 
     async def read(self, job: str, path: str, offset: int, count: int) -> bytes:
         """Up to `count` bytes of a file of a job; b"" at its end."""
@@ -360,6 +363,11 @@ class Agent:
             raise late("the upload did not move", self._deadlines, "transfer-stall") from None
         self._line.moved()
         return result
+
+
+async def _read(parse: Callable[[str], T], data: bytes) -> T:
+    """A text of the device, read in a thread."""
+    return await asyncio.to_thread(lambda: parse(data.decode("utf-8", "replace")))
 
 
 def _groups(reply: Reply, size: int) -> tuple[tuple[str, ...], ...]:

@@ -27,12 +27,15 @@ from farm.device.facts.text import (
 from farm.model.device import Facts, Python, Runtime, RuntimeKind
 
 LINES_LIMIT = 50_000
+SECTIONS_LIMIT = 100
 CPUFREQ = f"{cores.CPU}/cpufreq"
 CLOCK_SOURCE = "/sys/devices/system/clocksource/clocksource0/current_clocksource"
 FIRST_POLICY = "/sys/devices/system/cpu/cpu0/cpufreq"
 # One after the other is asked, until one will do: see `farm.run.programs.program.device_python`.
 PYTHONS = ("python3", *(f"python3.{minor}" for minor in range(6, 14)))
 
+_LINE = re.compile(r"[^\n\r\v\f\x1c-\x1e\x85\u2028\u2029]+")
+"""As str.splitlines has them, without those that are empty."""
 _PROPERTY = re.compile(r"^\[([^]\n]*)\]: \[(.*)\]$", re.MULTILINE)
 _BOOT_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 _PYTHON = re.compile(r"(/.{1,400}) cpython ([0-9]{1,4})\.([0-9]{1,4})\.([0-9]{1,4}) (numpy|-)")
@@ -49,9 +52,12 @@ def sections(raw: str) -> dict[str, list[str]]:
     """The lines of each section by name; what stands before the first is left out."""
     found: dict[str, list[str]] = {}
     lines: list[str] | None = None
-    for line in raw.splitlines():
+    for match in _LINE.finditer(raw):
+        line = match[0]
         if line.startswith("== "):
-            lines = found.setdefault(line[3:].strip(), [])
+            name = line[3:].strip()
+            known = name in found or len(found) < SECTIONS_LIMIT
+            lines = found.setdefault(name, []) if known else None
         elif lines is not None and line.strip() and len(lines) < LINES_LIMIT:
             lines.append(line.replace("\0", "").strip())
     return found

@@ -145,9 +145,15 @@ class Session:
 
     async def _settle(self) -> None:
         await self._stop_heart()
-        self._restarted, self._lease = None, None
+        self._restarted = None
+        self._over_with_lease()
         await self._take_lease()
         self._heart = asyncio.create_task(self._beat(), name=f"lease of {self.device.name}")
+
+    def _over_with_lease(self) -> None:
+        lease, self._lease = self._lease, None
+        if lease is not None:
+            Taking.gave_back(lease)
 
     async def _stop_heart(self) -> None:
         heart, self._heart = self._heart, None
@@ -352,6 +358,7 @@ class Session:
                 f"could not say goodbye ({error}); the device frees itself in {self.deadlines.lease_ttl_s} s"
             )
         finally:
+            self._over_with_lease()
             await self._drop()
 
 

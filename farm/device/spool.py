@@ -12,6 +12,7 @@ from farm.device.wire import Reply, decode
 SILENCE_S = 600
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+_LINE = re.compile(rb"[^\n]+")
 
 
 @dataclass(frozen=True)
@@ -108,9 +109,8 @@ def parse_gathered(reply: Reply, data: bytes, limit_bytes: int) -> Gathered:
 def parse_files(data: bytes) -> tuple[FileEntry, ...]:
     """Lines `<sha256> <size_bytes> <encoded path>`. Raises DeviceError for anything else."""
     entries = []
-    for line in data.split(b"\n"):
-        if not line:
-            continue
+    for found in _LINE.finditer(data):
+        line = found[0]
         try:
             sha256, size, path = map(decode, line.split(b" "))
         except ValueError as error:

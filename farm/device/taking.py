@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Protocol, TypeVar
 
 from farm.device import former
@@ -15,7 +17,14 @@ from farm.errors import DeviceError
 from farm.model.limits.deadlines import Deadlines
 
 T = TypeVar("T")
+_held: Counter[int] = Counter()
+"""Epochs of the leases that this process holds now."""
+
 LEASE_POLL_S = 2.0
+MOST_TAKEOVERS = 5
+"""In a row: a device that names us as its holder each time that it is asked is never ours."""
+MOST_SWEPT = 1_000
+"""Jobs that are looked at at once: each is a round trip, and a device may name any number."""
 OWN_ENDS = frozenset({"-", "wall-limit", "silence-limit"})
 """How a job ends by itself, or by its own limits, whoever looks on: with a result."""
 
@@ -62,18 +71,20 @@ class Taking:
         """
         await asyncio.to_thread(former.hold, self._holder.name)
         deadline = asyncio.get_running_loop().time() + self._deadlines.lease_wait_s
-        told, mine = "", None
+        told, mine, takeovers = "", None, 0
         while True:
             self._asked = 0
             try:
-                return await self._ask(mine)
+                return self._has(await self._ask(mine))
             except HeldError as error:
                 if (lease := await self._gone_on_with(error)) is not None:
-                    return lease
-                mine = await self._former(error)
+                    return self._has(lease)
+                mine = await self._former(error) if takeovers < MOST_TAKEOVERS else None
                 if mine is not None:
+                    takeovers += 1
                     continue
-                is_own = former.holds(error.holder)  # under another name of this inventory
+                # Under another name of this inventory: that one ends some day.
+                is_own = former.holds(error.holder) and _held[error.epoch] > 0
                 if not is_own and asyncio.get_running_loop().time() >= deadline:
                     raise self._not_free(error) from error
                 if told != error.holder:
@@ -81,6 +92,16 @@ class Taking:
                     why = "another device of this run is the same one" if is_own else error.message
                     self._note(f"waiting for it: {why}")
                 await asyncio.sleep(LEASE_POLL_S)
+
+    @staticmethod
+    def _has(lease: Lease) -> Lease:
+        _held[lease.epoch] += 1
+        return lease
+
+    @staticmethod
+    def gave_back(lease: Lease) -> None:
+        """It is over, however it ended."""
+        _held[lease.epoch] -= 1
 
     async def _ask(self, mine: int | None) -> Lease:
         async def ask(agent: Agent) -> Lease:
@@ -135,7 +156,7 @@ async def sort_out(agent: Agent, holder: Holder) -> set[str]:
     run. With the lease in hand nobody else needs the others.
     """
     left: set[str] = set()
-    for job, state in (await agent.jobs()).items():
+    for job, state in islice((await agent.jobs()).items(), MOST_SWEPT):
         if holder.is_job_of_run(job) and (state == "running" or await ended_by_itself(agent, job)):
             left.add(job)
             continue

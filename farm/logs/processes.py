@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from farm.visible import one_line
 
 LONGEST_NAME = 40
+_LINE = re.compile(r"[^\n]+")
 _HEAD = re.compile(r"([0-9]{1,10}) \(")
 _REST = re.compile(r"[A-Z](?: -?[0-9]{1,20}){10} ([0-9]{1,12}) ([0-9]{1,12}) ")
 
@@ -27,7 +28,8 @@ def parse_processes(text: str) -> dict[int, Process]:
     anything, a bracket and a newline too.
     """
     found = {}
-    for line in text.split("\n"):
+    for one in _LINE.finditer(text):
+        line = one[0]
         head, (before, _, after) = _HEAD.match(line), line.rpartition(") ")
         rest = _REST.match(after)
         if head and rest:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from farm import resources
 from farm.errors import RequestError, RunError
-from farm.files import ascii_name, digest_path, sha256_of, user_path, write_atomic
+from farm.files import ascii_name, digest_path, private_folder, sha256_of, user_path, write_atomic
 from farm.model.artifact import Artifact
 from farm.model.matrix import InputFile, InputSpec, Model
 from farm.model.measurement import TensorInfo
@@ -186,7 +186,7 @@ def keep_input(name: str, data: bytes) -> Artifact:
     path = digest_path(resources.cache_folder() / "inputs", digest).with_suffix(Path(name).suffix.lower())
     try:
         if not path.is_file() or sha256_of(path) != digest:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            private_folder(path.parent)
             write_atomic(path, data)
     except OSError as error:
         raise RunError(

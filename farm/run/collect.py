@@ -210,7 +210,9 @@ class _Collection:
                 if count <= 0:
                     break
                 block = await self.session.call(_reading(self.job, wanted.name, size, count))
-                if not block:
+                if len(block) < count:  # it ends here, whatever was announced: no byte by byte for ever
+                    await asyncio.to_thread(incoming.add, block)
+                    size += len(block)
                     break
             digest = await asyncio.to_thread(incoming.done)
             if size != wanted.size_bytes or wanted.sha256 not in (None, digest):

@@ -145,8 +145,9 @@ async def test_a_device_that_this_process_holds_under_another_name_is_waited_for
         while not any("the same one" in note for note in reach.notes):
             assert not waiting.done()
             await asyncio.sleep(0.02)
-        await first.call(lambda agent: agent.beat(first.epoch))
-    assert await waiting > first.epoch
+        epoch = first.epoch
+        await first.call(lambda agent: agent.beat(epoch))
+    assert await waiting > epoch
 
 
 async def test_a_lease_is_waited_for_and_the_user_told_for_whom(phone: Phone, reach: Reach):

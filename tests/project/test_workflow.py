@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,34 @@ def test_every_job_ends_with_a_script_that_anybody_can_run(jobs: dict[str, Any],
         script = runs(job)[-1].split()[0]
         assert script.startswith("./scripts/"), name
         assert os.access(root / script, os.X_OK), name
+
+
+def test_dependencies_are_audited_after_each_push_and_each_week(jobs: dict[str, Any]) -> None:
+    assert runs(jobs["audit"]) == ["./scripts/audit-dependencies"]
+    assert "if" not in jobs["audit"]
+
+
+def test_an_audit_that_cannot_reach_its_database_says_so_and_fails_only_in_the_ci(root: Path) -> None:
+    """No index answers on port 1, and nothing is there in the cache."""
+    nowhere = {
+        "UV_INDEX_URL": "http://127.0.0.1:1/",
+        "UV_DEFAULT_INDEX": "http://127.0.0.1:1/",
+        "UV_NO_CACHE": "1",
+        "UV_HTTP_RETRIES": "0",
+    }
+    environment = {name: value for name, value in os.environ.items() if name != "CI"} | nowhere
+    for more, code in (({}, 0), ({"CI": "true"}, 3)):
+        script = root / "scripts" / "audit-dependencies"
+        done = subprocess.run(
+            [script],
+            env=environment | more,
+            capture_output=True,
+            text=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+        assert done.returncode == code, done.stderr
+        assert "not audited: requirements/run.txt" in done.stderr
 
 
 def test_the_tests_are_the_command_of_the_readme(jobs: dict[str, Any], root: Path) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from farm import agents, resources
 from farm.errors import FarmError, Fault
-from farm.files import write_atomic
+from farm.files import private_folder, write_atomic
 from farm.model.artifact import Artifact
 from farm.model.measurement import TensorInfo
 from farm.plan.layout import content_digest
@@ -99,7 +99,7 @@ def _load(path: Path) -> tuple[TensorInfo, ...] | None:
 def _store(path: Path, tensors: tuple[TensorInfo, ...]) -> None:
     """Write the cache; failing to do so only costs the next run half a second."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(path.parent)
         write_atomic(path, json.dumps([asdict(tensor) for tensor in tensors]).encode())
     except OSError:
         return

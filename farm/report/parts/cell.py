@@ -58,6 +58,10 @@ LOGS = ("stdout", "stderr")
 
 MOST_FILES = 5
 """Of one role in one folder that have rows of their own: a dump has a file for each tensor."""
+SHOWN_AS_TEXT = (".txt", ".json")
+"""What browsers surely show as text. They look into any other file, and would run the script of a page that a
+device made: such a file has no link.
+"""
 
 
 def anchor(index: int) -> str:
@@ -280,7 +284,7 @@ def _file(artifact: Produced) -> FileLink:
     return FileLink(
         role=artifact.role,
         path=artifact.path,
-        href=relative_href(artifact.path),
+        href=relative_href(artifact.path) if artifact.path.endswith(SHOWN_AS_TEXT) else None,
         size=in_bytes(artifact.size_bytes),
         sha256=artifact.sha256[:12],
     )

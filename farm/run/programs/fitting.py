@@ -113,13 +113,21 @@ class Fitting:
     async def by_flags(
         self, session: Session, deployed: Deployed, cells: tuple[Cell, ...]
     ) -> tuple[Cell, ...]:
-        """The cells whose options their native program has, by its --help; the others are skipped here."""
+        """The cells whose options their native program has, by its --help; the others are skipped here.
+
+        None is skipped for what another device said: that one may lie.
+        """
         programs = self._context.settings.programs
 
         async def ask(runtime: Runtime) -> frozenset[str] | None:
             if runtime.kind is not RuntimeKind.NATIVE:
                 return None
-            return await flags_of(session, runtime, deployed.programs[runtime], programs, self._note)
+            program = deployed.programs[runtime]
+            known = await flags_of(session, runtime, program, programs, self._note)
+            mine = (cell for cell in cells if cell.device.runtime == runtime)
+            if known.flags and any(unknown_flags(cell, known.flags) for cell in mine):
+                known = await flags_of(session, runtime, program, programs, self._note, here=True)
+            return known.flags
 
         cells, flags = await self._with_each(cells, ask)
         for runtime, known in flags.items():

@@ -263,8 +263,11 @@ async def flags_of(
     program: Program,
     store: ProgramStore,
     note: Callable[[str], None],
-) -> frozenset[str]:
-    """The flags of a deployed native program; its --help is run when the digest is new.
+    *,
+    here: bool = False,
+) -> Known:
+    """The flags of a deployed native program; its --help is run when the digest is new, or `here` where it
+    was run on another device so far.
 
     Empty when the output is not a help of gflags: that is not kept, because a program that could not start
     looks the same. Where the cache cannot be written there is a `note`. Raises DeviceError when the device
@@ -272,7 +275,7 @@ async def flags_of(
     """
     key = _key(runtime, program.digest)
     known = await asyncio.to_thread(store.find, key) if key else None
-    if known is None:
+    if known is None or (here and known.asked_on != session.device.name):
         spec = JobSpec(
             "program-help",
             (*program.argv, "--help"),
@@ -288,7 +291,7 @@ async def flags_of(
                 await asyncio.to_thread(store.keep, key, known)
             except OSError as error:
                 note(f"{not_kept(error)}: the program is asked again next time")
-    return known.flags
+    return known
 
 
 def _require_start(program: str, outcome: SmallOutcome) -> None:

@@ -288,3 +288,16 @@ def test_many_files_of_a_dump_are_one_row_with_their_folder_and_are_not_embedded
     few = replace(results, cells=(replace(first, artifacts=dump[:5]), *results.cells[1:]))
     assert "io-dump" in json.dumps(compose(few).data)
     assert sum(one.role == "io-dump" for one in compose(few).cells[0].files) == 5
+
+
+@pytest.mark.parametrize(
+    ("name", "is_linked"),
+    [("a.txt", True), ("p.json", True), ("x.html", False), ("x.svg", False), ("x", False)],
+)
+def test_a_file_that_a_browser_may_take_for_a_page_has_no_link(name: str, is_linked: bool) -> None:
+    """A click on it would run the script of a device."""
+    results = example("small")
+    left = Produced("file", f"cells/a/out/{name}", "0" * 64, 1)
+    made = compose(replace(results, cells=(replace(results.cells[0], artifacts=(left,)),)))
+    (row,) = [one for one in made.cells[0].files if one.path == left.path]
+    assert (row.href is not None) == is_linked

@@ -183,3 +183,20 @@ async def test_a_log_over_the_limit_is_cut_and_says_so(
     assert pulled.logs["stderr"].stat().st_size == 2 << 20
     (note,) = pulled.notes
     assert "stderr after its first 2 MiB" in note
+
+
+async def test_a_device_that_sends_byte_by_byte_is_asked_once(tmp_path: Path) -> None:
+    """A file of a job that has ended comes in whole blocks: what comes in less has ended, whatever was announced."""
+    data = b"x" * 1000
+    device = Device((entry("p.json", data),), {"out/p.json": data})
+    asked = 0
+
+    async def drip(job: str, path: str, offset: int, count: int) -> bytes:
+        nonlocal asked
+        asked += 1
+        return b"x"
+
+    device.read = drip  # type: ignore[method-assign]
+    _, pulled = await pull(tmp_path, device)
+    assert asked == 1
+    assert pulled.notes == ("not kept: p.json: it changed while it was pulled, or arrived damaged",)
