@@ -112,4 +112,4 @@ def spans(home: Path) -> tuple[Span, ...]:
         else:
             place = open_.pop(pid)
             found[place] = Span(found[place].began_s, float(at_s))
-    return tuple(sorted(found, key=lambda one: one.began_s))
+    return tuple(sorted(found, key=lambda one: (one.began_s, one.ended_s is None)))
