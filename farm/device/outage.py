@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 
 from farm.model.limits.deadlines import Deadlines
 
@@ -11,7 +12,12 @@ STARTING = frozenset({"protocol", "key-refused", "no-home", "no-tool", "unwritab
 disks that are not mounted, an agent that is killed before it greets. It may be over soon.
 """
 FIRST_PAUSE_S = 0.5
-LONGEST_PAUSE_S = 8.0
+DOUBLINGS = 4
+"""Up to 8 s."""
+JITTER = 0.5
+"""Of each pause, so much is left to chance: a hundred devices behind one switch that was restarted do not
+come back in the same moment, again and again.
+"""
 
 
 class Outage:
@@ -20,8 +26,9 @@ class Outage:
     back runs on and pauses become longer.
     """
 
-    def __init__(self, deadlines: Deadlines) -> None:
+    def __init__(self, deadlines: Deadlines, chance: random.Random) -> None:
         self._deadlines = deadlines
+        self._chance = chance
         self._since: float | None = None
         self._connected_at = 0.0
         self._tries = 0
@@ -52,7 +59,8 @@ class Outage:
         self._tries += 1
         if self._tries == 1:
             return 0.0
-        return min(FIRST_PAUSE_S * 2.0 ** (self._tries - 2), LONGEST_PAUSE_S)
+        most_s = FIRST_PAUSE_S * 2.0 ** min(self._tries - 2, DOUBLINGS)
+        return most_s * (1 - JITTER * self._chance.random())
 
 
 def _now() -> float:

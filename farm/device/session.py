@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
@@ -60,12 +61,13 @@ class Session:
         self._agent: Agent | None = None
         self._pulse: Agent | None = None
         self._generation = 0
-        self._outage = Outage(deadlines)
         self._reconnecting = asyncio.Lock()
         self._heart: asyncio.Task[None] | None = None
         self._lease: Lease | None = None
         self._jobs = 0
         self._token = secrets.token_hex(3)
+        self._outage = Outage(deadlines, random.Random(self._token))  # noqa: S311 - pauses, no secret
+        self._tell_outage: Callable[[float, bool], None] = lambda _lasted_s, _is_over: None
         self._run_id = ""
         self.left: set[str] = set()
         """Jobs of the same run that a former process, or this one before it lost the device, had started."""
@@ -96,6 +98,13 @@ class Session:
     def of_run(self, run_id: str) -> Self:
         """Its jobs that are on the device already are `left` where they are."""
         self._run_id = run_id
+        return self
+
+    def telling(self, outage: Callable[[float, bool], None]) -> Self:
+        """`outage` is called after each loss of the connection, with how many seconds it lasted, and whether
+        the device is there again.
+        """
+        self._tell_outage = outage
         return self
 
     def job_name(self, name: str) -> str:
@@ -264,37 +273,47 @@ class Session:
                 return
             self._note(f"connection lost, trying again: {error.message}")
             self._outage.begins(self._pulse.heard_at if self._pulse else None)
-            await self._drop()
-            again = error
-            while (left_s := self._outage.left_s()) is not None:
-                await asyncio.sleep(self._outage.pause_s())
-                try:
-                    async with asyncio.timeout(max(left_s, self.deadlines.connect_s)):
-                        await self._connect()
-                        if self._lease is not None and self._agent is not None:
-                            await self._agent.resume(self._lease)
-                except (DeviceError, TimeoutError) as failed:
-                    if isinstance(failed, DeviceError):
-                        if failed.cause == RESTARTED:
-                            raise self._after_restart() from failed
-                        if failed.cause == STALE:
-                            raise self._lease_lost() from failed
-                        again = failed
-                    await self._drop()
-                    if not again.transient and again.cause not in STARTING:
-                        self._gone = again
-                        raise
-                else:
-                    self._note("connected again")
-                    return
-            self._gone = DeviceError(
-                f"{error.message}; not back {self.deadlines.ran_out('reconnect')} ({again.message})",
-                stage=Stage.CONNECT,
-                fault=again.fault,
-                cause=again.cause,
-                hint=f"farm devices check {self.device.name}; or longer: {self.deadlines.more('reconnect')}",
-            )
-            raise self._gone from again
+            began = asyncio.get_running_loop().time()
+            try:
+                await self._drop()
+                await self._come_back(error)
+            finally:
+                # Also of a device that was restarted: its agents are there before that is known.
+                is_over = self._agent is not None
+                self._tell_outage(asyncio.get_running_loop().time() - began, is_over)
+
+    async def _come_back(self, error: DeviceError) -> None:
+        """Try until the device and our lease are there again, for as long as an outage may last."""
+        again = error
+        while (left_s := self._outage.left_s()) is not None:
+            await asyncio.sleep(self._outage.pause_s())
+            try:
+                async with asyncio.timeout(max(left_s, self.deadlines.connect_s)):
+                    await self._connect()
+                    if self._lease is not None and self._agent is not None:
+                        await self._agent.resume(self._lease)
+            except (DeviceError, TimeoutError) as failed:
+                if isinstance(failed, DeviceError):
+                    if failed.cause == RESTARTED:
+                        raise self._after_restart() from failed
+                    if failed.cause == STALE:
+                        raise self._lease_lost() from failed
+                    again = failed
+                await self._drop()
+                if not again.transient and again.cause not in STARTING:
+                    self._gone = again
+                    raise
+            else:
+                self._note("connected again")
+                return
+        self._gone = DeviceError(
+            f"{error.message}; not back {self.deadlines.ran_out('reconnect')} ({again.message})",
+            stage=Stage.CONNECT,
+            fault=again.fault,
+            cause=again.cause,
+            hint=f"farm devices check {self.device.name}; or longer: {self.deadlines.more('reconnect')}",
+        )
+        raise self._gone from again
 
     def _after_restart(self) -> DeviceError:
         """All conversations end with it."""

@@ -203,8 +203,27 @@ class Restart:
 
 
 @dataclass(frozen=True)
+class Outage:
+    """The connection to a device was lost, noticed `at` (ISO 8601, UTC), `during` a step, a round or a
+    preparation of `cell` (its id), which went on there or was done again. It was there again after `lasted_s`
+    seconds; where it was not (`is_over` is false), it was given up after them.
+    """
+
+    at: str
+    during: str
+    cell: str | None
+    lasted_s: float
+    is_over: bool
+
+
+MOST_OUTAGES = 100
+"""That are kept of a device: the first ones."""
+
+
+@dataclass(frozen=True)
 class DeviceRecord:
-    """A device in a run: address, facts, what was pushed to it and removed from it, and its restarts.
+    """A device in a run: address, facts, what was pushed to it and removed from it, its restarts, and how
+    often its connection was lost (`outages`, the first 100).
 
     `pinned` are the settings that were held during the rounds, in words; `not_pinned` those that the device
     did not take, `not_restored` those that it did not give back, with the reasons. `tags`: the inventory's.
@@ -233,6 +252,7 @@ class DeviceRecord:
     tags: tuple[str, ...] = ()
     ceilings: tuple[Ceilings, ...] = ()
     no_ceilings: tuple[str, ...] = ()
+    outages: tuple[Outage, ...] = ()
 
 
 @dataclass(frozen=True)

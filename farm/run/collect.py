@@ -30,15 +30,51 @@ OTHER = "file"
 
 @dataclass(frozen=True)
 class Limits:
-    """What is pulled of one round at most; docs/run-directory.md has the same table."""
+    """What is pulled of one round, and of a device in a run, at most: the table in docs/run-directory.md."""
 
     log_bytes: int = 64 << 20
     file_bytes: int = 1 << 30
     round_bytes: int = 4 << 30
     files: int = 10_000
+    device_bytes: int = 64 << 30
+    """Of all rounds of a device in a run, logs too, equal files each time: what it may send."""
 
 
 LIMITS = Limits()
+
+
+class RefusedError(Exception):
+    """The message says why a file is not kept."""
+
+
+class Allowance:
+    """What a device may still send in a run: a program that writes without an end does not fill a disk here
+    in a night of a thousand rounds. What is here already, by its digest, is not sent. A run that is resumed
+    begins anew.
+    """
+
+    def __init__(self) -> None:
+        self._left_bytes = LIMITS.device_bytes
+
+    def take(self, size_bytes: int) -> None:
+        """Let so much come. Raises RefusedError when that is more than is left; nothing counts then."""
+        if size_bytes > self._left_bytes:
+            raise RefusedError(
+                f"more than {LIMITS.device_bytes:,} bytes of one device in a run; run fewer rounds at once, "
+                "or dump less"
+            )
+        self._left_bytes -= size_bytes
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How the files of a round are kept: where there is room to `adopt` them, they also stay in the device's
+    store; `hide` takes secrets out of the streams; `allowance` is the device's.
+    """
+
+    adopt: Room | None = None
+    hide: Callable[[bytes], bytes] | None = None
+    allowance: Allowance = field(default_factory=Allowance)
 
 
 @dataclass(frozen=True)
@@ -73,22 +109,18 @@ async def collect(
     job: str,
     folder: RoundFolder,
     one: Round,
-    *,
-    adopt: Room | None = None,
-    hide: Callable[[bytes], bytes] | None = None,
+    rules: Rules,
 ) -> Pulled:
     """Pull the streams and the files under the job's out/; the device keeps them until the job is dropped.
-    Where there is room to `adopt` them, the files also stay in the device's store; `hide` takes secrets out
-    of the streams.
 
     Raises DeviceError when the device cannot go on, OSError when this machine's disk cannot.
     """
     gathered = await session.call(lambda agent: agent.gather(job, BLOCK_BYTES))
-    round_ = _Collection(session, job, folder, hide)
+    round_ = _Collection(session, job, folder, rules)
     for name in ("stdout", "stderr", "telemetry"):
         await round_.stream(name, getattr(gathered, name))
     for entry in gathered.files:
-        await round_.file(entry, role_of(entry.path, one), adopt)
+        await round_.file(entry, role_of(entry.path, one))
     return round_.pulled()
 
 
@@ -112,10 +144,6 @@ class Wanted:
     sha256: str | None = None
 
 
-class _RefusedError(Exception):
-    """The message says why a file is not kept."""
-
-
 @dataclass
 class _Collection:
     """The files of one round as they come in."""
@@ -123,7 +151,7 @@ class _Collection:
     session: Session
     job: str
     folder: RoundFolder
-    hide: Callable[[bytes], bytes] | None
+    rules: Rules
     left: Counter[str] = field(default_factory=lambda: Counter(bytes=LIMITS.round_bytes, files=LIMITS.files))
     kept: list[Produced] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
@@ -142,7 +170,7 @@ class _Collection:
             self.refused.append(Refused(OTHER, why))
         try:
             incoming = await self._pull(Wanted(name, size_bytes, stream.begin))
-        except _RefusedError as error:
+        except RefusedError as error:
             self.refused.append(Refused(name, str(error)))
             return
         produced = await asyncio.to_thread(self._keep_stream, incoming, name)
@@ -150,19 +178,19 @@ class _Collection:
         self.logs[name] = self.folder.path(produced)
 
     def _keep_stream(self, incoming: Incoming, name: str) -> Produced:
-        if self.hide is not None:
+        if self.rules.hide is not None:
             log = incoming.path.read_bytes()
-            if (clean := self.hide(log)) != log:
+            if (clean := self.rules.hide(log)) != log:
                 incoming.discard()
                 incoming = self.folder.incoming()
                 incoming.add(clean)
         return self.folder.keep(incoming, role=name, name=f"{name}.txt")
 
-    async def file(self, entry: FileEntry, role: str, adopt: Room | None) -> None:
+    async def file(self, entry: FileEntry, role: str) -> None:
         try:
             self._admit(entry)
             self.kept.append(await self._kept(entry, role))
-        except (_RefusedError, BadNameError) as error:
+        except (RefusedError, BadNameError) as error:
             self.refused.append(
                 Refused(role, f"{one_line(entry.path, LONGEST_NAME) or '(no name)'}: {error}")
             )
@@ -170,22 +198,22 @@ class _Collection:
         if entry.path in BESIDE:
             self.logs[role] = self.folder.path(self.kept[-1])
         self.paths.add(entry.path)
-        if adopt is not None:
+        if (adopt := self.rules.adopt) is not None:
             adopt.need([entry.sha256])
             await adopt.call(_adopting(self.job, entry), entry.size_bytes)
 
     def _admit(self, entry: FileEntry) -> None:
-        """Raises _RefusedError for what is over a limit, BadNameError for a name."""
+        """Raises RefusedError for what is over a limit, BadNameError for a name."""
         self.left["files"] -= 1
         if self.left["files"] < 0:
-            raise _RefusedError(f"more than {LIMITS.files:,} files in a round")
+            raise RefusedError(f"more than {LIMITS.files:,} files in a round")
         self.folder.place(f"{OUT}/{entry.path}")
         if entry.path in self.paths:
-            raise _RefusedError("the device names it twice")
+            raise RefusedError("the device names it twice")
         if entry.size_bytes > LIMITS.file_bytes:
-            raise _RefusedError(f"{entry.size_bytes:,} bytes, more than {LIMITS.file_bytes:,} in a file")
+            raise RefusedError(f"{entry.size_bytes:,} bytes, more than {LIMITS.file_bytes:,} in a file")
         if entry.size_bytes > self.left["bytes"]:
-            raise _RefusedError(f"more than {LIMITS.round_bytes:,} bytes in a round")
+            raise RefusedError(f"more than {LIMITS.round_bytes:,} bytes in a round")
         self.left["bytes"] -= entry.size_bytes
 
     async def _kept(self, entry: FileEntry, role: str) -> Produced:
@@ -198,8 +226,9 @@ class _Collection:
     async def _pull(self, wanted: Wanted) -> Incoming:
         """One file in blocks into a scratch file; a lost connection goes on where it stopped.
 
-        Raises _RefusedError when it is not what the device announced.
+        Raises RefusedError when it is not what the device announced, or more than it may still send.
         """
+        self.rules.allowance.take(wanted.size_bytes)
         incoming = await asyncio.to_thread(self.folder.incoming)
         try:
             size, block = 0, wanted.begin[: wanted.size_bytes]
@@ -216,7 +245,7 @@ class _Collection:
                     break
             digest = await asyncio.to_thread(incoming.done)
             if size != wanted.size_bytes or wanted.sha256 not in (None, digest):
-                raise _RefusedError("it changed while it was pulled, or arrived damaged")
+                raise RefusedError("it changed while it was pulled, or arrived damaged")
         except BaseException:
             await asyncio.to_thread(incoming.discard)
             raise

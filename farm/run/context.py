@@ -14,6 +14,7 @@ from farm.model.device import Device, Facts, Inventory
 from farm.model.limits.cooling import Cooldown
 from farm.model.limits.deadlines import Deadlines
 from farm.model.matrix import Plan
+from farm.run.collect import Allowance
 from farm.run.deploy import Deployed
 from farm.run.devices.machines import Machines
 from farm.run.events import Listener
@@ -108,6 +109,8 @@ class OnDevice:
     deployed: Deployed
     room: Room
     surroundings: Surroundings
+    allowance: Allowance
+    """What it may still send in this run."""
 
     @property
     def device(self) -> Device:

@@ -25,7 +25,7 @@ from farm.model.run import Quality, RoundResult, RoundStatus
 from farm.options import argv as options_argv
 from farm.options import outputs
 from farm.plan.layout import input_names
-from farm.run.collect import LIMITS, OTHER, Pulled, collect
+from farm.run.collect import LIMITS, OTHER, Pulled, Rules, collect
 from farm.run.context import OnDevice
 from farm.run.deploy import Deployed, environment_of
 from farm.run.disk import disk_error
@@ -140,11 +140,9 @@ async def run_round(here: OnDevice, made: Ready, one: Round, *, adopt: bool = Fa
         await here.surroundings.before()
     executed = await execute(here, made, one)
     folder = directory.round_folder(*cell.id.split("/"), round_name(one))
-    hide = here.context.recorder.hider.log
+    rules = Rules(here.room if adopt else None, here.context.recorder.hider.log, here.allowance)
     try:
-        pulled = await collect(
-            here.session, executed.job, folder, one, adopt=here.room if adopt else None, hide=hide
-        )
+        pulled = await collect(here.session, executed.job, folder, one, rules)
         log = await read_log(pulled, one, here.context.settings.deadlines)
         return await asyncio.to_thread(_concluded, here, one, executed, pulled, log)
     except OSError as error:
@@ -287,8 +285,6 @@ def failure_of(one: Round, executed: Executed, pulled: Pulled, log: RoundLog) ->
             f"the log could not be read: {log.unread}",
             "print less: --verbose in a variant of its own",
         )
-    if one.kind is RoundKind.TIMED and not log.measurement.complete:
-        return _why_incomplete(pulled, log)
     refused = next((item for item in pulled.refused if item.role not in NOT_ASKED_FOR), None)
     if refused is not None:
         return Cause(
@@ -297,6 +293,8 @@ def failure_of(one: Round, executed: Executed, pulled: Pulled, log: RoundLog) ->
             f"the round's {refused.role} was not kept: {refused.why}",
             "docs/run-directory.md lists the limits of what is pulled of a round",
         )
+    if one.kind is RoundKind.TIMED and not log.measurement.complete:
+        return _why_incomplete(pulled, log)
     for output in outputs(one.options):
         if output.path not in pulled.paths and not any(p.startswith(f"{output.path}/") for p in pulled.paths):
             return Cause(

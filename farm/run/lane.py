@@ -11,7 +11,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from farm import agents
@@ -25,11 +25,12 @@ from farm.model.build import INVENTORY_BUILD
 from farm.model.comparison import Phase
 from farm.model.device import Device, Facts, Runtime
 from farm.model.matrix import Cell, Round, RoundKind
-from farm.model.run import DeviceStatus, Restart, RoundResult, RoundStatus
+from farm.model.run import MOST_OUTAGES, DeviceStatus, Outage, Restart, RoundResult, RoundStatus
 from farm.plan.estimate import Span
 from farm.plan.matrix import cells_of
 from farm.plan.schedule import Step
 from farm.run.ceilings.find import find_ceilings
+from farm.run.collect import Allowance
 from farm.run.context import OnDevice, RunContext
 from farm.run.deploy import Deployed, Part, Pushed, Pusher, deploy
 from farm.run.disk import disk_error, is_of_disk
@@ -73,6 +74,7 @@ class Lane:
         self._broken: Counter[Restart] = Counter()
         self._restarts = self._recorder.record(device.name).restarts
         self._is_checked = self._earlier.is_checked
+        self._allowance = Allowance()
 
     async def go(self, places: asyncio.Semaphore) -> None:
         """Never raises except when cancelled: errors become failed cells of the device."""
@@ -133,7 +135,7 @@ class Lane:
             cells, held = await self._pin(session, facts, cells)
             self._earlier.require_same(held)
             around = await self._surroundings(session, facts)
-            here = OnDevice(self._context, session, facts, deployed, room, around)
+            here = OnDevice(self._context, session, facts, deployed, room, around, self._allowance)
             self._ran |= {cell.id: cell for cell in cells}
             await self._rounds(here, await self._prepare(here, cells))
             # After the rounds: the heat is no part of their times, and nothing that fails costs a cell.
@@ -175,7 +177,16 @@ class Lane:
             deadlines=self._context.settings.deadlines,
             note=lambda text: self._emit(Kind.NOTE, text),
         )
-        return session.until(self._context.settings.run_ends_at).of_run(self._context.directory.run_id)
+        session.until(self._context.settings.run_ends_at).of_run(self._context.directory.run_id)
+        return session.telling(self._note_outage)
+
+    def _note_outage(self, lasted_s: float, is_over: bool) -> None:
+        """Keep that the connection was lost, and during what."""
+        before = self._recorder.record(self._device.name).outages
+        if len(before) < MOST_OUTAGES:
+            at, doing = _now(ago_s=lasted_s), self._doing
+            one = Outage(at, doing.during, doing.cell, round(lasted_s, 3), is_over)
+            self._recorder.device(self._device.name, outages=(*before, one))
 
     async def _probe(self, session: Session) -> Facts:
         self._step("probing")
@@ -356,5 +367,5 @@ def _what(cell: Cell, one: Round) -> str:
     return f"{word} again" if one.attempt else word
 
 
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+def _now(ago_s: float = 0.0) -> str:
+    return (datetime.now(UTC) - timedelta(seconds=ago_s)).isoformat(timespec="seconds")

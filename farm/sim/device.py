@@ -114,6 +114,10 @@ class SimulatedDevice:
         """The command lines of all runs of the program so far, without the program."""
         return places.runs(self.home)
 
+    def spans(self) -> tuple[places.Span, ...]:
+        """When the runs of the program so far began and ended, in the order in which they began."""
+        return places.spans(self.home)
+
     def running(self) -> tuple[int, ...]:
         """Processes on the device that are not the SSH server's."""
         return tuple(processes.ours(self.home))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 
@@ -100,3 +102,42 @@ def runs(home: Path) -> tuple[tuple[str, ...], ...]:
     except FileNotFoundError:
         return ()
     return tuple(tuple(json.loads(line)) for line in lines)
+
+
+@dataclass(frozen=True)
+class Span:
+    """When a run of the program began and ended, in seconds of this machine's monotonic clock, which all
+    processes share. `ended_s` is None while it runs, and of one that was killed.
+    """
+
+    began_s: float
+    ended_s: float | None
+
+
+def _spans_file(home: Path) -> Path:
+    return home / ".sim" / "spans"
+
+
+def note_moment(home: Path, what: str) -> None:
+    """Note that the run of the program that this process is has its `begin` or its `end` now."""
+    with _spans_file(home).open("a", encoding="ascii") as stream:  # one line is one write
+        stream.write(f"{os.getpid()} {what} {time.monotonic()!r}\n")
+
+
+def spans(home: Path) -> tuple[Span, ...]:
+    """Of all runs of the program so far, in the order in which they began."""
+    try:
+        lines = _spans_file(home).read_text("ascii").splitlines()
+    except FileNotFoundError:
+        return ()
+    found: list[Span] = []
+    open_: dict[str, int] = {}
+    for line in lines:
+        pid, what, at_s = line.split()
+        if what == "begin":
+            open_[pid] = len(found)
+            found.append(Span(float(at_s), None))
+        else:
+            place = open_.pop(pid)
+            found[place] = Span(found[place].began_s, float(at_s))
+    return tuple(sorted(found, key=lambda one: (one.began_s, one.ended_s is None)))

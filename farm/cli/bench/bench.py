@@ -37,7 +37,7 @@ from farm.model.run import CellStatus, Results
 from farm.plan.builds import may_run_wheel
 from farm.plan.estimate import expected
 from farm.plan.prepare import prepare
-from farm.report.parts.environment import restarts_of
+from farm.report.parts.environment import outages_of, restarts_of
 from farm.report.write import write_report as write
 from farm.run.bench import bench
 from farm.run.context import Around, settings_of
@@ -197,6 +197,8 @@ def finish(directory: RunDirectory, results: Results, *, json: bool) -> bool:
                 f"{device.reused_files} files already there", "dim")  # fmt: skip
         if restarts := restarts_of(device):
             say(f"{device.name}: restarts, and what was done again: {restarts}", "yellow")
+        if outages := outages_of(device):
+            say(f"{device.name}: connection lost {outages}", "yellow")
     for line in outputs_lines(results):
         say(line)
     skipped = (

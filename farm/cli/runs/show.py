@@ -11,7 +11,7 @@ from farm.cli.terminal.comparisons import summary
 from farm.cli.terminal.console import out, plain, show_json
 from farm.cli.terminal.results import results_table
 from farm.model.run import RunStatus
-from farm.report.parts.environment import restarts_of
+from farm.report.parts.environment import outages_of, restarts_of
 from farm.store.codec import results_to_dict
 from farm.store.runs import find_run
 
@@ -40,6 +40,8 @@ def command(run: args.Run, runs_dir: args.RunsDir = Path("runs"), json: args.Jso
     for device in results.devices:
         if restarts := restarts_of(device):
             out.print(plain(f"{device.name}: restarts, and what was done again: {restarts}"))
+        if outages := outages_of(device):
+            out.print(plain(f"{device.name}: connection lost {outages}"))
     for told in outputs_lines(results):
         out.print(plain(told))
     for cell in results.cells:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from farm.model.device import Facts
-from farm.model.run import DeviceRecord
+from farm.model.run import MOST_OUTAGES, DeviceRecord
 from farm.options.cores import core_list
 from farm.report.numerals import MISSING, by_core, in_bytes, in_ghz, in_memory
 from farm.report.views.environment import (
@@ -33,6 +33,7 @@ GROUPS: tuple[tuple[str, tuple[Row, ...]], ...] = (
             ("error", False, lambda d, _: d.error),
             ("next command", False, lambda d, _: d.hint),
             ("restarts", False, lambda d, _: restarts_of(d)),
+            ("connection lost", False, lambda d, _: outages_of(d)),
             ("address", False, lambda d, _: d.address),
             ("host name", False, lambda _, f: f.hostname),
         ),
@@ -108,6 +109,8 @@ MOST_COLUMNS = 50
 
 MOST_VALUES = 8
 MOST_NAMED = 4
+MOST_TOLD = 5
+"""Outages of a device, the first ones."""
 
 
 def compose_environment(devices: Sequence[DeviceRecord]) -> Environment:
@@ -179,6 +182,23 @@ def restarts_of(device: DeviceRecord) -> str | None:
         whose = f" of {one.cell.partition('/')[2]}" if one.cell else ""
         told.append(f"{one.during}{whose} at {one.at[11:19]} UTC")
     return f"{len(told)}: {', '.join(told)}" if told else None
+
+
+def outages_of(device: DeviceRecord) -> str | None:
+    """How often, for how long in all, and when (of many the first ones):
+    `2 times, 12.3 s in all: timed-1 of m/fp32 at 13:02:59 UTC for 1.2 s, ...`.
+    """
+    if not device.outages:
+        return None
+    told = []
+    for one in device.outages[:MOST_TOLD]:
+        whose = f" of {one.cell.partition('/')[2]}" if one.cell else ""
+        end = "" if one.is_over else ", and was not back"
+        told.append(f"{one.during}{whose} at {one.at[11:19]} UTC for {one.lasted_s:.1f} s{end}")
+    times = len(device.outages)
+    often = f"{'at least ' if times >= MOST_OUTAGES else ''}{times} {'time' if times == 1 else 'times'}"
+    more = f" and {times - MOST_TOLD} more" if times > MOST_TOLD else ""
+    return f"{often}, {sum(one.lasted_s for one in device.outages):.1f} s in all: {', '.join(told)}{more}"
 
 
 def _short(digest: str | None) -> str | None:

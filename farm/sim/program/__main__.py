@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TextIO
 
 from farm.sim.heat import warm
-from farm.sim.places import count_run, note_strike, settings_file
+from farm.sim.places import count_run, note_moment, note_strike, settings_file
 from farm.sim.program.command_line import MistakeError, help_text, read
 from farm.sim.program.files import write_all
 from farm.sim.program.log import Log
@@ -35,7 +35,11 @@ def main(words: list[str]) -> int:
         return _tell(sys.stdout, "load_and_run version 1.0\n", 0)
     if model is None:
         return _tell(sys.stdout, "usage: \nload_and_run: load_and_run <model_path> [options Flags...]\n", 255)
-    return _run(program, home, model, options, count_run(home, words))
+    note_moment(home, "begin")
+    try:
+        return _run(program, home, model, options, count_run(home, words))
+    finally:
+        note_moment(home, "end")
 
 
 def _run(program: Program, home: Path, model: str, options: dict[str, str], number: int) -> int:

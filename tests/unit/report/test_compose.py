@@ -7,10 +7,10 @@ import pytest
 
 from farm.model.artifact import Produced
 from farm.model.device import Facts, RuntimeKind
-from farm.model.run import CellStatus, DeviceRecord, Restart, RunStatus
+from farm.model.run import MOST_OUTAGES, CellStatus, DeviceRecord, Outage, Restart, RunStatus
 from farm.report.compose import compose
 from farm.report.numerals import MISSING
-from farm.report.parts.environment import restarts_of
+from farm.report.parts.environment import outages_of, restarts_of
 from farm.store.codec import results_from_json
 from tests.data.results import make
 
@@ -206,6 +206,24 @@ def test_restarts_are_told_with_what_was_done_again():
     said = "2: timed-1 of m/fp32 at 13:02:59 UTC, deploying at 13:04:00 UTC"
     assert restarts_of(device) == said
     assert restarts_of(replace(device, restarts=())) is None
+
+
+def test_lost_connections_are_told_with_how_long_and_what_went_on():
+    outages = (
+        Outage("2026-11-26T13:02:59+00:00", "timed-1", "d/m/fp32", 1.24, is_over=True),
+        Outage("2026-11-26T13:04:00+00:00", "deploying", None, 45.0, is_over=False),
+    )
+    device = DeviceRecord("d", "a", RuntimeKind.NATIVE, outages=outages)
+    said = (
+        "2 times, 46.2 s in all: timed-1 of m/fp32 at 13:02:59 UTC for 1.2 s, "
+        "deploying at 13:04:00 UTC for 45.0 s, and was not back"
+    )
+    assert outages_of(device) == said
+    assert outages_of(replace(device, outages=())) is None
+    assert outages_of(replace(device, outages=outages[:1])).startswith("1 time, 1.2 s in all: ")
+    many = outages_of(replace(device, outages=outages[:1] * MOST_OUTAGES))
+    assert many.startswith("at least 100 times, 124.0 s in all: ")
+    assert many.endswith(" and 95 more")
 
 
 def test_facts_that_no_device_told_are_left_out():

@@ -13,7 +13,7 @@ import pytest
 from farm.device.spool import FileEntry, Gathered, Stream
 from farm.model.matrix import Round, RoundKind
 from farm.options import parse
-from farm.run.collect import MOST_NOTES, Limits, collect
+from farm.run.collect import MOST_NOTES, Allowance, Limits, Pulled, Rules, collect
 from farm.store.runs import RunDirectory
 
 EMPTY = hashlib.sha256(b"").hexdigest()
@@ -47,10 +47,10 @@ def entry(path: str, data: bytes, *, size_bytes: int | None = None) -> FileEntry
     return FileEntry(path, hashlib.sha256(data).hexdigest(), len(data) if size_bytes is None else size_bytes)
 
 
-async def pull(tmp_path: Path, device: Device) -> tuple[RunDirectory, Any]:
+async def pull(tmp_path: Path, device: Device, rules: Rules | None = None) -> tuple[RunDirectory, Any]:
     run = RunDirectory.create(tmp_path, "run")
     folder = run.round_folder("d", "m", "v", "profile-0")
-    return run, await collect(device, "job", folder, ONE)  # type: ignore[arg-type]
+    return run, await collect(device, "job", folder, ONE, rules or Rules())  # type: ignore[arg-type]
 
 
 async def test_a_whole_file_is_kept_under_its_role(tmp_path: Path) -> None:
@@ -139,12 +139,38 @@ async def test_more_files_or_bytes_than_anyone_needs_are_left_behind_with_one_no
     assert "13 more" in pulled.notes[-1]
 
 
+async def test_a_device_sends_no_more_in_all_its_rounds_than_a_run_may_hold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("farm.run.collect.LIMITS", Limits(device_bytes=25))
+    rules = Rules(allowance=Allowance())
+    run = RunDirectory.create(tmp_path, "run")
+
+    async def round_of(number: int, data: bytes, log: bytes = b"") -> Pulled:
+        device = Device((entry("f", data),), {"out/f": data, "stderr": log})
+        folder = run.round_folder("d", "m", "v", f"timed-{number}")
+        return await collect(device, "job", folder, ONE, rules)  # type: ignore[arg-type]
+
+    first, second = await round_of(1, b"1" * 10), await round_of(2, b"2" * 10)
+    again = await round_of(3, b"1" * 10)  # it is here already: nothing is sent
+    late = await round_of(4, b"4" * 10, b"log\n")
+    later = await round_of(5, b"5", b"more\n")
+    assert [one.paths for one in (first, second, again, late)] == [{"f"}, {"f"}, {"f"}, frozenset()]
+    assert late.logs["stderr"].read_text() == "log\n"
+    (note,) = late.notes
+    assert note.startswith("not kept: f: more than 25 bytes of one device in a run; run fewer")
+    assert [one.role for one in later.refused] == ["stderr"]  # and what fits still comes
+    kept = [path for path in (run.path / "artifacts").rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in kept) <= 25
+    assert (await pull(tmp_path / "other", Device((entry("f", b"x" * 20),), {"out/f": b"x" * 20})))[1].paths
+
+
 async def test_a_secret_is_in_no_log_that_is_kept(tmp_path: Path) -> None:
     device = Device((), {"stdout": b"token=hush-hush\n"})
     run = RunDirectory.create(tmp_path, "run")
     folder = run.round_folder("d", "m", "v", "profile-0")
     hide: Callable[[bytes], bytes] = lambda log: log.replace(b"hush-hush", b"***")  # noqa: E731
-    pulled = await collect(device, "job", folder, ONE, hide=hide)  # type: ignore[arg-type]
+    pulled = await collect(device, "job", folder, ONE, Rules(hide=hide))  # type: ignore[arg-type]
     assert pulled.logs["stdout"].read_text() == "token=***\n"
     kept = [path for path in run.path.rglob("*") if path.is_file() and b"hush" in path.read_bytes()]
     assert kept == []

@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 
 from farm.device.jobs import Ended
+from farm.errors import Fault
 from farm.logs.round_log import round_log
 from farm.model.artifact import Produced
 from farm.model.limits.deadlines import Deadlines
 from farm.model.matrix import Round, RoundKind
 from farm.model.options import OptionSet
 from farm.model.run import RoundResult, RoundStatus
-from farm.run.collect import LIMITS, Pulled
+from farm.run.collect import LIMITS, Pulled, Refused
 from farm.run.execute import Executed, judge, read_log
 
 BEGIN = "[22 17:44:14 run@x.cpp:88] load model: 1.040ms\n[22 17:44:14 run@x.cpp:88] warm up 0  5.000ms\n"
@@ -28,6 +29,14 @@ def judged(stderr: str, *, size_bytes: int = 100, ended: Ended = WELL) -> RoundR
     return judge(
         one, Executed("j", (), "", 1.0, ended), Pulled({}, (kept,), frozenset()), round_log("", stderr)
     )
+
+
+def test_a_log_that_was_not_taken_is_no_log_that_the_program_did_not_write() -> None:
+    pulled = Pulled({}, (), frozenset(), (Refused("stderr", "more than 9 bytes of one device in a run"),))
+    one = Round(RoundKind.TIMED, 0, OptionSet())
+    result = judge(one, Executed("j", (), "", 1.0, WELL), pulled, round_log("", ""))
+    assert (result.fault, result.cause) == (Fault.DEVICE, "output-refused")
+    assert result.error == "the round's stderr was not kept: more than 9 bytes of one device in a run"
 
 
 @pytest.mark.parametrize(
