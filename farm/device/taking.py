@@ -50,6 +50,11 @@ class Holder:
         """
         return bool(self.run_id) and name.endswith(f" run {self.run_id}") and not former.holds(name)
 
+    def is_own(self, name: str) -> bool:
+        """Whether a lease of this name is one that this process holds for the same work."""
+        is_name = name == self.name or (bool(self.run_id) and name.endswith(f" run {self.run_id}"))
+        return is_name and former.holds(name)
+
     def is_job_of_run(self, job: str) -> bool:
         """Whether a job is a round of this run: see `job_of`."""
         return bool(self.run_id) and bool(re.match(rf"{re.escape(self.run_id)}-[0-9a-f]{{8}}-", job))
@@ -84,7 +89,7 @@ class Taking:
                     takeovers += 1
                     continue
                 # Under another name of this inventory: that one ends some day.
-                is_own = former.holds(error.holder) and _held[error.epoch] > 0
+                is_own = self._holder.is_own(error.holder) and _held[error.epoch] > 0
                 if not is_own and asyncio.get_running_loop().time() >= deadline:
                     raise self._not_free(error) from error
                 if told != error.holder:

@@ -209,7 +209,7 @@ PRINTING = {
     "runs list": ["runs", "list"],
     "runs kept": ["runs", "kept"],
     "runs show": ["runs", "show", "latest"],
-    "runs resume": ["runs", "resume", "latest"],
+    "runs resume": ["runs", "resume", "first"],
     "runs index": ["runs", "index"],
     "runs tag": ["runs", "tag"],
     "runs gc": ["runs", "gc", "--keep-last", "1"],
