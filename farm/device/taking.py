@@ -21,6 +21,8 @@ _held: Counter[int] = Counter()
 """Epochs of the leases that this process holds now."""
 
 LEASE_POLL_S = 2.0
+ON_ITS_WAY_S = 5.0
+"""The device may say that this process holds it before the reply that gave it the lease is read."""
 MOST_TAKEOVERS = 5
 """In a row: a device that names us as its holder each time that it is asked is never ours."""
 MOST_SWEPT = 1_000
@@ -75,7 +77,8 @@ class Taking:
         round of this very run goes on under it, it is gone on with.
         """
         await asyncio.to_thread(former.hold, self._holder.name)
-        deadline = asyncio.get_running_loop().time() + self._deadlines.lease_wait_s
+        since = asyncio.get_running_loop().time()
+        deadline = since + self._deadlines.lease_wait_s
         told, mine, takeovers = "", None, 0
         while True:
             self._asked = 0
@@ -88,8 +91,7 @@ class Taking:
                 if mine is not None:
                     takeovers += 1
                     continue
-                # Under another name of this inventory: that one ends some day.
-                is_own = self._holder.is_own(error.holder) and _held[error.epoch] > 0
+                is_own = self._is_own(error, since)
                 if not is_own and asyncio.get_running_loop().time() >= deadline:
                     raise self._not_free(error) from error
                 if told != error.holder:
@@ -97,6 +99,14 @@ class Taking:
                     why = "another device of this run is the same one" if is_own else error.message
                     self._note(f"waiting for it: {why}")
                 await asyncio.sleep(LEASE_POLL_S)
+
+    def _is_own(self, error: HeldError, since: float) -> bool:
+        """Whether this process holds it under another name of the inventory: that one ends some day. Its
+        reply may be on its way yet; a device that only says so is not waited for any longer.
+        """
+        now = asyncio.get_running_loop().time()
+        is_here = _held[error.epoch] > 0 or now - since < ON_ITS_WAY_S
+        return is_here and self._holder.is_own(error.holder)
 
     @staticmethod
     def _has(lease: Lease) -> Lease:
