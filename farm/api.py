@@ -7,6 +7,7 @@ RunError where farm cannot go on. What fails on a device is a failed cell of the
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -35,6 +36,7 @@ from farm.run.events import Event
 from farm.run.measure.against import against
 from farm.runtime.files import wheel_files
 from farm.store.cache.products import product_store
+from farm.store.resume.asked import VERSION, Asked, keep_asked
 from farm.store.runs import RunDirectory, find_run, new_run_id
 from farm.suggest import nearest
 
@@ -97,6 +99,7 @@ async def bench_async(
     name = run_id or new_run_id()
     directory = await asyncio.to_thread(RunDirectory.create, folder, name)
     around = Around(prepared.inventory, prepared.runtime, deadlines or Deadlines())
+    await asyncio.to_thread(_keep, directory, asked, around.deadlines)
     settings = await asyncio.to_thread(settings_of, directory.run_id, around, ("farm.api",))
     wheel = None
     if prepared.runtime is not None and may_run_wheel(made):
@@ -104,6 +107,12 @@ async def bench_async(
     found = await measure(made, directory, wheel, settings, told or _deaf)
     report = await asyncio.to_thread(write_report, directory, found)
     return Run(directory.run_id, directory.path, report, found, int(exit_code(found)))
+
+
+def _keep(directory: RunDirectory, asked: Request, deadlines: Deadlines) -> None:
+    """For `farm runs resume`; a run whose request cannot be written cannot be resumed, and that is all."""
+    with contextlib.suppress(OSError):
+        keep_asked(directory.path, Asked(VERSION, Path.cwd(), asked, deadlines))
 
 
 def results(run: str = "latest", *, runs_dir: Path | str = RUNS) -> Results:
