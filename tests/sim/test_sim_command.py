@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -14,8 +15,9 @@ from typing import Any
 
 import pytest
 
-from farm.cli.sim.child import completed, require_program
+from farm.cli.sim.child import completed, ended, require_program
 from farm.errors import RequestError, RunError
+from farm.model.limits.deadlines import Deadlines
 from farm.sim.lab.faults import FAULTS
 from farm.sim.lab.kinds import KINDS
 from farm.sim.oddities import ODDITIES
@@ -197,6 +199,19 @@ def test_a_command_that_does_not_end_is_killed_with_all_that_it_started(farm: Fa
     assert ended.code == 130
     assert "the command did not end within 0.3 s (deadline sim-end): it is killed" in ended.stderr
     assert left(farm) == []
+
+
+async def test_a_command_that_is_interrupted_as_it_starts_leaves_nothing(tmp_path: Path) -> None:
+    """At moments of its start: before, while and after it is there."""
+    environment = {"PATH": os.environ["PATH"], "TMPDIR": str(tmp_path)}
+    for tenths in range(12):
+        words = ("sh", "-c", "sleep 983 & sleep 984")
+        task = asyncio.create_task(ended(words, environment, Deadlines(sim_end_s=0.1)))
+        await asyncio.sleep(tenths / 1000)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert [line for line in processes(tmp_path).values() if "sleep" in line] == []
 
 
 # --------------------------------------------------------------------------- what cannot be

@@ -66,13 +66,13 @@ async def ended(words: Sequence[str], environment: Mapping[str, str], deadlines:
     run.
     """
     try:
-        process = await asyncio.create_subprocess_exec(
-            *words, env=environment, stdin=_input(), start_new_session=True
-        )
+        process, cancelled = await _started(words, environment)
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
         raise RequestError(f"cannot run {one_line(words[0], 80)}: {why}", hint=_hint(words)) from error
     try:
+        if cancelled is not None:
+            raise cancelled
         code = await process.wait()
     except asyncio.CancelledError:
         _send(process.pid, signal.SIGINT)
@@ -86,6 +86,21 @@ async def ended(words: Sequence[str], environment: Mapping[str, str], deadlines:
         _send(process.pid, signal.SIGKILL)
         await process.wait()
     return code if code >= 0 else 128 - code
+
+
+async def _started(
+    words: Sequence[str], environment: Mapping[str, str]
+) -> tuple[asyncio.subprocess.Process, asyncio.CancelledError | None]:
+    """The process; and the cancellation that came meanwhile, or what it had started would be left."""
+    start = asyncio.create_subprocess_exec(*words, env=environment, stdin=_input(), start_new_session=True)
+    starting = asyncio.create_task(start)
+    cancelled = None
+    while not starting.done():
+        try:
+            await asyncio.shield(starting)
+        except asyncio.CancelledError as error:
+            cancelled = error
+    return starting.result(), cancelled
 
 
 def _input() -> int | None:
