@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import random
@@ -16,7 +17,7 @@ from typing import Any
 from farm.sim.device import SimulatedDevice
 from farm.sim.fleet import Fleet
 from farm.sim.properties import Program, Properties
-from tests.faults.faults import Kind, Victim
+from tests.faults.faults import BEYOND_S, Kind, Victim
 
 DEVICES = 5
 ROUNDS = 3
@@ -141,15 +142,33 @@ def _of_results(run: Path, done: Trial) -> list[str]:
     return found
 
 
+def _lease(folder: Path) -> str:
+    """What the lease is once it had time to run out: a controller that is struck as it says goodbye leaves that
+    to the device, and a resumed run has no business with a device whose cells are all complete.
+    """
+    until = time.monotonic() + BEYOND_S
+    while True:
+        leases = sorted(folder.glob("1*"))
+        state = str(leases[-1].readlink()) if leases else "free"
+        if not state.startswith("held:"):
+            return state
+        since, ttl = map(int, state.split(":")[1:3])
+        with contextlib.suppress(OSError, ValueError):
+            since = int((folder / f"beat.{leases[-1].name}").read_text()) - 1_000_000_000
+        if float(Path("/proc/uptime").read_text().split()[0]) - since > ttl + 1:
+            return "free"
+        if time.monotonic() > until:
+            return state
+        time.sleep(0.1)
+
+
 def _left(devices: Sequence[SimulatedDevice]) -> list[str]:
     """Processes, leases and jobs that are left on devices."""
     found = []
     for device in devices:
         if running := device.running():
             found.append(f"{device.name}: {len(running)} processes left")
-        leases = sorted((device.home / ".cache/farm/lease").glob("1*"))
-        state = str(leases[-1].readlink()) if leases else "free"
-        if state != "free":
+        if (state := _lease(device.home / ".cache/farm/lease")) != "free":
             found.append(f"{device.name}: lease {state}")
         spool = device.home / ".cache/farm/spool"
         if spool.is_dir() and (jobs := sorted(one.name for one in spool.iterdir())):
