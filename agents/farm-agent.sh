@@ -14,8 +14,8 @@
 #                          +- the command (session of its own, so that all its descendants can be found)
 #                          +- watch (subshell: limits, lease and telemetry, once a second)
 #
-# shellcheck shell=sh disable=SC3003,SC3034,SC3043,SC3013,SC3041,SC3045,SC2034,SC2013,SC2015,SC2045,SC2088,SC2100
-# SC30xx: every shell above has `local`, `-ef` and `ulimit -c`; `$(<file)` stands only where it is known. SC2034:
+# shellcheck shell=sh disable=SC3003,SC3034,SC3043,SC3013,SC3041,SC3045,SC3065,SC2034,SC2013,SC2015,SC2045,SC2088,SC2100
+# SC30xx: every shell above has `local`, `-ef`, `-k` and `ulimit -c`; `$(<file)` stands only where it is known. SC2034:
 # functions answer in variables, since `$(...)` would fork. SC2015: `a && b || leave` is meant. SC2045: names that
 # `is_name` checks. SC2088, SC2100: a `~` that came as text, a word with a dash.
 
@@ -205,13 +205,14 @@ is_plain() { # folder path ; a regular file, and no symbolic link on the way: it
 # lease/beat.<epoch> holds the time of the last beat, written in place in one width: it is empty only until the
 # first one is written, and as long as it is, the time in the link counts.
 
-current() { # -> epoch: the highest one (ten digits, so that names sort as numbers)
-  local mark=lease/1000000000
+current() { highest lease && epoch=$REPLY; }
+highest() { # folder -> REPLY: the highest number of its links (ten digits, so that names sort as numbers)
+  local mark="$1/1000000000"
   set +f
-  for mark in lease/1*; do :; done
+  for mark in "$1"/1*; do :; done
   set -f
-  epoch=${mark##*/}
-  [ -h "$mark" ] || epoch=1000000000
+  REPLY=1000000000
+  [ ! -h "$mark" ] || REPLY=${mark##*/}
 }
 
 lease_state() { # -> epoch; holder (empty: free), ttl, age, held (since it was taken) and expired, in seconds; cut
@@ -268,7 +269,7 @@ claim() { # text of the next state; fails when another was faster, or with what 
   return 0
 }
 
-beat() { clock && put $((now + 1000000000)) 1<>"lease/beat.$epoch"; }
+beat() { clock && put $((now + 1000000000)) 1<>"lease/beat.$epoch" && beat_of_machine; }
 
 do_lease() { # holder ttl_s [epoch] ; with the epoch of a lease that is held: this one, and no other, is taken over
   [ -n "$1" ] && [ ${#1} -le 200 ] && is_number "$2" && [ "$2" -gt 0 ] ||
@@ -278,6 +279,8 @@ do_lease() { # holder ttl_s [epoch] ; with the epoch of a lease that is held: th
   lease_state
   before=$cut
   may_take || err held "$holder" "$age" "$ttl" "$epoch" "$held" || return
+  find_shared
+  if see_rival; then tell_rival || return; fi
   clock
   until claim "held:$now:$2:$boot:$name"; do
     [ -z "$REPLY" ] || blame "$REPLY" || return
@@ -288,9 +291,13 @@ do_lease() { # holder ttl_s [epoch] ; with the epoch of a lease that is held: th
   [ ! -d lease/ran ] || rm -rf lease/ran # the names of jobs of earlier leases, which can start no more
   end_all lease-lost || err stuck "$REPLY" || return # what an earlier lease left running
   restore_all "$epoch"
+  if ! take_machine "$name" "$2"; then
+    claim free
+    tell_rival || return
+  fi
   beat 2>/dev/null || beat_again 2>/dev/null || err disk-full "cannot write the beat" || return
-  # shellcheck disable=SC2086 # a word or none
-  ok "$epoch" "$boot" $before
+  # shellcheck disable=SC2086 # words or none
+  ok "$epoch" "$boot" $before ${machine:+alone}
 }
 
 beat_again() { # on a full disk: in the place that the beat of an earlier lease takes
@@ -320,6 +327,7 @@ do_break() { # epoch who ; the lease of this epoch, and no other, ends now, whoe
   done
   end_all lease-lost || err stuck "$REPLY" || return
   restore_all
+  leave_machine
   ok
 }
 
@@ -344,7 +352,133 @@ do_release() { # epoch
   end_all killed || err stuck "$REPLY" || return
   restore_all "$1"
   claim free || { [ -z "$REPLY" ] || blame "$REPLY" || return; }
+  leave_machine
   ok
+}
+
+# ---- the machine ----------------------------------------------------------------------------------------
+# The lease is of a workdir. Where all users of the machine share a sticky folder, farm-machine in it keeps workdirs
+# apart: links with numbers as above, `free` or `held:<since>:<ttl>:<boot>:<room>:<holder> <workdir>`. A room is a
+# folder beside them that only its owner writes, with the time of the last beat; lease/machine of the workdir that
+# has the machine leads there. Nobody can remove what another user left: it is free once it is too old. And all of it
+# may be another user's trap: numbers are checked before they are counted with, and only plain files are read.
+
+GRACE_S=10 # until what ran under a lease that ended has surely ended, too
+
+find_shared() { # -> shared: where users of this machine find each other; empty: there is no such place
+  local folder
+  shared=''
+  set -- /run/lock /tmp
+  [ -z "${FARM_SHARED-}" ] || set -- "$FARM_SHARED"
+  for folder do
+    [ -k "$folder" ] && [ -w "$folder" ] || continue
+    folder=$folder/farm-machine
+    [ -d "$folder" ] || { mkdir "$folder" && chmod 1777 "$folder"; } 2>/dev/null
+    [ -k "$folder" ] || doze # another is just making it
+    [ -k "$folder" ] && [ -w "$folder" ] && [ ! -h "$folder" ] && shared=$folder
+    return 0
+  done
+}
+
+is_mark() { case $1 in *[!0-9]*) return 1 ;; 1?????????) ;; *) return 1 ;; esac }
+
+see_rival() { # -> mark: the highest number; rival, its_workdir (encoded), its_age, its_ttl, its_held: who has the
+  # machine from another workdir; fails when nobody has
+  local text since room beat
+  [ -n "$shared" ] || return
+  highest "$shared"
+  mark=$REPLY
+  is_mark "$mark" || return
+  text=$(readlink "$shared/$mark" 2>/dev/null)
+  case $text in held:*:*:*:*:*' '*) text=${text#held:} ;; *) return 1 ;; esac
+  since=${text%%:*} text=${text#*:}
+  its_ttl=${text%%:*} text=${text#*:}
+  [ "${text%%:*}" = "$boot" ] || return # the device was restarted since
+  text=${text#*:}
+  room=${text%%:*} text=${text#*:}
+  is_number "$since" && is_number "$its_ttl" && is_name "$room" || return
+  [ ! "$shared/$room" -ef lease/machine ] || return # ours: who has the lease of this workdir has the machine
+  clock
+  its_held=$((now - since))
+  room=$shared/$room/beat
+  if [ -f "$room" ] && ! [ -h "$room" ] && { read -r beat <"$room"; } 2>/dev/null && is_mark "$beat"; then
+    since=$((beat - 1000000000))
+  fi
+  its_age=$((now - since))
+  [ "$its_age" -ge 0 ] && [ "$its_age" -le $((its_ttl + GRACE_S)) ] || return
+  rival=${text%% *} its_workdir=${text#* }
+}
+
+tell_rival() { # as see_rival -> the reply; fails
+  decode "$rival" && rival=$REPLY
+  decode "$its_workdir" && its_workdir=$REPLY
+  err held-elsewhere "$rival" "$its_age" "$its_ttl" 0 "$its_held" "$its_workdir"
+}
+
+take_machine() { # holder, encoded, ttl -> machine: our room, empty where there is no lock; fails when a rival has it
+  local tries=0 text
+  machine=''
+  while [ -n "$shared" ] && [ $tries -lt 5 ]; do
+    tries=$((tries + 1))
+    ! see_rival || return
+    is_mark "$mark" || break
+    clock
+    machine=$shared/room.$$.$now.$tries
+    mkdir "$machine" 2>/dev/null || { machine='' && continue; }
+    { put $((now + 1000000000)) >"$machine/beat"; } 2>/dev/null
+    encode "$workdir" && text="held:$now:$2:$boot:${machine##*/}:$1 $REPLY"
+    if ln -s "$text" "$shared/$((mark + 1))" 2>/dev/null; then
+      highest "$shared"
+      if [ "$REPLY" = $((mark + 1)) ]; then
+        own_machine
+        return
+      fi
+      rm -f "$shared/$((mark + 1))"
+    fi
+    rm -rf "$machine"
+    machine=''
+  done
+  return 0
+}
+
+own_machine() { # our room is `machine`; what we and others left behind goes, as far as we may remove it
+  local old text
+  rm -f lease/machine && ln -s "$machine" lease/machine
+  set +f
+  for old in "$shared"/1*; do
+    [ "${old##*/}" != "$REPLY" ] || continue
+    set -- "$@" "$old"
+    text=$(readlink "$old") && text=${text#held:*:*:*:} && is_name "${text%%:*}" && set -- "$@" "$shared/${text%%:*}"
+  done
+  set -f
+  rm -rf "$@"
+  return 0
+} 2>/dev/null
+
+beat_of_machine() {
+  [ ! -h lease/machine ] || { put $((now + 1000000000)) 1<>lease/machine/beat; } 2>/dev/null || :
+}
+
+leave_machine() { # other workdirs may have it
+  local room
+  room=$(readlink lease/machine) || return 0
+  rm -f lease/machine
+  highest "${room%/*}"
+  if is_mark "$REPLY"; then
+    case $(readlink "${room%/*}/$REPLY") in
+      held:*:"${room##*/}":*) ln -s free "${room%/*}/$((REPLY + 1))" && rm -f "${room%/*}/$REPLY" ;;
+    esac
+  fi
+  rm -rf "$room"
+} 2>/dev/null
+
+do_others() { # command lines of what may supervise a job, of all workdirs, as /proc/<pid>/cmdline has them
+  local copy="lease/others.$$"
+  # shellcheck disable=SC2046 # splitting is meant
+  (cd /proc && set +f && exec cat $(grep -ls supervise [0-9]*/cmdline)) >"$copy" 2>/dev/null
+  size_of "$copy"
+  answer data "$REPLY" && cat "$copy"
+  rm -f "$copy"
 }
 
 # ---- where a job is, and its end ------------------------------------------------------------------------
@@ -708,7 +842,7 @@ supervise() { # workdir job forks numbers
   conclude "$code" "${why:--}"
   guard_settings "$its_epoch"
   exec 5>&-
-  [ "$why" != lease-lost ] || { lease_state && [ -n "$holder" ] && [ -n "$expired" ] && claim free; }
+  [ "$why" != lease-lost ] || { lease_state && [ -n "$holder" ] && [ -n "$expired" ] && claim free && leave_machine; }
 }
 
 guard_settings() { # epoch ; where settings of the device were changed and nobody is left who would restore them
@@ -1854,7 +1988,7 @@ serve() { # workdir
     case $verb:$# in
       hello:* | probe:* | have:* | verify:* | commit:2 | adopt:3 | link:[2-9]* | link:1?* | tree:[1-9]* | stock:0 | \
         remove:[2-9] | remove:[1-9]?* | set:[4-9] | set:[1-9]?* | unset:1 | settings:0 | may:[2-9] | date:0 | holder:0 | break:2 | lease:[23] | \
-        resume:[12] | beat:1 | release:1 | start:[89] | start:[1-9]?* | sense:0 | processes:0 | poll:1 | wait:1 | \
+        resume:[12] | beat:1 | release:1 | start:[89] | start:[1-9]?* | sense:0 | processes:0 | others:0 | poll:1 | wait:1 | \
         gather:2 | read:4 | kill:1 | drop:1 | jobs:0 | bye:0)
         "do_$verb" "$@" </dev/null
         ;;

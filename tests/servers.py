@@ -30,6 +30,8 @@ from farm.model.device import Address, Device, Runtime, RuntimeKind
 
 HOST = "127.0.0.1"
 _START_LIMIT_S = 20.0
+_NOBODY_ELSE = "FARM_STAT=/dev/null FARM_SHARED=/dev/null"
+"""No neighbours who make it busy, or have a lock of the machine."""
 _SBIN = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin"))
 _SFTP_SERVERS = (
     "/usr/lib/openssh/sftp-server",
@@ -135,7 +137,7 @@ def sshd(
             f"HostKey {host_key}",
             f"AuthorizedKeysFile {home}/.ssh/authorized_keys",
             f"PidFile {folder}/sshd.pid",
-            f"SetEnv HOME={home} TMPDIR={tempfile.gettempdir()} FARM_STAT=/dev/null FARM_MACHINE={port}",
+            f"SetEnv HOME={home} TMPDIR={tempfile.gettempdir()} FARM_MACHINE={port} {_NOBODY_ELSE}",
             "UsePAM no",
             "StrictModes no",
             "PermitRootLogin yes",
@@ -293,7 +295,9 @@ def _descendants(pid: int) -> tuple[int, ...]:
 
 
 def _in_namespace(folder: Path, home: Path, shell: str, words: tuple[str, ...]) -> tuple[str, ...]:
-    """`words` where /etc/passwd says that our user lives in `home` and logs in with `shell`."""
+    """`words` where /etc/passwd says that our user lives in `home` and logs in with `shell`, and where nobody
+    else is who has a lock in /run/lock.
+    """
     if not can_make_namespace():
         pytest.skip("needs root and a mount namespace")
     me = pwd.getpwuid(os.geteuid())
@@ -303,7 +307,11 @@ def _in_namespace(folder: Path, home: Path, shell: str, words: tuple[str, ...]) 
     ]
     mine = f"{me.pw_name}:x:{me.pw_uid}:{me.pw_gid}::{home}:{shell}"
     private.write_text("\n".join([mine, *others]) + "\n")
-    mount = f"mount --bind {shlex.quote(str(private))} /etc/passwd && exec {shlex.join(words)}"
+    locks = _made(folder / "lock")
+    locks.chmod(0o1777)
+    mounts = {private: "/etc/passwd", locks: "/run/lock"}
+    mount = " && ".join(f"mount --bind {shlex.quote(str(ours))} {theirs}" for ours, theirs in mounts.items())
+    mount = f"mkdir -p /run/lock && {mount} && exec {shlex.join(words)}"
     return ("unshare", "--mount", "/bin/sh", "-c", mount)
 
 

@@ -10,7 +10,7 @@ from itertools import chain
 from typing import TypeVar
 
 from farm.device.disk.stock import Stock, parse_stock
-from farm.device.faults import HeldError, RefusedError, broken, late
+from farm.device.faults import HELD_ELSEWHERE, HeldError, RefusedError, broken, late
 from farm.device.line import Line
 from farm.device.probe import parse_facts
 from farm.device.settings.left import Left
@@ -19,7 +19,7 @@ from farm.device.spool import Gathered, JobSpec, JobState, parse_gathered, parse
 from farm.device.start import accepted, start_agent, written
 from farm.device.wire import Reply
 from farm.errors import DeviceError
-from farm.logs.processes import Process, parse_processes
+from farm.logs.processes import Process, Supervised, parse_processes, parse_supervised
 from farm.logs.telemetry import parse_telemetry
 from farm.model.artifact import Artifact, Tree
 from farm.model.device import Facts
@@ -40,6 +40,7 @@ the connections to others must stay alive.
 """
 REMOVED_AT_ONCE = 200
 SET_AT_ONCE = 60
+HELD_FIELDS = {"held": 5, HELD_ELSEWHERE: 6}
 DEFAULTS = Deadlines()
 SAFETY_POLL_S = 10.0
 """How long an end can stay unknown that the agent does not report (of a supervisor that was killed)."""
@@ -56,12 +57,14 @@ class Missing:
 @dataclass(frozen=True)
 class Lease:
     """The right to use a device, by its number; `boot` is the device's id of its present start, `-` where it
-    has none. `is_after_cut`: the device was restarted while somebody had the lease before.
+    has none. `is_after_cut`: the device was restarted while somebody had the lease before. `is_alone`: it
+    keeps out who uses another workdir of the same machine, too.
     """
 
     epoch: int
     boot: str
     is_after_cut: bool = False
+    is_alone: bool = False
 
 
 @dataclass(frozen=True)
@@ -127,6 +130,12 @@ class Agent:
         """All processes of the device, by number."""
         _, data = await self._line.call("processes", limit_bytes=PROCESSES_LIMIT_BYTES)
         return await _read(parse_processes, data)
+
+    async def others(self) -> tuple[Supervised, ...]:
+        """Jobs that run on this machine for other workdirs."""
+        _, data = await self._line.call("others", limit_bytes=PROCESSES_LIMIT_BYTES)
+        found = await _read(parse_supervised, data)
+        return tuple(one for one in found if one.workdir != self.workdir)
 
     async def have(self, digests: Sequence[str]) -> tuple[Missing, ...]:
         """Which of the artifacts are missing."""
@@ -195,12 +204,12 @@ class Agent:
         try:
             reply = await self._work("lease", *words)
         except RefusedError as error:
-            if error.cause == "held" and len(error.fields) == 5:
+            if len(error.fields) == HELD_FIELDS.get(error.cause):
                 raise HeldError(error, error.fields[0], parse_number(error.fields[3])) from error
             raise
         match reply.fields:
-            case (epoch, boot, *cut):
-                return Lease(parse_number(epoch), boot, "restarted" in cut)
+            case (epoch, boot, *more):
+                return Lease(parse_number(epoch), boot, "restarted" in more, "alone" in more)
             case fields:
                 raise broken(f"lease was answered with {fields}")
 

@@ -32,6 +32,7 @@ DISK_FULL = "disk-full"
 LEASE_AGAIN = "the device was away too long or someone else took it: run the bench again"
 RESTARTED = "device-restarted"
 STALE = "stale"
+HELD_ELSEWHERE = "held-elsewhere"
 OTHER_PROGRAM = (
     "correct `program:` of the runtime in the inventory; `farm devices check` shows what the device is"
 )
@@ -45,6 +46,12 @@ AGENT_ERRORS = {
     DISK_FULL: AgentError(Stage.DEPLOY, Fault.DEVICE, "the device's disk is full: {0}", MORE_ROOM),
     "io": AgentError(Stage.DEPLOY, Fault.DEVICE, "{0}", "look at the device's disk"),
     "held": AgentError(Stage.LEASE, Fault.USER, "held by {0} for {4} s, last seen {1} s ago", LEASE_WAIT),
+    HELD_ELSEWHERE: AgentError(
+        Stage.LEASE,
+        Fault.USER,
+        "held by {0} for {4} s, last seen {1} s ago, through another workdir of the same machine: {5}",
+        LEASE_WAIT,
+    ),
     STALE: AgentError(Stage.LEASE, Fault.DEVICE, "{0}", LEASE_AGAIN),
     "broken": AgentError(
         Stage.LEASE, Fault.USER, "its lease was broken by {0} (farm devices release)", RESUME
@@ -81,7 +88,9 @@ class RefusedError(DeviceError):
 
 
 class HeldError(RefusedError):
-    """The device is another's: the name under which, and its epoch, so that no later lease is meant."""
+    """The device is another's: the name under which, and its epoch, so that no later lease is meant; 0
+    where the machine is held through another workdir.
+    """
 
     def __init__(self, refused: RefusedError, holder: str, epoch: int) -> None:
         super().__init__(

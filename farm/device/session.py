@@ -85,6 +85,11 @@ class Session:
         return self._lease.epoch
 
     @property
+    def is_alone(self) -> bool:
+        """Whether the lease keeps others out who use another workdir of the same machine."""
+        return self._lease is not None and self._lease.is_alone
+
+    @property
     def workdir(self) -> str:
         """The agent's absolute working directory on the device."""
         assert self._agent is not None, "not connected"

@@ -12,7 +12,7 @@ from typing import Protocol, TypeVar
 
 from farm.device import former
 from farm.device.agent import Agent, Lease
-from farm.device.faults import HeldError
+from farm.device.faults import HELD_ELSEWHERE, HeldError
 from farm.errors import DeviceError
 from farm.model.limits.deadlines import Deadlines
 
@@ -105,7 +105,9 @@ class Taking:
         reply may be on its way yet; a device that only says so is not waited for any longer.
         """
         now = asyncio.get_running_loop().time()
-        is_here = _held[error.epoch] > 0 or now - since < ON_ITS_WAY_S
+        # Which of our leases keeps the machine from this workdir is not told: any may.
+        is_held = _held.total() > 0 if error.cause == HELD_ELSEWHERE else _held[error.epoch] > 0
+        is_here = is_held or now - since < ON_ITS_WAY_S
         return is_here and self._holder.is_own(error.holder)
 
     @staticmethod
@@ -127,7 +129,7 @@ class Taking:
 
     async def _gone_on_with(self, error: HeldError) -> Lease | None:
         """The lease that a former process of this run held, as long as its round runs; else None."""
-        if not self._holder.is_same_run(error.holder):
+        if error.cause == HELD_ELSEWHERE or not self._holder.is_same_run(error.holder):
             return None
         jobs = await self._call(lambda agent: agent.jobs())
         if not any(state == "running" and self._holder.is_job_of_run(job) for job, state in jobs.items()):
@@ -147,6 +149,8 @@ class Taking:
         """The epoch of a lease that is ours to take over: of a run that was killed, or this one's own, when
         the reply that gave it was lost. By its number: had another got it meanwhile, that one would keep it.
         """
+        if error.cause == HELD_ELSEWHERE:
+            return None  # it ends by itself
         name = error.holder
         is_lost = name == self._holder.name and self._asked > 1
         if is_lost or self._holder.is_same_run(name) or await asyncio.to_thread(former.is_gone, name):

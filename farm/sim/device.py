@@ -140,6 +140,8 @@ class SimulatedDevice:
         """All files of the device; the command of its server."""
         self._folder = Path(tempfile.mkdtemp(prefix="farm-sim-", dir=self._parent))
         places.tools_folder(self.home).mkdir(parents=True)
+        places.shared_folder(self.home).mkdir()
+        places.shared_folder(self.home).chmod(0o1777)
         self.set_program(self.properties.program)
         root = Path(farm.__file__).parent.parent
         python = shlex.join((sys.executable, "-S", "-s", "-B", "-m", "farm.sim.program"))

@@ -39,11 +39,12 @@ def login_script(home: Path, login: Login) -> bytes:
     ]
     lines += [
         b'SHELL=/bin/sh PATH="$HOME/.sim/bin:$PATH"; export SHELL PATH',
+        # It is a machine of its own.
+        b'export FARM_MACHINE="$HOME" FARM_SHARED="$HOME/.sim/shared"',
         *(f"export {name}={shlex.quote(value)}".encode() for name, value in login.environment),
     ]
     if not login.neighbours:
         lines.append(b"export FARM_STAT=/dev/null")
-    lines.append(b'export FARM_MACHINE="$HOME"')
     if heat_file(home).exists():
         lines.append(b'export FARM_SYS="$HOME/.sim/sys"')
     if login.forced is not None:

@@ -35,6 +35,11 @@ def heat_file(home: Path) -> Path:
     return home / ".sim" / "heat.json"
 
 
+def shared_folder(home: Path) -> Path:
+    """What stands in the place of /run/lock and /tmp (FARM_SHARED, see the agent)."""
+    return home / ".sim" / "shared"
+
+
 def _off_file(home: Path) -> Path:
     return home / ".sim" / "off"
 

@@ -26,7 +26,18 @@ _KEY_TYPE = "ssh-ed25519"
 _PIECE_BYTES = 1 << 16
 _GRACE_S = 2.0
 # As after a login; the rest of this process's environment (tokens, virtual environments) is not passed on.
-_ENVIRONMENT = ("FARM_STAT", "HOME", "LANG", "LOGNAME", "PATH", "SHELL", "TMPDIR", "TZ", "USER")
+_ENVIRONMENT = (
+    "FARM_SHARED",
+    "FARM_STAT",
+    "HOME",
+    "LANG",
+    "LOGNAME",
+    "PATH",
+    "SHELL",
+    "TMPDIR",
+    "TZ",
+    "USER",
+)
 
 
 class EmbeddedServer:

@@ -11,6 +11,9 @@ import asyncssh
 from farm.errors import DeviceError, Fault, Stage
 from farm.visible import visible
 
+LOST = "connection-lost"
+"""The cause of an error: a connection that was there broke."""
+
 
 @dataclass(frozen=True)
 class Peer:
@@ -60,7 +63,7 @@ _TABLE = (
     ),
     _Row(
         ConnectionError,
-        "connection-lost",
+        LOST,
         Fault.NETWORK,
         "connection to {title} lost: {error}",
         _CHECK,
@@ -69,7 +72,7 @@ _TABLE = (
     _Row(OSError, "unreachable", Fault.NETWORK, "cannot reach {title}: {error}", _CHECK, transient=True),
     _Row(
         asyncssh.ChannelOpenError,
-        "connection-lost",
+        LOST,
         Fault.NETWORK,
         "connection to {title} lost",
         _CHECK,
@@ -99,7 +102,7 @@ _TABLE = (
     ),
     _Row(
         asyncssh.ConnectionLost,
-        "connection-lost",
+        LOST,
         Fault.NETWORK,
         "connection to {title} lost: {error}",
         _CHECK,
@@ -107,7 +110,7 @@ _TABLE = (
     ),
     _Row(
         asyncssh.ServiceNotAvailable,
-        "connection-lost",
+        LOST,
         Fault.DEVICE,
         "{title} closed the connection: {error}",
         _CHECK,

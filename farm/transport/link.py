@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, cast
 from weakref import WeakKeyDictionary
@@ -15,7 +13,7 @@ import tenacity
 from farm.errors import DeviceError, Fault, RequestError
 from farm.transport.base import Timeouts
 from farm.transport.channel import ClientSession, SshChannel
-from farm.transport.faults import TRANSLATED, Peer, failure, lost, translate
+from farm.transport.faults import LOST, TRANSLATED, Peer, failure, lost, translate
 from farm.transport.known_hosts import KEY_KINDS, Trust, describe, trust
 from farm.transport.route import Hop
 
@@ -26,8 +24,52 @@ _LONGEST_WAIT_S = 10.0
 _WHERE = ("config", "host", "port", "family", "local_addr", "kex_algs", "proxy_command")
 # dropbear closes an open channel that has no command yet when the program of another one ends.
 _START_ATTEMPTS = 3
-# sshd's MaxStartups drops logins at random above 10 at once, and a jump host gets those of all devices.
-_gates: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, asyncio.Semaphore]] = WeakKeyDictionary()
+
+
+class _DroppedError(Exception):
+    """A jump host closed the connection in the login."""
+
+    def __init__(self, error: DeviceError) -> None:
+        super().__init__(error.message)
+        self.error = error
+
+
+class _Gate:
+    """Limits how many log in through a jump host at a time: sshd's MaxStartups drops them at random above 10,
+    or whatever its owner has set, and a jump host gets those of all devices. It narrows where some were
+    dropped.
+    """
+
+    def __init__(self) -> None:
+        self._width = _LOGINS_PER_JUMP_HOST
+        self._inside = 0
+        self._left = asyncio.Event()
+
+    async def enter(self) -> int:
+        """Wait for room; how wide it is then."""
+        while self._inside >= self._width:
+            self._left.clear()
+            await self._left.wait()
+        self._inside += 1
+        return self._width
+
+    def leave(self) -> None:
+        self._inside -= 1
+        self._left.set()
+
+    def narrow(self, width: int) -> bool:
+        """One that came in when it was so wide was dropped; whether that may be because there were others.
+        Those of one crowd narrow it once.
+        """
+        if self._width < width:
+            return True
+        if self._inside < 2:
+            return False
+        self._width = self._inside // 2
+        return True
+
+
+_gates: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, _Gate]] = WeakKeyDictionary()
 
 
 class _Owner(asyncssh.SSHClient):
@@ -121,15 +163,32 @@ class Link:
 
 async def open_link(hops: tuple[Hop, ...], known_hosts: Path, timeouts: Timeouts) -> Link:
     """Connect and log in, hop by hop. Raises DeviceError as `Transport.connect`; leaves nothing open then."""
-    connections: list[asyncssh.SSHClientConnection] = []
-    async with _gate(hops):
+    if len(hops) == 1:
+        return await _open(hops, known_hosts, timeouts)
+    gate = _gates.setdefault(asyncio.get_running_loop(), {}).setdefault(hops[0].peer.title, _Gate())
+    while True:
+        width = await gate.enter()
         try:
-            for hop in hops:
-                connection, owner = await _login(hop, _last(connections), known_hosts, timeouts)
-                connections.append(connection)
-        except BaseException:
-            await _close(tuple(connections), timeouts.close_s)
-            raise
+            return await _open(hops, known_hosts, timeouts)
+        except _DroppedError as dropped:
+            if not gate.narrow(width):
+                raise dropped.error from dropped
+        finally:
+            gate.leave()
+
+
+async def _open(hops: tuple[Hop, ...], known_hosts: Path, timeouts: Timeouts) -> Link:
+    """Raises _DroppedError where the jump host closed the connection before we were logged in."""
+    connections: list[asyncssh.SSHClientConnection] = []
+    try:
+        for hop in hops:
+            connection, owner = await _login(hop, _last(connections), known_hosts, timeouts)
+            connections.append(connection)
+    except BaseException as error:
+        await _close(tuple(connections), timeouts.close_s)
+        if not connections and len(hops) > 1 and isinstance(error, DeviceError) and error.cause == LOST:
+            raise _DroppedError(error) from error
+        raise
     return Link(tuple(connections), owner, hops[-1].peer, timeouts)
 
 
@@ -255,17 +314,6 @@ def _bad_host_key(hop: Hop, shown: asyncssh.SSHKey | None, trusted: Trust, known
 
 def _last(connections: list[asyncssh.SSHClientConnection]) -> asyncssh.SSHClientConnection | None:
     return connections[-1] if connections else None
-
-
-@contextlib.asynccontextmanager
-async def _gate(hops: tuple[Hop, ...]) -> AsyncIterator[None]:
-    """Limits concurrent logins at the first jump host, where there is one."""
-    if len(hops) == 1:
-        yield
-        return
-    gates = _gates.setdefault(asyncio.get_running_loop(), {})
-    async with gates.setdefault(hops[0].peer.title, asyncio.Semaphore(_LOGINS_PER_JUMP_HOST)):
-        yield
 
 
 async def _close(connections: tuple[asyncssh.SSHClientConnection, ...], limit_s: float) -> None:

@@ -10,7 +10,7 @@ from farm.model.device import Device
 from farm.transport.base import Timeouts
 from farm.transport.channel import SshChannel, command_line
 from farm.transport.embedded import EmbeddedServer
-from farm.transport.faults import Peer, failure, lost
+from farm.transport.faults import LOST, Peer, failure, lost
 from farm.transport.link import Link, open_link, retrying
 from farm.transport.route import Hop, route
 
@@ -60,7 +60,7 @@ class SshTransport:
             try:
                 return await open_link(hops, self._known_hosts, self._timeouts)
             except DeviceError as error:
-                if error.cause == "connection-lost":
+                if error.cause == LOST:
                     lost_by.append(error)
                 raise
 

@@ -155,7 +155,7 @@ class Phone:
 
     @property
     def environment(self) -> dict[str, str]:
-        return {"PATH": self.path, "HOME": str(self.folder), **self.settings}
+        return {"PATH": self.path, "HOME": str(self.folder), "FARM_SHARED": "/dev/null", **self.settings}
 
     def popen(
         self, *arguments: object, environment: dict[str, str] | None = None, **more: Any

@@ -273,6 +273,15 @@ async def test_a_jump_host_is_not_overrun(target, tmp_path):
         assert await asyncio.gather(*(says(device, pins) for _ in range(20))) == [b"hello\n"] * 20
 
 
+@pytest.mark.parametrize("startups", [1, 2])
+async def test_a_jump_host_that_lets_few_log_in_at_a_time_is_given_few(target, tmp_path, startups):
+    """Whoever was dropped in a crowd is tried again in a smaller one."""
+    with servers.sshd(tmp_path / "narrow", options=(f"MaxStartups {startups}:100:{startups}",)) as narrow:
+        pins = servers.known_hosts(tmp_path / "pins", target, narrow)
+        device = jumping(target, narrow, narrow.port)
+        assert await asyncio.gather(*(says(device, pins) for _ in range(12))) == [b"hello\n"] * 12
+
+
 async def test_a_proxy_command(config, target, pins):
     relay = (
         f"ssh -F none -o BatchMode=yes -W {target.host}:{target.port} -i {target.identity} -p {target.port}"

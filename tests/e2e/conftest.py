@@ -64,6 +64,7 @@ class Farm:
             "PYTHONPATH": str(ROOT), "COLUMNS": "80",
             "HOME": str(folder / "home"), "FARM_CACHE_DIR": str(folder / "cache"),
             "FARM_STAT": "/dev/null",  # other tests are no neighbours of the device
+            "FARM_SHARED": "/dev/null",
         }  # fmt: skip
         self.environment.pop("SSH_AUTH_SOCK", None)
         for name in ("home", "cache"):

@@ -1,11 +1,12 @@
 """Two controllers that want the same devices at the same time: no two rounds of a device ever overlap.
 
-    scripts/faults contention [--rounds N] [--devices N] [--apart]
+    scripts/faults contention [--rounds N] [--devices N] [--apart | --unshared]
 
 Each controller runs one bench after the other with --wait, under names of its own for the devices, until each
 device has had N rounds. When a round began and ended is read from the devices' own records, which their
-programs write. With --apart the controllers also have a workdir each on the devices: the lease is in the
-workdir, so nothing keeps them apart then, and what is counted shows that overlaps are found.
+programs write. With --apart the controllers also have a workdir each on the devices, where the lease is: what
+keeps them apart then is the lock of the machine. With --unshared the machine has no folder for that lock,
+either: nothing keeps them apart, and what is counted shows that overlaps are found.
 
 Prints what was counted, and pass or fail; exit code 1 when two rounds overlapped, or one is missing.
 """
@@ -18,7 +19,8 @@ import itertools
 import json
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +28,17 @@ from farm.model.device import KNOWN_HOSTS
 from farm.sim.device import SimulatedDevice
 from farm.sim.fleet import Fleet, fleet
 from farm.sim.places import Span
-from farm.sim.properties import Program, Properties
+from farm.sim.properties import Login, Program, Properties
 from tests.faults.process import make_place, run
+
+
+class Place(StrEnum):
+    """Where the controllers meet on a device."""
+
+    WORKDIR = "one workdir"
+    MACHINE = "a workdir each"
+    NOWHERE = "a workdir each, no shared folder"
+
 
 CONTROLLERS = ("ann", "bob")
 ROUNDS_AT_ONCE = 5
@@ -48,6 +59,13 @@ class Contention:
     problems: list[str] = field(default_factory=list)
 
 
+def device_for(place: Place) -> Properties:
+    """The device on which controllers meet there."""
+    if place is not Place.NOWHERE:
+        return DEVICE
+    return replace(DEVICE, login=Login(environment=(("FARM_SHARED", "/dev/null"),)))
+
+
 def overlaps(spans: Sequence[Span]) -> int:
     """How many runs began before an earlier one had ended; one without an end goes on for ever."""
     found, busy_until_s = 0, float("-inf")
@@ -57,11 +75,11 @@ def overlaps(spans: Sequence[Span]) -> int:
     return found
 
 
-def inventory_of(who: str, running: Fleet, folder: Path, *, is_apart: bool) -> Path:
+def inventory_of(who: str, running: Fleet, folder: Path, *, place: Place) -> Path:
     """The same devices under names of this controller's own."""
     home = folder / who
     home.mkdir()
-    more = {"workdir": f"~/{who}"} if is_apart else {}
+    more = {"workdir": f"~/{who}"} if place is not Place.WORKDIR else {}
     devices = {f"{who}-{name}": device.entry() | more for name, device in running.devices.items()}
     path = home / "inventory.yaml"
     path.write_text(json.dumps({"devices": devices}), "utf-8")
@@ -83,12 +101,12 @@ async def controller(who: str, inventory: Path, folder: Path, rounds: int, done:
             done.problems.append(f"{who}, bench {number}: exit code {code}: {said[-500:]}")
 
 
-async def contend(running: Fleet, folder: Path, rounds: int, *, is_apart: bool = False) -> Contention:
+async def contend(running: Fleet, folder: Path, rounds: int, *, place: Place = Place.WORKDIR) -> Contention:
     """So many rounds on each device, half of them by each controller, and what the devices say of it."""
     done = Contention()
     async with asyncio.TaskGroup() as group:
         for who in CONTROLLERS:
-            inventory = inventory_of(who, running, folder, is_apart=is_apart)
+            inventory = inventory_of(who, running, folder, place=place)
             group.create_task(controller(who, inventory, folder, rounds // 2, done))
     for device in running.devices.values():
         look_at(device, rounds // 2 * 2, done)
@@ -108,16 +126,16 @@ def look_at(device: SimulatedDevice, rounds: int, done: Contention) -> None:
         done.problems.append(f"{device.name}: a run without an end")
 
 
-async def measured(devices: int, rounds: int, *, is_apart: bool) -> Contention:
+async def measured(devices: int, rounds: int, *, place: Place) -> Contention:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         make_place(folder)
-        wanted = {f"board-{number}": DEVICE for number in range(1, devices + 1)}
+        wanted = {f"board-{number}": device_for(place) for number in range(1, devices + 1)}
         async with fleet(wanted, folder / "devices") as running:
-            return await contend(running, folder, rounds, is_apart=is_apart)
+            return await contend(running, folder, rounds, place=place)
 
 
-def told(done: Contention, *, is_apart: bool) -> bool:
+def told(done: Contention, *, place: Place) -> bool:
     """Print it; whether it is as it should be."""
     print(
         f"{done.benches} benches of 2 controllers, {done.rounds} rounds, {done.turns} times a device went "
@@ -125,8 +143,9 @@ def told(done: Contention, *, is_apart: bool) -> bool:
     )
     for problem in done.problems:
         print(problem)
-    is_good = not done.problems and (done.overlaps > 0 if is_apart else done.overlaps == 0)
-    print("pass" if is_good else "FAIL", "overlaps are found" if is_apart else "no two rounds overlap")
+    is_free = place is Place.NOWHERE
+    is_good = not done.problems and (done.overlaps > 0) is is_free
+    print("pass" if is_good else "FAIL", "overlaps are found" if is_free else "no two rounds overlap")
     return is_good
 
 
@@ -136,10 +155,17 @@ def main() -> int:
     )
     arguments.add_argument("--rounds", type=int, default=100, help="of each device, half by each controller")
     arguments.add_argument("--devices", type=int, default=5)
-    arguments.add_argument("--apart", action="store_true", help="a workdir for each controller")
+    apart = arguments.add_mutually_exclusive_group()
+    apart.add_argument(
+        "--apart", action="store_const", dest="place", const=Place.MACHINE, help="a workdir each"
+    )
+    apart.add_argument(
+        "--unshared", action="store_const", dest="place", const=Place.NOWHERE, help="and no folder to meet in"
+    )
     given = arguments.parse_args()
-    done = asyncio.run(measured(given.devices, given.rounds, is_apart=given.apart))
-    return 0 if told(done, is_apart=given.apart) else 1
+    place = given.place or Place.WORKDIR
+    done = asyncio.run(measured(given.devices, given.rounds, place=place))
+    return 0 if told(done, place=place) else 1
 
 
 if __name__ == "__main__":

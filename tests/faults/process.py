@@ -24,6 +24,7 @@ async def run(folder: Path, *words: str, runs_dir: str = "runs") -> tuple[int, s
     environment = os.environ | {
         "HOME": str(folder / "home"), "FARM_CACHE_DIR": str(folder / "cache"), "COLUMNS": "200",
         "FARM_STAT": "/dev/null",
+        "FARM_SHARED": "/dev/null",
     }  # fmt: skip
     environment.pop("SSH_AUTH_SOCK", None)
     process = await asyncio.create_subprocess_exec(

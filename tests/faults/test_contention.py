@@ -8,7 +8,7 @@ import pytest
 
 from farm.sim.fleet import fleet
 from farm.sim.places import Span
-from tests.faults.contention import DEVICE, contend, overlaps
+from tests.faults.contention import Place, contend, device_for, overlaps
 from tests.faults.process import make_place
 
 
@@ -27,21 +27,15 @@ def test_rounds_that_overlap_are_counted(spans: tuple[Span, ...], count: int) ->
 
 
 @pytest.mark.sshd
-@pytest.mark.parametrize(
-    "is_apart",
-    [
-        pytest.param(False, id="one workdir"),
-        pytest.param(True, id="a workdir each", marks=pytest.mark.long),
-    ],
-)
-async def test_rounds_of_two_controllers_overlap_only_where_their_leases_are_in_different_folders(
-    tmp_path: Path, is_apart: bool
+@pytest.mark.parametrize("place", Place)
+async def test_rounds_of_two_controllers_overlap_only_where_they_meet_nowhere(
+    tmp_path: Path, place: Place
 ) -> None:
     make_place(tmp_path)
-    wanted = {"one": DEVICE, "two": DEVICE}
+    wanted = {"one": device_for(place), "two": device_for(place)}
     async with fleet(wanted, tmp_path / "devices") as running:
-        done = await contend(running, tmp_path, 4, is_apart=is_apart)
+        done = await contend(running, tmp_path, 4, place=place)
     assert not done.problems
     assert done.rounds == 8
-    assert (done.overlaps > 0) is is_apart
+    assert (done.overlaps > 0) is (place is Place.NOWHERE)
     assert done.turns >= 2  # each device had both

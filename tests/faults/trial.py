@@ -104,6 +104,7 @@ async def _start(folder: Path, *words: str) -> asyncio.subprocess.Process:
     environment = os.environ | {
         "HOME": str(folder / "home"), "FARM_CACHE_DIR": str(folder / "cache"), "COLUMNS": "80",
         "FARM_STAT": "/dev/null",
+        "FARM_SHARED": "/dev/null",
     }  # fmt: skip
     environment.pop("SSH_AUTH_SOCK", None)
     with (folder / "log.txt").open("ab") as log:

@@ -29,7 +29,7 @@ from farm.logs.algorithms import algorithms
 from farm.logs.exact_times import parse_exact_times
 from farm.logs.fitting import parse_fitted
 from farm.logs.help import parse_flags
-from farm.logs.processes import parse_processes
+from farm.logs.processes import parse_processes, parse_supervised
 from farm.logs.round_log import round_log
 from farm.logs.telemetry import parse_gpu_telemetry, parse_telemetry
 from farm.run.programs.program import program_found
@@ -186,6 +186,7 @@ PARSERS: dict[str, Parser] = {
     "facts": Parser(of_text(parse_facts), (FACTS, PROBE.encode())),
     "stock": Parser(of_text(parse_stock), (STOCK,)),
     "processes": Parser(of_text(parse_processes), (STAT * 2,)),
+    "supervised": Parser(of_text(parse_supervised), (b"sh\0/w/agents/a.sh\0supervise\0/w\0job\0-\0" + b"7 8\0",)),
     "telemetry": Parser(of_text(parse_telemetry), (TELEMETRY, b"uptime_s load_1m cores running cpu own cpu0_khz temp:a_mc cooling:b energy:c_uj power:d_uw current:e_ua voltage:e_uv throttle:cpu0:core\n1.0 0.5 0,1 0 1,2,3,4,5,6,7,8 1+2 3000 45000 0 5 6 7 8 9\n")),
     "gpu-telemetry": Parser(of_text(parse_gpu_telemetry), (GPU,)),
     "exact-times": Parser(of_text(parse_exact_times), (b"1000 900\n2000 1900\n",)),

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 
 from farm.sim.device import SimulatedDevice
 from farm.sim.fleet import Fleet, fleet
-from farm.sim.properties import Program, Properties
+from farm.sim.properties import Login, Program, Properties
 from farm.store.journal import read_journal
 from tests.e2e.conftest import Farm, Outcome
 from tests.forked import Forked
@@ -192,18 +193,23 @@ async def test_a_lease_that_is_broken_on_purpose_ends_the_run_on_that_device(
     assert rounds_of(again.results) == WHOLE
 
 
+SAME = "another device of this run is the same one"
+
+
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "shared", "told"),
     [
-        ({}, "another device of this run is the same one"),
-        ({"workdir": "~/elsewhere"}, "it is the same machine as"),
+        ({}, True, SAME),
+        ({"workdir": "~/elsewhere"}, True, SAME),
+        ({"workdir": "~/elsewhere"}, False, "it is the same machine as"),
     ],
-    ids=["one folder", "two folders"],
+    ids=["one folder", "two folders", "two folders, no lock of the machine"],
 )
 async def test_two_names_of_one_machine_are_never_measured_at_the_same_time(
-    farm: Farm, devices: Path, change: dict[str, str], told: str
+    farm: Farm, devices: Path, change: dict[str, str], shared: bool, told: str
 ) -> None:
-    async with fleet({"board": SLOW}, devices) as running:
+    meets = Login() if shared else Login(environment=(("FARM_SHARED", "/dev/null"),))
+    async with fleet({"board": replace(SLOW, login=meets)}, devices) as running:
         entry = running.devices["board"].entry()
         both = {"devices": {"board": entry, "other": entry | change}}
         running.inventory.write_text(json.dumps(both), "utf-8")

@@ -127,6 +127,9 @@ class Surroundings:
         began = self._clock()
         if self._base is None or self._base.cpu is None:
             return  # it does not tell
+        if not self._session.is_alone and (others := await self._others()):
+            self.busy = f"before it {others}"
+            return
         if self._idle_at is not None and began - self._idle_at < RECENT_S:
             return
         seen = await self._first_look()
@@ -141,6 +144,11 @@ class Surroundings:
             _, who = await self._look_closer(seen.sample, LOOK_S)
         self.busy = f"before it {who or seen.busy}"
         self._patience_s /= 2
+
+    async def _others(self) -> str:
+        """Jobs of farm that run here for other workdirs, in words; "" where there is none."""
+        found = await self._session.call(lambda agent: agent.others())
+        return ", ".join(f"job {one.job} of {one.workdir} ran" for one in found[:MOST_NAMED])
 
     async def _first_look(self) -> _Seen:
         """What was read at the start of the lease serves, too, if the device was idle since."""

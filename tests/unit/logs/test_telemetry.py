@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from farm.logs.exact_times import parse_exact_times
-from farm.logs.processes import heaviest, parse_processes
+from farm.logs.processes import Supervised, heaviest, parse_processes, parse_supervised
 from farm.logs.telemetry import parse_gpu_telemetry, parse_telemetry
 from farm.model.telemetry import CpuTime, Sample
 
@@ -157,3 +157,17 @@ def test_exact_times_are_two_numbers_a_line():
 )
 def test_exact_times_that_were_cut_or_are_something_else_count_as_none(text):
     assert parse_exact_times(text) == ()
+
+
+AGENT = "sh\0/home/b/farm/agents/ab.sh\0"
+
+
+def test_supervisors_of_jobs_are_found_among_other_command_lines():
+    text = f"s6-supervise\0web\0{AGENT}supervise\0/home/b/farm\0r1-0\0-\0-\0{AGENT}serve\0~/x\0" * 2
+    assert parse_supervised(text) == (Supervised("/home/b/farm", "r1-0"),)
+
+
+@pytest.mark.parametrize("cut", range(7))
+def test_a_command_line_that_is_cut_is_no_supervisor(cut: int):
+    words = f"{AGENT}supervise\0/w\0job\0-\0".split("\0")
+    assert parse_supervised("\0".join(words[:cut])) == ()

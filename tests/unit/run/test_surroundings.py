@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from farm.logs.processes import Process
+from farm.logs.processes import Process, Supervised
 from farm.model.limits.cooling import Cooldown, cooldown
 from farm.model.limits.deadlines import Deadlines
 from farm.model.telemetry import CpuTime, Sample
@@ -26,6 +26,8 @@ class Device:
     asked: int = 0
     told: list[str] = field(default_factory=list)
     deadlines: Deadlines = Deadlines(idle_s=4.0)
+    is_alone: bool = True
+    jobs: tuple[Supervised, ...] = ()
 
     def __post_init__(self) -> None:
         *most, last = self.samples
@@ -42,6 +44,9 @@ class Device:
     async def processes(self) -> dict[int, Process]:
         self._used += 90
         return {7: Process(7, "make", self._used), 8: Process(8, "sleep", 0)}
+
+    async def others(self) -> tuple[Supervised, ...]:
+        return self.jobs
 
     def around(self, limits: Cooldown = Cooldown()) -> Surroundings:  # noqa: B008 - frozen
         return Surroundings(self, limits, 2, self.told.append, lambda: self.now)  # type: ignore[arg-type]
@@ -188,3 +193,13 @@ def test_a_cool_down_has_a_temperature_a_time_or_both() -> None:
     assert cooldown(" 0.5s") == Cooldown(None, 0.5)
     assert cooldown("45C, 60s") == Cooldown(45.0, 60.0)
     assert not cooldown("off").is_on
+
+
+@pytest.mark.parametrize("is_alone", [True, False])
+async def test_a_job_of_another_workdir_is_named_where_no_lock_keeps_it_out(is_alone: bool, quick: Any):
+    device = Device(used(0.0, 0.0), is_alone=is_alone, jobs=(Supervised("/home/bob/farm", "r1-0-tiny"),))
+    quick(device)
+    around = device.around()
+    await around.begin()
+    await around.before()
+    assert around.busy == (None if is_alone else "before it job r1-0-tiny of /home/bob/farm ran")
