@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass, replace
 
 from farm.device.agent import Agent
+from farm.device.restarts import LOST_JOB
 from farm.device.session import Session
 from farm.device.spool import JobSpec
 from farm.device.taking import OWN_ENDS, ended_by_itself
@@ -68,7 +69,7 @@ async def wait_for_job(session: Session, spec: JobSpec) -> Ended:
     limit_s = spec.wall_s + session.deadlines.lost_s if spec.wall_s else None
     try:
         async with asyncio.timeout(limit_s):
-            return await _with_lease(session, await _end_of(session, spec.name))
+            return await _with_lease(session, spec.name, await _end_of(session, spec.name))
     except TimeoutError:
         await session.call(lambda agent: agent.kill(spec.name))
         state = await session.call(lambda agent: agent.poll(spec.name))
@@ -76,10 +77,14 @@ async def wait_for_job(session: Session, spec: JobSpec) -> Ended:
         return Ended(code, "wall-limit" if state.why == "killed" else state.why)
 
 
-async def _with_lease(session: Session, ended: Ended) -> Ended:
-    """An end, unless it was the device's own, because nobody renewed the lease: that is no result."""
+async def _with_lease(session: Session, name: str, ended: Ended) -> Ended:
+    """An end, unless it was the device's own, because nobody renewed the lease, or one that nobody saw: that
+    is no result.
+    """
     if ended.why == UNSTARTED:
         raise session.unstarted()
+    if ended.why == LOST_JOB and (again := session.lost_job(name)) is not None:
+        raise again
     if ended.why not in OWN_ENDS:
         await session.call(lambda agent: agent.beat(session.epoch))
     return ended

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from farm.device.faults import RESTARTED, STALE
 from farm.errors import DeviceError, Fault, Stage
 
 MOST_IN_A_ROW = 5
 """A device that is lost so often without one round that ends in between is not tried again."""
+MOST_BEGUN_AGAIN = 2
+"""How often a job is, whose supervisor was killed."""
+MOST_LOST_JOBS = 10
+"""All of a session: from then on each is over that is lost."""
+LOST_JOB = "lost"
 
 
 class AgainError(DeviceError):
@@ -36,6 +43,44 @@ class UnstartedError(AgainError):
 
     what = "lost the agent that was about to start a job"
     code = "unstarted"
+
+
+class UnsupervisedError(AgainError):
+    """What supervises a job was killed, and the job with it: nobody saw its end."""
+
+    what = "lost what supervised a job"
+    code = LOST_JOB
+
+
+class LostJobs:
+    """Counts the jobs of one device whose supervisor was killed: each is begun again, a few times."""
+
+    def __init__(self, device: str) -> None:
+        self._device = device
+        self._times: Counter[str] = Counter()
+
+    def one_more(self, job: str) -> UnsupervisedError | None:
+        """The error to raise; None where the job, or the device, has lost its supervisor too often: the end
+        that nobody saw is its end then. It may be the job that kills its supervisor.
+        """
+        self._times[job] += 1
+        if self._times[job] > MOST_BEGUN_AGAIN or self._times.total() > MOST_LOST_JOBS:
+            return None
+        return UnsupervisedError(
+            f"{self._device} {UnsupervisedError.what}",
+            stage=Stage.EXECUTE,
+            fault=Fault.DEVICE,
+            cause=UnsupervisedError.code,
+            hint="run the bench again",
+        )
+
+    def note_of(self, job: str) -> str | None:
+        """For the result of a job that was begun again."""
+        if not self._times[job]:
+            return None
+        return (
+            f"what supervised it on the device was killed {self._times[job]} times before: it was begun again"
+        )
 
 
 class Restarts:

@@ -13,7 +13,15 @@ from typing import Self, TypeVar
 from farm.device.agent import Agent, Lease, Missing
 from farm.device.faults import CONNECTION_LOST, NO_REPLY, RESTARTED, STALE
 from farm.device.outage import STARTING, Outage
-from farm.device.restarts import AgainError, LeaseLostError, RestartedError, Restarts, UnstartedError
+from farm.device.restarts import (
+    AgainError,
+    LeaseLostError,
+    LostJobs,
+    RestartedError,
+    Restarts,
+    UnstartedError,
+    UnsupervisedError,
+)
 from farm.device.taking import Holder, Taking, sort_out
 from farm.errors import DeviceError, Fault, Stage
 from farm.model.artifact import Artifact
@@ -73,6 +81,7 @@ class Session:
         """Jobs of the same run that a former process, or this one before it lost the device, had started."""
         self._gone: DeviceError | None = None
         self._restarts = Restarts(device.name)
+        self.lost_jobs = LostJobs(device.name)
         self._restarted: DeviceError | None = None
         self._looked_at: set[str] | None = None
         self._limit = ""
@@ -141,7 +150,7 @@ class Session:
 
     async def ready(self) -> None:
         """Take the device again if it was lost. Raises AgainError when it is lost meanwhile."""
-        if isinstance(self._restarted, UnstartedError):
+        if isinstance(self._restarted, UnstartedError | UnsupervisedError):
             self._restarted = None
             await self.anew()  # what is held by this very session would be waited for
         elif isinstance(self._restarted, AgainError):
@@ -331,6 +340,14 @@ class Session:
         """The error to raise for a job that never ran: it is started again under another lease."""
         self._restarted = self._restarts.one_more(UnstartedError)
         return self._restarted
+
+    def lost_job(self, name: str) -> DeviceError | None:
+        """The error to raise for a job whose supervisor was killed: it is begun again under another lease, a
+        few times; then None.
+        """
+        if (again := self.lost_jobs.one_more(name)) is not None:
+            self._restarted = again
+        return again
 
     def _lease_lost(self) -> DeviceError:
         """The device was out of reach for longer than the lease lives, or somebody else has it: all

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import Literal
 
 from farm.model.artifact import Artifact
@@ -237,6 +239,19 @@ class Plan:
     earlier: tuple[Earlier, ...] = ()
     checking: Checking = Checking()
     measures_ceilings: bool = True
+
+    @cached_property
+    def cells_on(self) -> Mapping[str, tuple[Cell, ...]]:
+        """The cells of each device, by its name: plans have a thousand devices, with twenty cells each."""
+        found: dict[str, list[Cell]] = {}
+        for cell in self.cells:
+            found.setdefault(cell.device.name, []).append(cell)
+        return {name: tuple(cells) for name, cells in found.items()}
+
+    @cached_property
+    def device_of(self) -> Mapping[str, Device]:
+        """Devices as the inventory has them, by name."""
+        return {device.name: device for device in self.devices}
 
     @property
     def sampled(self) -> Sampling:

@@ -154,4 +154,4 @@ def _build(plan: Plan, cell: Cell) -> Build | None:
 
 def _own(plan: Plan, cell: Cell) -> Device | None:
     """The device as the inventory has it."""
-    return next((device for device in plan.devices if device.name == cell.device.name), None)
+    return plan.device_of.get(cell.device.name)

@@ -102,7 +102,7 @@ def expected(plan: Plan, past: Sequence[Results]) -> Expected | None:
     spans: list[tuple[Span, Span | None]] = []
     unknown = 0
     for device in plan.devices:
-        cells = [cell for cell in plan.cells if cell.device.name == device.name]
+        cells = plan.cells_on.get(device.name, ())
         known = {cell.id: times.get(_key_of(cell), ()) for cell in cells}
         before_s, after_s = around.get(device.name, (0.0, 0.0))
         known = {cell: [time_s + after_s for time_s in found] for cell, found in known.items()}

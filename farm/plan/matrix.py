@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import lru_cache, partial
 
 from farm.errors import RequestError
 from farm.model.artifact import Artifact
@@ -25,7 +25,11 @@ from farm.options import (
     resolve_cores,
     split_rounds,
 )
+from farm.options.check import ModelKind
 from farm.plan.rules import candidates, no_runtime, unwanted
+
+MOST_KNOWN = 4096
+"""Answers that are kept: of so many option sets of variants."""
 
 Files = Mapping[str, tuple[tuple[str, Artifact], ...]]
 """By variant: the local files that its options read, by option."""
@@ -157,12 +161,12 @@ def _outcome(sources: Sources, device: Device, model: Model, variant: Variant, b
     if None not in reasons:
         return skip(reasons[0] or "")
     findings = _checked(device, model, variant.name, options, kinds)
-    before, rest = preparations(options)
+    before, rounds = _parted(options, sources.rounds, sources.profile_rounds)
     return Wanted(
         replace(device, runtime=runtimes[0]),
         model,
         replace(variant, options=options),
-        rounds_of(rest, sources.rounds, sources.profile_rounds),
+        rounds,
         before,
         (*findings.warnings, *findings.notes),
         build.name,
@@ -185,8 +189,22 @@ def _checked(
 
 
 def _findings(options: OptionSet, model: Model, kind: RuntimeKind) -> Findings:
-    with_input = merge(options, from_mapping({"input": model.inputs.text}))
-    return check(with_input, runtime=kind, model_kind=model.kind)
+    return _found(options, model.inputs.text, model.kind, kind)
+
+
+# These are asked for each combination, and a thousand devices have the same few answers.
+@lru_cache(MOST_KNOWN)
+def _found(options: OptionSet, input_text: str, model_kind: ModelKind, runtime: RuntimeKind) -> Findings:
+    with_input = merge(options, from_mapping({"input": input_text}))
+    return check(with_input, runtime=runtime, model_kind=model_kind)
+
+
+@lru_cache(MOST_KNOWN)
+def _parted(
+    options: OptionSet, timed: int, profiles: int
+) -> tuple[tuple[Preparation, ...], tuple[Round, ...]]:
+    before, rest = preparations(options)
+    return before, rounds_of(rest, timed, profiles)
 
 
 def unfit(cell: Cell) -> str | None:
@@ -224,6 +242,7 @@ def on_cores(cell: Cell, facts: Facts) -> Cell:
     )
 
 
+@lru_cache(MOST_KNOWN)
 def impossible(options: OptionSet, runtime: RuntimeKind) -> str | None:
     """Why a runtime does not support the options on any device; None when it does."""
     for name, _ in options.values:
@@ -246,4 +265,4 @@ def needed_artifacts(cells: Sequence[Cell]) -> tuple[Artifact, ...]:
 
 
 def cells_of(plan: Plan, device: Device) -> tuple[Cell, ...]:
-    return tuple(cell for cell in plan.cells if cell.device.name == device.name)
+    return plan.cells_on.get(device.name, ())

@@ -156,7 +156,8 @@ def _concluded(here: OnDevice, one: Round, executed: Executed, pulled: Pulled, l
     result = judge(one, executed, pulled, replace(log, measurement=measurement))
     result = assessed(result, one, here.facts, readings, here.surroundings)
     here.surroundings.after(readings.samples)
-    notes = (note, ADOPTED if executed.started_at is None else None)
+    begun_again = here.session.lost_jobs.note_of(executed.job)
+    notes = (note, ADOPTED if executed.started_at is None else None, begun_again)
     return replace(result, notes=(*result.notes, *filter(None, notes)))
 
 

@@ -19,7 +19,13 @@ from farm.device import former
 from farm.device.faults import HeldError
 from farm.device.former import _path
 from farm.device.jobs import Ended, JobSpec, run_small, start_job, wait_for_job
-from farm.device.restarts import MOST_IN_A_ROW, RestartedError, UnstartedError
+from farm.device.restarts import (
+    MOST_BEGUN_AGAIN,
+    MOST_IN_A_ROW,
+    RestartedError,
+    UnstartedError,
+    UnsupervisedError,
+)
 from farm.device.session import Session
 from farm.errors import DeviceError, Fault, Stage
 from farm.model.device import Address, Device, Runtime, RuntimeKind
@@ -193,6 +199,21 @@ async def test_a_job_whose_supervisor_is_stopped_ends_as_lost(
             os.kill(pid, signal.SIGSTOP)
         assert await wait_for_job(session, spec) == Ended(137, "lost")
     until(lambda: not agents_of(phone.folder, "supervise"))
+
+
+async def test_a_job_whose_supervisor_is_killed_is_begun_again_a_few_times(phone: Phone, reach: Reach):
+    async with reach.session() as session:
+        for epoch in range(MOST_BEGUN_AGAIN + 1):
+            spec = JobSpec("j", ("sleep", "300"), 60)
+            await start_job(session, spec)
+            for pid in agents_of(phone.folder, "supervise"):
+                os.kill(pid, signal.SIGKILL)
+            if epoch == MOST_BEGUN_AGAIN:
+                assert await wait_for_job(session, spec) == Ended(137, "lost")
+                break
+            with pytest.raises(UnsupervisedError):
+                await wait_for_job(session, spec)
+            await session.ready()
 
 
 async def test_a_job_whose_starter_was_killed_is_started_again_under_another_lease(

@@ -64,7 +64,7 @@ ROWS = {
     "nologin": Row(FAILS, words="This account is currently not available"),
     "forced-command": Row(FAILS, words="backups only", quick=True),
     "agent-killed": Row(OK),
-    "supervisor-killed": Row(FAILS),
+    "supervisor-killed": Row(OK),
     "connection-cut": Row(OK),
     "first-connect-reset": Row(OK),
     "first-connect-refused": Row(EITHER),

@@ -59,7 +59,7 @@ def test_a_build_is_one_runtime_or_a_list_of_conditions_with_runtimes(tmp_path: 
     )
     assert [choice.runtime for choice in one.choices] == [Runtime(RuntimeKind.WHEEL)]
     schema = json.loads((ROOT / "docs" / "schema" / "builds.schema.json").read_text("utf-8"))
-    jsonschema.validate(YAML(typ="safe").load(path), schema)
+    jsonschema.validate(YAML(typ="safe", pure=True).load(path), schema)
 
 
 @pytest.mark.parametrize(
