@@ -1,4 +1,4 @@
-"""A TCP proxy that misbehaves on demand: delay, cut, stall, half-open, refuse."""
+"""A TCP proxy that misbehaves on demand: delay, little bandwidth, cut, stall, half-open, refuse."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ class ChaosProxy:
     def __init__(self, port: int, *, host: str = "127.0.0.1", delay_s: float = 0.0) -> None:
         self._target = (host, port)
         self.delay_s = delay_s
+        self.bytes_per_s: float | None = None
+        """In each direction of each connection; None: as many as there are."""
         self.cut_after_bytes: int | None = None
         self.slam = 0
         self.port = 0
@@ -116,7 +118,7 @@ class ChaosProxy:
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, up: bool) -> None:
         while data := await reader.read(_PIECE_BYTES):
             await self._flowing.wait()
-            await asyncio.sleep(self.delay_s)
+            await asyncio.sleep(self.delay_s + (len(data) / self.bytes_per_s if self.bytes_per_s else 0.0))
             writer.write(data)
             await writer.drain()
             if up:

@@ -197,6 +197,19 @@ async def test_a_line_that_is_only_slow_stays(sshd, pins):
         await connection.close()
 
 
+async def test_a_line_of_little_bandwidth_stays_while_more_is_sent_than_it_takes(sshd, pins):
+    async with proxy.ChaosProxy(sshd.port) as line:
+        line.bytes_per_s = 1_000_000
+        device = through(sshd, line.port, pins)
+        connection = await transport_for(device, known_hosts=pins, timeouts=QUICK_KEEPALIVE).connect()
+        channel = await connection.open(("wc", "-c"))
+        await channel.write(bytes(3_000_000))
+        await channel.write_eof()
+        assert int(await channel.readline()) == 3_000_000
+        await connection.close()
+    assert line.bytes_up > 3_000_000
+
+
 async def test_a_stalled_line_closes_in_bounded_time(sshd, pins):
     async with proxy.ChaosProxy(sshd.port) as line:
         device = through(sshd, line.port, pins)
