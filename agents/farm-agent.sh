@@ -1256,12 +1256,16 @@ do_kill() { # job
   ok
 }
 
-do_drop() { # job ; one that is gone already is no mistake: the reply may have been lost
-  local why
-  is_name "$1" || err usage "not a name: $1" || return
-  ! job_state "$1" || [ "$is" = exited ] || err running "$1" || return
+do_drop() { # job... ; one that is gone already is no mistake: the reply may have been lost
+  local why one
+  for one do
+    shift
+    is_name "$one" || err usage "not a name: $one" || return
+    ! job_state "$one" || [ "$is" = exited ] || err running "$one" || return
+    set -- "$@" "spool/$one"
+  done
   close_file # or its bytes would stay on the disk
-  why=$(rm -rf "spool/$1" 2>&1) || blame "$why" || return
+  why=$(rm -rf "$@" 2>&1) || blame "$why" || return
   ok
 }
 
@@ -1989,7 +1993,7 @@ serve() { # workdir
       hello:* | probe:* | have:* | verify:* | commit:2 | adopt:3 | link:[2-9]* | link:1?* | tree:[1-9]* | stock:0 | \
         remove:[2-9] | remove:[1-9]?* | set:[4-9] | set:[1-9]?* | unset:1 | settings:0 | may:[2-9] | date:0 | holder:0 | break:2 | lease:[23] | \
         resume:[12] | beat:1 | release:1 | start:[89] | start:[1-9]?* | sense:0 | processes:0 | others:0 | poll:1 | wait:1 | \
-        gather:2 | read:4 | kill:1 | drop:1 | jobs:0 | bye:0)
+        gather:2 | read:4 | kill:1 | drop:[1-9]* | jobs:0 | bye:0)
         "do_$verb" "$@" </dev/null
         ;;
       %:*) err usage "an escape that is none" ;;

@@ -328,9 +328,9 @@ class Agent:
         pairs = (field.rpartition("=") for field in (await self._work("jobs")).fields)
         return {name: state for name, _, state in pairs}
 
-    async def drop(self, job: str) -> None:
-        """Forget a job that has ended, with all its files."""
-        await self._work("drop", job)
+    async def drop(self, *jobs: str) -> None:
+        """Forget jobs that have ended, with all their files."""
+        await self._work("drop", *jobs)
 
     async def bye(self) -> None:
         """End the agent. What it started goes on until the lease ends."""

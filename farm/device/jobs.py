@@ -20,6 +20,7 @@ SMALL_OUTPUT_BYTES = 1 << 20
 TAIL_CHARS = 300
 LOST_EXIT_CODE = 137
 UNSTARTED = "unstarted"
+DROPPED_AT_ONCE = 30
 
 
 @dataclass(frozen=True)
@@ -117,11 +118,28 @@ async def settle_left(session: Session) -> None:
         await session.anew()
 
 
+async def drop(session: Session, *jobs: str) -> None:
+    """Let the device forget jobs whose results are on disk here."""
+    await session.call(lambda agent: agent.drop(*jobs))
+
+
+async def drop_later(session: Session, job: str) -> None:
+    """The same for a small job, together with others: between two rounds each is a round trip, and a process
+    of the device.
+    """
+    session.to_drop.append(job)
+    if len(session.to_drop) == DROPPED_AT_ONCE:
+        await drop(session, *session.to_drop)
+        session.to_drop.clear()
+
+
 async def drop_left(session: Session) -> None:
     """Let the device forget what is left and was not asked for: its result is on disk already."""
-    for job in sorted(session.left):
-        await session.call(lambda agent, job=job: agent.drop(job))  # type: ignore[misc]
+    left = sorted(session.left | {*session.to_drop})
+    for begin in range(0, len(left), DROPPED_AT_ONCE):
+        await drop(session, *left[begin : begin + DROPPED_AT_ONCE])
     session.left.clear()
+    session.to_drop.clear()
 
 
 async def run_small(session: Session, spec: JobSpec) -> SmallOutcome:

@@ -79,6 +79,8 @@ class Session:
         self._run_id = ""
         self.left: set[str] = set()
         """Jobs of the same run that a former process, or this one before it lost the device, had started."""
+        self.to_drop: list[str] = []
+        """Jobs that are over, and are forgotten together."""
         self._gone: DeviceError | None = None
         self._restarts = Restarts(device.name)
         self.lost_jobs = LostJobs(device.name)

@@ -11,7 +11,7 @@ from zlib import crc32
 
 from farm.analysis.steady import round_value
 from farm.causes.diagnose import announces_hang, diagnose, stranger
-from farm.device.jobs import Ended, JobSpec, start_job, wait_for_job
+from farm.device.jobs import Ended, JobSpec, drop, drop_later, start_job, wait_for_job
 from farm.device.session import Conversation, Session
 from farm.errors import DeviceError, Fault
 from farm.logs.load_and_run import MAX_ITERATIONS
@@ -39,6 +39,8 @@ OUT_DIR = "."
 ADOPTED = "it ended while no process of farm was there: when it began, and how long it took, is not known"
 HUSH_S = 3.0
 TAIL_BYTES = 4096
+SMALL_ROUND_BYTES = 256 << 10
+"""So much of 30 rounds is no burden for the disk of any device."""
 SMALL_LOG_BYTES = 32 << 10
 """A log that is read in a thread, whatever is in it; longer ones in a process of their own."""
 NOT_ASKED_FOR = frozenset({OTHER, *BESIDE.values()})
@@ -182,8 +184,16 @@ def job_of(here: OnDevice, cell: Cell, one: Round) -> str:
 
 async def forget(here: OnDevice, cell: Cell, one: Round) -> None:
     """Let the device forget a round that was collected."""
-    name = job_of(here, cell, one)
-    await here.session.call(lambda agent: agent.drop(name))
+    await drop(here.session, job_of(here, cell, one))
+
+
+async def forget_timed(here: OnDevice, cell: Cell, one: Round, result: RoundResult) -> None:
+    """The same for a round of which nothing is run again; a small one is forgotten with others, later."""
+    size_bytes = sum(artifact.size_bytes for artifact in result.artifacts)
+    if one.kind is RoundKind.TIMED and size_bytes <= SMALL_ROUND_BYTES:
+        await drop_later(here.session, job_of(here, cell, one))
+    else:
+        await forget(here, cell, one)
 
 
 async def execute(here: OnDevice, made: Ready, one: Round) -> Executed:

@@ -35,7 +35,7 @@ from farm.run.context import OnDevice, RunContext
 from farm.run.deploy import Deployed, Part, Pushed, Pusher, deploy
 from farm.run.disk import disk_error, is_of_disk
 from farm.run.events import Event, Kind
-from farm.run.execute import Ready, forget, ready, round_name, run_round
+from farm.run.execute import Ready, forget_timed, ready, round_name, run_round
 from farm.run.measure.measuring import Measuring, Watch
 from farm.run.measure.surroundings import Surroundings
 from farm.run.outputs.checker import check_device, is_worth_telling
@@ -310,7 +310,7 @@ class Lane:
         is_last = measuring.done(step, result)
         reproduce = by_hand(made, here.deployed)
         await self._recorder.round(made.cell, result, reproduce=reproduce, is_last=is_last)
-        await forget(here, made.cell, one)
+        await forget_timed(here, made.cell, one, result)
         here.session.progress()
         if result.status is RoundStatus.FAILED:
             self._emit(Kind.NOTE, f"{name}: {result.error}")
