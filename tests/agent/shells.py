@@ -299,11 +299,16 @@ def end(pids: dict[int, str]) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
-def shut(agent: Talk, *request: object) -> str:
-    """The code with which a request is refused."""
+def refused(agent: Talk, *request: object) -> Refused:
+    """How a request is refused."""
     with pytest.raises(Refused) as refusal:
         agent(*request)
-    return refusal.value.code
+    return refusal.value
+
+
+def shut(agent: Talk, *request: object) -> str:
+    """The code with which a request is refused."""
+    return refused(agent, *request).code
 
 
 def ready(agent: Talk, job: str) -> None:

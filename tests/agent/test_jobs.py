@@ -277,3 +277,17 @@ def test_what_a_program_put_in_the_place_of_its_end_is_replaced_and_not_followed
     (phone.workdir / "spool/j/tmp/go").touch()
     assert agent.ended("j") == (3, "-")
     assert (phone.workdir / "spool/j/tmp/file").read_text() == "mine\n"
+
+
+def test_jobs_are_forgotten_together_or_none_is(agent: Talk, epoch: int, phone: Phone):
+    for job in ("a", "b"):
+        agent.start(epoch, job, "true")
+        agent.ended(job)
+    agent.start(epoch, "runs", "sleep", "60")
+    with pytest.raises(Refused) as refusal:
+        agent("drop", "a", "runs", "b")
+    assert (refusal.value.code, refusal.value.fields) == ("running", ("runs",))
+    assert {one.name for one in (phone.workdir / "spool").iterdir()} == {"a", "b", "runs"}
+    agent("drop", "a", "gone", "b")
+    assert {one.name for one in (phone.workdir / "spool").iterdir()} == {"runs"}
+    agent("kill", "runs")

@@ -6,17 +6,8 @@ import os
 import signal
 import threading
 
-import pytest
-
 from farm.device import wire
-from tests.agent.shells import Phone, Refused, Talk, until
-
-
-def shut(agent: Talk, *request: object) -> Refused:
-    """The refusal of a request."""
-    with pytest.raises(Refused) as refusal:
-        agent(*request)
-    return refusal.value
+from tests.agent.shells import Phone, Talk, refused, until
 
 
 def beats_stop(phone: Phone, epoch: int, seconds: int = 1000) -> None:
@@ -29,7 +20,7 @@ def test_a_device_has_one_holder_who_is_named_to_the_others(phone: Phone, agent:
     assert agent("holder") == ()
     agent("lease", "nightly run of ann@host: é", 60)
     other = phone.talk()
-    refusal = shut(other, "lease", "bob", 60)
+    refusal = refused(other, "lease", "bob", 60)
     assert refusal.code == "held"
     assert refusal.fields[0] == "nightly run of ann@host: é"
     assert refusal.fields[2] == "60"
@@ -63,7 +54,7 @@ def test_a_lease_whose_first_beat_is_not_yet_written_is_held(phone: Phone, agent
     (phone.workdir / "lease" / f"beat.{epoch}").write_text("")
     other = phone.talk()
     assert other("holder") != ()
-    assert shut(other, "lease", "bob", 60).code == "held"
+    assert refused(other, "lease", "bob", 60).code == "held"
     agent("beat", epoch)
 
 
@@ -105,8 +96,8 @@ def test_a_lease_that_ended_is_taken_over_with_a_higher_epoch_and_the_old_holder
     assert other("poll", "old")[:3] == ("exited", "143", "lease-lost")
     until(lambda: not phone.processes())
     for request in (("beat", epoch), ("resume", epoch), ("start", epoch, "new", 1, 1, 0, 0, 0, "true")):
-        assert shut(agent, *request).code == "stale"
-    assert shut(agent, "release", epoch).code == "stale"
+        assert refused(agent, *request).code == "stale"
+    assert refused(agent, "release", epoch).code == "stale"
     assert other("holder")[0] == "bob"
     other("release", taken)
 
@@ -124,7 +115,7 @@ def test_a_lost_lease_that_is_given_back_at_that_moment_does_not_keep_a_claimer_
 def test_a_lease_that_ended_is_stale_even_if_nobody_took_it(phone: Phone, agent: Talk, epoch: int):
     beats_stop(phone, epoch)
     assert agent("holder") == ()
-    assert shut(agent, "beat", epoch).code == "stale"
+    assert refused(agent, "beat", epoch).code == "stale"
 
 
 def is_of_another_boot(phone: Phone, epoch: int) -> None:
@@ -154,10 +145,10 @@ def test_who_had_the_device_before_it_was_restarted_is_told_so(phone: Phone, age
         ("resume", epoch, "another-boot"),
         ("beat", epoch),
     ):
-        assert shut(other, *words).code == "device-restarted"
+        assert refused(other, *words).code == "device-restarted"
     taken, now, told = other("lease", "me", 600)
     assert (now, told) == (boot, "restarted")
-    assert shut(other, "beat", epoch).code == "stale"
+    assert refused(other, "beat", epoch).code == "stale"
     other("release", taken)
     assert len(other("lease", "me", 600)) == 2  # this one ended as it should
     other("release", int(taken) + 2)
@@ -168,24 +159,24 @@ def test_a_lease_that_is_broken_ends_at_once_and_its_holder_hears_by_whom(
 ):
     agent("start", epoch, "j", 600, 600, 0, 0, 0, "sleep", "300")
     other = phone.talk()
-    assert shut(other, "break", epoch + 1, "bob").code == "stale"
+    assert refused(other, "break", epoch + 1, "bob").code == "stale"
     assert other("poll", "j")[0] == "running"
     assert other("break", epoch, "bob, by hand: é") == ()
     until(lambda: not phone.processes())
     assert other("holder") == ()
     assert other("poll", "j")[2] == "lease-lost"
     for request in (("beat", epoch), ("resume", epoch), ("start", epoch, "new", 1, 1, 0, 0, 0, "true")):
-        refusal = shut(agent, *request)
+        refusal = refused(agent, *request)
         assert (refusal.code, refusal.fields) == ("broken", ("bob, by hand: é",))
-    assert shut(other, "break", epoch, "bob").code == "stale"
+    assert refused(other, "break", epoch, "bob").code == "stale"
     (taken, *_) = other("lease", "bob", 60)
     assert int(taken) == epoch + 2
-    assert shut(agent, "beat", epoch).code == "stale"
+    assert refused(agent, "beat", epoch).code == "stale"
     other("release", taken)
 
 
 def test_a_lease_that_was_lost_with_the_power_is_not_another_ones_of_the_same_number(agent: Talk, epoch: int):
-    assert shut(agent, "resume", epoch, "another-boot").code == "device-restarted"
+    assert refused(agent, "resume", epoch, "another-boot").code == "device-restarted"
     agent("beat", epoch)
 
 
@@ -193,7 +184,7 @@ def test_a_beat_from_the_future_is_of_another_boot(phone: Phone, agent: Talk, ep
     beats_stop(phone, epoch, -1000)
     other = phone.talk()
     assert other("holder") == ()
-    assert shut(other, "resume", epoch).code == "device-restarted"
+    assert refused(other, "resume", epoch).code == "device-restarted"
 
 
 def test_when_the_beats_stop_the_device_ends_the_round_and_is_free(phone: Phone, agent: Talk):
@@ -207,7 +198,7 @@ def test_when_the_beats_stop_the_device_ends_the_round_and_is_free(phone: Phone,
     assert again("poll", "j")[2] == "lease-lost"
     state = phone.workdir / "lease" / str(epoch + 1)
     assert str(state.readlink()) == "free"
-    assert shut(again, "resume", epoch).code == "stale"
+    assert refused(again, "resume", epoch).code == "stale"
 
 
 def test_beats_keep_a_round_alive(phone: Phone, agent: Talk):
@@ -241,16 +232,16 @@ def test_a_lease_is_taken_over_by_its_number_and_the_former_self_is_refused(
     assert taken == epoch + 1
     assert other("poll", "old")[2] == "lease-lost"
     for request in (("beat", epoch), ("resume", epoch), ("start", epoch, "new", 1, 1, 0, 0, 0, "true")):
-        assert shut(agent, *request).code == "stale"
+        assert refused(agent, *request).code == "stale"
     other("release", taken)
 
 
 def test_a_lease_that_another_got_meanwhile_is_not_taken_over(phone: Phone, agent: Talk, epoch: int):
     other = phone.talk()
-    assert shut(other, "lease", "me again", 60, epoch - 1).code == "held"
+    assert refused(other, "lease", "me again", 60, epoch - 1).code == "held"
     beats_stop(phone, epoch)
     taken = other("lease", "bob", 60)[0]
-    assert shut(agent, "lease", "me again", 60, epoch).fields[0] == "bob"
+    assert refused(agent, "lease", "me again", 60, epoch).fields[0] == "bob"
     other("release", taken)
 
 
@@ -314,7 +305,7 @@ def test_a_job_that_another_session_is_about_to_start_is_waited_for(phone: Phone
     first.process.stdin.flush()
     until((phone.workdir / "spool/j/command").exists)
     second = phone.talk()
-    assert shut(second, "start", epoch, "j", 60, 60, 0, 0, 0, "true").code == "exists"
+    assert refused(second, "start", epoch, "j", 60, 60, 0, 0, 0, "true").code == "exists"
     assert second("poll", "j")[0] == second("wait", "j")[0] == "running"
     gate.touch()
     assert second.ended("j") == (0, "-")
@@ -337,7 +328,7 @@ def test_names_of_jobs_are_free_again_under_the_next_lease(phone: Phone, agent: 
     agent.start(epoch, "j", "true")
     agent.ended("j")
     agent("drop", "j")
-    assert shut(agent, "start", epoch, "j", 60, 60, 0, 0, 0, "true").code == "exists"
+    assert refused(agent, "start", epoch, "j", 60, 60, 0, 0, 0, "true").code == "exists"
     agent("release", epoch)
     again = agent("lease", "me", 600)[0]
     assert list((phone.workdir / "lease").glob("ran/*")) == []
@@ -347,6 +338,6 @@ def test_names_of_jobs_are_free_again_under_the_next_lease(phone: Phone, agent: 
 
 def test_a_start_that_was_refused_may_be_tried_again(agent: Talk, epoch: int):
     missing = "0" * 64
-    assert shut(agent, "start", epoch, "j", 60, 60, 0, 0, 1, f"c={missing}", "true").code == "missing"
+    assert refused(agent, "start", epoch, "j", 60, 60, 0, 0, 1, f"c={missing}", "true").code == "missing"
     agent.start(epoch, "j", "true")
     assert agent.ended("j") == (0, "-")

@@ -11,8 +11,7 @@ import pytest
 
 from farm.device import wire
 from farm.logs.processes import Supervised, parse_supervised
-from tests.agent.shells import Phone, Talk, until
-from tests.agent.test_lease import shut
+from tests.agent.shells import Phone, Talk, refused, until
 
 SLEEP = "/bin/sleep"
 
@@ -59,7 +58,7 @@ def test_a_machine_has_one_holder_who_is_named_in_other_workdirs(phone: Phone, a
     epoch, *words = mine("lease", "nightly of ann", 60)
     assert "alone" in words
     talk = other.talk()
-    refusal = shut(talk, "lease", "bob", 60)
+    refusal = refused(talk, "lease", "bob", 60)
     assert refusal.code == "held-elsewhere"
     assert refusal.fields[0] == "nightly of ann"
     assert (refusal.fields[2], refusal.fields[3]) == ("60", "0")
@@ -67,7 +66,7 @@ def test_a_machine_has_one_holder_who_is_named_in_other_workdirs(phone: Phone, a
     assert talk("holder") == ()  # its own workdir is free
     mine("release", epoch)
     assert is_alone(talk("lease", "bob", 60))
-    assert shut(mine, "lease", "nightly of ann", 60).fields[0] == "bob"
+    assert refused(mine, "lease", "nightly of ann", 60).fields[0] == "bob"
     leave_all(other)
 
 
@@ -99,10 +98,10 @@ def test_beats_keep_the_machine_and_without_them_it_is_free(phone: Phone, shared
     epoch = mine("lease", "ann", 60)[0]
     talk = other.talk()
     beats_stop(shared, 65)  # there may be something left of what ran under it
-    assert shut(talk, "lease", "bob", 60).code == "held-elsewhere"
+    assert refused(talk, "lease", "bob", 60).code == "held-elsewhere"
     beats_stop(shared)
     mine("beat", epoch)
-    assert shut(talk, "lease", "bob", 60).code == "held-elsewhere"
+    assert refused(talk, "lease", "bob", 60).code == "held-elsewhere"
     beats_stop(shared)
     assert is_alone(talk("lease", "bob", 60))
     assert len(list(shared.glob("farm-machine/*"))) == 2  # one link, one room
@@ -114,7 +113,7 @@ def test_the_next_lease_of_a_workdir_has_its_machine(phone: Phone, shared: Path)
     epoch = mine("lease", "ann", 60)[0]
     assert is_alone(mine("lease", "ann again", 60, epoch))
     talk = other.talk()
-    assert shut(talk, "lease", "bob", 60).fields[0] == "ann again"
+    assert refused(talk, "lease", "bob", 60).fields[0] == "ann again"
     mine("break", mine("holder")[3], "root")
     assert is_alone(talk("lease", "bob", 60))
     leave_all(other)
@@ -126,10 +125,10 @@ def test_what_another_user_left_behind_keeps_nobody_out(phone: Phone, shared: Pa
     mine("lease", "root", 60)
     phone.let_in()
     talk = other.talk_as_nobody()
-    assert shut(talk, "lease", "nobody", 60).code == "held-elsewhere"
+    assert refused(talk, "lease", "nobody", 60).code == "held-elsewhere"
     beats_stop(shared)
     assert is_alone(talk("lease", "nobody", 60))
-    assert shut(mine, "lease", "root", 60, mine("holder")[3]).fields[0] == "nobody"
+    assert refused(mine, "lease", "root", 60, mine("holder")[3]).fields[0] == "nobody"
     leave_all(other)
 
 

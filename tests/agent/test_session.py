@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from farm.device import former
+from farm.device import former, jobs
 from farm.device.faults import HeldError
 from farm.device.former import _path
 from farm.device.jobs import Ended, JobSpec, run_small, start_job, wait_for_job
@@ -199,6 +199,23 @@ async def test_a_job_whose_supervisor_is_stopped_ends_as_lost(
             os.kill(pid, signal.SIGSTOP)
         assert await wait_for_job(session, spec) == Ended(137, "lost")
     until(lambda: not agents_of(phone.folder, "supervise"))
+
+
+async def test_small_jobs_are_forgotten_in_groups_and_the_rest_at_the_end(
+    phone: Phone, reach: Reach, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(jobs, "DROPPED_AT_ONCE", 3)
+    async with reach.session() as session:
+        left = []
+        for number in range(5):
+            spec = JobSpec(f"j{number}", ("true",), 60)
+            await start_job(session, spec)
+            await wait_for_job(session, spec)
+            await jobs.drop_later(session, spec.name)
+            left.append(sorted(one.name for one in (phone.workdir / "spool").iterdir()))
+        assert left == [["j0"], ["j0", "j1"], [], ["j3"], ["j3", "j4"]]
+        await jobs.drop_left(session)
+        assert not list((phone.workdir / "spool").iterdir())
 
 
 async def test_a_job_whose_supervisor_is_killed_is_begun_again_a_few_times(phone: Phone, reach: Reach):
