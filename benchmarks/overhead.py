@@ -1,0 +1,135 @@
+"""What a bench costs beside its rounds: simulated devices whose rounds have a fixed length.
+
+    .venv/bin/python -m benchmarks.overhead [--devices 1,100] [--rounds 5] [--round-s 2] [--out FILE]
+
+For each number of devices: the wall time of `farm bench`, over the length of one device's rounds; the bare
+loop of asyncssh for the same devices (benchmarks/rivals/bare_agent.py), in the same call; and of each
+device the time from the end of a round (of its program, by the device's own record) to the start of the
+next, less what the program takes until it can note its start. Each is a line of FILE
+(benchmarks/data/overhead.jsonl). Wanted: the bench at most 1.05 of its rounds plus the bare loop; from
+start to start at most 40 ms more than the round. Exit code 1 when one is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import itertools
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from benchmarks import raw_records
+from benchmarks.fan_out import AGENT, CONTENDERS, placed, run
+from farm.sim.fleet import Fleet, fleet
+from farm.sim.places import Span
+from farm.sim.properties import Program, Properties
+
+OUT = Path(__file__).parent / "data" / "overhead.jsonl"
+LATENCY_MS = 8.0
+MOST_RATIO = 1.05
+MOST_GAP_MS = 40.0
+
+
+def gaps_ms(spans: tuple[Span, ...], start_up_ms: float) -> list[float]:
+    """From the end of each round to the start of the next, in ms."""
+    return [
+        1000 * (after.began_s - before.ended_s) - start_up_ms
+        for before, after in itertools.pairwise(spans)
+        if before.ended_s is not None
+    ]
+
+
+def start_up_ms(program: str) -> float:
+    """What the simulated program takes from its start to its end when it has nothing to do."""
+    took = []
+    for _ in range(5):
+        began = time.perf_counter()
+        subprocess.run([program, "--help"], check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        took.append(1000 * (time.perf_counter() - began))
+    return min(took)
+
+
+def benched(running: Fleet, folder: Path, rounds: int, iterations: int) -> float:
+    """Wall time in s of a bench of all devices."""
+    words = (
+        *("bench", "--inventory", str(running.inventory), "--model", "bundled:tiny", "--check", "off"),
+        *("--rounds", str(rounds), "--iter", str(iterations), "--warmup-iter", "0", "--run-id", "overhead"),
+    )
+    began = time.monotonic()
+    environment = {**os.environ, "HOME": str(folder), "FARM_STAT": "/dev/null"}
+    subprocess.run(
+        (sys.executable, "-m", "farm", *words), cwd=folder, env=environment, check=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    return time.monotonic() - began
+
+
+async def measured(count: int, rounds: int, round_s: float) -> dict[str, Any]:
+    """One record."""
+    iterations = round(1000 * round_s / LATENCY_MS)
+    wanted = {f"d{n}": Properties(Program(latency_ms=LATENCY_MS, pace=1.0)) for n in range(1, count + 1)}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        async with fleet(wanted, folder) as running:
+            place = await placed(running, folder, 0.0, None)
+            await asyncio.to_thread(run, place, CONTENDERS[0])  # the agent gets there
+            bare = next(one for one in CONTENDERS if one.name == AGENT)
+            bare_s = (await asyncio.to_thread(run, place, bare))["wall_s"]
+            wall_s = await asyncio.to_thread(benched, running, folder, rounds, iterations)
+            first = next(iter(running.devices.values())).entry()["runtime"]
+            assert isinstance(first, dict)
+            start_ms = await asyncio.to_thread(start_up_ms, str(first["program"]))
+            spans = [device.spans() for device in running.devices.values()]
+    own_s = max(sum(one.ended_s - one.began_s for one in few if one.ended_s is not None) for few in spans)
+    between = [gap for few in spans for gap in gaps_ms(few, start_ms)]
+    return {
+        "devices": count,
+        "rounds": rounds,
+        "rounds_s": round(own_s, 3),
+        "bare_s": bare_s,
+        "wall_s": round(wall_s, 3),
+        "start_up_ms": round(start_ms, 1),
+        "gap_ms": round(statistics.median(between), 1),
+    }
+
+
+def told(record: dict[str, Any]) -> bool:
+    """Print it; whether all is as wanted."""
+    bound_s = MOST_RATIO * record["rounds_s"] + record["bare_s"]
+    print(
+        f"{record['devices']} devices: {record['wall_s']:.1f} s for rounds of {record['rounds_s']:.1f} s "
+        f"(bare loop {record['bare_s']:.1f} s), {record['gap_ms']:.0f} ms between two rounds"
+    )
+    good = record["wall_s"] <= bound_s, record["gap_ms"] <= MOST_GAP_MS
+    print(f"  {'pass' if good[0] else 'FAIL'}  at most {bound_s:.1f} s")
+    print(f"  {'pass' if good[1] else 'FAIL'}  at most {MOST_GAP_MS:g} ms between two rounds")
+    return all(good)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--devices", default="1,100", type=lambda text: [int(one) for one in text.split(",")])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--round-s", type=float, default=2.0)
+    parser.add_argument("--out", type=Path, default=OUT)
+    given = parser.parse_args()
+    is_all = True
+    for count in given.devices:
+        record = asyncio.run(measured(count, given.rounds, given.round_s))
+        at = datetime.now(UTC).isoformat(timespec="seconds")
+        raw_records.append(given.out, {"at": at, "load": os.getloadavg()[0], **record})
+        is_all &= told(record)
+    return 0 if is_all else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
