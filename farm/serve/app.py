@@ -22,12 +22,13 @@ from farm.serve.files import Opened, open_file, run_folder
 from farm.serve.fleet import Fleet
 from farm.serve.guard import Token
 from farm.serve.live import Live, NoRunError
-from farm.serve.render import Around, document, message, script, style
+from farm.serve.render import Around, document, message, script, style, warm_up
 from farm.serve.shelf import Shelf
 from farm.serve.topic import LateError, Topic
 from farm.visible import visible
 
 MOST_FORM_BYTES = 8192
+MOST_FIELDS = 8
 BLOCK_BYTES = 1 << 18
 PING_S = 15
 
@@ -55,6 +56,8 @@ class Pages:
         self._deadlines = deadlines
 
     def app(self) -> Starlette:
+        """The application. Reads files: not for an event loop."""
+        warm_up()
         static = {"serve.css": ("text/css", style()), "serve.js": ("text/javascript", script())}
         routes = [
             Route("/", self._runs),
@@ -108,9 +111,7 @@ class Pages:
     async def _events(self, topic: Topic, _request: Request) -> Response:
         if self._live.is_full:
             return _told_error(503, "Too many pages are open", "Close one, and load this one again.")
-        return EventSourceResponse(
-            self._told(topic), ping=PING_S, send_timeout=self._deadlines.serve_send_s, sep="\n"
-        )
+        return EventSourceResponse(self._told(topic), ping=PING_S, sep="\n")
 
     async def _told(self, topic: Topic) -> AsyncIterator[dict[str, str]]:
         try:
@@ -184,7 +185,10 @@ class Pages:
             return _told_error(408, "The form did not come", "Send it again.")
         if body is None:
             return _told_error(413, "The form is too long", f"It has more than {MOST_FORM_BYTES} bytes.")
-        fields = {name: values[0] for name, values in parse_qs(body, max_num_fields=8).items()}
+        try:
+            fields = {name: values[0] for name, values in parse_qs(body, max_num_fields=MOST_FIELDS).items()}
+        except ValueError:
+            return _told_error(400, "The form is not right", f"It has more than {MOST_FIELDS} fields.")
         kind, _, bearer = request.headers.get("authorization", "").partition(" ")
         given = bearer.strip() if kind.lower() == "bearer" else fields.get("token", "")
         if not self._token.is_right(given):

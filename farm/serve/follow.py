@@ -12,12 +12,12 @@ from pathlib import Path
 
 from farm.errors import RequestError
 from farm.model.journal import (
-    Begin,
     CellEnded,
     DeviceChanged,
     Event,
     FarmFault,
     OutputsCompared,
+    PhasePlanned,
     Prepared,
     Resumed,
     RoundEnded,
@@ -25,7 +25,7 @@ from farm.model.journal import (
 )
 from farm.model.outputs import OutputVerdict
 from farm.model.run import CellStatus, DeviceRecord, Results, RoundResult, RoundStatus
-from farm.report.numerals import moment
+from farm.report.numerals import count, moment
 from farm.serve.nouns import RunNow, Told
 from farm.serve.progress import Heat, run_now
 from farm.store.codec import results_from_json
@@ -218,8 +218,9 @@ def _words(event: Event) -> Iterable[Told]:
             yield Told("resumed by another process", at_s=_at_s(event.at))
         case RunEnded():
             yield Told(f"ended: {event.status}", at_s=_at_s(event.ended_at))
-        case Begin():
-            pass
+        case PhasePlanned(plan=plan):
+            fresh = sum(one.rounds for one in plan.allotments)
+            yield Told(f"{plan.device}: {plan.phase}: {count(fresh, 'fresh round')}")
         case _:
             pass
 

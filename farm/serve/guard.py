@@ -4,6 +4,7 @@ itself.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import ipaddress
@@ -96,11 +97,14 @@ def host_name(host: str) -> str | None:
 
 
 class Guard:
-    """Around the application. What it raises is told to `note`, and answered: it ends nothing."""
+    """Around the application. What it raises is told to `note`, and answered: it ends nothing. Who does not
+    take what it is sent within `send_s` is sent no more.
+    """
 
     def __init__(
-        self, app: ASGIApp, names: Names, note: Callable[[Exception], None], *, can_act: bool
+        self, app: ASGIApp, names: Names, note: Callable[[Exception], None], send_s: float, *, can_act: bool
     ) -> None:
+        self._send_s = send_s
         self._app = app
         self._names = names
         self._note = note
@@ -120,7 +124,8 @@ class Guard:
                 headers = MutableHeaders(raw=message.setdefault("headers", []))
                 for name, value in HEADERS:
                     headers.setdefault(name, value)
-            await send(message)
+            async with asyncio.timeout(self._send_s):
+                await send(message)
 
         refused = self._refused(scope)
         if refused is not None:
@@ -128,6 +133,8 @@ class Guard:
             return
         try:
             await self._app(scope, receive, guarded)
+        except TimeoutError:
+            return  # the server drops a connection whose answer is not whole
         except Exception as error:  # noqa: BLE001 - one page ends nothing
             self._note(error)
             if not has_begun:

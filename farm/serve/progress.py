@@ -80,7 +80,7 @@ def _cell(progress: Progress, planned: CellResult, rounds: int) -> CellNow:
         visible(planned.device),
         visible(planned.model),
         visible(planned.column),
-        str(end.status) if end else "measured" if measured else "waiting",
+        str(end.status) if end else "measuring" if measured else "waiting",
         len(counted),
         rounds,
         len(measured) - len(counted),
@@ -99,7 +99,7 @@ def _device(
     is_open = is_running and any(not progress.is_closed(cell) for cell, _ in cells)
     shown = [cell for _, cell in cells if cell.state != CellStatus.SKIPPED]
     done = sum(min(cell.rounds, cell.planned) for cell in shown)
-    total = sum(cell.planned if cell.state in ("waiting", "measured") else cell.rounds for cell in shown)
+    total = sum(cell.planned if cell.state in ("waiting", "measuring") else cell.rounds for cell in shown)
     failed = sum(cell.state == CellStatus.FAILED for cell in shown)
     if record.status is DeviceStatus.FAILED:
         state = f"failed: {one_line(record.error or 'no reason is known', LONGEST)}"

@@ -73,6 +73,12 @@ def fleet_page(now: Sequence[FleetDevice]) -> Page:
     return Page({"fleet": _rows("fleet_device", "d", now)})
 
 
+def warm_up() -> None:
+    """Read all templates: later none is read in an event loop."""
+    for name in ("rows", "runs", "run", "fleet", "message"):
+        _environment().get_template(f"serve/{name}.html.j2")
+
+
 def style() -> bytes:
     folder = resources.folder("reports")
     base = (folder / "css" / "base.css").read_text("utf-8")
@@ -96,8 +102,7 @@ def _row(macro: str, *values: object) -> str:
 @cache
 def _environment() -> Environment:
     made = environment().overlay()
-    made.filters["clock"] = clock
-    made.filters["ms"] = in_own_digits
+    made.globals = {**made.globals, "clock": clock, "in_own_digits": in_own_digits}
     return made
 
 

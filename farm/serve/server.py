@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ipaddress
+import logging
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from farm.errors import RequestError
 from farm.model.device import Device, Inventory
@@ -23,6 +25,9 @@ from farm.serve.shelf import Shelf
 
 MOST_CONNECTIONS = 512
 KEEP_ALIVE_S = 5
+LOOK_S = 5.0
+"""Between two looks whether a connection is of use."""
+IDLE_LOOKS = 4
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,29 @@ class Wanted:
     deadlines: Deadlines = Deadlines()
 
 
+class _Protocol(H11Protocol):
+    """A connection that is closed, but whose other side takes nothing, is cut; so is one that asks for
+    nothing, or for half of something.
+    """
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._idle_looks = 0
+        self._next_look = self.loop.call_later(LOOK_S, self._look)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._next_look.cancel()
+        super().connection_lost(exc)
+
+    def _look(self) -> None:
+        is_idle = self.cycle is None or self.cycle.response_complete
+        self._idle_looks = self._idle_looks + 1 if is_idle else 0
+        if self.transport.is_closing() or self._idle_looks >= IDLE_LOOKS:
+            self.transport.abort()
+            return
+        self._next_look = self.loop.call_later(LOOK_S, self._look)
+
+
 class _Server(uvicorn.Server):
     """Signals are the business of who called it."""
 
@@ -53,6 +81,7 @@ async def serve(
     """Until it is cancelled, or `lasts_s` are over. `started` is told the address. Raises RequestError
     where it cannot listen there.
     """
+    logging.getLogger("uvicorn").setLevel(logging.CRITICAL)  # what is news is told to `note`
     listening = await asyncio.to_thread(_listen, wanted)
     with contextlib.closing(listening):
         shelf = Shelf(wanted.runs_dir)
@@ -63,14 +92,14 @@ async def serve(
         names = Names([wanted.host, socket.gethostname(), *wanted.names])
         server = _Server(
             uvicorn.Config(
-                Guard(app, names, note, can_act=wanted.token is not None),
+                Guard(app, names, note, wanted.deadlines.serve_send_s, can_act=wanted.token is not None),
                 log_config=None,
                 access_log=False,
                 lifespan="off",
                 server_header=False,
                 proxy_headers=False,
                 ws="none",
-                http="h11",
+                http=_Protocol,
                 loop="asyncio",
                 limit_concurrency=MOST_CONNECTIONS,
                 timeout_keep_alive=KEEP_ALIVE_S,

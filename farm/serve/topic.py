@@ -33,14 +33,17 @@ class Topic:
         is none at all.
         """
         loop = asyncio.get_running_loop()
+        if self._looking is not None and self._looking.done():  # nobody waited for it to its end
+            looking, self._looking = self._looking, None
+            if not looking.cancelled() and looking.exception() is None:
+                self._page, self._at = looking.result(), loop.time()
         if self._page is not None and loop.time() - self._at < self._every_s:
             return self._page
-        if self._looking is None or self._looking.done():
-            self._looking = asyncio.ensure_future(self._make())
-        looking = self._looking
+        self._looking = looking = self._looking or asyncio.ensure_future(self._make())
         await asyncio.wait({looking}, timeout=self._limit_s)
         if looking.done():
-            self._at = loop.time()
+            if self._looking is looking:
+                self._looking, self._at = None, loop.time()
             self._page = looking.result()
         if self._page is None:
             raise LateError(self._late)

@@ -18,7 +18,7 @@
     return template.content.firstElementChild;
   };
 
-  const put = (id, part) => {
+  const put = (id, part, isFirst) => {
     const parent = document.getElementById(id);
     if (!parent) return;
     const old = new Map([...parent.children].map((child) => [child.dataset.key, child]));
@@ -27,6 +27,7 @@
       if (old.has(key)) old.get(key).replaceWith(made);
       else parent.append(made);
       old.set(key, made);
+      if (isFirst) continue;
       made.classList.add("fresh");
       setTimeout(() => made.classList.remove("fresh"), 1500);
     }
@@ -64,9 +65,11 @@
   const open = () => {
     close();
     source = new EventSource(address);
+    let isFirst = true; // all of the page: much of it is what was there
     source.onopen = () => say("live", false);
     source.onmessage = (event) => {
-      for (const [id, part] of Object.entries(JSON.parse(event.data))) put(id, part);
+      for (const [id, part] of Object.entries(JSON.parse(event.data))) put(id, part, isFirst);
+      isFirst = false;
       tick();
     };
     source.onerror = () => {
