@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from farm.device.agent import Agent
@@ -42,7 +42,6 @@ class _Seen:
     device: Device
     now: FleetDevice
     checked_at: float = float("-inf")
-    wakes: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Fleet:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -81,9 +83,10 @@ def command(
 
     def started(address: str) -> None:
         if json:
-            show_json({"address": address})
-            return
-        out.print(plain(address))
+            show_json({"address": address, "pid": os.getpid()})
+        else:
+            out.print(plain(address))
+        sys.stdout.flush()  # whoever waits for it in a pipe gets it at once
         say("Ctrl-C ends it" + ("" if token else "; pages can be read only"))
 
     run(serve(wanted, started, failure.note, lasts_s))
