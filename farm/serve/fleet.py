@@ -31,6 +31,8 @@ from farm.visible import one_line, visible
 LONGEST = 300
 STAYS_S = 30.0
 """For so long after the last look connections are kept."""
+RECENT_S = 2.0
+"""A look at the runs that another page has paid for is as good."""
 MOST_AT_ONCE = 8
 """Devices that are connected to or checked at a time."""
 
@@ -90,7 +92,7 @@ class Fleet:
 
     def _beside(self) -> None:
         """With what runs and notes of this machine say."""
-        runs = self._shelf.look().running
+        runs = self._shelf.recent(RECENT_S).running
         quarantine: Mapping[str, str] = {}
         with contextlib.suppress(FarmError, OSError):
             found = in_quarantine(self._shelf.runs_dir)

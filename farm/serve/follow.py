@@ -38,7 +38,7 @@ from farm.visible import one_line
 MOST_PLAN_BYTES = 32 << 20
 """Of run.json: some 20,000 cells."""
 MOST_ROUNDS = 100_000
-"""That are kept of one run, 60 MB; later ones are counted only."""
+"""That are kept of one run; later ones are counted only. With one such run the server has 320 MB."""
 MOST_TOLD = 200
 LONGEST = 400
 LONGEST_S = 30 * 86_400.0
@@ -62,7 +62,7 @@ class Follower:
 
     def _clear(self) -> None:
         self._progress: Progress | None = None
-        self._device_of: dict[str, str] = {}
+        self._labels: dict[str, tuple[str, str]] = {}
         self._seen: RunNow | None = None
         self._told: deque[Told] = deque(maxlen=MOST_TOLD)
         self._heat: dict[str, Heat] = {}
@@ -92,7 +92,7 @@ class Follower:
         if piece.is_anew or self._progress is None:
             self._clear()
             plan = _plan(self._folder)
-            self._device_of = {cell.id: cell.device for cell in plan.cells}
+            self._labels = {cell.id: (cell.device, f"{cell.model}/{cell.column}") for cell in plan.cells}
             self._progress = Progress(plan)
         self._left_out += piece.left_out
         if piece.events or piece.left_out:
@@ -107,9 +107,9 @@ class Follower:
     def _apply(self, progress: Progress, event: Event) -> None:
         match event:
             case RoundEnded(cell=cell, round=result):
-                device = self._device_of[cell]
+                device, label = self._labels[cell]
                 self._rounds += 1
-                self._remember(device, cell, result)
+                self._remember(device, label, result)
                 if self._rounds > MOST_ROUNDS:
                     self._more_rounds += 1
                     return
@@ -127,9 +127,9 @@ class Follower:
                 progress.apply(event)
                 self._tell(_words(event))
 
-    def _remember(self, device: str, cell: str, result: RoundResult) -> None:
+    def _remember(self, device: str, label: str, result: RoundResult) -> None:
         ended_s = _ended_s(result)
-        text = f"{result.kind}-{result.index + 1} of {cell.partition('/')[2]}"
+        text = f"{result.kind}-{result.index + 1} of {label}"
         if result.status is not RoundStatus.COMPLETED:
             text += " failed"
             self._tell([Told(f"{device}: {text}: {result.error}", is_bad=True, at_s=ended_s)])

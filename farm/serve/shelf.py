@@ -32,8 +32,14 @@ MOST_RESULTS_BYTES = 32 << 20
 """Of a results.json that is read for the list: about 50,000 rounds."""
 READ_S = 0.5
 """For results that are new to the list, in one look: then it shows what it has."""
+FOLLOW_S = 2.0
+"""For journals, in one look."""
 MOST_NAMES = 50
 LONGEST = 300
+
+
+_Stamps = tuple[tuple[int, int] | None, tuple[int, int] | None]
+"""Of the journal and of the plan."""
 
 
 class _Entry(NamedTuple):
@@ -52,60 +58,77 @@ class Shelf:
     def __init__(self, runs_dir: Path) -> None:
         self.runs_dir = runs_dir
         self._guard = threading.Lock()
+        self._naming = threading.Lock()
+        self._looked: tuple[float, ShelfNow] | None = None
         self._followers: OrderedDict[str, Follower] = OrderedDict()
         self._briefs: dict[str, tuple[tuple[int, int], Brief]] = {}
-        self._over: dict[str, tuple[tuple[int, int], Brief]] = {}
+        self._over: dict[str, tuple[_Stamps, Brief]] = {}
 
     def run(self, run_id: str) -> RunNow | None:
         """One run, from its journal; None where there is no such run."""
         folder = run_folder(self.runs_dir, run_id)
         if folder is None or not (is_regular(folder / JOURNAL) or is_regular(folder / RESULTS)):
             return None
-        with self._guard:
-            follower = self._follower(run_id)
+        follower = self._follower(run_id)
         has_report = is_regular(folder / REPORT)
         if not is_regular(folder / JOURNAL):
             return RunNow(run_id, "ended", goes_on=False, problem="it has no journal", has_report=has_report)
         return replace(follower.look(), has_report=has_report)
 
+    def recent(self, age_s: float) -> ShelfNow:
+        """All runs as they were looked at last, where that is no longer ago."""
+        looked = self._looked
+        if looked is not None and time.monotonic() - looked[0] < age_s:
+            return looked[1]
+        return self.look()
+
     def look(self) -> ShelfNow:
         """All runs. Never raises for what the folder holds."""
         with self._guard:
-            try:
-                entries, links = _entries(self.runs_dir)
-            except FileNotFoundError:
-                return ShelfNow()
-            except OSError as error:
-                return ShelfNow(problem=f"cannot read {self.runs_dir.name}: {error.strerror}")
-            self._forget({one.run_id for one in entries})
-            running, over, not_followed = self._running(one for one in entries if one.stamp is None)
-            ended = [one for one in entries if one.stamp is not None]
-            until = time.monotonic() + READ_S
-            others = [*over, *(self._brief(one, until) for one in ended[:MOST_SHOWN])]
-            others.sort(key=lambda one: (one.began_s, one.run_id), reverse=True)
-            older = len(ended) - MOST_SHOWN
-            return ShelfNow(tuple(running), tuple(others), max(0, older), links, not_followed)
+            now = self._look()
+            self._looked = (time.monotonic(), now)
+            return now
+
+    def _look(self) -> ShelfNow:
+        try:
+            entries, links = _entries(self.runs_dir)
+        except FileNotFoundError:
+            return ShelfNow()
+        except OSError as error:
+            return ShelfNow(problem=f"cannot read {self.runs_dir.name}: {error.strerror}")
+        self._forget({one.run_id for one in entries})
+        running, over, not_followed = self._running(one for one in entries if one.stamp is None)
+        ended = [one for one in entries if one.stamp is not None]
+        until = time.monotonic() + READ_S
+        others = [*over, *(self._brief(one, until) for one in ended[:MOST_SHOWN])]
+        others.sort(key=lambda one: (one.began_s, one.run_id), reverse=True)
+        older = len(ended) - MOST_SHOWN
+        return ShelfNow(tuple(running), tuple(others), max(0, older), links, not_followed)
 
     def _forget(self, known: set[str]) -> None:
-        for kept in (self._followers, self._briefs, self._over):
-            for name in [name for name in kept if name not in known]:
-                del kept[name]
+        with self._naming:
+            for kept in (self._followers, self._briefs, self._over):
+                for name in [name for name in kept if name not in known]:
+                    del kept[name]
 
     def _follower(self, run_id: str) -> Follower:
-        follower = self._followers.get(run_id) or Follower(self.runs_dir / run_id)
-        self._followers[run_id] = follower
-        self._followers.move_to_end(run_id)
-        while len(self._followers) > MOST_FOLLOWED:
-            self._followers.popitem(last=False)
-        return follower
+        with self._naming:
+            follower = self._followers.get(run_id) or Follower(self.runs_dir / run_id)
+            self._followers[run_id] = follower
+            self._followers.move_to_end(run_id)
+            while len(self._followers) > MOST_FOLLOWED:
+                self._followers.popitem(last=False)
+            return follower
 
     def _running(self, entries: Iterable[_Entry]) -> tuple[list[RunNow], list[Brief], int]:
         """Runs without results: those that go on, and those that a kill cut short, which are read once."""
         running: list[RunNow] = []
         over: list[Brief] = []
         rest = 0
+        until = time.monotonic() + FOLLOW_S
         for entry in entries:
-            stamp = _stamp(self.runs_dir / entry.run_id / JOURNAL)
+            folder = self.runs_dir / entry.run_id
+            stamp = (_stamp(folder / JOURNAL), _stamp(folder / PLAN))
             kept = self._over.get(entry.run_id)
             if kept is not None and kept[0] == stamp:
                 over.append(kept[1])
@@ -113,14 +136,16 @@ class Shelf:
             if len(running) >= MOST_FOLLOWED - 8:  # the rest are for pages of single runs
                 rest += 1
                 continue
+            if time.monotonic() >= until:  # those before are read to their end first
+                over.append(Brief(entry.run_id, entry.began_ns / 1e9))
+                continue
             now = self._follower(entry.run_id).look()
             if now.goes_on or now.behind_bytes:
                 running.append(now)
                 continue
-            brief = _brief_of(now, entry, is_regular(self.runs_dir / entry.run_id / REPORT))
+            brief = _brief_of(now, entry, is_regular(folder / REPORT))
             over.append(brief)
-            if stamp is not None and now.problem is None:
-                self._over[entry.run_id] = (stamp, brief)
+            self._over[entry.run_id] = (stamp, brief)
         running.sort(key=lambda one: one.started_at, reverse=True)
         return running, over, rest
 

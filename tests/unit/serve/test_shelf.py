@@ -183,3 +183,28 @@ def test_hostile_names_and_numbers_that_are_none_make_a_page_with_no_markup_of_t
         text.encode()
     file.close()
     assert (runs / "r" / JOURNAL).is_file()
+
+
+def test_many_interrupted_runs_are_read_in_several_looks(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a", "b", "c"):
+        RunDirectory.create(runs, name).begin(planned()).close()
+    shelf = Shelf(runs)
+    monkeypatch.setattr(shelf_module, "FOLLOW_S", 0.0)
+    assert {one.status for one in shelf.look().others} == {None}
+    monkeypatch.setattr(shelf_module, "FOLLOW_S", 2.0)
+    assert {one.status for one in shelf.look().others} == {"interrupted"}
+
+
+def test_a_device_with_a_slash_in_its_name_is_told_with_its_model(runs: Path) -> None:
+    whole = make.small()
+    odd = replace(
+        whole,
+        devices=tuple(replace(one, name="a/b") for one in whole.devices),
+        cells=tuple(replace(cell, device="a/b") for cell in whole.cells),
+    )
+    file = RunDirectory.create(runs, "r").begin(planned(odd))
+    file.append(line_of(events_of(odd)[0]))
+    now = Shelf(runs).run("r")
+    file.close()
+    assert now is not None
+    assert now.devices[0].last == "timed-1 of shufflenet_v2/fp32"
