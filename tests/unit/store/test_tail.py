@@ -113,6 +113,17 @@ def test_it_knows_whether_somebody_writes_and_takes_no_lock_from_them(folder: Pa
     JournalFile.reopen(folder / JOURNAL).close()
 
 
+def test_who_begins_to_write_while_it_is_read_gets_the_lock(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def events(*_: object) -> tuple[tuple[()], int]:
+        JournalFile.reopen(folder / JOURNAL).close()
+        return (), 0
+
+    monkeypatch.setattr(Tail, "_events", events)
+    assert not Tail(folder / JOURNAL).read().has_writer
+
+
 def test_what_is_no_file_is_refused_and_never_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(RequestError, match="is no file"):
