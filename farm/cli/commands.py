@@ -185,6 +185,11 @@ COMMANDS = (
         "Write a folder of static pages about all runs: index, trends, reports, digests.",
     ),
     Command(
+        "serve",
+        "farm.cli.runs.serve",
+        "Serve live pages: runs as they grow, devices now, finished reports.",
+    ),
+    Command(
         "dumps compare",
         "farm.cli.dumps.compare",
         "Compare dumped tensors with a reference, and name the first operator that diverges.",

@@ -159,14 +159,11 @@ def read_journal(path: Path) -> Read:
     """
     events: list[Event] = []
     damaged: list[str] = []
-    version = JOURNAL_VERSION
+    lines = Lines(path)
     with path.open("rb") as stream:
         for number, line in enumerate(stream, 1):
             try:
-                value = _value(line)
-                if number == 1:
-                    version = _version(value, path)
-                events.append(_event(value, version))
+                events.append(lines.event(line))
             except ValueError as error:
                 # The line that a kill cut short was not acknowledged to anyone: its round was not over.
                 if line.endswith(b"\n") and line.strip():
@@ -176,6 +173,25 @@ def read_journal(path: Path) -> Read:
     more = len(damaged) - MOST_LOSSES
     losses = (*damaged[:MOST_LOSSES], *([f"{more} more lines of {path.name}"] if more > 0 else []))
     return Read(tuple(events), losses)
+
+
+class Lines:
+    """What the lines of a journal say, one after the other: the first one has its version."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._version: int | None = None
+
+    def event(self, line: bytes) -> Event:
+        """Of the next line. Raises ValueError for a damaged one, RequestError for a version that this farm
+        does not know.
+        """
+        is_first, version = self._version is None, self._version or JOURNAL_VERSION
+        self._version = version
+        value = _value(line)
+        if is_first:
+            self._version = version = _version(value, self._path)
+        return _event(value, version)
 
 
 def _value(line: bytes) -> dict[str, Any]:

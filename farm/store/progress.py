@@ -90,6 +90,15 @@ class Progress:
     def status(self) -> RunStatus:
         return self._frame.status
 
+    @property
+    def frame(self) -> Results:
+        """What is known of the run as a whole; its cells and devices are as they were planned."""
+        return self._frame
+
+    def devices(self) -> tuple[str, ...]:
+        """All devices, by name."""
+        return tuple(self._devices)
+
     def planned(self) -> tuple[CellResult, ...]:
         """All cells, as they were planned."""
         return tuple(self._cells.values())

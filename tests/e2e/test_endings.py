@@ -220,6 +220,7 @@ PRINTING = {
     "profiles compare": ["profiles", "compare", "p.json", "p.json"],
     "report": ["report", "latest"],
     "site": ["site", "--out", "site"],
+    "serve": ["serve", "--port", "0", "--for", "1s"],
     "compare": ["compare", "first", "second"],
     "release": ["release", "first", "second", "--format", "markdown"],
     "export": ["export", "latest", "--format", "markdown"],

@@ -41,12 +41,20 @@ async def release_devices(
         return tuple(await asyncio.gather(*work))
 
 
-async def _release(device: Device, transports: Transports, *, breaks: bool) -> Released:
+async def release_one(device: Device, known_hosts: Path, epoch: int | None) -> Released:
+    """The lease of one device; where it is that of `epoch`, it is broken, and no other ever is."""
+    async with open_transports([device], known_hosts=known_hosts) as transports:
+        return await _release(device, transports, breaks=epoch is not None, only=epoch)
+
+
+async def _release(
+    device: Device, transports: Transports, *, breaks: bool, only: int | None = None
+) -> Released:
     held: Held | None = None
     try:
         async with agent_of(device, transports) as agent:
             held = await agent.held()
-            if held is None or not breaks:
+            if held is None or not breaks or only not in (None, held.epoch):
                 return Released(device.name, held)
             await agent.break_lease(held.epoch, own_name("farm devices release"))
     except DeviceError as error:

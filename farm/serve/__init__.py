@@ -1,0 +1,1 @@
+"""Live pages: devices now, runs as they grow, finished reports."""
