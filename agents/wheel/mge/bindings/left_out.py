@@ -63,7 +63,7 @@ def lock(library: Library) -> None:
 
 def _missing(path: str) -> bool:
     """Whether this is the build of which farm leaves the tables out, and they are."""
-    if elf.has_cuda_code(path) or elf.build_id(path) != BUILDS[CORE][1]:
+    if elf.build_id(path) != BUILDS[CORE][1]:
         return False
     with open(path, "rb") as stream:
         for offset, _, _ in TABLES:
