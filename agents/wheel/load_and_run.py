@@ -63,9 +63,12 @@ def _run(values: flags.Values, words: List[str]) -> None:
 
         fitting.fit(os.path.join(HERE, PROGRAM), values, words[0])
     else:
+        from mge.bindings import left_out
         from mge.execution import run
 
-        run.run(lite.Library(os.path.join(HERE, "lib")), values, words[0])
+        library = lite.Library(os.path.join(HERE, "lib"))
+        left_out.lock(library)
+        run.run(library, values, words[0])
 
 
 def _print(text: str, code: int) -> int:

@@ -24,9 +24,11 @@ from types import FrameType
 from typing import IO, Any, BinaryIO, Callable, Dict, Iterator, List, Optional, Tuple
 
 BLOCK_BYTES = 1 << 20
+LARGEST_MEMORY_BYTES = 64 << 20  # packs need 9 MB; a damaged one could ask for 4 GB
 RECORD = struct.Struct("<QQ")
 LARGEST_RECORD_BYTES = 1 << 20
 LONGEST_HEADER_BYTES = 1 << 20
+VERSIONS = (1, 2)  # 1: one stream, 2: several
 EXIT_FAILED, EXIT_DISK_FULL = 1, 28
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -91,7 +93,7 @@ def read_header(stream: BinaryIO) -> Tuple[str, List[Dict[str, Any]]]:
     """(codec, name, sha256 and size of each file), checked. Raises BrokenPackError."""
     try:
         header = json.loads(stream.readline(LONGEST_HEADER_BYTES).decode("utf-8"))
-        if header["farm_pack"] != 1 or header["codec"] not in DECOMPRESSORS:
+        if header["farm_pack"] not in VERSIONS or header["codec"] not in DECOMPRESSORS:
             raise BrokenPackError("a pack of a kind that this script does not know")
         for one in header["files"]:
             digest, name = re.match(r"[0-9a-f]{64}\Z", one["sha256"]), re.match(r"[\w./+-]+\Z", one["name"])
@@ -190,8 +192,10 @@ def zlib_pieces(stream: BinaryIO) -> Iterator[bytes]:
             # At most a block at once: the memory of a small device is not ours.
             left = block
             while left:
+                if decompressor.eof:
+                    decompressor = zlib.decompressobj()
                 yield decompressor.decompress(left, BLOCK_BYTES)
-                left = decompressor.unconsumed_tail
+                left = decompressor.unused_data or decompressor.unconsumed_tail
         yield decompressor.flush()
     except zlib.error as error:
         raise BrokenPackError(f"damaged: {error}") from error
@@ -206,12 +210,15 @@ def xz_pieces(stream: BinaryIO) -> Iterator[bytes]:
 
 
 def lzma_pieces(stream: BinaryIO, lzma: Any) -> Iterator[bytes]:
-    decompressor = lzma.LZMADecompressor()
+    decompressor = lzma.LZMADecompressor(memlimit=LARGEST_MEMORY_BYTES)
     try:
         for block in blocks(stream):
-            yield decompressor.decompress(block, BLOCK_BYTES)
-            while not decompressor.needs_input and not decompressor.eof:
-                yield decompressor.decompress(b"", BLOCK_BYTES)
+            left = block
+            while left or not (decompressor.needs_input or decompressor.eof):
+                if decompressor.eof:
+                    decompressor = lzma.LZMADecompressor(memlimit=LARGEST_MEMORY_BYTES)
+                yield decompressor.decompress(left, BLOCK_BYTES)
+                left = decompressor.unused_data
     except (lzma.LZMAError, EOFError) as error:
         raise BrokenPackError(f"damaged: {error}") from error
 

@@ -22,9 +22,9 @@ class Library:
 class Wheel:
     """A wheel of MegEngine, for CPython `python` on `platform`.
 
-    `libraries` are the only files kept. `cuda_sections` are the ELF sections of the first library that
-    hold code for NVIDIA GPUs only, `zeroed_bytes` in all; with these filled with zeros its digest is
-    `zeroed_sha256`.
+    `libraries` are the only files kept. Of the first, `cuda_sections` are the ELF sections that hold code
+    for NVIDIA GPUs only, and `cuda_tables` are tables, (offset, size) in bytes, of which only cuRAND has the
+    addresses: `zeroed_bytes` in all. With these filled with zeros its digest is `zeroed_sha256`.
     """
 
     project: str
@@ -36,6 +36,7 @@ class Wheel:
     size_bytes: int
     libraries: tuple[Library, ...]
     cuda_sections: tuple[str, ...] = ()
+    cuda_tables: tuple[tuple[int, int], ...] = ()
     zeroed_sha256: str = ""
     zeroed_bytes: int = 0
 
@@ -85,6 +86,9 @@ WHEEL = Wheel(
         ),
     ),
     cuda_sections=(".nv_fatbin", "__nv_relfatbin", ".nvFatBinSegment"),
-    zeroed_bytes=1_224_189_760,
-    zeroed_sha256="fe05215732dae4d2085c7d716397f2e51b3749a3deeba70a12328ed9286ee8ed",
+    # Whole pages, so that agents/wheel/mge/bindings/left_out.py can lock all that is missing: of the two
+    # curand_precomputed_mt19937_polynomials (.rodata), and of the direction vectors of 64 bits (.data).
+    cuda_tables=((0xED1D000, 20_443_136), (0x5ACB7000, 20_475_904)),
+    zeroed_bytes=1_265_108_800,
+    zeroed_sha256="38e2bdc84a9300a92e201c7ccbaf9e10adb2374d8abb910cbca25fb0ce7695a9",
 )

@@ -165,13 +165,13 @@ def small_disk(tmp_path) -> Iterator[Path]:
 
 
 def pythons() -> list[str]:
-    """An interpreter per version that devices have: the oldest that is supported, the newest, and this one."""
+    """An interpreter per version that devices have: the oldest that is supported, an old one, the newest, and this one."""
     found = {sys.version_info[:2]: sys.executable}
     folders = os.environ.get("PATH", "").split(os.pathsep)
     if shutil.which("pyenv"):
         root = subprocess.run(("pyenv", "root"), capture_output=True, text=True, check=True).stdout.strip()
         folders = [str(path) for path in Path(root).glob("versions/*/bin")] + folders
-    for version in ((3, 6), (3, 13)):
+    for version in ((3, 6), (3, 8), (3, 13)):
         path = shutil.which("python{}.{}".format(*version), path=os.pathsep.join(folders))
         if path and subprocess.run((path, "-c", ""), capture_output=True, check=False).returncode == 0:
             found[version] = path

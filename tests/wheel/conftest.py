@@ -19,10 +19,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from elftools.elf.elffile import ELFFile
 
 from farm import agents, resources
+from farm.runtime.compact import for_gpus
 from farm.runtime.install import InstalledRuntime
+from farm.runtime.wheel import WHEEL
 
 BUNDLED = resources.folder("bundled")
 GOLDEN = Path(__file__).parent.parent / "golden"
@@ -150,7 +151,7 @@ def wheel_folder(wheel_runtime: InstalledRuntime, tmp_path_factory: pytest.TempP
 
 @pytest.fixture(scope="session")
 def cpu_libraries(wheel_runtime: InstalledRuntime, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The libraries as a device without a GPU gets them: the sections of CUDA code are zeros."""
+    """The libraries as a device without a GPU gets them: what is for GPUs are zeros."""
     folder = tmp_path_factory.mktemp("cpu")
     for library in wheel_runtime.libraries:
         target = folder / library.name
@@ -158,13 +159,9 @@ def cpu_libraries(wheel_runtime: InstalledRuntime, tmp_path_factory: pytest.Temp
             target.symlink_to(library.path)
             continue
         with library.path.open("rb") as source, target.open("wb") as copy:
-            elf = ELFFile(source)
-            holes = [
-                elf.get_section_by_name(name) for name in (".nv_fatbin", "__nv_relfatbin", ".nvFatBinSegment")
-            ]
             copy.truncate(library.size_bytes)
             place = 0
-            spans = [(hole["sh_offset"], hole["sh_offset"] + hole["sh_size"]) for hole in holes]
+            spans = sorted(for_gpus(library.path, WHEEL))
             for end, after in [*spans, (library.size_bytes, 0)]:
                 while place < end:
                     place += os.copy_file_range(source.fileno(), copy.fileno(), end - place, place, place)

@@ -1,7 +1,7 @@
 """C++ objects of the library in this process's memory, of one exact build of it.
 
 A build id names the linked code and data; it is the same in the wheel's library and in the copy whose CUDA
-sections were filled with zeros, and it is read in microseconds where a SHA-256 of 1.5 GB takes seconds (the
+code was filled with zeros, and it is read in microseconds where a SHA-256 of 1.5 GB takes seconds (the
 farm checks the digest when it deploys the file).
 """
 
