@@ -43,6 +43,10 @@ class Deadlines:
     check_s: float = _of(120.0, "a device answers all that `farm devices check` asks")
     history_s: float = _of(20.0, "`farm devices check` reads what the database of all runs knows")
     power_s: float = _of(120.0, "a power hook of the inventory ends (`farm devices power`)")
+    store_s: float = _of(15.0, "the store of a fleet answers (`farm submit`, `farm worker`, `farm queue`)")
+    artifacts_s: float = _of(
+        600.0, "the artifact storage of a fleet takes or gives the files of a step, all tries together"
+    )
     lease_wait_s: float = _of(0.0, "a device that another run holds", "--wait")
     reconnect_s: float = _of(45.0, "a lost connection is tried again", "--reconnect")
     beat_s: float = _of(10.0, "between two signs of life that a device gets for its lease")
