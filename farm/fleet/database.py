@@ -23,6 +23,7 @@ from farm.visible import one_line
 
 SCHEMA_VERSION = 1
 LONGEST_REASON = 300
+MOST_AUDITED = 1000
 NO_RIGHT = "permission denied"
 
 META = sa.MetaData()
@@ -73,9 +74,9 @@ AUDIT = sa.Table(
 class Store:
     """One connection pool to a store. `close` it. Its calls block: not for an event loop's thread."""
 
-    def __init__(self, url: StoreUrl) -> None:
+    def __init__(self, url: StoreUrl, deadlines: Deadlines) -> None:
         self.url = url
-        limit_s = int(Deadlines.store_s)
+        limit_s = max(1, int(deadlines.store_s))
         if url.is_sqlite:
             connect: dict[str, Any] = {"timeout": limit_s}
             self.engine = sa.create_engine(url.url, connect_args=connect)
@@ -189,6 +190,13 @@ class Store:
                 number=time.time_ns() // 1000, at=now(), user=user, host=host, did=did, **more
             )
         )
+
+    def audited(self) -> list[dict[str, Any]]:
+        """The newest lines of the audit trail, the newest last. Raises RunError."""
+        names = [AUDIT.c[name] for name in ("at", "user", "host", "did", "run", "detail")]
+        with self.transaction() as connection:
+            found = connection.execute(sa.select(*names).order_by(AUDIT.c.number.desc()).limit(MOST_AUDITED))
+            return [{str(key): one[key] for key in one} for one in reversed(found.mappings().all())]
 
 
 def now() -> str:

@@ -58,6 +58,7 @@ class Site:
     shelf: Shelf
     folder: Path
     users: frozenset[str]
+    deadlines: Deadlines
     note: Callable[[str], None]
     tell: Listener
 
@@ -79,7 +80,7 @@ class LiveLane:
         """Take its files and go on after the `earlier` lines. Raises FarmError where it cannot run here."""
         device = self._device(user)
         get = lambda: self._site.shelf.get_bytes(sha256, MOST_BYTES)  # noqa: E731
-        document = read_lane(await patiently(get, self._note, Deadlines()), self._run, self._name)
+        document = read_lane(await patiently(get, self._note, self._site.deadlines), self._run, self._name)
         if document.how.user != user:
             raise RequestError(f"{document.how.user} submitted it; in the store it is {user or 'nobody'}'s")
         events = [_event(line) for line in earlier]
@@ -112,7 +113,7 @@ class LiveLane:
                 get = lambda name=name, place=place, executable=executable: self._site.shelf.get(  # noqa: E731
                     name.partition("/")[0], place, executable=executable
                 )
-                await patiently(get, self._note, document.how.deadlines)
+                await patiently(get, self._note, self._site.deadlines)
 
     async def _context(self, document: LaneDocument, plan: Plan, events: Sequence[Event]) -> RunContext:
         how = document.how
@@ -147,7 +148,7 @@ class LiveLane:
             if isinstance(event, RoundEnded) and event.round.kind in CHECKS:
                 for produced in event.round.artifacts:
                     place = lambda one=produced: _placed(self._site.shelf, self._folder, one)  # noqa: E731
-                    await patiently(place, self._note, Deadlines())
+                    await patiently(place, self._note, self._site.deadlines)
 
     async def _go(self, context: RunContext, plan: Plan) -> None:
         settings = context.settings
@@ -177,7 +178,7 @@ class LiveLane:
         for produced in (one for event in events for one in artifacts_of(event)):
             kept = digest_path(self._folder / "artifacts", produced.sha256)
             put = lambda kept=kept, sha256=produced.sha256: self._site.shelf.put(kept, sha256)  # noqa: E731
-            await patiently(put, self._note, Deadlines())
+            await patiently(put, self._note, self._site.deadlines)
         return {"lines": [line_of(event).decode().rstrip("\n") for event in events], "is_over": is_over}
 
     def abandon(self) -> None:

@@ -1,8 +1,10 @@
-"""Names of a fleet: its store by URL, sites, lanes. No I/O."""
+"""Names of a fleet: its store by URL, sites, lanes."""
 
 from __future__ import annotations
 
+import getpass
 import importlib.util
+import os
 import re
 from dataclasses import dataclass
 
@@ -11,6 +13,7 @@ from sqlalchemy.exc import ArgumentError
 
 import farm
 from farm.errors import RequestError
+from farm.visible import visible
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
 LONGEST_ID = 100
@@ -77,6 +80,14 @@ def require_engine() -> None:
             f"not installed, and needed for a fleet: {', '.join(missing)}",
             hint="pip install 'megengine-farm[fleet]'",
         )
+
+
+def own_user() -> str:
+    """The login name of this process."""
+    try:
+        return visible(getpass.getuser())
+    except (KeyError, OSError):  # in a container a user may have a number and no name
+        return f"uid-{os.getuid()}"
 
 
 def site_name(text: str) -> str:

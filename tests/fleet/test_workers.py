@@ -11,7 +11,7 @@ import pytest
 
 from farm.sim.device import SimulatedDevice
 from farm.sim.fleet import fleet
-from tests.fleet.conftest import SLOW, WHOLE, Lab, kill, rounds_of, until
+from tests.fleet.conftest import SLOW, WHOLE, Lab, Postgres, kill, rounds_of, until
 
 pytestmark = pytest.mark.sshd
 
@@ -86,7 +86,7 @@ async def test_a_frozen_worker_that_wakes_up_doubles_no_round(lab: Lab, devices:
 
 
 async def test_a_store_that_is_away_for_some_time_costs_no_round(
-    lab: Lab, devices: Path, postgres: object
+    lab: Lab, devices: Path, postgres: Postgres
 ) -> None:
     async with fleet({"board": SLOW}, devices) as running:
         board = running.devices["board"]

@@ -7,8 +7,10 @@ from typing import Annotated, Any
 import typer
 
 from farm.cli import arguments as args
+from farm.cli.bench.deadline_options import with_deadlines
 from farm.cli.fleet import store_options as fleet
 from farm.cli.terminal.console import out, plain, show_json
+from farm.model.limits.deadlines import Deadlines
 
 SETTINGS: dict[str, Any] = {"epilog": "Examples:\n\n  farm runs cancel nightly-2026-11-23\n\n"
     "  farm runs cancel try-1 --store sqlite:///farm-store.db --json"}  # fmt: skip
@@ -18,6 +20,7 @@ def command(
     run: Annotated[str, typer.Argument(help="The id of a run that was submitted.")],
     store: fleet.StoreUrl = None,
     user: fleet.User = None,
+    deadline: args.Deadline = None,
     json: args.Json = False,
 ) -> None:
     """Cancel what is left of a run of the fleet, also what runs now.
@@ -25,7 +28,8 @@ def command(
     What was measured stays; `farm runs fetch` makes a run directory of it. A device is free once its worker
     has seen it.
     """
-    with fleet.opened(store) as opened:
+    deadlines = with_deadlines(Deadlines(), deadline or ())
+    with fleet.opened(store, deadlines) as opened:
         from farm.fleet.cancel import cancel
 
         left = cancel(opened, run, fleet.user_name(user))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import getpass
 import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from farm.errors import RequestError
+from farm.model.limits.deadlines import Deadlines
 from farm.visible import visible
 
 if TYPE_CHECKING:
@@ -39,10 +39,12 @@ Site = Annotated[
     str, typer.Option(help="The site, as `site:` of the inventory has it.", metavar="NAME", show_default=True)
 ]
 KEY = "artifacts"
+LONGEST_NAME = 64
+STANDARD = Deadlines()
 
 
 @contextlib.contextmanager
-def opened(url: str | None, *, may_make: bool = False) -> Iterator[Store]:
+def opened(url: str | None, deadlines: Deadlines = STANDARD, *, may_make: bool = False) -> Iterator[Store]:
     """The store. Raises RequestError where no URL is given or the extra is missing, RunError."""
     from farm.fleet.nouns import EXAMPLE, require_engine, store_url
 
@@ -53,7 +55,7 @@ def opened(url: str | None, *, may_make: bool = False) -> Iterator[Store]:
     require_engine()
     from farm.fleet.database import Store
 
-    store = Store(parsed)
+    store = Store(parsed, deadlines)
     try:
         store.open(may_make=may_make)
         yield store
@@ -86,10 +88,9 @@ def shelf_for(store: Store, url: str | None) -> Shelf:
 
 def user_name(given: str | None) -> str:
     """Who asks, as it is kept: on one line. Raises RequestError for an empty name."""
-    try:
-        name = given if given is not None else getpass.getuser()
-    except (KeyError, OSError):  # in a container a user may have a number and no name
-        name = f"uid-{os.getuid()}"
-    if not name.strip() or len(name) > 64:
+    from farm.fleet.nouns import own_user
+
+    name = given if given is not None else own_user()
+    if not name.strip() or len(name) > LONGEST_NAME:
         raise RequestError("--user is empty or too long", hint="--user NAME, at most 64 characters")
     return visible(name)

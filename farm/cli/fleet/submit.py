@@ -80,7 +80,7 @@ def command(
     with Bar() as bar:
         prepared = prepare(request, bar.update, fetch=True, of_use=is_wheel_of_any_use)
     plan = without_quarantined(prepared.plan, runs_dir)
-    with fleet.opened(store, may_make=True) as opened:
+    with fleet.opened(store, deadlines, may_make=True) as opened:
         shelf = fleet.shelf_for(opened, artifacts)
         from farm.fleet.bundle import How
         from farm.fleet.database import now

@@ -11,12 +11,14 @@ import typer
 
 from farm import resources
 from farm.cli import arguments as args
+from farm.cli.bench.deadline_options import with_deadlines
 from farm.cli.fleet import store_options as fleet
 from farm.cli.terminal.console import say
 from farm.cli.terminal.loop import run
 from farm.files import ascii_name
 from farm.inventory import read_devices
 from farm.model.device import DEFAULT_SITE
+from farm.model.limits.deadlines import Deadlines
 from farm.run.events import Event, Kind
 
 SETTINGS: dict[str, Any] = {
@@ -58,6 +60,7 @@ def command(
             min=0,
         ),
     ] = None,
+    deadline: args.Deadline = None,
     drain: Annotated[bool, typer.Option("--drain", help="End when no lane is left at the site.")] = False,
 ) -> None:
     """Run what was submitted for the devices of a site, until Ctrl-C or SIGTERM.
@@ -66,7 +69,8 @@ def command(
     run again. A worker that ends gives its devices and its lanes back. The devices are those of its
     inventory, with its keys.
     """  # fmt: skip
-    with fleet.opened(store, may_make=True) as opened:
+    deadlines = with_deadlines(Deadlines(), deadline or ())
+    with fleet.opened(store, deadlines, may_make=True) as opened:
         shelf = fleet.shelf_for(opened, artifacts)
         from farm.fleet.duty import Worker
         from farm.fleet.live import Site
@@ -81,7 +85,7 @@ def command(
         if most_waiting is not None:
             opened.replace(limit_key(site), str(most_waiting))
         with own_folder(Path(resources.cache_folder()) / "fleet", worker.id) as folder:
-            here = Site(site, read, shelf, folder, frozenset(allow_user or ()), say, _tell)
+            here = Site(site, read, shelf, folder, frozenset(allow_user or ()), deadlines, say, _tell)
             say(f"worker {worker.id}: {len(mine)} devices, {parallel} at once, store {opened.url}")
             run(work(opened, worker, here, is_drain=drain))
 
