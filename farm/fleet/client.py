@@ -24,7 +24,7 @@ LONGEST_ERROR = 2000
 
 @dataclass(frozen=True)
 class LaneState:
-    """What the engine says of a lane; `status` is its word. Times are in milliseconds since 1970."""
+    """What the engine says of a lane; `status` is its word."""
 
     id: str
     status: str
@@ -33,8 +33,6 @@ class LaneState:
     user: str
     worker: str | None
     version: str | None
-    created_ms: int
-    started_ms: int | None
     attempts: int
 
     @property
@@ -79,7 +77,7 @@ def status_table(store: Store) -> sa.TableClause:
     """The engine's table of workflows, as far as farm reads it."""
     names = (
         *("workflow_uuid", "status", "name", "authenticated_user", "executor_id", "application_version"),
-        *("queue_name", "priority", "created_at", "started_at_epoch_ms", "recovery_attempts"),
+        *("queue_name", "priority", "created_at", "recovery_attempts"),
     )
     schema = None if store.url.is_sqlite else ENGINE
     return sa.table("workflow_status", *map(sa.column, names), schema=schema)
@@ -118,8 +116,6 @@ def _state(row: sa.RowMapping) -> LaneState | None:
         user=str(row["authenticated_user"] or ""),
         worker=row["executor_id"],
         version=row["application_version"],
-        created_ms=int(row["created_at"] or 0),
-        started_ms=row["started_at_epoch_ms"],
         attempts=int(row["recovery_attempts"] or 0),
     )
     try:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -45,6 +46,7 @@ from farm.visible import relative_href
 LEASE_REST_S = 15.0
 """Longer than a lease lives that nobody gives back: who comes after a cancelled lane waits for that."""
 CLOSE_S = 20.0
+DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 
 
 @dataclass(frozen=True)
@@ -67,9 +69,13 @@ class LiveLane:
     """`begin`, then `step` until it is over, then `close`; one event loop."""
 
     def __init__(self, site: Site, lane: str) -> None:
+        """Raises RequestError for the id of something else."""
         self._site = site
         self.id = lane
-        self._run, self._name = split_lane(lane)
+        try:
+            self._run, self._name = split_lane(lane)
+        except ValueError as error:
+            raise RequestError(str(error), hint=f"farm did not submit it: farm runs cancel {lane}") from error
         self._folder = site.folder / work_id(self._run, self._name)
         self._journal = StepJournal()
         self._lane: Lane | None = None
@@ -78,6 +84,8 @@ class LiveLane:
 
     async def begin(self, sha256: str, user: str, earlier: Sequence[str]) -> None:
         """Take its files and go on after the `earlier` lines. Raises FarmError where it cannot run here."""
+        if not DIGEST.match(sha256):
+            raise RequestError(f"{sha256!r} is no digest of a lane's document", hint="farm did not submit it")
         device = self._device(user)
         get = lambda: self._site.shelf.get_bytes(sha256, MOST_BYTES)  # noqa: E731
         document = read_lane(await patiently(get, self._note, self._site.deadlines), self._run, self._name)

@@ -29,8 +29,9 @@ class PickleError(ValueError):
 class _Refusing(serialization.Serializer):
     """In the place of the engine's default, which unpickles whatever a row says is pickled."""
 
-    def serialize(self, data: Any) -> NoReturn:  # noqa: ARG002
-        raise PickleError("farm writes JSON only")
+    def serialize(self, data: Any) -> str:
+        """The engine keeps why it refused such a row in the row's own format: as text, which nobody reads."""
+        return str(data)
 
     def deserialize(cls, serialized_data: str) -> NoReturn:  # noqa: ARG002, N805 - as its base has it
         raise PickleError("a row of the store is a pickle: it was not written by farm")

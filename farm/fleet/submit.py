@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from enum import StrEnum
 
 import sqlalchemy as sa
 from dbos import DBOSClient
@@ -29,10 +28,7 @@ CLASS = 1_000_000
 """Between two priorities; within one, who has fewer lanes waiting comes first."""
 
 
-class Priority(StrEnum):
-    HIGH = "high"
-    NORMAL = "normal"
-    LOW = "low"
+PRIORITIES = ("high", "normal", "low")
 
 
 @dataclass(frozen=True)
@@ -50,7 +46,7 @@ class Offer:
 
     plan: Plan
     how: How
-    priority: Priority = Priority.NORMAL
+    priority: str = "normal"
     told: Callable[[int, int], None] = lambda _done, _total: None
 
 
@@ -136,7 +132,7 @@ def _enqueued(
             own[queue] += 1
             total[queue] += 1
         _require_room(connection, total, {device.site for device in devices})
-        detail = f"{len(devices)} lanes, priority {offer.priority.value}"
+        detail = f"{len(devices)} lanes, priority {offer.priority}"
         store.note(connection, "submit", (how.user, socket.gethostname()), run=how.run, detail=detail)
     sites = {device.site for device in devices}
     lanes = tuple(lane_id(how.run, device.name) for device in devices)
@@ -157,7 +153,7 @@ def _waiting(store: Store, connection: sa.Connection) -> dict[tuple[str, str], i
 def _enqueue(
     client: DBOSClient, connection: sa.Connection, offer: Offer, device: Device, sha256: str, behind: int
 ) -> None:
-    base = list(Priority).index(offer.priority) * CLASS
+    base = PRIORITIES.index(offer.priority) * CLASS
     client.enqueue_in_transaction(
         connection,
         {

@@ -58,7 +58,7 @@ class Running:
                 if live is None:
                     live = LiveLane(self.site, name)
                     self.site.note(f"{name}: {'goes on' if lines else 'begins'}")
-                    await live.begin(sha256, user, lines)
+                    await live.begin(str(sha256), user, lines)
                 return await live.step()
             except FarmError as error:
                 self.site.note(f"{name}: {error}")

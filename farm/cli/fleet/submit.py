@@ -84,12 +84,12 @@ def command(
         shelf = fleet.shelf_for(opened, artifacts)
         from farm.fleet.bundle import How
         from farm.fleet.database import now
-        from farm.fleet.submit import Offer, Priority, submit
+        from farm.fleet.submit import Offer, submit
 
         how = How(run, fleet.user_name(user), ("farm", *sys.argv[1:]), now(), deadlines)
         with Bar() as bar:
             told = lambda done, total: bar.update("files", done, total)  # noqa: E731
-            submitted = submit(opened, shelf, Offer(plan, how, Priority(priority), told))
+            submitted = submit(opened, shelf, Offer(plan, how, priority, told))
     if json:
         show_json({"run": submitted.run, "lanes": submitted.lanes, "ahead": submitted.ahead})
         return
