@@ -143,8 +143,8 @@ class Lab:
     async def end_by_itself(self, process: Forked) -> Outcome:
         return await asyncio.to_thread(self.farm.end, process)
 
-    async def fetch(self, run: str, *words: str) -> Outcome:
-        return await self("runs", "fetch", run, "--wait", str(PATIENCE_S), "--json", *words)
+    async def fetch(self, run: str, *, patience_s: int = PATIENCE_S) -> Outcome:
+        return await self("runs", "fetch", run, "--wait", str(patience_s), "--json")
 
 
 async def until(is_so: Callable[[], bool], why: str = "") -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from farm.sim.device import SimulatedDevice
 from farm.sim.fleet import fleet
+from farm.sim.properties import Program, Properties
 from tests.fleet.conftest import SLOW, WHOLE, Lab, Postgres, kill, rounds_of, until
 
 pytestmark = pytest.mark.sshd
@@ -64,6 +65,7 @@ async def test_a_worker_that_is_told_to_end_gives_its_lane_back_at_once(lab: Lab
     assert rounds_of(fetched.results) == WHOLE
 
 
+@pytest.mark.long
 async def test_a_frozen_worker_that_wakes_up_doubles_no_round(lab: Lab, devices: Path) -> None:
     async with fleet({"board": SLOW}, devices) as running:
         board = running.devices["board"]
@@ -81,10 +83,40 @@ async def test_a_frozen_worker_that_wakes_up_doubles_no_round(lab: Lab, devices:
         assert fetched.code == 0, fetched.stderr + other.stderr
         assert "another worker has it now" in woken.stderr, woken.stderr + other.stderr
         assert lease_of(board) == "free"
+        assert len(board.runs()) == 6
     assert rounds_of(fetched.results) == WHOLE
     assert fetched.results["status"] == "completed"
 
 
+@pytest.mark.long
+async def test_a_frozen_worker_that_wakes_up_in_a_round_leaves_the_device_to_its_successor(
+    lab: Lab, devices: Path
+) -> None:
+    """Both wait for the same round then, under one lease; the one whose result is refused must not end it."""
+    long = Properties(Program(latency_ms=800.0, pace=1.0))
+    async with fleet({"board": long}, devices) as running:
+        board = running.devices["board"]
+        assert (await lab.submit(running, "one")).code == 0
+        frozen = lab.worker(running)
+        try:
+            await until_in_a_round(board, 1)
+            os.kill(frozen.pid, signal.SIGSTOP)
+            second = lab.worker(running)
+            await asyncio.sleep(12)
+            assert len(board.runs()) == 1, "the round was to last longer"
+        finally:
+            os.kill(frozen.pid, signal.SIGCONT)
+        fetched = await lab.fetch("one", patience_s=150)
+        woken, other = await lab.end(frozen), await lab.end(second)
+        assert fetched.code == 0, fetched.stderr + other.stderr
+        assert "a round of this run still runs on it" in other.stderr
+        assert "another worker has it now" in woken.stderr, woken.stderr + other.stderr
+        assert "the lease ran out" not in other.stderr, "its lease was given back by the other"
+        assert len(board.runs()) == 6
+    assert rounds_of(fetched.results) == WHOLE
+
+
+@pytest.mark.long
 async def test_a_store_that_is_away_for_some_time_costs_no_round(
     lab: Lab, devices: Path, postgres: Postgres
 ) -> None:
@@ -110,6 +142,7 @@ async def test_a_store_that_is_away_for_some_time_costs_no_round(
     assert rounds_of(fetched.results) == WHOLE
 
 
+@pytest.mark.long
 async def test_a_cancelled_run_frees_its_device_and_keeps_what_was_measured(lab: Lab, devices: Path) -> None:
     async with fleet({"board": SLOW}, devices) as running:
         board = running.devices["board"]
