@@ -28,7 +28,7 @@ class Command:
 
 GROUPS = {
     "devices": "Find devices, bring them up, check, trust and switch them, free disks and leases.",
-    "runs": "List, show, resume and tag runs, remove old ones, and bring their database up to date.",
+    "runs": "List, show, resume, fetch and tag runs, remove old ones, and bring their database up to date.",
     "profiles": "Show the operators of profiles, and compare them.",
     "dumps": "Compare dumped tensors, and show the planned memory.",
     "runtime": "Install and list the wheel runtime.",
@@ -54,6 +54,21 @@ COMMANDS = (
         "bisect",
         "farm.cli.bisect.bisect",
         "Find the first slower one of an ordered list of builds.",
+    ),
+    Command(
+        "submit",
+        "farm.cli.fleet.submit",
+        "Give a run to the fleet: its lanes wait in the store, and workers at their sites run them.",
+    ),
+    Command(
+        "worker",
+        "farm.cli.fleet.worker",
+        "Run what was submitted for the devices of a site, until Ctrl-C or SIGTERM.",
+    ),
+    Command(
+        "queue",
+        "farm.cli.fleet.queue",
+        "Show who waits for what in the fleet, and why, and which workers there are.",
     ),
     Command(
         "plan",
@@ -122,6 +137,16 @@ COMMANDS = (
         "runs resume",
         "farm.cli.runs.resume",
         "Go on with a run that was interrupted: by Ctrl-C, a kill, a power cut.",
+    ),
+    Command(
+        "runs fetch",
+        "farm.cli.fleet.fetch",
+        "Make a run directory of a run of the fleet, and its report.",
+    ),
+    Command(
+        "runs cancel",
+        "farm.cli.fleet.cancel",
+        "Cancel what is left of a run of the fleet, also what runs now.",
     ),
     Command(
         "runs index",

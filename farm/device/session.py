@@ -72,6 +72,7 @@ class Session:
         self._reconnecting = asyncio.Lock()
         self._heart: asyncio.Task[None] | None = None
         self._lease: Lease | None = None
+        self._newest_epoch = 0
         self._jobs = 0
         self._token = secrets.token_hex(3)
         self._outage = Outage(deadlines, random.Random(self._token))  # noqa: S311 - pauses, no secret
@@ -157,6 +158,12 @@ class Session:
             await self.anew()  # what is held by this very session would be waited for
         elif isinstance(self._restarted, AgainError):
             await self._settle()
+
+    def abandon(self) -> None:
+        """Another process goes on with this run: leaving gives no lease back, since it may be the one that
+        the other has taken over.
+        """
+        self._over_with_lease()
 
     async def anew(self) -> None:
         """Give the lease back and take another one: under that, names of jobs are free again."""
@@ -261,7 +268,9 @@ class Session:
 
     async def _take_lease(self) -> None:
         holder = Holder(self._holder, self._run_id)
-        self._lease = await Taking(holder, self.deadlines, self.call, self._note).take()
+        taking = Taking(holder, self.deadlines, self.call, self._note)
+        self._lease = await taking.take(after=self._newest_epoch)
+        self._newest_epoch = self._lease.epoch
         if self._lease.is_after_cut:
             self._looked_at = set()
         # What earlier runs left goes: with the lease in hand nobody else needs it.

@@ -13,7 +13,7 @@ from typing import Protocol, TypeVar
 from farm.device import former
 from farm.device.agent import Agent, Lease
 from farm.device.faults import HELD_ELSEWHERE, HeldError
-from farm.errors import DeviceError
+from farm.errors import DeviceError, Fault
 from farm.model.limits.deadlines import Deadlines
 
 T = TypeVar("T")
@@ -23,6 +23,8 @@ _held: Counter[int] = Counter()
 LEASE_POLL_S = 2.0
 ON_ITS_WAY_S = 5.0
 """The device may say that this process holds it before the reply that gave it the lease is read."""
+SUPERSEDED = "superseded"
+"""The cause of a lane that another process goes on with."""
 MOST_TAKEOVERS = 5
 """In a row: a device that names us as its holder each time that it is asked is never ours."""
 MOST_SWEPT = 1_000
@@ -72,9 +74,10 @@ class Taking:
         self._note = note
         self._asked = 0
 
-    async def take(self) -> Lease:
+    async def take(self, after: int = 0) -> Lease:
         """Wait for it as long as the user says. One of a run of ours that was killed is taken over; while a
-        round of this very run goes on under it, it is gone on with.
+        round of this very run goes on under it, it is gone on with. `after` is the epoch of the lease that
+        this process had before (0: none): a later one of this very run is its successor's.
         """
         await asyncio.to_thread(former.hold, self._holder.name)
         since = asyncio.get_running_loop().time()
@@ -85,6 +88,7 @@ class Taking:
             try:
                 return self._has(await self._ask(mine))
             except HeldError as error:
+                self._refuse_superseded(error, after)
                 if (lease := await self._gone_on_with(error)) is not None:
                     return self._has(lease)
                 mine = await self._former(error) if takeovers < MOST_TAKEOVERS else None
@@ -157,6 +161,16 @@ class Taking:
             self._note(f"taking over the lease of a run that is gone: {error.message}")
             return error.epoch
         return None
+
+    def _refuse_superseded(self, error: HeldError, after: int) -> None:
+        """Raises DeviceError where another process goes on with this run: the device is not taken back."""
+        if after and error.epoch > after and self._holder.is_same_run(error.holder):
+            raise DeviceError(
+                f"another process goes on with this run: {error.message}",
+                stage=error.stage,
+                fault=Fault.FARM,
+                cause=SUPERSEDED,
+            )
 
     def _not_free(self, error: HeldError) -> DeviceError:
         if not self._deadlines.lease_wait_s:

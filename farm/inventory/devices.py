@@ -25,7 +25,7 @@ from farm.inventory.values.cores import CoreIds, PinEntry, check_pin, pin_of
 from farm.inventory.values.power import PowerEntry, power_of
 from farm.inventory.versions import upgrade
 from farm.inventory.yaml_source import Document, read
-from farm.model.device import KNOWN_HOSTS, LOCAL, Address, Device, Inventory
+from farm.model.device import DEFAULT_SITE, KNOWN_HOSTS, LOCAL, Address, Device, Inventory
 from farm.model.limits.cooling import HOTTEST_C, Cooldown
 from farm.model.limits.disk import Portion, StoreLimits, portion
 from farm.suggest import nearest
@@ -106,6 +106,9 @@ class Settings(Entry):
         None, description="the processor's architecture, as uname -m has it: builds are checked against it"
     )
     env: dict[str, Text] = Field({}, description="environment variables of every round")
+    site: str | None = Field(
+        None, description=f"where it is: the workers of that site measure it; default: {DEFAULT_SITE}"
+    )
 
     @property
     def all_attributes(self) -> dict[str, str]:
@@ -128,6 +131,13 @@ class Settings(Entry):
             raise ValueError(
                 f'"{value}" is no architecture{nearest(value, known)}; known: {", ".join(known)}'
             )
+        return value
+
+    @field_validator("site")
+    @classmethod
+    def _is_a_name(cls, value: str | None) -> str | None:
+        if value is not None and not NAME.fullmatch(value):
+            raise ValueError(f'"{value}" is not a name: {NAME_RULE}')
         return value
 
     @field_validator("tags")
@@ -314,6 +324,7 @@ def _device(
         ceilings=ceilings_of(last("ceilings")),
         power=power_of(document, last("power")),
         cooldown=_cooldown([layer.cooldown for layer in layers if layer.cooldown]),
+        site=last("site") or DEFAULT_SITE,
         source=document.source(("devices", name)),
     )
     check_pin(document, device)

@@ -20,6 +20,10 @@ KNOWN_HOSTS = "known_hosts"
 """The file of pinned host keys, beside the inventory."""
 
 
+DEFAULT_SITE = "default"
+"""Where a device is whose inventory does not say it."""
+
+
 class RuntimeKind(StrEnum):
     """What executes a model: see DESIGN, section 1."""
 
@@ -134,7 +138,9 @@ class Power:
 
 @dataclass(frozen=True)
 class Device:
-    """One target. `attributes` serve selectors of the form `soc=rk3588`; `source` is `file:line`."""
+    """One target. `attributes` serve selectors of the form `soc=rk3588`; `source` is `file:line`. `site` is
+    where it is: the workers there reach it (`farm worker --site`).
+    """
 
     name: str
     address: Address
@@ -150,6 +156,7 @@ class Device:
     pin: Pin | None = None
     ceilings: tuple[GivenCeilings, ...] = ()
     power: Power | None = None
+    site: str = DEFAULT_SITE
     source: str | None = field(default=None, compare=False)
 
     @property

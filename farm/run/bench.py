@@ -56,12 +56,12 @@ async def bench(
     )
     try:
         await _run_lanes(context)
-        await _compare_devices(context)
+        await compare_devices(context)
     except BaseException:
         recorder.cancel(plan.cells)
         await recorder.end(RunStatus.INTERRUPTED, _now())
         raise
-    return await recorder.end(_status(recorder.results()), _now())
+    return await recorder.end(status_of(recorder.results()), _now())
 
 
 def _guarded(listener: Listener, hider: Hider) -> Listener:
@@ -98,8 +98,10 @@ async def _run_lanes(context: RunContext) -> None:
                 lanes.create_task(lane.go(places), name=f"lane of {device.name}")
 
 
-async def _compare_devices(context: RunContext) -> None:
-    """Never raises except when cancelled: what was measured is not lost for what could not be compared."""
+async def compare_devices(context: RunContext) -> None:
+    """Compare outputs across devices. Never raises except when cancelled: what was measured is not lost for
+    what could not be compared.
+    """
     try:
         checks = await check_devices(context)
     except DeviceError:
@@ -112,7 +114,8 @@ async def _compare_devices(context: RunContext) -> None:
             context.listener(Event(check.device, Kind.NOTE, f"outputs of {check.cell}: {check.sentence}"))
 
 
-def _status(results: Results) -> RunStatus:
+def status_of(results: Results) -> RunStatus:
+    """What a run is that came to its end."""
     if measured_code(results) is ExitCode.OK:
         return RunStatus.COMPLETED
     return RunStatus.PARTIAL if has_times(results) else RunStatus.FAILED

@@ -75,6 +75,12 @@ class Lane:
         self._restarts = self._recorder.record(device.name).restarts
         self._is_checked = self._earlier.is_checked
         self._allowance = Allowance()
+        self._live: Session | None = None
+
+    def abandon(self) -> None:
+        """Another process goes on with this lane: the lease is not given back when it is cancelled."""
+        if self._live is not None:
+            self._live.abandon()
 
     async def go(self, places: asyncio.Semaphore) -> None:
         """Never raises except when cancelled: errors become failed cells of the device."""
@@ -98,7 +104,8 @@ class Lane:
 
     async def _steps(self) -> None:
         self._step("connecting")
-        async with self._session() as session:
+        self._live = self._session()
+        async with self._live as session:
             room = Room(session, lambda text: self._emit(Kind.NOTE, text))
             while True:
                 try:

@@ -45,7 +45,7 @@ from farm.run.planned import Origin, hider_of, kept_plan
 from farm.run.secrets import Hider
 from farm.store.progress import Progress
 from farm.store.runs import RESULTS, RunDirectory
-from farm.store.writer import JournalWriter
+from farm.store.writer import Journal, JournalWriter
 from farm.visible import changed, writable
 
 WRONG_OUTPUTS = "wrong-outputs"
@@ -68,7 +68,7 @@ class Recorder:
         self,
         directory: RunDirectory,
         progress: Progress,
-        journal: JournalWriter,
+        journal: Journal,
         hider: Hider,
         losses: tuple[str, ...] = (),
     ) -> None:

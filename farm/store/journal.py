@@ -45,6 +45,11 @@ def line_of(event: Event) -> bytes:
     return text[:-1] + _CHECKSUM + b'%08x"}\n' % crc32(text)
 
 
+def event_of(line: bytes) -> Event:
+    """An event of this version from its line, without the line's end. Raises ValueError for what is none."""
+    return _event(_value(line + b"\n"), JOURNAL_VERSION)
+
+
 class JournalFile:
     """The journal of a run, open for appending and locked. Not for several threads at a time."""
 

@@ -4,9 +4,25 @@ from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Lock
+from typing import Protocol
 
 from farm.model.journal import Event
 from farm.store.journal import JournalFile, line_of
+
+
+class Journal(Protocol):
+    """Where the events of a run are kept: on this machine's disk, or elsewhere (farm.fleet.stepped)."""
+
+    lost: int
+    """How many events could not be written."""
+    error: OSError | None
+    """Why not, the last time."""
+
+    def put(self, event: Event) -> Future[None]:
+        """Keep an event after all earlier ones. The future ends when it is safe, or with OSError."""
+
+    def close(self) -> None:
+        """Nothing more comes."""
 
 
 class JournalWriter:

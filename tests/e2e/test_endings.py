@@ -30,6 +30,7 @@ from tests.e2e.conftest import LOOKALIKE, PATIENCE_S, Farm, until
 from tests.forked import Forks
 from tests.unit.tune.made import REQUEST, Played, of_candidates, some
 
+STORE = ("--store", "sqlite:///fleet.db")
 TINY = ("--model", "bundled:tiny", "--rounds", "2", "--iter", "10")
 
 
@@ -194,6 +195,9 @@ PRINTING = {
     "nightly": ["nightly", "night.yaml"],
     "bisect": ["bisect", "old", "new"],
     "tune": ["tune", "--resume", "t"],
+    "submit": ["submit", *TINY, *STORE],
+    "worker": ["worker", "--site", "nobody", "--drain", *STORE],
+    "queue": ["queue", *STORE],
     "plan": ["plan", *TINY],
     "devices list": ["devices", "list"],
     "devices check": ["devices", "check"],
@@ -210,6 +214,8 @@ PRINTING = {
     "runs kept": ["runs", "kept"],
     "runs show": ["runs", "show", "latest"],
     "runs resume": ["runs", "resume", "first"],
+    "runs fetch": ["runs", "fetch", "none", *STORE],
+    "runs cancel": ["runs", "cancel", "queued", *STORE],
     "runs index": ["runs", "index"],
     "runs tag": ["runs", "tag"],
     "runs gc": ["runs", "gc", "--keep-last", "1"],
@@ -239,7 +245,7 @@ PRINTING = {
 PROFILE = Path(__file__).parents[1] / "unit" / "dumps" / "data" / "profile.json"
 SILENT = {
     "bisect": 2, "devices trust": 2, "devices discover": 4, "devices power": 2, "runtime install": 2, "runs import": 2,
-    "devices restore": 2, "sim run": 0,
+    "devices restore": 2, "sim run": 0, "runs fetch": 2, "worker": 0,
 }  # fmt: skip
 """Commands that fail here, and so print nothing on stdout, or leave that to another program."""
 
@@ -260,6 +266,7 @@ def place(tmp_path_factory: pytest.TempPathFactory, forks: Forks) -> Local:
     TuneFolder(local.folder / "runs", "t").save(a_search_that_is_over())
     for name in ("first", "second"):
         assert local.farm("bench", "--run-id", name, *TINY).code == 0
+    assert local.farm("submit", "--run-id", "queued", *TINY, *STORE).code == 0
     return local
 
 

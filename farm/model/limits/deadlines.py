@@ -48,6 +48,10 @@ class Deadlines:
     serve_fleet_s: float = _of(10.0, "between two looks at a device whose page is open (`farm serve`)")
     serve_health_s: float = _of(600.0, "between two checks of a free device (`farm serve`)")
     serve_end_s: float = _of(5.0, "answers that are under way when `farm serve` is ended")
+    store_s: float = _of(15.0, "the store of a fleet answers (`farm submit`, `farm worker`, `farm queue`)")
+    artifacts_s: float = _of(
+        600.0, "the artifact storage of a fleet takes or gives the files of a step, all tries together"
+    )
     lease_wait_s: float = _of(0.0, "a device that another run holds", "--wait")
     reconnect_s: float = _of(45.0, "a lost connection is tried again", "--reconnect")
     beat_s: float = _of(10.0, "between two signs of life that a device gets for its lease")

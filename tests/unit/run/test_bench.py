@@ -9,7 +9,7 @@ import pytest
 from farm.compare.outcome import exit_code
 from farm.errors import ExitCode, Fault, Stage
 from farm.model.run import CellStatus, RunStatus
-from farm.run.bench import _status
+from farm.run.bench import status_of
 from tests.data.results import make
 
 
@@ -49,7 +49,7 @@ def test_what_a_device_shows_to_be_wrong_with_the_request_is_a_failure_though_no
     failed = replace(results.cells[0], status=CellStatus.FAILED, summary=None, stage=stage, fault=fault)
     nothing_ran = replace(results, cells=(failed,))
     assert exit_code(nothing_ran) is code
-    assert _status(nothing_ran) is RunStatus.FAILED
+    assert status_of(nothing_ran) is RunStatus.FAILED
     another = replace(results.cells[0], status=CellStatus.SKIPPED, summary=None)
     assert exit_code(replace(results, cells=(failed, another))) is code
 

@@ -1,0 +1,96 @@
+"""What the commands of a fleet have in common: the store, the artifact storage, who asks."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from farm.errors import RequestError
+from farm.model.limits.deadlines import Deadlines
+from farm.visible import visible
+
+if TYPE_CHECKING:
+    from farm.fleet.database import Store
+    from farm.fleet.shelf import Shelf
+
+StoreUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--store",
+        help="The queue of the fleet: postgresql://USER@HOST/DATABASE, or on one machine sqlite:///FILE. "
+        "Default: $FARM_STORE.",
+        metavar="URL",
+    ),
+]
+Artifacts = Annotated[
+    str | None,
+    typer.Option(
+        help="The folder that all machines of the fleet share, file:///PATH. Default: what the store "
+        "remembers; of a new SQLite store, a folder beside it.",
+        metavar="URL",
+    ),
+]
+User = Annotated[str | None, typer.Option(help="Who asks for it. Default: the login name.", metavar="NAME")]
+Site = Annotated[
+    str, typer.Option(help="The site, as `site:` of the inventory has it.", metavar="NAME", show_default=True)
+]
+KEY = "artifacts"
+LONGEST_NAME = 64
+STANDARD = Deadlines()
+
+
+@contextlib.contextmanager
+def opened(url: str | None, deadlines: Deadlines = STANDARD, *, may_make: bool = False) -> Iterator[Store]:
+    """The store. Raises RequestError where no URL is given or the extra is missing, RunError."""
+    from farm.fleet.nouns import EXAMPLE, require_engine, store_url
+
+    text = url or os.environ.get("FARM_STORE")
+    if not text:
+        raise RequestError("which store? Give --store, or set FARM_STORE", hint=EXAMPLE)
+    parsed = store_url(text)
+    require_engine()
+    from farm.fleet.database import Store
+
+    store = Store(parsed, deadlines)
+    try:
+        store.open(may_make=may_make)
+        yield store
+    finally:
+        store.close()
+
+
+def shelf_for(store: Store, url: str | None) -> Shelf:
+    """The artifact storage, which the store remembers from then on. Raises RequestError where it is not
+    known, or the store remembers another one.
+    """
+    from farm.fleet.shelf import EXAMPLE, shelf_of
+
+    known = store.recall(KEY)
+    if url is None and known is None and store.url.is_sqlite:
+        url = f"{store.url.url.database}.artifacts"
+    wanted = shelf_of(url).url if url is not None else known
+    if wanted is None:
+        raise RequestError("the store does not know the artifact storage yet", hint=EXAMPLE)
+    if known is not None and known != wanted:
+        raise RequestError(
+            f"this fleet has its artifacts in {known}, not in {wanted}", hint="leave out --artifacts"
+        )
+    shelf = shelf_of(wanted)
+    if known is None:
+        shelf.make()
+        store.remember(KEY, wanted)
+    return shelf
+
+
+def user_name(given: str | None) -> str:
+    """Who asks, as it is kept: on one line. Raises RequestError for an empty name."""
+    from farm.fleet.nouns import own_user
+
+    name = given if given is not None else own_user()
+    if not name.strip() or len(name) > LONGEST_NAME:
+        raise RequestError("--user is empty or too long", hint="--user NAME, at most 64 characters")
+    return visible(name)

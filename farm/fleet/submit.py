@@ -1,0 +1,187 @@
+"""`farm submit`: the lanes of a plan into the store, all of them or none."""
+
+from __future__ import annotations
+
+import socket
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from dbos import DBOSClient
+
+import farm
+from farm.errors import RequestError
+from farm.fleet.bundle import How, lane_document
+from farm.fleet.client import APPLICATION, LANE, WAITING, client_of, status_table
+from farm.fleet.database import ABOUT, RUNS, Store, now
+from farm.fleet.nouns import LONGEST_ID, VERSION, lane_id, queue_of, work_id
+from farm.fleet.shelf import Shelf
+from farm.model.device import Device
+from farm.model.matrix import Plan
+from farm.run.planned import Origin, hider_of, kept_plan
+from farm.store.codec import results_to_json
+
+THREADS = 8
+CLASS = 1_000_000
+"""Between two priorities; within one, who has fewer lanes waiting comes first."""
+
+
+PRIORITIES = ("high", "normal", "low")
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """What was submitted; `ahead` are the lanes that wait at each site already."""
+
+    run: str
+    lanes: tuple[str, ...]
+    ahead: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A plan that is to be submitted; `told` gets how many files of how many are in the shared storage."""
+
+    plan: Plan
+    how: How
+    priority: str = "normal"
+    told: Callable[[int, int], None] = lambda _done, _total: None
+
+
+def submit(store: Store, shelf: Shelf, offer: Offer) -> Submitted:
+    """Put the files of a plan into the shared storage, then all of its lanes into the store at once.
+
+    Raises RequestError for a run that was submitted before, one that a site does not take, or a file that
+    cannot be read, and RunError where the store or the storage cannot be used; nothing waits then.
+    """
+    devices = [device for device in offer.plan.devices if _has_cells(offer.plan, device)]
+    if not devices:
+        raise RequestError(
+            "nothing of this can be run: no device has a cell", hint="farm plan shows the reasons"
+        )
+    for device in devices:
+        _require_short(offer.how.run, device)
+    documents = _shelved(shelf, offer, devices)
+    planned = kept_plan(
+        offer.how.run,
+        offer.plan,
+        Origin(farm.__version__, offer.how.command, offer.how.started_at),
+        hider_of(offer.plan),
+    )
+    head = shelf.put_bytes(results_to_json(planned))
+    return _enqueued(store, offer, devices, documents, head)
+
+
+def _has_cells(plan: Plan, device: Device) -> bool:
+    return any(cell.device.name == device.name for cell in plan.cells)
+
+
+def _require_short(run: str, device: Device) -> None:
+    if len(work_id(run, device.name)) > LONGEST_ID:
+        raise RequestError(
+            f"the run id {run!r} and the device {device.name} have more than {LONGEST_ID} characters",
+            hint="use a shorter --run-id",
+        )
+
+
+def _shelved(shelf: Shelf, offer: Offer, devices: Sequence[Device]) -> dict[str, str]:
+    """The digest of each device's document, by name; they and their files are in the storage."""
+    made = {device.name: lane_document(offer.plan, device, offer.how) for device in devices}
+    files = {sha256: path for _, paths in made.values() for sha256, path in paths.items()}
+    done = 0
+    with ThreadPoolExecutor(THREADS) as pool:
+        for _ in pool.map(lambda item: shelf.put(item[1], item[0]), files.items()):
+            done += 1
+            offer.told(done, len(files))
+        digests = pool.map(lambda one: shelf.put_bytes(one[0]), made.values())
+        return dict(zip(made, digests, strict=True))
+
+
+def _enqueued(
+    store: Store, offer: Offer, devices: Sequence[Device], documents: dict[str, str], head: str
+) -> Submitted:
+    how = offer.how
+    # The engine's own connection: its tables are found by that only.
+    with client_of(store) as client, client._sys_db.engine.begin() as connection:  # noqa: SLF001
+        try:
+            connection.execute(
+                sa.insert(RUNS).values(
+                    run=how.run,
+                    user=how.user,
+                    submitted_at=now(),
+                    farm_version=farm.__version__,
+                    lanes=len(devices),
+                    plan_sha256=head,
+                )
+            )
+        except sa.exc.IntegrityError as error:
+            raise RequestError(
+                f"run {how.run} was submitted before", hint="use another --run-id, or none"
+            ) from error
+        ahead = _waiting(store, connection)
+        own = Counter({queue: count for (queue, user), count in ahead.items() if user == how.user})
+        total = Counter[str]()
+        for (queue, _), count in ahead.items():
+            total[queue] += count
+        before = dict(total)
+        for device in devices:
+            queue = queue_of(device.site)
+            _enqueue(client, connection, offer, device, documents[device.name], own[queue])
+            own[queue] += 1
+            total[queue] += 1
+        _require_room(connection, total, {device.site for device in devices})
+        detail = f"{len(devices)} lanes, priority {offer.priority}"
+        store.note(connection, "submit", (how.user, socket.gethostname()), run=how.run, detail=detail)
+    sites = {device.site for device in devices}
+    lanes = tuple(lane_id(how.run, device.name) for device in devices)
+    return Submitted(how.run, lanes, {site: before.get(queue_of(site), 0) for site in sorted(sites)})
+
+
+def _waiting(store: Store, connection: sa.Connection) -> dict[tuple[str, str], int]:
+    """How many lanes wait, by queue and user."""
+    table = status_table(store)
+    asked = (
+        sa.select(table.c.queue_name, table.c.authenticated_user, sa.func.count())
+        .where(table.c.name == LANE, table.c.status.in_(WAITING))
+        .group_by(table.c.queue_name, table.c.authenticated_user)
+    )
+    return {(str(queue), str(user)): int(count) for queue, user, count in connection.execute(asked)}
+
+
+def _enqueue(
+    client: DBOSClient, connection: sa.Connection, offer: Offer, device: Device, sha256: str, behind: int
+) -> None:
+    base = PRIORITIES.index(offer.priority) * CLASS
+    client.enqueue_in_transaction(
+        connection,
+        {
+            "workflow_name": LANE,
+            "queue_name": queue_of(device.site),
+            "workflow_id": lane_id(offer.how.run, device.name),
+            "workflow_id_reuse_policy": "reject",
+            "app_version": VERSION,
+            "application_name": APPLICATION,
+            "priority": base + min(behind, CLASS - 1) + 1,
+            "queue_partition_key": device.name,
+            "authenticated_user": offer.how.user,
+        },
+        sha256,
+    )
+
+
+def limit_key(site: str) -> str:
+    """Under which the store remembers how many lanes may wait at a site."""
+    return f"most-waiting/{site}"
+
+
+def _require_room(connection: sa.Connection, total: Counter[str], sites: set[str]) -> None:
+    """Raises RequestError where more lanes would wait at a site than it takes."""
+    for site in sorted(sites):
+        text = connection.scalar(sa.select(ABOUT.c.value).where(ABOUT.c.key == limit_key(site)))
+        if text is not None and text.isdecimal() and total[queue_of(site)] > int(text):
+            raise RequestError(
+                f"{total[queue_of(site)]} lanes would wait at the site {site}, and it takes {text}",
+                hint="farm queue shows what waits; submit less, later, or at another site",
+            )
