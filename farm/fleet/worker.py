@@ -18,11 +18,11 @@ from dbos._error import DBOSWorkflowConflictIDError
 
 from farm.errors import FarmError, RunError
 from farm.files import private_folder
-from farm.fleet.client import APPLICATION, LANE, lanes
+from farm.fleet.client import APPLICATION, CANCELLED, LANE, lanes
 from farm.fleet.database import Store
 from farm.fleet.duty import Duty, Worker, recovered
 from farm.fleet.live import LiveLane, Site
-from farm.fleet.nouns import VERSION, queue_of
+from farm.fleet.nouns import VERSION, queue_of, split_lane
 from farm.fleet.schema import SERIALIZER, listen_to_engine
 
 MOST_ATTEMPTS = 20
@@ -40,6 +40,7 @@ class LaneError(Exception):
 class Running:
     """A worker at work: the engine calls `lane` for each lane that it gives to this process."""
 
+    store: Store
     site: Site
     tasks: dict[str, asyncio.Task[Any]] = field(default_factory=dict)
 
@@ -72,9 +73,12 @@ class Running:
                     self.site.note(f"{name}: done")
                     return {"lines": len(lines)}
         except DBOSWorkflowConflictIDError:
-            self.site.note(f"{name}: another worker has it now; what this one measured last does not count")
-            if live is not None:
-                live.abandon()
+            if not await asyncio.to_thread(_is_cancelled, self.store, name):
+                self.site.note(
+                    f"{name}: another worker has it now; what this one measured last does not count"
+                )
+                if live is not None:
+                    live.abandon()
             raise
         finally:
             self.tasks.pop(name, None)
@@ -88,7 +92,7 @@ async def work(store: Store, worker: Worker, site: Site, *, is_drain: bool = Fal
     """
     duty = Duty(store, worker, site.note)
     await asyncio.to_thread(duty.begin)
-    running = Running(site)
+    running = Running(store, site)
     engine: DBOS | None = None
     try:
         engine = await _launched(store, worker, running)
@@ -139,6 +143,16 @@ async def _launched(store: Store, worker: Worker, running: Running) -> DBOS:
     except Exception as error:  # noqa: BLE001 - whatever the engine raises
         raise store.error_of(error) from None
     return engine
+
+
+def _is_cancelled(store: Store, lane: str) -> bool:
+    """Whether the engine took a lane away because it was cancelled, and for no other worker. False where that
+    cannot be known: then its device is left as it is.
+    """
+    run, _ = split_lane(lane)
+    with contextlib.suppress(RunError):
+        return any(one.id == lane and one.status == CANCELLED for one in lanes(store, run))
+    return False
 
 
 def _entry(running: Running) -> Callable[..., Any]:

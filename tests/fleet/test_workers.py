@@ -142,6 +142,20 @@ async def test_a_store_that_is_away_for_some_time_costs_no_round(
     assert rounds_of(fetched.results) == WHOLE
 
 
+async def test_a_run_that_is_cancelled_while_a_step_ends_frees_its_device(lab: Lab, devices: Path) -> None:
+    """The engine says then that the lane is no longer this worker's, as when another one has it."""
+    quick = Properties(Program(latency_ms=2.0, pace=1.0))  # steps that end before a cancellation is seen
+    async with fleet({"board": quick}, devices) as running:
+        board = running.devices["board"]
+        assert (await lab.submit(running, "one", "--rounds", "200")).code == 0
+        worker = lab.worker(running)
+        await until_in_a_round(board, 5)
+        assert (await lab("runs", "cancel", "one")).code == 0
+        await until(lambda: lease_of(board) == "free", "its device is not free")
+        ended = await lab.end(worker)
+    assert "another worker has it now" not in ended.stderr
+
+
 @pytest.mark.long
 async def test_a_cancelled_run_frees_its_device_and_keeps_what_was_measured(lab: Lab, devices: Path) -> None:
     async with fleet({"board": SLOW}, devices) as running:
