@@ -48,6 +48,12 @@ class Session:
     has taken the device again.
     """
 
+    _generation = 0
+    _newest_epoch = 0
+    _jobs = 0
+    _run_id = ""
+    _limit = ""
+
     def __init__(
         self,
         device: Device,
@@ -68,16 +74,12 @@ class Session:
         self._connection: Connection | None = None
         self._agent: Agent | None = None
         self._pulse: Agent | None = None
-        self._generation = 0
         self._reconnecting = asyncio.Lock()
         self._heart: asyncio.Task[None] | None = None
         self._lease: Lease | None = None
-        self._newest_epoch = 0
-        self._jobs = 0
         self._token = secrets.token_hex(3)
         self._outage = Outage(deadlines, random.Random(self._token))  # noqa: S311 - pauses, no secret
         self._tell_outage: Callable[[float, bool], None] = lambda _lasted_s, _is_over: None
-        self._run_id = ""
         self.left: set[str] = set()
         """Jobs of the same run that a former process, or this one before it lost the device, had started."""
         self.to_drop: list[str] = []
@@ -87,7 +89,6 @@ class Session:
         self.lost_jobs = LostJobs(device.name)
         self._restarted: DeviceError | None = None
         self._looked_at: set[str] | None = None
-        self._limit = ""
         self._whole = asyncio.timeout(None)
 
     @property

@@ -145,6 +145,7 @@ class Lane:
             here = OnDevice(self._context, session, facts, deployed, room, around, self._allowance)
             self._ran |= {cell.id: cell for cell in cells}
             await self._rounds(here, await self._prepare(here, cells))
+            await drop_left(session)
             # After the rounds: the heat is no part of their times, and nothing that fails costs a cell.
             await self._ceilings(here, held)
             await self._unpin(session)

@@ -302,6 +302,7 @@ def test_an_interruption_lets_no_further_step_begin_and_leaves_the_device_free(
     assert first(checked)["holder"] is None
 
 
+@pytest.mark.long
 def test_an_interrupted_look_ends_on_the_device_too(machine: Machines, room: Room) -> None:
     arm = machine(tools={"id": "touch /var/log/began; sleep 617"})
     room.write(arm_1=arm)

@@ -27,7 +27,9 @@ def test_rounds_that_overlap_are_counted(spans: tuple[Span, ...], count: int) ->
 
 
 @pytest.mark.sshd
-@pytest.mark.parametrize("place", Place)
+@pytest.mark.parametrize(
+    "place", [pytest.param(one, marks=[] if one is Place.MACHINE else pytest.mark.long) for one in Place]
+)
 async def test_rounds_of_two_controllers_overlap_only_where_they_meet_nowhere(
     tmp_path: Path, place: Place
 ) -> None:

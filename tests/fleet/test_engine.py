@@ -107,6 +107,7 @@ async def test_forged_lanes_fail_by_name_and_the_worker_goes_on(small: Lab, devi
     assert "foreign" not in waiting, "a lane that cannot be run waits for ever"
 
 
+@pytest.mark.long
 async def test_a_lane_of_another_version_waits_and_the_queue_says_for_what(lab: Lab, devices: Path) -> None:
     async with fleet({"board": Properties()}, devices) as running:
         assert (await lab.submit(running, "one")).code == 0

@@ -46,6 +46,7 @@ async def test_another_worker_of_the_site_goes_on_with_the_lane_of_a_killed_one(
     assert fetched.results["status"] == "completed"
 
 
+@pytest.mark.long
 async def test_a_worker_that_is_told_to_end_gives_its_lane_back_at_once(lab: Lab, devices: Path) -> None:
     async with fleet({"board": SLOW}, devices) as running:
         board = running.devices["board"]

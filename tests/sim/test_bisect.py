@@ -77,6 +77,7 @@ echo build
 """
 
 
+@pytest.mark.long
 async def test_a_step_that_was_killed_is_measured_again_and_one_that_ended_is_not(
     farm: Farm, devices: Path, tmp_path: Path
 ) -> None:

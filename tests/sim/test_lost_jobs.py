@@ -30,6 +30,7 @@ async def test_a_round_whose_supervisor_was_killed_is_begun_again_and_says_so(
     assert "what supervised it on the device was killed 1 times before: it was begun again" in notes
 
 
+@pytest.mark.long
 async def test_rounds_that_lose_their_supervisor_each_time_fail_and_cost_no_other_device(
     farm: Farm, devices: Path
 ) -> None:

@@ -199,9 +199,9 @@ SAME = "another device of this run is the same one"
 @pytest.mark.parametrize(
     ("change", "shared", "told"),
     [
-        ({}, True, SAME),
+        pytest.param({}, True, SAME, marks=pytest.mark.long),
         ({"workdir": "~/elsewhere"}, True, SAME),
-        ({"workdir": "~/elsewhere"}, False, "it is the same machine as"),
+        pytest.param({"workdir": "~/elsewhere"}, False, "it is the same machine as", marks=pytest.mark.long),
     ],
     ids=["one folder", "two folders", "two folders, no lock of the machine"],
 )

@@ -59,6 +59,7 @@ async def test_the_fastest_options_are_found_and_farm_bench_takes_them(farm: Far
         assert [one["variant"] for one in json.loads(bench.stdout)["cells"]] == ["default", "tuned"]
 
 
+@pytest.mark.long
 async def test_a_search_that_is_killed_in_a_rung_goes_on_with_that_rung(farm: Farm, devices: Path) -> None:
     async with fleet({"arm-1": Properties(PROGRAM)}, devices) as running:
         process = farm.start(*words(running, axes=AXES[:2], budget="15s"))
