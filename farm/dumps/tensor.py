@@ -57,6 +57,8 @@ OTHER_ORDER = 7 << 24
 """The number of dimensions of every dump, as a machine of the other byte order writes it."""
 
 MOST_INPUTS = 10_000
+MOST_VALUES = 1 << 58
+"""Times the largest value, and less than what numpy counts with."""
 
 _VARIABLE = re.compile(r"var=\{id:(\d{1,12}),")
 _INPUT = re.compile(r"(?:^|[ =])(?:\d{1,6}=)?\{id:(\d{1,12}), (?:layout|shape):")
@@ -132,6 +134,10 @@ def parse_head(begin: bytes, size_bytes: int) -> TensorHead:
     shape = _shape(struct.unpack_from(f"<{dimensions}I", begin, 12), is_empty=values_bytes == 0)
     if values_bytes not in _sizes_bytes(type_name, storage, shape):
         raise MalformedError(f"dumped tensor of shape {shape} ({type_name}): {values_bytes} bytes of data")
+    if (
+        math.prod(filter(None, shape)) > MOST_VALUES
+    ):  # of a shape without values, too: numpy has no such array
+        raise MalformedError(f"dumped tensor: impossible shape {shape}")
     inputs = tuple(int(number) for number in islice(_INPUT.findall(rest), MOST_INPUTS))
     scale, zero_point = _scale(text, type_name)
     return TensorHead(

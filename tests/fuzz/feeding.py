@@ -75,22 +75,24 @@ def feed(name: str, seconds: float = 0.0) -> Fed:
         max_examples=MORE_EXAMPLES if seconds else EXAMPLES, deadline=None, database=None,
         derandomize=not seconds, suppress_health_check=list(HealthCheck),
     )  # fmt: skip
-    end, fed = time.process_time() + seconds, Fed()
+    end, fed, last = time.process_time() + seconds, Fed(), b""
 
     def one(data: bytes) -> None:
+        nonlocal last
         fed.inputs += 1
-        try:
-            took_s = check(name, data)
-        except Exception:
-            if seconds:
-                _keep(name, data)
-            raise
+        last = data
+        took_s = check(name, data)
         if took_s > fed.slowest_s:
             fed.slowest_s, fed.slowest = took_s, data
 
     while True:
         fuzz = given(inputs(PARSERS[name]))(one)
-        usual(seed(time.time_ns())(fuzz) if seconds else fuzz)()
+        try:
+            usual(seed(time.time_ns())(fuzz) if seconds else fuzz)()
+        except Exception:
+            if seconds:
+                _keep(name, last)  # the smallest that was found
+            raise
         if time.process_time() >= end:
             return fed
 
