@@ -38,7 +38,7 @@ class Worker:
 
 def recovered(worker: str) -> int:
     """Let the lanes of a worker wait again, in their queue; how many. Whoever still runs one loses it."""
-    # Private, but the only call that is safe when several do it; tests/fleet/test_engine.py holds it to that.
+    # Private, but the only call that is safe when several do it; the test of a killed worker uses it.
     return len(DBOS._recover_pending_workflows([worker]))  # noqa: SLF001
 
 
