@@ -81,6 +81,7 @@ def test_a_dry_run_says_what_it_would_do_and_changes_no_file(machine: Machines, 
     assert arm.tree() == before
 
 
+@pytest.mark.long
 def test_nothing_is_changed_where_nobody_agrees(machine: Machines, room: Room) -> None:
     arm = machine()
     arm.entry = BENCH

@@ -17,6 +17,7 @@ MODELS = ROOT / "tests" / "wheel" / "models"
 QUICK = ("--model", "pool.mge", "--rounds", "1", "--iter", "3", "--warmup-iter", "1", "--json")
 
 
+@pytest.mark.long
 def test_a_planted_slow_operator_is_the_top_bar_of_the_waterfall(farm: Farm, tmp_path: Path) -> None:
     """It looks at 25 x 25 neighbours in place of 3 x 3: 70 times the work, and nothing else has changed."""
     farm.may_be_slower = True

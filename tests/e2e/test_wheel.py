@@ -135,6 +135,7 @@ def test_a_recipe_transforms_then_searches_and_gives_the_same_output(farm: Farm,
     np.testing.assert_allclose(found.reshape(golden("int8").shape), golden("int8"), atol=5e-3)
 
 
+@pytest.mark.long
 def test_every_artifact_is_named_by_its_role(farm: Farm, tmp_path: Path) -> None:
     outcome = farm(
         "bench", "--model", "bundled:tiny", "--rounds", "1", "--iter", "10", "--profile", "p.json", "--profile-rounds", "1",

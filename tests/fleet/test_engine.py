@@ -82,6 +82,7 @@ def test_a_store_of_a_newer_engine_is_refused(store: Store) -> None:
         store.open()
 
 
+@pytest.mark.long
 async def test_forged_lanes_fail_by_name_and_the_worker_goes_on(small: Lab, devices: Path) -> None:
     """Rows in a file have no constraint: the reader alone refuses the pickle."""
     async with fleet({"board": Properties()}, devices) as running:

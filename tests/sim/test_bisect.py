@@ -44,6 +44,7 @@ async def bisect(farm: Farm, running: Fleet, *more: str) -> Outcome:
     return await asyncio.to_thread(farm, *words(running, *more))
 
 
+@pytest.mark.long
 async def test_the_first_slower_build_is_named_with_its_report_past_one_that_crashes(
     farm: Farm, devices: Path, tmp_path: Path
 ) -> None:

@@ -102,6 +102,7 @@ async def test_without_openssh_the_error_says_what_to_install(
     assert [*devices.iterdir()] == []
 
 
+@pytest.mark.long
 async def test_twenty_devices_run_at_once(farm: Farm, devices: Path) -> None:
     async with fleet({f"d-{index}": Properties() for index in range(20)}, devices) as running:
         outcome = await bench(farm, running, "--rounds", "1")

@@ -73,6 +73,7 @@ class Sessions:
         return done.stdout.splitlines()
 
 
+@pytest.mark.long
 async def test_only_what_is_slower_than_its_baseline_fails(farm: Farm, devices: Path) -> None:
     async with fleet({"arm-1": Properties(PROGRAM)}, devices) as running:
         session = Sessions(farm, running)

@@ -50,6 +50,7 @@ def lay_out(running: Fleet, folder: Path) -> None:
     (folder / "signers").write_text(f"releases@lab {key.with_suffix('.pub').read_text()}")
 
 
+@pytest.mark.long
 async def test_two_builds_become_one_page_and_digests_that_a_stranger_can_check(
     farm: Farm, devices: Path
 ) -> None:

@@ -110,6 +110,7 @@ async def test_what_a_killed_controller_had_begun_is_gone_on_with(
     assert "resumed" in report
 
 
+@pytest.mark.long
 async def test_a_controller_that_slept_for_longer_than_its_lease_loses_no_round(
     farm: Farm, devices: Path
 ) -> None:

@@ -179,6 +179,7 @@ def test_only_commands_of_farm_that_take_an_inventory_get_it_and_only_where_none
         assert hint in raised.value.hint
 
 
+@pytest.mark.long
 def test_an_interruption_reaches_the_command_while_its_devices_are_there(farm: Farm) -> None:
     words = ("bench", "--model", "bundled:tiny", "--rounds", "900", "--run-id", "cut")
     process = farm.start("sim", "run", "lab.yaml", "--", "farm", *words)
@@ -299,6 +300,7 @@ def test_the_examples_of_the_page_are_the_files() -> None:
         assert f"\n{file.read_text('utf-8').rstrip()}\n```" in page, file.name
 
 
+@pytest.mark.long
 def test_the_ci_of_the_example_runs_as_it_is_written(farm: Farm) -> None:
     """The workflow's own command, with the scripts of this environment as `farm`."""
     here = farm.folder / "example"
