@@ -435,7 +435,7 @@ take_machine() { # holder, encoded, ttl -> machine: our room, empty where there 
       fi
       rm -f "$shared/$((mark + 1))"
     fi
-    rm -rf "$machine"
+    clear_room "$machine"
     machine=''
   done
   return 0
@@ -447,12 +447,15 @@ own_machine() { # our room is `machine`; what we and others left behind goes, as
   set +f
   for old in "$shared"/1*; do
     [ "${old##*/}" != "$REPLY" ] || continue
-    set -- "$@" "$old"
-    text=$(readlink "$old") && text=${text#held:*:*:*:} && is_name "${text%%:*}" && set -- "$@" "$shared/${text%%:*}"
+    text=$(readlink "$old") && text=${text#held:*:*:*:} && is_name "${text%%:*}" && clear_room "$shared/${text%%:*}"
+    rm -f "$old"
   done
   set -f
-  rm -rf "$@"
   return 0
+} 2>/dev/null
+
+clear_room() { # path ; not with `rm -r`: root would follow where another user leads it meanwhile
+  [ -h "$1" ] || { rm -f "$1/beat" && rmdir "$1"; }
 } 2>/dev/null
 
 beat_of_machine() {
@@ -469,7 +472,7 @@ leave_machine() { # other workdirs may have it
       held:*:"${room##*/}":*) ln -s free "${room%/*}/$((REPLY + 1))" && rm -f "${room%/*}/$REPLY" ;;
     esac
   fi
-  rm -rf "$room"
+  clear_room "$room"
 } 2>/dev/null
 
 do_others() { # command lines of what may supervise a job, of all workdirs, as /proc/<pid>/cmdline has them

@@ -48,6 +48,8 @@ from tests.proxy import ChaosProxy
 OUT = Path(__file__).parent / "data" / "fan_out.jsonl"
 RIVALS = Path(__file__).parent / "rivals"
 FORKS = 50
+REQUESTS = "1 date\n2 probe\n3 holder\n4 settings\n5 bye\n"
+"""What `farm devices check` asks an agent for."""
 LINE = "{:<16}{:>8}{:>10}{:>12}{:>14}{:>12}{:>10}"
 
 
@@ -67,8 +69,8 @@ class Contender:
 AGENT, BARE, FARM, ANSIBLE = "asyncssh agent", "asyncssh uname", "farm", "ansible raw"
 CONTENDERS = (
     Contender(FARM, "{python} -m farm devices check --inventory {inventory} --json", True, False),
-    Contender(AGENT, "{python} {rivals}/bare_agent.py {hosts} {known} {agent}", True, False),
-    Contender(BARE, "{python} {rivals}/bare_uname.py {hosts} {known}", in_rivals=False),
+    Contender(AGENT, "{python} {rivals}/bare.py {hosts} {known} {agent} '5 ok' {requests}", True, False),
+    Contender(BARE, "{python} {rivals}/bare.py {hosts} {known} 'uname -a' Linux", in_rivals=False),
     Contender("ssh", "xargs -a {names} -P {forks} -I@ ssh -F {config} @ uname -a", in_rivals=False),
     Contender("fabric", "{rpython} {rivals}/fabric_group.py {hosts} {known}"),
     Contender("parallel-ssh", "{rpython} {rivals}/parallel_ssh.py {hosts}"),
@@ -101,6 +103,7 @@ class Place:
             "hosts": self.folder / "hosts.json",
             "known": self.known,
             "agent": shlex.quote(command_line(start)),
+            "requests": shlex.quote(REQUESTS),
             "names": self.folder / "names",
             "config": self.folder / "ssh_config",
             "range": f"d[1-{self.count}]",

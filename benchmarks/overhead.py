@@ -3,7 +3,7 @@
     .venv/bin/python -m benchmarks.overhead [--devices 1,100] [--rounds 5] [--round-s 2] [--out FILE]
 
 For each number of devices: the wall time of `farm bench`, over the length of one device's rounds; the bare
-loop of asyncssh for the same devices (benchmarks/rivals/bare_agent.py), in the same call; and of each
+loop of asyncssh for the same devices (benchmarks/rivals/bare.py), in the same call; and of each
 device the time from the end of a round (of its program, by the device's own record) to the start of the
 next, less what the program takes until it can note its start. Each is a line of FILE
 (benchmarks/data/overhead.jsonl). Wanted: the bench at most 1.05 of its rounds plus the bare loop; from

@@ -119,7 +119,8 @@ def read_lane(data: bytes, run: str, device: str) -> LaneDocument:
 def plan_of(lane: LaneDocument, root: Path, device: Device | None = None) -> Plan:
     """The plan of a lane, with its files below `root`, and the `device` as its site knows it.
 
-    Raises RequestError where it is no plan, or its device is not what it was planned for.
+    Raises RequestError where it is no plan, its device is not what it was planned for, or it names a file
+    that is not the lane's own: keys of the worker's machine would be pushed like a model.
     """
     place: Callable[[str], str] = lambda text: str(root / text) if text in lane.files else text  # noqa: E731
     try:
@@ -129,7 +130,19 @@ def plan_of(lane: LaneDocument, root: Path, device: Device | None = None) -> Pla
     names = {one.name for one in (*plan.devices, *(cell.device for cell in plan.cells))}
     if names != {lane.device}:
         raise RequestError("its plan is for other devices than its id says", hint=FOREIGN)
+    _require_own_files(plan, {str(root / name) for name in lane.files})
     return plan if device is None else _at_its_site(plan, device, lane.traits)
+
+
+def _require_own_files(plan: Plan, own: set[str]) -> None:
+    """Of the plan as it was read: whatever a document leaves out has its place in it."""
+
+    def check(text: str) -> str:
+        if text not in own:
+            raise RequestError(f"its plan names the file {text!r}", hint=FOREIGN)
+        return text
+
+    _walk(_PLAN.dump_python(plan, mode="json"), check)
 
 
 def _at_its_site(plan: Plan, own: Device, traits: Mapping[str, Any]) -> Plan:

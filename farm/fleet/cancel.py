@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import socket
 
-from farm.errors import RequestError
-from farm.fleet.client import LaneState, client_of, lanes
+from farm.fleet.client import LaneState, client_of, lanes_of
 from farm.fleet.database import Store
 
 
@@ -14,11 +13,7 @@ def cancel(store: Store, run: str, user: str) -> list[LaneState]:
 
     Raises RequestError for a run that has none in the store, RunError.
     """
-    found = lanes(store, run)
-    if not found:
-        raise RequestError(
-            f"nobody submitted a run {run!r} to {store.url}", hint="farm queue lists what waits"
-        )
+    found = lanes_of(store, run)
     left = [lane for lane in found if not lane.is_over]
     if left:
         with client_of(store) as client:

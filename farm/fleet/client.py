@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from dbos import DBOSClient
 
+from farm.errors import RequestError
 from farm.fleet.database import Store
 from farm.fleet.nouns import queue_of, split_lane
 from farm.fleet.schema import ENGINE, SERIALIZER, quiet_engine
@@ -100,6 +101,16 @@ def lanes(
     with store.transaction() as connection:
         rows = connection.execute(asked.order_by(table.c.priority, table.c.created_at)).mappings().all()
     return [state for row in rows if (state := _state(row)) is not None]
+
+
+def lanes_of(store: Store, run: str) -> list[LaneState]:
+    """Those of a run. Raises RequestError where nobody submitted it, RunError."""
+    found = lanes(store, run)
+    if not found:
+        raise RequestError(
+            f"nobody submitted a run {run!r} to {store.url}", hint="farm queue lists what waits"
+        )
+    return found
 
 
 def _literal(text: str) -> str:

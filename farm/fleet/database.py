@@ -171,8 +171,12 @@ class Store:
             return connection.scalar(sa.select(ABOUT.c.value).where(ABOUT.c.key == key))
 
     def remember(self, key: str, value: str) -> str:
-        """Keep a value unless there is one; the one that is kept."""
-        with contextlib.suppress(sa.exc.IntegrityError), self.engine.begin() as connection:
+        """Keep a value unless there is one; the one that is kept. Raises RunError."""
+        with (
+            self.named(),
+            contextlib.suppress(sa.exc.IntegrityError),
+            self.engine.begin() as connection,
+        ):
             connection.execute(sa.insert(ABOUT).values(key=key, value=value))
         return self.recall(key) or value
 

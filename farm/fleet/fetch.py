@@ -16,13 +16,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from farm.errors import DeviceError, Fault, RequestError, Stage
-from farm.files import digest_path, private_folder
 from farm.fleet.bundle import MOST_BYTES, LaneDocument, plan_of, read_lane
-from farm.fleet.client import CANCELLED, DONE, LaneState, client_of, failure_of, lanes, steps_of
+from farm.fleet.client import CANCELLED, DONE, LaneState, client_of, failure_of, lanes_of, steps_of
 from farm.fleet.database import RUNS, Store, now
-from farm.fleet.live import artifacts_of, place_of
+from farm.fleet.live import artifacts_of, placed
 from farm.fleet.shelf import Shelf, patiently
-from farm.model.artifact import Produced
 from farm.model.device import Inventory
 from farm.model.journal import Event
 from farm.model.limits.deadlines import Deadlines
@@ -73,16 +71,6 @@ async def wait_for(store: Store, run: str, wait_s: float, told: Callable[[int, i
                 hint=f"farm runs fetch {run} --wait 3600, or see farm queue",
             )
         await asyncio.sleep(min(POLL_S, max(0.05, ends - time.monotonic())))
-
-
-def lanes_of(store: Store, run: str) -> list[LaneState]:
-    """Raises RequestError for a run that nobody submitted."""
-    found = lanes(store, run)
-    if not found:
-        raise RequestError(
-            f"nobody submitted a run {run!r} to {store.url}", hint="farm queue lists what waits"
-        )
-    return found
 
 
 async def fetch(store: Store, shelf: Shelf, wanted: Wanted) -> tuple[RunDirectory, Results]:
@@ -179,16 +167,6 @@ async def _files(directory: RunDirectory, shelf: Shelf, events: Sequence[Event],
         put = lambda one=produced: placed(shelf, directory.path, one)  # noqa: E731
         await patiently(put, wanted.note, wanted.deadlines)
         wanted.told(done, len(every))
-
-
-def placed(shelf: Shelf, run: Path, produced: Produced) -> None:
-    """A file of a round where the run directory has it. Raises RunError."""
-    place, kept = place_of(run, produced), digest_path(run / "artifacts", produced.sha256)
-    if not kept.is_file():
-        shelf.get(produced.sha256, kept)
-    private_folder(place.parent)
-    place.unlink(missing_ok=True)
-    place.symlink_to(Path(*[".."] * (len(place.relative_to(run).parts) - 1)) / kept.relative_to(run))
 
 
 async def _concluded(directory: RunDirectory, whole: _Whole, wanted: Wanted) -> Results:

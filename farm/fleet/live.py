@@ -155,7 +155,7 @@ class LiveLane:
         for event in events:
             if isinstance(event, RoundEnded) and event.round.kind in CHECKS:
                 for produced in event.round.artifacts:
-                    place = lambda one=produced: _placed(self._site.shelf, self._folder, one)  # noqa: E731
+                    place = lambda one=produced: placed(self._site.shelf, self._folder, one)  # noqa: E731
                     await patiently(place, self._note, self._site.deadlines)
 
     async def _go(self, context: RunContext, plan: Plan) -> None:
@@ -245,15 +245,14 @@ def _fresh(folder: Path) -> None:
         private_folder(one)
 
 
-def _placed(shelf: Shelf, folder: Path, produced: Produced) -> None:
-    """Put a file of an earlier step where the round had left it. Raises RunError."""
-    place = place_of(folder, produced)
-    kept = digest_path(folder / "artifacts", produced.sha256)
+def placed(shelf: Shelf, run: Path, produced: Produced) -> None:
+    """A file of a round where the run directory has it. Raises RunError."""
+    place, kept = place_of(run, produced), digest_path(run / "artifacts", produced.sha256)
     if not kept.is_file():
         shelf.get(produced.sha256, kept)
     private_folder(place.parent)
     place.unlink(missing_ok=True)
-    place.symlink_to(kept)
+    place.symlink_to(Path(*[".."] * (len(place.relative_to(run).parts) - 1)) / kept.relative_to(run))
 
 
 def place_of(folder: Path, produced: Produced) -> Path:

@@ -23,6 +23,8 @@ EXAMPLE = "--store postgresql://farm@db.lab/farm, or on one machine --store sqli
 VERSION = f"farm-{farm.__version__}"
 """Lanes are run by workers of the version that submitted them: plans and steps of others may differ."""
 HIDDEN = "***"
+PRIORITIES = ("high", "normal", "low")
+"""Of lanes that wait for one device: the first is run first."""
 
 
 @dataclass(frozen=True)

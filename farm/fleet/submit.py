@@ -16,7 +16,7 @@ from farm.errors import RequestError
 from farm.fleet.bundle import How, lane_document
 from farm.fleet.client import APPLICATION, LANE, WAITING, client_of, status_table
 from farm.fleet.database import ABOUT, RUNS, Store, now
-from farm.fleet.nouns import LONGEST_ID, VERSION, lane_id, queue_of, work_id
+from farm.fleet.nouns import LONGEST_ID, PRIORITIES, VERSION, lane_id, queue_of, work_id
 from farm.fleet.shelf import Shelf
 from farm.model.device import Device
 from farm.model.matrix import Plan
@@ -26,9 +26,6 @@ from farm.store.codec import results_to_json
 THREADS = 8
 CLASS = 1_000_000
 """Between two priorities; within one, who has fewer lanes waiting comes first."""
-
-
-PRIORITIES = ("high", "normal", "low")
 
 
 @dataclass(frozen=True)
@@ -56,7 +53,7 @@ def submit(store: Store, shelf: Shelf, offer: Offer) -> Submitted:
     Raises RequestError for a run that was submitted before, one that a site does not take, or a file that
     cannot be read, and RunError where the store or the storage cannot be used; nothing waits then.
     """
-    devices = [device for device in offer.plan.devices if _has_cells(offer.plan, device)]
+    devices = [device for device in offer.plan.devices if device.name in offer.plan.cells_on]
     if not devices:
         raise RequestError(
             "nothing of this can be run: no device has a cell", hint="farm plan shows the reasons"
@@ -72,10 +69,6 @@ def submit(store: Store, shelf: Shelf, offer: Offer) -> Submitted:
     )
     head = shelf.put_bytes(results_to_json(planned))
     return _enqueued(store, offer, devices, documents, head)
-
-
-def _has_cells(plan: Plan, device: Device) -> bool:
-    return any(cell.device.name == device.name for cell in plan.cells)
 
 
 def _require_short(run: str, device: Device) -> None:

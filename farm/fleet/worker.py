@@ -8,7 +8,7 @@ import fcntl
 import os
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -233,7 +233,7 @@ def _join_queues() -> None:
 
 
 @contextlib.contextmanager
-def own_folder(root: Path, worker: str) -> Any:
+def own_folder(root: Path, worker: str) -> Iterator[Path]:
     """A folder for the time of a worker; those of workers that were killed go. Raises RunError."""
     folder = root / worker
     try:

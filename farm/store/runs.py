@@ -28,6 +28,15 @@ RESULTS = "results.json"
 REPORT = "report.html"
 
 
+def require_run_id(run_id: str) -> None:
+    """Raises RequestError for what is no name of a run."""
+    if RUN_ID.match(run_id) and run_id != LATEST:
+        return
+    is_taken = run_id == LATEST
+    why = "it means the newest run" if is_taken else "use letters, digits, dot, dash and underscore"
+    raise RequestError(f"invalid run id {run_id!r}", hint=why)
+
+
 class RunDirectory:
     """One run on disk: run.json, journal.jsonl, results.json, report.html, cells/, artifacts/."""
 
@@ -37,13 +46,7 @@ class RunDirectory:
     @classmethod
     def create(cls, runs_dir: Path, run_id: str) -> RunDirectory:
         """Make the folder. Raises RequestError for a taken or invalid name, RunError for disk errors."""
-        if not RUN_ID.match(run_id) or run_id == LATEST:
-            why = (
-                "it means the newest run"
-                if run_id == LATEST
-                else "use letters, digits, dot, dash and underscore"
-            )
-            raise RequestError(f"invalid run id {run_id!r}", hint=why)
+        require_run_id(run_id)
         path = runs_dir / run_id
         try:
             runs_dir.mkdir(parents=True, exist_ok=True)

@@ -192,6 +192,19 @@ def test_traps_of_another_user_hold_nothing_up(phone: Phone, shared: Path, what:
     assert not (folder / "x").exists()
 
 
+def test_a_room_that_leads_elsewhere_costs_nothing_there(phone: Phone, shared: Path):
+    folder, elsewhere = shared / "farm-machine", phone.folder / "precious"
+    for one in (folder, elsewhere, elsewhere / "deep"):
+        one.mkdir()
+    folder.chmod(0o1777)
+    for one in (elsewhere / "beat", elsewhere / "deep" / "file"):
+        one.write_text("1000000001\n")
+    (folder / "room.1.1.1").symlink_to(elsewhere)
+    (folder / "1000000001").symlink_to("held:1:60:another-boot:room.1.1.1:eve /home/eve")
+    assert is_alone(phone.talk()("lease", "bob", 60))
+    assert sorted(one.name for one in elsewhere.rglob("*")) == ["beat", "deep", "file"]
+
+
 def test_a_link_in_the_place_of_the_folder_is_not_followed(phone: Phone, shared: Path):
     (shared / "elsewhere").mkdir()
     (shared / "elsewhere").chmod(0o1777)

@@ -131,6 +131,28 @@ def test_a_lane_has_no_secret_and_no_path_of_who_submitted(tmp_path: Path) -> No
     assert cell.model.artifact.path == tmp_path / "files" / cell.model.artifact.sha256 / "m.mge"
 
 
+@pytest.mark.parametrize("place", ["model", "a model without its last key", "library", "overlay"])
+def test_a_forged_document_has_no_file_of_the_worker_pushed(tmp_path: Path, place: str) -> None:
+    """Its own files only: a key of the worker's machine is no model of whoever submits."""
+    value = json.loads(document(tmp_path))
+    stolen = "/etc/hostname"
+    cell = value["plan"]["cells"][0]
+    match place:
+        case "model":
+            cell["model"]["artifact"]["path"] = stolen
+        case "a model without its last key":
+            cell["model"]["artifact"] = {
+                key: one for key, one in cell["model"]["artifact"].items() if key != "executable"
+            } | {"path": stolen}
+        case "library":
+            cell["device"]["runtime"] |= {"libraries": [stolen], "on_device": False}
+        case "overlay":
+            cell["device"]["runtime"]["overlay"] = [["lib/x.so", stolen]]
+    lane = read_lane(json.dumps(value).encode(), "run-1", "arm-1")
+    with pytest.raises(RequestError, match="its plan names the file"):
+        plan_of(lane, tmp_path / "files")
+
+
 def test_a_device_that_is_another_at_its_site_is_refused_with_what_differs(tmp_path: Path) -> None:
     lane = read_lane(document(tmp_path), "run-1", "arm-1")
     for other, word in (

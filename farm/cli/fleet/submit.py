@@ -21,7 +21,7 @@ from farm.model.limits.deadlines import Deadlines
 from farm.model.request import Request
 from farm.plan.prepare import prepare
 from farm.run.devices.quarantined import without_quarantined
-from farm.store.runs import LATEST, RUN_ID, new_run_id
+from farm.store.runs import new_run_id, require_run_id
 from farm.suggest import nearest
 
 SETTINGS: dict[str, Any] = {
@@ -30,7 +30,6 @@ SETTINGS: dict[str, Any] = {
     "  farm submit --store postgresql://farm@db.lab/farm --suite inventory/nightly.yaml\n\n"
     "  farm submit --devices 'tag:arm64' --model resnet18.mge --priority high --run-id try-1",
 }
-PRIORITIES = ("high", "normal", "low")
 
 
 @takes_request
@@ -63,20 +62,11 @@ def command(
     addresses of devices are those of the worker. All lanes wait then, or none. `farm runs fetch` makes the
     run directory.
     """
-    if request.baseline is not None:
-        raise RequestError(
-            "--baseline is for farm bench: what an earlier run pushed is kept on one machine",
-            hint="submit without it, and compare: farm compare RUN --baseline EARLIER",
-        )
-    if priority not in PRIORITIES:
-        raise RequestError(
-            f"--priority: {priority!r}{nearest(priority, PRIORITIES)}", hint="high, normal or low"
-        )
+    _require_possible(request, priority)
     given = Deadlines(round_s=round_limit, silence_s=silence_limit, lease_wait_s=wait, reconnect_s=reconnect)
     deadlines = with_deadlines(given, deadline or ())
     run = run_id or new_run_id()
-    if not RUN_ID.match(run) or run == LATEST:
-        raise RequestError(f"invalid run id {run!r}", hint="use letters, digits, dot, dash and underscore")
+    require_run_id(run)
     with Bar() as bar:
         prepared = prepare(request, bar.update, fetch=True, of_use=is_wheel_of_any_use)
     plan = without_quarantined(prepared.plan, runs_dir)
@@ -97,3 +87,18 @@ def command(
         say(f"site {site}: {ahead} lanes wait there already")
     say(f"farm runs fetch {submitted.run} --wait 3600   when it is done")
     out.print(plain(f"{submitted.run}: {len(submitted.lanes)} lanes wait"))
+
+
+def _require_possible(request: Request, priority: str) -> None:
+    """Raises RequestError for what a fleet cannot do."""
+    from farm.fleet.nouns import PRIORITIES
+
+    if request.baseline is not None:
+        raise RequestError(
+            "--baseline is for farm bench: what an earlier run pushed is kept on one machine",
+            hint="submit without it, and compare: farm compare RUN --baseline EARLIER",
+        )
+    if priority not in PRIORITIES:
+        raise RequestError(
+            f"--priority: {priority!r}{nearest(priority, PRIORITIES)}", hint=f"one of {', '.join(PRIORITIES)}"
+        )
