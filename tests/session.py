@@ -41,7 +41,7 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """`-n auto`: more than there are cores, since many tests wait for a second to pass on a device."""
-    return len(os.sched_getaffinity(0)) * 3
+    return len(os.sched_getaffinity(0)) * 2
 
 
 @pytest.hookimpl(trylast=True)

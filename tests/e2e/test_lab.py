@@ -35,6 +35,7 @@ def test_exactly_the_chosen_devices_run_and_all_at_the_same_time(lab: Lab, tmp_p
     assert outcome.statuses() == {name: {"completed"} for name in ("arm-1", "arm-3", "gpu-1", "gpu-2")}
 
 
+@pytest.mark.long
 def test_a_second_bench_pushes_no_byte_and_says_so(lab: Lab) -> None:
     lab.native()
     first = lab.farm("bench", "--devices", "arm-1,arm-3", *TINY)

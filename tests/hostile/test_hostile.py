@@ -29,10 +29,19 @@ QUICK = tuple(one for one in EVERY if not one.is_slow)
 PAGES_IN_A_BROWSER = 5
 
 
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(3, id="every third"), pytest.param(1, id="all", marks=pytest.mark.long)],
+)
+def attacks(request: pytest.FixtureRequest) -> tuple[Attack, ...]:
+    """But for those that only deadlines end."""
+    return QUICK[:: request.param]
+
+
 @pytest.fixture(scope="module")
-def benched(tmp_path_factory: pytest.TempPathFactory, forks: Forks) -> Benched:
-    """All at once, but for those that only deadlines end."""
-    return asyncio.run(bench(QUICK, tmp_path_factory.mktemp("hostile"), forks))
+def benched(attacks: tuple[Attack, ...], tmp_path_factory: pytest.TempPathFactory, forks: Forks) -> Benched:
+    """All of them at once."""
+    return asyncio.run(bench(attacks, tmp_path_factory.mktemp("hostile"), forks))
 
 
 def expectations(benched: Benched, attacks: Sequence[Attack]) -> None:
@@ -46,9 +55,11 @@ def expectations(benched: Benched, attacks: Sequence[Attack]) -> None:
     assert b"traceback" not in benched.said
 
 
-def test_a_hostile_device_fails_its_own_cells_and_farm_says_so(benched: Benched) -> None:
-    assert len(QUICK) >= 40
-    expectations(benched, QUICK)
+def test_a_hostile_device_fails_its_own_cells_and_farm_says_so(
+    benched: Benched, attacks: tuple[Attack, ...]
+) -> None:
+    assert len(attacks) >= 40
+    expectations(benched, attacks)
 
 
 def test_no_other_device_loses_anything(benched: Benched) -> None:
@@ -78,8 +89,8 @@ def test_a_report_has_nothing_active_of_a_device(benched: Benched) -> None:
         checks.nothing_of_a_device_is_active(benched, page)
 
 
-def test_memory_stays_within_a_bound(benched: Benched) -> None:
-    print(f"{len(QUICK)} hostile devices at once: {benched.peak_bytes >> 20} MiB")
+def test_memory_stays_within_a_bound(benched: Benched, attacks: tuple[Attack, ...]) -> None:
+    print(f"{len(attacks)} hostile devices at once: {benched.peak_bytes >> 20} MiB")
     assert benched.peak_bytes < MOST_BYTES
 
 

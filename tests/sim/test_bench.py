@@ -26,6 +26,7 @@ async def test_a_cut_connection_loses_no_round(farm: Farm, devices: Path) -> Non
     assert "connected again" in outcome.stderr
 
 
+@pytest.mark.long
 async def test_a_rerun_after_the_controller_was_killed_does_not_wait_for_its_former_lease(
     farm: Farm, devices: Path
 ) -> None:

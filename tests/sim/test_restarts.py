@@ -80,6 +80,7 @@ async def test_a_restart_in_a_search_costs_the_search(farm: Farm, devices: Path)
     assert len(cell["rounds"]) == 2
 
 
+@pytest.mark.long
 async def test_what_restarts_its_device_each_time_is_given_up(farm: Farm, devices: Path) -> None:
     """A cell after its third time, and the device after the fifth in a row."""
     outcome, results, runs = await bench_board(farm, devices, struck(run=0, lasts_s=0.2))
