@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -42,7 +43,8 @@ VERDICTS = ("unchanged", "slower", "faster", "inconclusive", "invalid")
 def tried(planted: float, model: str, options: list[str]) -> dict[str, Any]:
     """One trial."""
     began = time.monotonic()
-    record = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "model": model, "planted": planted}
+    record = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "cpus": os.cpu_count()}
+    record |= {"model": model, "planted": planted}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         after: dict[str, Any] = {"kind": "wheel"}

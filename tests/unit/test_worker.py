@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import runpy
 import signal
 from pathlib import Path
 
 import pytest
 from anyio import to_process
 
+import farm
 from farm.worker import WorkerError, in_worker
 
 
@@ -87,3 +89,8 @@ async def test_work_that_waits_for_its_turn_is_not_late(tmp_path: Path) -> None:
         with pytest.raises(asyncio.CancelledError):
             await work
     await gone(pid)
+
+
+def test_a_worker_of_python_dash_m_farm_begins_no_farm_of_its_own() -> None:
+    """A worker's process runs its parent's main file again, under this name."""
+    runpy.run_path(str(Path(farm.__file__).with_name("__main__.py")), run_name="__mp_main__")
