@@ -107,15 +107,36 @@ def pairs_to_decide(pilot: Effects, minimum_effect: float) -> Integers:
     return np.clip(wanted, sample_size.FEWEST_FRESH_PAIRS, sample_size.MOST_PAIRS).astype(np.int64)
 
 
+def pilots(
+    draw: Draw, comparisons: int, minimum_effect: float, most: int
+) -> tuple[Effects, Integers, Integers]:
+    """Effects of the first ten pairs; by how many pilots were made longer (0: as they were); and how many
+    fresh pairs each asks for, `most` at the most.
+    """
+    first = draw(np.arange(comparisons), sample_size.PILOT_PAIRS)
+    pilot = all_effects(first)
+    pairs = pairs_to_decide(pilot, minimum_effect)
+    pairs = np.minimum(pairs, most)
+    pairs[are_settled(pilot, minimum_effect)] = 0
+    longer = np.where(pairs > sample_size.LONG_PAIRS, sample_size.MORE_PILOT_PAIRS, 0)
+    if (rows := np.flatnonzero(longer)).size:
+        whole = all_effects(np.hstack([first[rows], draw(rows, sample_size.MORE_PILOT_PAIRS)]))
+        wanted = np.minimum(pairs_to_decide(whole, minimum_effect), most)
+        pairs[rows] = np.where(are_settled(whole, minimum_effect), 0, wanted)
+    return pilot, longer, pairs
+
+
 @dataclass(frozen=True)
 class Outcome:
-    """What became of comparisons: verdicts by number, pairs of `confirm` (0: the screen settled it).
+    """What became of comparisons: verdicts by number, pairs of `confirm` (0: the screen settled it), and more
+    pairs of the pilot.
 
-    `pilot` are its effects; `low` and `high` the 95 % bounds of what was confirmed.
+    `pilot` are the effects of its first ten; `low` and `high` the 95 % bounds of what was confirmed.
     """
 
     verdicts: Integers
     pairs: Integers
+    longer: Integers
     pilot: Effects
     low: Floats
     high: Floats
@@ -126,12 +147,7 @@ def compared(draw: Draw, comparisons: int, minimum_effect: float, together: int,
 
     `budget`: no confirmation has more pairs, where not 0.
     """
-    everyone = np.arange(comparisons)
-    pilot = all_effects(draw(everyone, sample_size.PILOT_PAIRS))
-    pairs = pairs_to_decide(pilot, minimum_effect)
-    if budget:
-        pairs = np.minimum(pairs, budget)
-    pairs[are_settled(pilot, minimum_effect)] = 0
+    pilot, longer, pairs = pilots(draw, comparisons, minimum_effect, budget or sample_size.MOST_PAIRS)
     answers = np.full(comparisons, UNCHANGED)
     p, low, high = (np.full(comparisons, value) for value in (np.nan, -np.inf, np.inf))
     confirmed: list[tuple[Integers, Effects]] = []
@@ -143,7 +159,7 @@ def compared(draw: Draw, comparisons: int, minimum_effect: float, together: int,
     q = rates_by_run(p, together)
     for rows, found in confirmed:
         answers[rows] = decided(found, q[rows], minimum_effect)
-    return Outcome(answers, pairs, pilot, low, high)
+    return Outcome(answers, pairs, longer, pilot, low, high)
 
 
 def rates_by_run(p: Floats, together: int) -> Floats:

@@ -6,9 +6,9 @@ FILE (benchmarks/data/rounds.jsonl) has the values of rounds in the order in whi
 benchmarks/record_rounds.py writes it. A comparison is made of blocks of 20 consecutive rounds from random
 places of what was recorded: rounds 1 and 2 are a pair, 3 and 4, and so on, so what drifts and lasts stays
 as it was. Which of a pair is the candidate is drawn; the candidate's times are multiplied by 1, 1.01, 1.05
-or 1.10. Then goes on what `--rounds auto` does: a pilot of 10 pairs may settle it, else it says how many
-fresh pairs (of other places) decide. With a budget of so many pairs more is left undecided, and no slowdown
-may be `unchanged`.
+or 1.10. Then goes on what `--rounds auto` does: a pilot of 10 pairs (30 more, where it would ask for very
+many) may settle it, else it says how many fresh pairs (of other places) decide. With a budget of so many
+pairs more is left undecided, and no slowdown may be `unchanged`.
 
 Prints, for each model, label and slowdown, the share of each verdict and the fresh pairs (0: the pilot
 settled it). Only rounds of quality `ok` count, as in a run, unless more are named by `--also`. Exit code 1
@@ -132,9 +132,13 @@ def comparison_of(
     screened = Screened(
         "local", screen, (DUEL,), {}, sampling, Comparing(minimum), seconds_of=lambda _: 1.0, left_s=left_s
     )
+    longer = sum(one.rounds for one in sampler.lengthened(screened).allotments)
+    if longer:
+        screen = with_rounds(screen, Phase.SCREEN, rounds.pairs(rng, longer, factor))
+        left_s = None if left_s is None else left_s - 2 * longer
+        screened = replace(screened, cells=screen, left_s=left_s)
     (allotment,) = sampler.decide(screened).allotments
-    fresh = cells(Phase.CONFIRM, rounds.pairs(rng, allotment.rounds, factor))
-    both = [replace(cell, rounds=cell.rounds + fresh[key].rounds) for key, cell in screen.items()]
+    both = with_rounds(screen, Phase.CONFIRM, rounds.pairs(rng, allotment.rounds, factor)).values()
     results = replace(
         RESULTS,
         cells=tuple(both),
@@ -142,16 +146,23 @@ def comparison_of(
         phases=(PhasePlan("local", Phase.CONFIRM, (allotment,)),),
     )
     (comparison,) = comparisons(results)
-    return comparison, allotment.rounds
+    return comparison, longer + allotment.rounds
 
 
-def cells(phase: Phase, sides: tuple[list[float], list[float]]) -> dict[str, CellResult]:
+def with_rounds(
+    known: dict[str, CellResult], phase: Phase, sides: tuple[list[float], list[float]]
+) -> dict[str, CellResult]:
+    more = cells(phase, sides, first=len(next(iter(known.values())).rounds))
+    return {key: replace(cell, rounds=cell.rounds + more[key].rounds) for key, cell in known.items()}
+
+
+def cells(phase: Phase, sides: tuple[list[float], list[float]], first: int = 0) -> dict[str, CellResult]:
     """Two variants of a model, as results.json has them after so many rounds of a phase."""
     made = {}
     for name, values_ms in zip(("before", "after"), sides, strict=True):
         timed = [
             RoundResult(RoundKind.TIMED, index, RoundStatus.COMPLETED, value_ms=value_ms, phase=phase)
-            for index, value_ms in enumerate(values_ms)
+            for index, value_ms in enumerate(values_ms, first)
         ]
         cell = CellResult("local", "m", name, {}, (), CellStatus.COMPLETED, rounds=tuple(timed))
         made[cell.id] = cell

@@ -4,7 +4,8 @@
 
 A report has 400 cells, of which 8 are truly 6 % slower, on devices that drift (`drift`), are throttled in
 steps (`step`), change between two clocks (`dvfs`) or do all of it (`all`). Each cell goes the way of
-`--rounds auto`: a pilot of 10 pairs, which may settle it; fresh pairs, as many as the pilot asks for; false
+`--rounds auto`: a pilot of 10 pairs, which may settle it, and 30 more where it would ask for very many; fresh
+pairs, as many as the pilot asks for; false
 discovery rates over the report. `--rule` adds comparisons of one kind of noise each, light-tailed to
 heavy-tailed, with no change, 1, 5 and 10 %: how often the rule for the number of pairs leads to the right
 verdict, and how many pairs it takes.
@@ -107,6 +108,7 @@ def report_batch(seed: int) -> dict[str, object]:
         "missed_as_unchanged": int((outcome.verdicts == UNCHANGED)[is_changed].sum()),
         "confirmed": int(confirmed.sum()),
         "fresh_pairs": int(outcome.pairs.sum()),
+        "more_pilot_pairs": int(outcome.longer.sum()),
         "screen_intervals_that_hold": int(
             ((outcome.pilot.low <= effects) & (effects <= outcome.pilot.high)).sum()
         ),
@@ -149,8 +151,10 @@ def rule_batch(seed: int) -> dict[str, object]:
         prove(draw)
         outcome = compared(draw, RULE_BATCH, MINIMUM, together=1)
         counts = {str(name): int((outcome.verdicts == place).sum()) for place, name in enumerate(NAMES)}
-        middle = [int(value) for value in np.quantile(outcome.pairs, (0.05, 0.5, 0.95))]
-        by_change.append({"planted": planted, "fresh_pairs_5_50_95": middle} | counts)
+        pairs = outcome.longer + outcome.pairs
+        middle = [int(value) for value in np.quantile(pairs, (0.05, 0.5, 0.95))]
+        of_pairs = {"pairs_after_10_5_50_95": middle, "pairs_after_10_mean": round(float(pairs.mean()), 1)}
+        by_change.append({"planted": planted} | of_pairs | counts)
     record = {"of": "rule", "seed": seed, "kind": kind, "level": level, "comparisons": RULE_BATCH}
     return record | {"by_change": by_change}
 
@@ -193,8 +197,8 @@ def show_reports(batches: list[dict[str, Any]]) -> bool:
 
 def show_rule(batches: list[dict[str, Any]]) -> bool:
     """Prints how often each verdict came, by noise and planted change; whether no figure is missed."""
-    line = "{:12}{:>8}{:>9}{:>13}" + "{:>14}" * 4 + "{:>20}"
-    print(line.format("noise", "level", "planted", "comparisons", *NAMES, "fresh pairs 5-50-95"))
+    line = "{:12}{:>8}{:>9}{:>13}" + "{:>14}" * 4 + "{:>24}"
+    print(line.format("noise", "level", "planted", "comparisons", *NAMES, "pairs after 10 (mean)"))
     is_good = True
     for kind, level in sorted({(batch["kind"], batch["level"]) for batch in batches}):
         chosen = [batch for batch in batches if (batch["kind"], batch["level"]) == (kind, level)]
@@ -202,9 +206,9 @@ def show_rule(batches: list[dict[str, Any]]) -> bool:
         for place, planted in enumerate(PLANTED):
             found = [batch["by_change"][place] for batch in chosen]
             share = {name: sum(one[str(name)] for one in found) / count for name in NAMES}
-            pairs = "-".join(
-                f"{np.mean([one['fresh_pairs_5_50_95'][k] for one in found]):.0f}" for k in range(3)
-            )
+            middle = (np.mean([one["pairs_after_10_5_50_95"][k] for one in found]) for k in range(3))
+            mean = np.mean([one["pairs_after_10_mean"] for one in found])
+            pairs = "-".join(f"{value:.0f}" for value in middle) + f" ({mean:.0f})"
             shares = [f"{share[name]:.2%}" for name in NAMES]
             print(line.format(kind, f"{level:.0%}", f"{planted:.0%}", count, *shares, pairs))
             slower, changed = share[Verdict.SLOWER], share[Verdict.SLOWER] + share[Verdict.FASTER]

@@ -15,8 +15,16 @@ from farm.model.comparison import Effect
 PILOT_PAIRS = 10
 """Of the pilot, with which `--rounds auto` begins."""
 
-FEWEST_FRESH_PAIRS = 16
-"""The smallest p of 16 pairs is 3e-5: it counts also among hundreds of comparisons."""
+FEWEST_FRESH_PAIRS = 20
+"""The smallest p of 20 pairs is 2e-6: it counts also among hundreds of comparisons. And two or three pairs in
+which a neighbour took part leave them an interval.
+"""
+
+LONG_PAIRS = 100
+"""What asks for more fresh pairs than this gets a longer pilot first."""
+
+MORE_PILOT_PAIRS = 30
+"""The longer pilot has so many more. Two odd pairs of ten ask for 2,000; of forty, for what decides."""
 
 MOST_PAIRS = 2000
 """No phase has more."""

@@ -32,7 +32,9 @@ class Phase(StrEnum):
     """Why a timed round was measured. A verdict is decided on fresh rounds, so each has its phase."""
 
     SCREEN = "screen"
-    """The rounds of a plan; with `auto` they are the pilot, which fixes how many the next phase has."""
+    """The rounds of a plan; with `auto` they are the pilot, which fixes how many the next phase has.
+    There are more of them where these would ask for very many.
+    """
     CONFIRM = "confirm"
     """Fresh rounds of what the screen did not settle: they decide."""
 

@@ -59,18 +59,24 @@ def _number_of_profile(step: Step) -> float:
 
 
 def blocks(
-    cells: Sequence[Cell], counts: Mapping[str, int], duels: Sequence[Duel], phase: Phase, seed: int
+    cells: Sequence[Cell],
+    counts: Mapping[str, int],
+    duels: Sequence[Duel],
+    phase: Phase,
+    seed: int,
+    first: int = 0,
 ) -> tuple[Block, ...]:
-    """The timed rounds of a phase, `counts` by id of a cell: block k has round k of all that have so many.
+    """The timed rounds of a phase, `counts` by id of a cell: block k has round k of all that have so many;
+    those from `first` on.
 
     Cells that are in duels with each other are one unit: they run back to back, in an order that is drawn
     anew for each block; so is the order of the units.
     """
     timed = {cell.id: step for cell in cells if (step := _timed(cell)) is not None}
     name = cells[0].device.name if cells else ""
-    chance = random.Random(f"{seed}/{name}/{phase.value}")  # noqa: S311 - an order, no secret
+    chance = random.Random(f"{seed}/{name}/{phase.value}{first or ''}")  # noqa: S311 - an order, no secret
     found = []
-    for index in range(max((counts.get(cell.id, 0) for cell in cells), default=0)):
+    for index in range(first, max((counts.get(cell.id, 0) for cell in cells), default=0)):
         here = [cell.id for cell in cells if counts.get(cell.id, 0) > index and cell.id in timed]
         units = [_in_order(unit, chance) for unit in _units(here, duels)]
         chance.shuffle(units)

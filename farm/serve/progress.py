@@ -63,8 +63,8 @@ def _planned(progress: Progress) -> Mapping[str, int]:
     screen = frame.sampling.rounds if frame.sampling else frame.rounds
     found = {cell.id: screen for cell in progress.planned()}
     for name in progress.devices():
-        plan = progress.phase(name, Phase.CONFIRM)
-        for allotment in plan.allotments if plan else ():
+        plans = [plan for phase in Phase if (plan := progress.phase(name, phase))]
+        for allotment in (one for plan in plans for one in plan.allotments):
             for cell in allotment.cells:
                 if cell in found:
                     found[cell] += allotment.rounds

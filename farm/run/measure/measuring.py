@@ -21,7 +21,7 @@ from farm.plan.estimate import Span
 from farm.plan.schedule import Block, Step, blocks, schedule
 from farm.run.execute import round_name
 from farm.run.measure.pace import Pace
-from farm.run.measure.sampler import Screened, decide, notes_of
+from farm.run.measure.sampler import Screened, decide, lengthened, notes_of
 from farm.run.record import Recorder
 
 MOST_REPEATED = 1 / 3
@@ -61,6 +61,8 @@ class Measuring:
         self._order = schedule(cells, plan.seed, self._duels, later=self._earlier)
         self._blocks: dict[Phase, tuple[Block, ...]] = {Phase.SCREEN: self._order.blocks}
         self._repeats: dict[Phase, Block] = {}
+        self._judged: Counter[Phase] = Counter()
+        self._lengthened: PhasePlan | None = None
         self._decided: PhasePlan | None = None
         self._done: dict[Key, RoundResult] = {}
         self._left = Counter(cell.id for cell, _ in self._order.steps)
@@ -83,6 +85,9 @@ class Measuring:
         await self._steps(self._order.first, run)
         await before_times()
         await self._phase(Phase.SCREEN, run)
+        if self._lengthened is None:
+            await self._lengthen()
+            await self._phase(Phase.SCREEN, run)
         if self._decided is None:
             await self._decide()
         await self._close_finished(end)
@@ -92,7 +97,9 @@ class Measuring:
         await self._close_finished(end)
 
     async def _phase(self, phase: Phase, run: Run) -> None:
-        """All blocks as far as the budget goes, then the rounds whose quality asks for another one."""
+        """All blocks as far as the budget goes, then the rounds whose quality asks for another one. Called
+        again, it goes on with the blocks that came since.
+        """
         before = self._decided_before(phase)
         if before is not None and before.cut:
             self._leave_out(phase, self._first_open(phase))
@@ -101,9 +108,11 @@ class Measuring:
                 await self._cut(phase, number)
                 break
             await self._steps(block, run)
-        if phase not in self._repeats:
-            self._repeats[phase] = self._to_repeat(phase)
-            self._left.update(cell.id for cell, _ in self._repeats[phase])
+        if phase not in self._repeats or self._judged[phase] < len(self._blocks[phase]):
+            again = self._to_repeat(phase)
+            self._repeats[phase] = (*self._repeats.get(phase, ()), *again)
+            self._judged[phase] = len(self._blocks[phase])
+            self._left.update(cell.id for cell, _ in again)
         await self._steps(self._repeats[phase], run)
 
     async def _steps(self, steps: Iterable[Step], run: Run) -> None:
@@ -157,42 +166,61 @@ class Measuring:
                 found |= {duel.baseline: "; ".join(apart)} if apart else {}
         return found
 
-    async def _decide(self) -> None:
-        """Once, when the screen is over: how many fresh rounds follow. It is on disk before the first one."""
-        plan, cells = self._plan, tuple(self._cells.values())
-        screen = Screened(
-            cells[0].device.name,
+    def _screened(self) -> Screened:
+        """What is known so far."""
+        return Screened(
+            next(iter(self._cells.values())).device.name,
             {key: self._recorder.cell(cell) for key, cell in self._cells.items()},
             self._duels,
             self._earlier,
-            plan.sampled,
-            plan.comparing,
+            self._plan.sampled,
+            self._plan.comparing,
             self._pace.seconds_of,
             self._left_s(),
             self._apart(),
         )
-        known = self._decided_before(Phase.CONFIRM)
-        made = await asyncio.to_thread(decide, screen) if known is None else known
-        if made.allotments and known is None:
+
+    async def _lengthen(self) -> None:
+        """Once, when the pilot is over: it goes on for what it asks very many fresh rounds of."""
+        made = await self._planned(Phase.SCREEN, lengthened)
+        self._blocks[Phase.SCREEN] += self._allotted(made, first=len(self._order.blocks))
+        self._lengthened = made
+
+    async def _decide(self) -> None:
+        """Once, when the screen is over: how many fresh rounds follow."""
+        made = await self._planned(Phase.CONFIRM, decide)
+        self._blocks[Phase.CONFIRM] = self._allotted(made)
+        self._decided = made
+
+    async def _planned(self, phase: Phase, plan: Callable[[Screened], PhasePlan]) -> PhasePlan:
+        """What a former process decided, or what is decided now: on disk before the first round of it."""
+        if (known := self._decided_before(phase)) is not None:
+            return known
+        made = await asyncio.to_thread(plan, self._screened())
+        if made.allotments:
             await self._recorder.phase(made)
             for note in notes_of(made):
                 self._watch.note(note)
+        return made
+
+    def _allotted(self, made: PhasePlan, first: int = 0) -> tuple[Block, ...]:
+        """The rounds that were decided on, `first` being the number of those that are there already."""
         counts: dict[str, int] = {}
         for one in made.allotments:
-            counts.update({cell: max(counts.get(cell, 0), one.rounds) for cell in one.cells})
-        confirmed = {one.cells for one in made.allotments if one.rounds}
-        duels = [duel for duel in self._duels if (duel.baseline, duel.candidate) in confirmed]
-        fresh = blocks(cells, counts, duels, Phase.CONFIRM, plan.seed)
-        self._blocks[Phase.CONFIRM] = fresh
+            counts.update({cell: max(counts.get(cell, 0), one.rounds) for cell in one.cells if one.rounds})
+        counts = {cell: first + number for cell, number in counts.items()}
+        chosen = {one.cells for one in made.allotments if one.rounds}
+        duels = [duel for duel in self._duels if (duel.baseline, duel.candidate) in chosen]
+        fresh = blocks(tuple(self._cells.values()), counts, duels, made.phase, self._plan.seed, first)
         self._left.update(cell.id for block in fresh for cell, _ in block)
-        self._decided = made
+        return fresh
 
     def _to_repeat(self, phase: Phase) -> Block:
         """The rounds of a phase that are run once more, in their order, with the other side of each duel."""
         timed = sum(len(block) for found in self._blocks.values() for block in found)
         room = math.ceil(MOST_REPEATED * timed) - sum(map(len, self._repeats.values()))
         found: list[Step] = []
-        for block in self._blocks[phase]:
+        for block in self._blocks[phase][self._judged[phase] :]:
             again: set[str] = set()
             for step in block:
                 result = self._done.get(_key(step))
@@ -225,7 +253,7 @@ class Measuring:
         budget = f"the budget of {self._plan.sampled.budget_s or 0:g} s"
         why = f"{budget} was over after {number} of {number + len(dropped)} blocks of rounds"
         name = dropped[0][0][0].device.name
-        decided = self._decided if phase is Phase.CONFIRM else None
+        decided = self._decided if phase is Phase.CONFIRM else self._decided_before(phase)
         await self._recorder.phase(replace(decided or PhasePlan(name, phase), cut=why))
         self._watch.note(f"{phase.value}: {why}")
 

@@ -1,6 +1,7 @@
-"""What a screen leads to: which duels are confirmed, and how many fresh rounds they and lone cells get.
+"""What a screen leads to: which duels are confirmed, and how many fresh rounds they and lone cells get; and
+before that, which of them get a longer pilot.
 
-Pure, and called once for each device, when its screen is over: nobody looks while a phase goes on.
+Pure, and called when a device's pilot is over and when its screen is: nobody looks while these go on.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from farm.analysis.effects import paired, unpaired
-from farm.analysis.sample_size import pairs_to_decide, rounds_to_resolve
+from farm.analysis.sample_size import LONG_PAIRS, MORE_PILOT_PAIRS, pairs_to_decide, rounds_to_resolve
 from farm.analysis.verdicts import FEWEST_PAIRS, screen_settles
 from farm.compare.rounds import pairs, values_ms
 from farm.model.comparison import Allotment, Comparing, Duel, Earlier, Effect, Phase, PhasePlan
@@ -50,6 +51,23 @@ def decide(screen: Screened) -> PhasePlan:
         dueling = {cell for duel in screen.duels for cell in (duel.baseline, duel.candidate)}
         asked += [_for_cell(screen, cell) for key, cell in screen.cells.items() if key not in dueling]
     return PhasePlan(screen.device, Phase.CONFIRM, _within(screen, [one for one in asked if one]))
+
+
+def lengthened(screen: Screened) -> PhasePlan:
+    """More rounds of the pilot for what asks for very many fresh ones, and would get them; no allotment where
+    nothing does. What is compared with an earlier run is not: that one's rounds do not get more.
+    """
+    long = [
+        one
+        for one in (decide(screen).allotments if screen.sampling.is_auto else ())
+        if one.rounds > LONG_PAIRS and not screen.earlier.keys() & set(one.cells)
+    ]
+    more = MORE_PILOT_PAIRS
+    return PhasePlan(
+        screen.device,
+        Phase.SCREEN,
+        tuple(Allotment(one.cells, more, more, f"its pilot gets {more} more: {one.reason}") for one in long),
+    )
 
 
 def _for_duel(screen: Screened, duel: Duel) -> Allotment | None:
@@ -165,11 +183,19 @@ NOTES_SHOWN = 3
 
 
 def notes_of(plan: PhasePlan) -> list[str]:
-    """For a person who watches: how much is confirmed, and what the budget has no time for."""
+    """For a person who watches: how much is confirmed or gets a longer pilot, and what the budget has no time
+    for.
+    """
     confirmed = [one for one in plan.allotments if one.rounds]
     short = [one for one in plan.allotments if one.rounds < one.wanted]
     total = sum(one.rounds * len(one.cells) for one in confirmed)
     told = []
+    if plan.phase is Phase.SCREEN:
+        return (
+            [f"{len(confirmed)} with much noise get a longer pilot, {total} rounds in all"]
+            if confirmed
+            else []
+        )
     if confirmed:
         told.append(f"{len(confirmed)} of {len(plan.allotments)} get fresh rounds, {total} in all")
     told += [f"{_name(one)}: {one.reason}" for one in short[:NOTES_SHOWN]]

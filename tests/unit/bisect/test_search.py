@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from hypothesis import given
 from hypothesis import strategies as st
 
+from farm.analysis.sample_size import FEWEST_FRESH_PAIRS
 from farm.bisect.nouns import End, Kind, Part, Question, Step
 from farm.bisect.search import ahead, half_of, most_steps, pairs_to_tell
 from farm.model.comparison import Effect, Verdict
@@ -212,7 +213,7 @@ def test_what_unchanged_excludes_is_never_more_than_the_whole_may_be(ratio: floa
 
 
 def test_the_number_of_pairs_follows_from_the_noise_that_was_seen() -> None:
-    assert pairs_to_tell(0.002, 0.025) == 16
+    assert pairs_to_tell(0.002, 0.025) == FEWEST_FRESH_PAIRS
     few = pairs_to_tell(0.05, 0.025)
     assert few == math.ceil((0.05 / (0.25 * math.log1p(0.025))) ** 2)
     assert 3.9 * few < pairs_to_tell(0.05, 0.025, widened=1) <= 4 * few

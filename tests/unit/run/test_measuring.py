@@ -12,6 +12,7 @@ from random import Random
 
 import pytest
 
+from farm.analysis.sample_size import FEWEST_FRESH_PAIRS
 from farm.model.artifact import Artifact
 from farm.model.comparison import Change, Comparing, Duel, Earlier, Phase, Verdict
 from farm.model.device import Address, Device, Facts, Runtime, RuntimeKind
@@ -165,10 +166,41 @@ async def test_with_auto_the_pilot_says_how_many_pairs_follow(tmp_path: Path) ->
     for one in (quiet, loud):
         one.folder.mkdir()
         results = await one.run()
-        (allotment,) = results.phases[0].allotments
-        assert one.counts("a") == {"screen": 10, "confirm": allotment.rounds}
-        assert allotment.rounds == allotment.wanted
+        (allotment,) = results.phases[-1].allotments
+        assert one.counts("a")["confirm"] == allotment.rounds == allotment.wanted
+    assert quiet.counts("a")["screen"] == 10
     assert quiet.counts("a")["confirm"] < loud.counts("a")["confirm"]
+
+
+def two_odd_pairs(cell: Cell, one: Round) -> float:
+    """A neighbour had the core in two of the first ten rounds of `b`."""
+    odd = 1.5 if cell.variant.name == "b" and one.phase is Phase.SCREEN and one.index in {2, 7} else 1.0
+    return odd * noisy(1.06, 0.005)(cell, one)
+
+
+@pytest.mark.parametrize("cut", [None, 15, 45, 90])
+async def test_a_pilot_that_asks_for_very_many_rounds_is_made_longer_first(
+    tmp_path: Path, cut: int | None
+) -> None:
+    """Ten pairs ask for 2,000 after two odd ones; forty know better. A device that restarts changes nothing."""
+    bench = Bench(
+        plan(sampling=Sampling(10, is_auto=True)), tmp_path, two_odd_pairs, cuts={cut} if cut else set()
+    )
+    results = await bench.run()
+    assert [one.phase for one in results.phases] == [Phase.SCREEN, Phase.CONFIRM]
+    assert "fresh pairs" in results.phases[0].allotments[0].reason
+    assert [one.verdict for one in results.comparisons] == [Verdict.SLOWER]
+    assert {len(cell.rounds) for cell in results.cells} == {40 + FEWEST_FRESH_PAIRS}
+    assert {cell.status for cell in results.cells} == {CellStatus.COMPLETED}
+    assert any("get a longer pilot, 60 rounds in all" in note for note in bench.notes)
+
+
+async def test_a_budget_without_time_for_very_many_rounds_lengthens_no_pilot(tmp_path: Path) -> None:
+    sampling = Sampling(10, is_auto=True, budget_s=110.0)
+    bench = Bench(plan(sampling=sampling), tmp_path, two_odd_pairs)
+    await bench.run()
+    assert bench.counts("a")["screen"] == 10
+    assert 0 < bench.counts("a")["confirm"] < 100
 
 
 async def test_with_auto_a_cell_alone_is_told_by_fresh_rounds_only(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from farm.run.measure.measuring import Measuring, Watch
 from farm.run.record import Recorder
 from farm.store.journal import JOURNAL
 from farm.store.runs import RESULTS, RunDirectory
-from tests.unit.run.test_measuring import Bench, plan
+from tests.unit.run.test_measuring import Bench, plan, two_odd_pairs
 
 AT = "2026-11-26T10:00:00+00:00"
 
@@ -81,6 +81,20 @@ async def test_a_run_that_is_killed_after_any_line_comes_to_the_same(tmp_path: P
             assert results.phases == whole.phases
             assert results.resumed == (AT,)
             assert RunDirectory(tmp_path / "r").results() == results
+
+
+async def test_a_pilot_that_was_being_made_longer_goes_on_where_it_was(tmp_path: Path) -> None:
+    made = plan(sampling=Sampling(10, is_auto=True))
+    bench = Bench(made, tmp_path, ms=two_odd_pairs)
+    whole = await bench.run()
+    journal = (tmp_path / "r" / JOURNAL).read_bytes()
+    ends = [number + 1 for number, byte in enumerate(journal) if byte == ord("\n")]
+    for at in ends[15:-1:4]:
+        cut(tmp_path, journal, at)
+        again = Resumed(made, tmp_path, ms=two_odd_pairs)
+        results = await again.run()
+        assert len(again.order) == len(bench.order) - journal[:at].count(b'{"event":"round"')
+        assert (results.cells, results.phases) == (whole.cells, whole.phases)
 
 
 async def test_what_was_interrupted_by_hand_is_gone_on_with(tmp_path: Path) -> None:
