@@ -198,7 +198,7 @@ async def measured(given: argparse.Namespace, count: int) -> None:
                     at = datetime.now(UTC).isoformat(timespec="seconds")
                     raw_records.append(given.out, {"at": at, "load": os.getloadavg()[0], **record})
                     print(LINE.format(contender.name, count, f"{record['wall_s']:.2f} s",
-                                      f"{record['cpu_s']:.2f} s", "", "", ""), flush=True)  # fmt: skip
+                                      f"{record['cpu_s']:.2f} s", "", "", ""), file=sys.stderr)  # fmt: skip
 
 
 def told(records: Sequence[dict[str, Any]]) -> bool:
