@@ -39,6 +39,7 @@ from benchmarks.transfer_sets import Devices, FileSet, model_set, small_set
 from farm.model.device import KNOWN_HOSTS
 from farm.sim.fleet import fleet
 from farm.sim.properties import Properties
+from farm.store.cache.kept import KeptStore
 from tests.proxy import ChaosProxy
 
 OUT = Path(__file__).parent / "data" / "transfer.jsonl"
@@ -190,7 +191,7 @@ async def measured(given: argparse.Namespace, count: int) -> None:
         async with contextlib.AsyncExitStack() as stack:
             names = {f"d{number}": Properties() for number in range(1, count + 1)}
             running = await stack.enter_async_context(fleet(names, folder))
-            known = running.inventory.parent / KNOWN_HOSTS
+            known, kept = running.inventory.parent / KNOWN_HOSTS, KeptStore(folder / "kept")
             simulated = list(running.devices.values())
             listed = [
                 hosts.Host(
@@ -200,7 +201,7 @@ async def measured(given: argparse.Namespace, count: int) -> None:
             ]
             hosts.write(folder, listed, known)
             (folder / "names").write_text("".join(f"{one.name}\n" for one in listed))
-            place = Place(folder, Devices(simulated, known), count, given.rivals)
+            place = Place(folder, Devices(simulated, known, kept), count, given.rivals)
             chosen = [FARM, *(one.name for one in CONTENDERS if place.has(one))]
             chosen = [name for name in chosen if not given.only or name in given.only]
             await place.devices.push([])  # the agent gets there
@@ -215,7 +216,7 @@ async def measured(given: argparse.Namespace, count: int) -> None:
             hosts.write(
                 folder, [hosts.Host("d1", "127.0.0.1", proxy.port, listed[0].user, listed[0].identity)], known
             )
-            place = Place(folder, Devices(simulated, known, [proxy.port]), count, given.rivals, [proxy])
+            place = Place(folder, Devices(simulated, known, kept, [proxy.port]), count, given.rivals, [proxy])
             for one in files:
                 await measure(place, chosen, one, ways, given.out)
 

@@ -26,9 +26,11 @@ from farm.model.limits.deadlines import Deadlines
 from farm.model.matrix import Round, RoundKind
 from farm.model.options import OptionSet
 from farm.run.collect import Rules, collect
-from farm.run.deploy import Pusher
+from farm.run.push.pusher import Pusher
+from farm.run.push.supply import Supply
 from farm.sim.device import SimulatedDevice
 from farm.store.artifacts import artifact_of
+from farm.store.cache.kept import KeptStore
 from farm.store.folder import RoundFolder
 from farm.transport.ssh import transport_for
 
@@ -115,7 +117,9 @@ class Moved:
 class Devices:
     """Simulated devices as farm reaches them; `ports` has those of proxies."""
 
-    def __init__(self, running: Sequence[SimulatedDevice], known: Path, ports: Sequence[int] = ()) -> None:
+    def __init__(
+        self, running: Sequence[SimulatedDevice], known: Path, kept: KeptStore, ports: Sequence[int] = ()
+    ) -> None:
         self._devices = [one.device() for one in running]
         if ports:
             self._devices = [
@@ -124,6 +128,7 @@ class Devices:
             ]
         self._homes = [one.home for one in running]
         self._known = known
+        self._kept = kept
 
     def clear(self) -> None:
         """Nothing that was moved is there any more."""
@@ -139,8 +144,11 @@ class Devices:
                     place.unlink(missing_ok=True)
 
     async def push(self, artifacts: Sequence[Artifact]) -> Moved:
-        """To all at once."""
-        return _all(await asyncio.gather(*(self._push(device, artifacts) for device in self._devices)))
+        """To all at once, as a run of its own; what is pushed is kept before, as a run does it."""
+        for artifact in artifacts:
+            await asyncio.to_thread(self._kept.keep, artifact)
+        supply = Supply(self._kept)
+        return _all(await asyncio.gather(*(self._push(one, artifacts, supply) for one in self._devices)))
 
     async def pull(self, source: Path, into: Path) -> Moved:
         """Of all at once, what a round leaves: copies of the files in `source`, made before it is timed."""
@@ -158,10 +166,10 @@ class Devices:
             note=lambda text: print(f"{device.name}: {text}", file=sys.stderr),
         )
 
-    async def _push(self, device: Device, artifacts: Sequence[Artifact]) -> Moved:
+    async def _push(self, device: Device, artifacts: Sequence[Artifact], supply: Supply) -> Moved:
         began = time.monotonic()
         async with self._session(device) as session:
-            pusher = Pusher(session, Room(session))
+            pusher = Pusher(session, Room(session), supply=supply)
             with Counted() as counted:
                 await pusher.push(artifacts)
             return Moved(pusher.pushed.bytes, counted.requests, time.monotonic() - began)
