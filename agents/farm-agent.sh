@@ -2020,7 +2020,7 @@ receive() { # workdir digest offset size [gzip] ; what comes is appended to a pa
     blame "$why" || return
   fi
   size_of "$part"
-  [ "$REPLY" = "$4" ] || err short "$REPLY of $4 bytes are here" || return
+  [ "$REPLY" = "$4" ] || err short "$REPLY" "of $4 are here" || return
   keep "$part" "$2" "$sum"
 }
 runs_on() { look "$1" && [ "$state" != Z ]; } # pid
@@ -2029,7 +2029,7 @@ append() { # part -> on stdout: what went wrong, then a line with the digest of 
   exec 3<&0
   $reader <&3 2>&1 >>"$1" &
   local writer=$! sum
-  while runs_on $writer && doze; do flush "$1"; done >/dev/null 2>&1 &
+  while runs_on $writer && doze && doze && doze; do flush "$1"; done >/dev/null 2>&1 &
   sum=$({ while runs_on $writer; do cat <&4 && doze; done && cat <&4; } 4<"$1" | sha256sum)
   wait $writer || put "the upload could not be written"
   wait
@@ -2084,13 +2084,13 @@ assemble() { # workdir digest size sent_bytes ops... ; a file, of ranges of file
   for op do is_op "$op" || err usage "not an op: $op" || return; done
   why=$({ cat >"$fresh"; } 2>&1) || { rm -f "$fresh" && blame "$why"; } || return
   size_of "$fresh"
-  [ "$REPLY" = "$sent" ] || { rm -f "$fresh" && err short "$REPLY of $sent bytes are here"; } || return
+  [ "$REPLY" = "$sent" ] || { rm -f "$fresh" && err short "$REPLY" "of $sent are here"; } || return
   rm -f "$part"
   why=$({ : >>"$part"; } 2>&1) && why=$(join "$@" 2>/dev/null | append "$part") && sum=${why##*"$NL"} && why=${why%"$sum"}
   rm -f "$fresh"
   size_of "$part"
   [ -z "$why" ] || { rm -f "$part" && blame "$why"; } || return
-  [ "$REPLY" = "$size" ] || { rm -f "$part" && err short "$REPLY of $size bytes could be put together"; } || return
+  [ "$REPLY" = "$size" ] || { rm -f "$part" && err short "$REPLY" "of $size could be put together"; } || return
   keep "$part" "$digest" "$sum"
 }
 is_op() { # -> file, offset, from, length

@@ -17,7 +17,6 @@ import numpy as np
 from farm import agents
 from farm.device.disk.room import Room
 from farm.device.jobs import start_job, wait_for_job
-from farm.device.line import Line
 from farm.device.session import Session
 from farm.device.spool import JobSpec
 from farm.model.artifact import Artifact
@@ -84,23 +83,25 @@ def small_set(folder: Path, count: int) -> FileSet:
 
 
 class Counted:
-    """Requests to agents, while it is open."""
+    """Requests to the agent of a session, while it is open and its connection lives."""
 
-    def __init__(self) -> None:
+    def __init__(self, session: Session) -> None:
+        assert session._agent is not None  # noqa: SLF001
+        self._line = session._agent._line  # noqa: SLF001
         self.requests = 0
 
     def __enter__(self) -> Self:
-        self._call = call = Line.call
+        call = self._line.call
 
-        async def counted(line: Line, verb: str, *words: str, **more: Any) -> Any:
-            self.requests += verb != "beat"
-            return await call(line, verb, *words, **more)
+        async def counted(verb: str, *words: str, **more: Any) -> Any:
+            self.requests += 1
+            return await call(verb, *words, **more)
 
-        Line.call = counted  # type: ignore[method-assign]
+        self._line.call = counted  # type: ignore[method-assign]
         return self
 
     def __exit__(self, *_: object) -> None:
-        Line.call = self._call  # type: ignore[method-assign]
+        del self._line.call
 
 
 @dataclass(frozen=True)
@@ -170,7 +171,7 @@ class Devices:
         began = time.monotonic()
         async with self._session(device) as session:
             pusher = Pusher(session, Room(session), supply=supply)
-            with Counted() as counted:
+            with Counted(session) as counted:
                 await pusher.push(artifacts)
             return Moved(pusher.pushed.bytes, counted.requests, time.monotonic() - began)
 
@@ -184,7 +185,7 @@ class Devices:
             began = time.monotonic()
             (into / "artifacts").mkdir(parents=True)
             one = Round(RoundKind.TIMED, 0, OptionSet())
-            with Counted() as counted:
+            with Counted(session) as counted:
                 pulled = await collect(session, "j", RoundFolder(into, into / "round"), one, Rules())
             took_s = time.monotonic() - began
             assert not pulled.refused, pulled.refused
@@ -194,7 +195,9 @@ class Devices:
 
 
 def _all(moved: Sequence[Moved]) -> Moved:
-    """Bytes and requests of one device, seconds of the last."""
-    return replace(
-        moved[0], wall_s=max(one.wall_s for one in moved), requests=moved[0].requests // len(moved)
+    """The most of all devices."""
+    return Moved(
+        max(one.payload_bytes for one in moved),
+        max(one.requests for one in moved),
+        max(one.wall_s for one in moved),
     )

@@ -13,6 +13,7 @@ import pytest
 
 from farm import agents
 from farm.device.disk.room import Room
+from farm.device.push import compression
 from farm.device.push.chunks import Recipe
 from farm.device.session import Session
 from farm.errors import DeviceError
@@ -183,6 +184,29 @@ async def test_a_file_that_changes_after_it_was_planned_fails_with_its_name(lab:
     large.path.write_bytes(old[:-1])
     with pytest.raises(DeviceError, match="large was changed or removed"):
         await lab.push(large)
+
+
+async def test_a_slow_line_gets_a_file_compressed(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What counts as slow depends on how busy this machine is: here every line does."""
+    monkeypatch.setattr(compression, "TIMES_FASTER", 0)
+    drawn = random.Random(3)
+    words = [drawn.randbytes(6).hex() for _ in range(500)]
+    text = " ".join(drawn.choices(words, k=2_600_000)).encode()
+    artifact, before = lab.file("text.npy", text), lab.proxy.bytes_up
+    sent = await lab.push(artifact)
+    assert sent < 0.9 * artifact.size_bytes
+    assert lab.proxy.bytes_up - before < 1.1 * sent
+    assert any("text.npy was compressed on its way: the line takes" in note for note in lab.notes)
+    assert lab.has([artifact])
+
+
+async def test_what_cannot_be_compressed_travels_as_it_is(
+    lab: Lab, old: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compression, "TIMES_FASTER", 0)
+    artifact = lab.file("model.mge", old)
+    assert await lab.push(artifact) == artifact.size_bytes
+    assert lab.has([artifact])
 
 
 async def test_a_file_is_read_once_for_all_devices(tmp_path: Path, devices: Path, old: bytes) -> None:

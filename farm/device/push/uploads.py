@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import TypeVar
 
-from farm.device.faults import late
+from farm.device.faults import RefusedError, late
 from farm.device.push.archive import archive_of
 from farm.device.push.chunks import Recipe
+from farm.device.push.compression import Judge, compressed
 from farm.device.push.source import Source
+from farm.device.spool import parse_number
 from farm.device.start import accepted, written
 from farm.model.artifact import Artifact
 from farm.model.limits.deadlines import Deadlines
@@ -37,14 +39,27 @@ class Uploads:
         self._workdir = workdir
         self._deadlines = deadlines
         self._moved = moved
+        self.slow: dict[str, float] = {}
+        """Files whose end was compressed, by their SHA-256, and bytes per second of the line."""
 
     async def whole(self, artifact: Artifact, offset: int, source: Source, progress: Progress) -> int:
-        """Send a file from `offset` on, to be kept; the bytes sent."""
-        left = artifact.size_bytes - offset
-        words = ("receive", artifact.sha256, str(offset), str(artifact.size_bytes))
-        return await self._send(
-            words, _ranges(source, artifact, [(offset, left)]), lambda sent: progress(offset + sent)
-        )
+        """Send a file from `offset` on, to be kept; the bytes sent. Where the line turns out to be slow, its
+        rest is compressed, and the file is one of `slow`.
+        """
+        judge = Judge()
+        rest = _ranges(source, artifact, [(offset, artifact.size_bytes - offset)])
+        try:
+            passed = judge.passed(rest)
+            return await self._send(_receive(artifact, offset), passed, lambda sent: progress(offset + sent))
+        except RefusedError as error:
+            if judge.line_bytes_per_s is None or error.cause != "short":
+                raise
+            there = min(parse_number(*error.fields[:1]), artifact.size_bytes)
+        self.slow[artifact.sha256] = judge.line_bytes_per_s
+        rest = _ranges(source, artifact, [(there, artifact.size_bytes - there)])
+        packed = compressed(rest, lambda taken: progress(there + taken))
+        words = (*_receive(artifact, there), "gzip")
+        return there - offset + await self._send(words, packed, lambda _: None)
 
     async def small(self, artifacts: Sequence[Artifact], source: Source, progress: Progress) -> int:
         """Send small files, to be kept together; the bytes sent."""
@@ -96,6 +111,10 @@ class Uploads:
             raise late("the upload did not move", self._deadlines, "transfer-stall") from None
         self._moved()
         return result
+
+
+def _receive(artifact: Artifact, offset: int) -> tuple[str, ...]:
+    return ("receive", artifact.sha256, str(offset), str(artifact.size_bytes))
 
 
 async def _ranges(

@@ -118,7 +118,11 @@ class Pusher:
 
         async def upload(agent: Agent) -> int:
             there = known.pop() if known else None
-            return await agent.upload(artifact, steps.moved, self._supply.source, there)
+            moved = await agent.upload(artifact, steps.moved, self._supply.source, there)
+            if (line_bytes_per_s := agent.uploads.slow.pop(artifact.sha256, None)) is not None:
+                rate = f"{line_bytes_per_s / 1e6:.2g} MB/s"
+                self.room.note(f"{artifact.name} was compressed on its way: the line takes {rate}")
+            return moved
 
         return await self.room.call(upload, artifact.size_bytes)
 
