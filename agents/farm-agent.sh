@@ -2005,7 +2005,7 @@ receive() { # workdir digest offset size [gzip] ; what comes is appended to a pa
   open_workdir "$1" || return
   is_digest "$2" && is_size "$3" && is_size "$4" || err usage "receive workdir digest offset size [gzip]" || return
   local part="incoming/$2" reader=cat why sum=
-  [ "${5-}" != gzip ] || reader=zcat
+  [ "${5-}" != gzip ] || reader="zcat"
   [ "$3" != 0 ] || rm -f "$part" # 0 begins anew
   size_of "$part"
   [ "$REPLY" = "$3" ] || err offset "$REPLY" || return
@@ -2054,7 +2054,7 @@ unpack() { # workdir count [gzip] ; a tar archive of so many small files, each a
 is_as_named() { # count ; whether so many files are in new, each with the content that its name says
   local left="$1"
   # shellcheck disable=SC2046 # digests, and names that are compared with them
-  set -- $(cd "$new" && sha256sum */* 2>/dev/null)
+  set -- $(cd "$new" && sha256sum -- */* 2>/dev/null)
   while [ $# -gt 1 ]; do
     [ "$1" = "${2#*/}" ] && is_digest "$1" && [ "${2%%/*}" = "${1%"${1#??}"}" ] || { REPLY="$2 has the digest $1" && return 1; }
     left=$((left - 1))
@@ -2064,7 +2064,7 @@ is_as_named() { # count ; whether so many files are in new, each with the conten
 }
 keep_all() { # what is in new gets its place; a folder that is not there yet with all that is in it
   local folder whole=''
-  (cd "$new" && touch -c */*) || return # last used now, by the device's clock
+  (cd "$new" && touch -c -- */*) || return # last used now, by the device's clock
   sync -f "$new" 2>/dev/null || sync || return
   for folder in "$new"/*; do
     if [ -d "cas/${folder##*/}" ]; then mv -f "$folder"/* "cas/${folder##*/}/" || return; else whole="$whole $folder"; fi
