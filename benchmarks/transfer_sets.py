@@ -25,7 +25,7 @@ from farm.model.limits.deadlines import Deadlines
 from farm.model.matrix import Round, RoundKind
 from farm.model.options import OptionSet
 from farm.run.collect import Rules, collect
-from farm.run.push.pusher import Pusher
+from farm.run.push.pusher import LEAST_COMPARED_BYTES, Pusher
 from farm.run.push.supply import Supply
 from farm.sim.device import SimulatedDevice
 from farm.store.artifacts import artifact_of
@@ -145,9 +145,10 @@ class Devices:
                     place.unlink(missing_ok=True)
 
     async def push(self, artifacts: Sequence[Artifact]) -> Moved:
-        """To all at once, as a run of its own; what is pushed is kept before, as a run does it."""
+        """To all at once, as a run of its own; large files are kept before, as a run does it."""
         for artifact in artifacts:
-            await asyncio.to_thread(self._kept.keep, artifact)
+            if artifact.size_bytes >= LEAST_COMPARED_BYTES:
+                await asyncio.to_thread(self._kept.keep, artifact)
         supply = Supply(self._kept)
         return _all(await asyncio.gather(*(self._push(one, artifacts, supply) for one in self._devices)))
 
