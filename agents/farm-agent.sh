@@ -2,7 +2,9 @@
 # farm-agent: what the farm keeps on a device. Speaks the line protocol of docs/agent-protocol.md (version 1).
 #
 #   sh farm-agent.sh serve WORKDIR                     answers requests on stdin until it ends
-#   sh farm-agent.sh receive WORKDIR DIGEST OFFSET     appends stdin to a partial upload
+#   sh farm-agent.sh receive WORKDIR DIGEST OFFSET SIZE [gzip]    appends stdin to a partial upload
+#   sh farm-agent.sh unpack WORKDIR COUNT [gzip]       keeps the small files of a tar archive on stdin
+#   sh farm-agent.sh assemble WORKDIR DIGEST SIZE SENT OPS...     makes a file of parts of others and of stdin
 #   sh farm-agent.sh supervise WORKDIR JOB FORKS NUMBERS    runs one job to its end (started by `start`)
 #   sh farm-agent.sh guard WORKDIR EPOCH               restores settings when their lease has ended (started by `set`)
 #
@@ -1475,9 +1477,9 @@ find_damaged() { # files -> damaged, further: digests of those that are gone now
   done
 }
 
-keep() { # file digest ; a file below incoming/ gets its place, if it is what it should be
-  local sum why
-  sum=$(sha256sum <"$1") && sum=${sum%% *}
+keep() { # file digest [its digest, where it is known] ; a file below incoming/ gets its place, if it is what it should be
+  local sum="${3-}" why
+  [ -n "$sum" ] || { sum=$(sha256sum <"$1") && sum=${sum%% *}; }
   if [ "$sum" != "$2" ]; then
     rm -f "$1"
     err digest-mismatch "the bytes have the digest $sum" || return
@@ -1490,18 +1492,6 @@ keep() { # file digest ; a file below incoming/ gets its place, if it is what it
 }
 
 is_kept() { entry "$1" && [ -f "$REPLY" ] && ! [ -h "$REPLY" ]; } # a linked file may have changed
-
-do_commit() { # digest size
-  local part="incoming/$1"
-  is_digest "$1" && is_size "$2" || err usage "commit digest size" || return
-  if is_kept "$1"; then # the reply to an earlier commit was lost
-    rm -f "$part"
-    ok && return
-  fi
-  size_of "$part"
-  [ "$REPLY" = "$2" ] || err short "$REPLY of $2 bytes are here" || return
-  keep "$part" "$1"
-}
 
 do_adopt() { # job path digest ; a file that a job wrote
   local part="incoming/adopt.$$" why
@@ -1993,7 +1983,7 @@ serve() { # workdir
         ;;
     esac
     case $verb:$# in
-      hello:* | probe:* | have:* | verify:* | commit:2 | adopt:3 | link:[2-9]* | link:1?* | tree:[1-9]* | stock:0 | \
+      hello:* | probe:* | have:* | verify:* | adopt:3 | link:[2-9]* | link:1?* | tree:[1-9]* | stock:0 | \
         remove:[2-9] | remove:[1-9]?* | set:[4-9] | set:[1-9]?* | unset:1 | settings:0 | may:[2-9] | date:0 | holder:0 | break:2 | lease:[23] | \
         resume:[12] | beat:1 | release:1 | start:[89] | start:[1-9]?* | sense:0 | processes:0 | others:0 | poll:1 | wait:1 | \
         gather:2 | read:4 | kill:1 | drop:[1-9]* | jobs:0 | bye:0)
@@ -2006,25 +1996,125 @@ serve() { # workdir
   end_waiters
 }
 
-receive() { # workdir digest offset
+# ---- uploads ---------------------------------------------------------------------------------------------
+# Each has a channel of its own, whose input is the file: it ends with it.
+
+receive() { # workdir digest offset size [gzip] ; what comes is appended to a partial upload, which is kept once it is whole
   id='farm-agent 1'
   put ""
   open_workdir "$1" || return
-  is_digest "$2" && is_size "$3" || err usage "receive workdir digest offset" || return
-  local part="incoming/$2" why
+  is_digest "$2" && is_size "$3" && is_size "$4" || err usage "receive workdir digest offset size [gzip]" || return
+  local part="incoming/$2" reader=cat why sum=
+  [ "${5-}" != gzip ] || reader="zcat"
   [ "$3" != 0 ] || rm -f "$part" # 0 begins anew
   size_of "$part"
   [ "$REPLY" = "$3" ] || err offset "$REPLY" || return
-  if ! why=$({ cat >>"$part"; } 2>&1); then
+  minus "$4" "$3"
+  if [ ${#REPLY} -lt 8 ]; then
+    why=$({ $reader >>"$part"; } 2>&1)
+  else
+    why=$({ : >>"$part"; } 2>&1) && why=$(append "$part") && sum=${why##*"$NL"} && why=${why%"$sum"}
+  fi
+  if [ -n "$why" ]; then
     case $why in *'No space left'* | *uota*exceeded*) rm -f "$part" ;; esac # leave room for others
     blame "$why" || return
   fi
   size_of "$part"
-  ok "$REPLY"
+  [ "$REPLY" = "$4" ] || err short "$REPLY" "of $4 are here" || return
+  keep "$part" "$2" "$sum"
+}
+runs_on() { look "$1" && [ "$state" != Z ]; } # pid
+append() { # part -> on stdout: what went wrong, then a line with the digest of the whole file, which is read and written
+  # to the disk while more of it comes: a large one is ready soon after its last byte
+  exec 3<&0
+  $reader <&3 2>&1 >>"$1" &
+  local writer=$! sum
+  while runs_on $writer && doze && doze && doze; do flush "$1"; done >/dev/null 2>&1 &
+  sum=$({ while runs_on $writer; do cat <&4 && doze; done && cat <&4; } 4<"$1" | sha256sum)
+  wait $writer || put "the upload could not be written"
+  wait
+  put "${sum%% *}"
+}
+
+unpack() { # workdir count [gzip] ; a tar archive of so many small files, each as <aa>/<digest>: all are kept, or none
+  id='farm-agent 1'
+  put ""
+  open_workdir "$1" || return
+  is_number "$2" || err usage "unpack workdir count [gzip]" || return
+  command -v tar >/dev/null || err no-tool tar || return
+  local new="incoming/unpack.$$" why
+  why=$({ rm -rf "$new" && mkdir "$new" && if [ "${3-}" = gzip ]; then zcat | tar xf - -C "$new"; else tar xf - -C "$new"; fi; } 2>&1) ||
+    { rm -rf "$new" && blame "$why"; } || return
+  set +f
+  is_as_named "$2" || { rm -rf "$new" && err digest-mismatch "$REPLY"; } || return
+  why=$(keep_all 2>&1) || { rm -rf "$new" && blame "$why"; } || return
+  rm -rf "$new"
+  ok
+}
+is_as_named() { # count ; whether so many files are in new, each with the content that its name says
+  local left="$1"
+  # shellcheck disable=SC2046 # digests, and names that are compared with them
+  set -- $(cd "$new" && sha256sum -- */* 2>/dev/null)
+  while [ $# -gt 1 ]; do
+    [ "$1" = "${2#*/}" ] && is_digest "$1" && [ "${2%%/*}" = "${1%"${1#??}"}" ] || { REPLY="$2 has the digest $1" && return 1; }
+    left=$((left - 1))
+    shift 2
+  done
+  REPLY="$left files did not come" && [ "$left" = 0 ]
+}
+keep_all() { # what is in new gets its place; a folder that is not there yet with all that is in it
+  local folder whole=''
+  (cd "$new" && touch -c -- */*) || return # last used now, by the device's clock
+  sync -f "$new" 2>/dev/null || sync || return
+  for folder in "$new"/*; do
+    if [ -d "cas/${folder##*/}" ]; then mv -f "$folder"/* "cas/${folder##*/}/" || return; else whole="$whole $folder"; fi
+  done
+  # shellcheck disable=SC2086 # two hexadecimal digits each
+  [ -z "$whole" ] || mv $whole cas/
+}
+
+assemble() { # workdir digest size sent_bytes ops... ; a file, of ranges of files that are here and of what is sent. An op is
+  # <digest, or - for what is sent>:<offset>:<offset + 1>:<length>
+  id='farm-agent 1'
+  put ""
+  open_workdir "$1" || return
+  is_digest "$2" && is_size "$3" && is_size "$4" || err usage "assemble workdir digest size sent ops..." || return
+  local digest="$2" size="$3" sent="$4" part="incoming/$2" fresh="incoming/$2.new" reader=cat why sum op
+  shift 4
+  for op do is_op "$op" || err usage "not an op: $op" || return; done
+  why=$({ cat >"$fresh"; } 2>&1) || { rm -f "$fresh" && blame "$why"; } || return
+  size_of "$fresh"
+  [ "$REPLY" = "$sent" ] || { rm -f "$fresh" && err short "$REPLY" "of $sent are here"; } || return
+  rm -f "$part"
+  why=$({ : >>"$part"; } 2>&1) && why=$(join "$@" 2>/dev/null | append "$part") && sum=${why##*"$NL"} && why=${why%"$sum"}
+  rm -f "$fresh"
+  size_of "$part"
+  [ -z "$why" ] || { rm -f "$part" && blame "$why"; } || return
+  [ "$REPLY" = "$size" ] || { rm -f "$part" && err short "$REPLY" "of $size could be put together"; } || return
+  keep "$part" "$digest" "$sum"
+}
+is_op() { # -> file, offset, from, length
+  local rest="${1#*:}"
+  case $1 in *:*:*:*) ;; *) return 1 ;; esac
+  case ${1%%:*} in -) file=$fresh ;; *) is_digest "${1%%:*}" && entry "${1%%:*}" && file=$REPLY || return ;; esac
+  offset=${rest%%:*} && rest=${rest#*:} && from=${rest%%:*} && length=${rest#*:}
+  is_size "$offset" && is_size "$from" && is_size "$length"
+}
+join() { # ops ; what goes wrong shows in the digest
+  local op file offset from length
+  for op do
+    is_op "$op" && [ -f "$file" ] || return
+    # `tail -c +N` of busybox and toybox reads everything before; toybox has nothing better.
+    if command -v dd >/dev/null; then
+      { dd bs=1 count=0 "skip=$offset" 2>/dev/null && head -c "$length"; } <"$file" || return
+    else
+      tail -c "+$from" "$file" | head -c "$length" || return
+    fi
+  done
 }
 
 case $0 in /*) self=$0 ;; *) self=$PWD/$0 ;; esac
 case ${1-}:$# in
-  serve:2 | receive:4 | guard:3) "$@" ;;
+  serve:2 | receive:[56] | unpack:[34] | assemble:[6-9] | assemble:[1-9]?* | guard:3) "$@" ;;
   *) put "usage: farm-agent.sh serve WORKDIR" >&2 && exit 64 ;;
 esac

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import TypeVar
 
 from farm.device.disk.stock import Stock, parse_stock
-from farm.device.faults import HELD_ELSEWHERE, HeldError, RefusedError, broken, late
+from farm.device.faults import HELD_ELSEWHERE, HeldError, RefusedError, broken
 from farm.device.line import Line
 from farm.device.probe import parse_facts
+from farm.device.push.source import Source
+from farm.device.push.uploads import Uploads
 from farm.device.settings.left import Left
 from farm.device.settings.pins import Refusal
 from farm.device.spool import Gathered, JobSpec, JobState, parse_gathered, parse_number, parse_state
-from farm.device.start import accepted, start_agent, written
+from farm.device.start import start_agent
 from farm.device.wire import Reply
 from farm.errors import DeviceError
 from farm.logs.processes import Process, Supervised, parse_processes, parse_supervised
@@ -28,7 +30,6 @@ from farm.model.telemetry import Sample
 from farm.transport.base import Connection
 
 T = TypeVar("T")
-UPLOAD_BLOCK_BYTES = 1 << 18
 UPLOAD_TRIES = 3
 PROBE_LIMIT_BYTES = 8 << 20
 SENSE_LIMIT_BYTES = 1 << 18
@@ -91,10 +92,8 @@ class Agent:
     ) -> None:
         self.workdir = workdir
         """The absolute working directory on the device."""
-        self._connection = connection
+        self.uploads = Uploads(connection, script, workdir, deadlines, line.moved)
         self._line = line
-        self._script = script
-        self._deadlines = deadlines
 
     @classmethod
     async def start(
@@ -143,21 +142,29 @@ class Agent:
         pairs = (field.partition("=") for field in reply.fields)
         return tuple(Missing(digest, parse_number(size)) for digest, _, size in pairs if digest in digests)
 
-    async def upload(self, artifact: Artifact, progress: Callable[[int], None]) -> int:
-        """Send what is missing of an artifact and commit it; the bytes that travelled.
+    async def upload(
+        self,
+        artifact: Artifact,
+        progress: Callable[[int], None],
+        source: Source | None = None,
+        there_bytes: int | None = None,
+    ) -> int:
+        """Send what is missing of an artifact, which is kept then; the bytes that travelled.
 
         `progress` gets the bytes of the artifact that are there. An upload that broke off goes on where it
-        stopped; the result is checked, and sent again if it was damaged.
+        stopped, after `there_bytes`, where that is known; the result is checked, and sent again if it was
+        damaged.
         """
         moved = 0
         for tries_left in reversed(range(UPLOAD_TRIES)):
-            missing = await self.have([artifact.sha256])
-            if not missing:
-                break
-            offset = missing[0].present_bytes if missing[0].present_bytes <= artifact.size_bytes else 0
+            if there_bytes is None:
+                missing = await self.have([artifact.sha256])
+                if not missing:
+                    break
+                there_bytes = missing[0].present_bytes
+            offset, there_bytes = there_bytes if there_bytes <= artifact.size_bytes else 0, None
             try:
-                moved += await self._receive(artifact, offset, progress)
-                await self._work("commit", artifact.sha256, str(artifact.size_bytes))
+                moved += await self.uploads.whole(artifact, offset, source or Source(), progress)
                 break
             except DeviceError as error:
                 resumable = error.cause in {"digest-mismatch", "short", "offset"}
@@ -345,33 +352,6 @@ class Agent:
         """As `_ok`, for what takes the device time."""
         reply, _ = await self._line.call(verb, *arguments, deadline="work")
         return reply
-
-    async def _receive(self, artifact: Artifact, offset: int, progress: Callable[[int], None]) -> int:
-        """Send a file from `offset` on over a channel of its own; the bytes sent. One block is in memory."""
-        argv = ("sh", self._script, "receive", self.workdir, artifact.sha256, str(offset))
-        channel, sent = await self._moving(self._connection.open(argv)), 0
-        try:
-            with artifact.path.open("rb") as stream:
-                stream.seek(offset)
-                while block := await asyncio.to_thread(stream.read, UPLOAD_BLOCK_BYTES):
-                    if not await self._moving(written(channel, block)):
-                        break
-                    sent += len(block)
-                    progress(offset + sent)
-            await self._moving(accepted(channel))
-        finally:
-            await channel.close()
-        return sent
-
-    async def _moving(self, step: Awaitable[T]) -> T:
-        """A step of a transfer. Raises DeviceError `no-reply` when it stalls."""
-        try:
-            async with asyncio.timeout(self._deadlines.transfer_stall_s):
-                result = await step
-        except TimeoutError:
-            raise late("the upload did not move", self._deadlines, "transfer-stall") from None
-        self._line.moved()
-        return result
 
 
 async def _read(parse: Callable[[str], T], data: bytes) -> T:

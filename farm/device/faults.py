@@ -59,7 +59,7 @@ AGENT_ERRORS = {
     RESTARTED: AgentError(Stage.EXECUTE, Fault.DEVICE, "the device was restarted: {0}", AGAIN),
     "stuck": AgentError(Stage.LEASE, Fault.DEVICE, "processes do not die: {0}", LOOK),
     "digest-mismatch": AgentError(Stage.DEPLOY, Fault.NETWORK, "a file arrived damaged: {0}", AGAIN),
-    "short": AgentError(Stage.DEPLOY, Fault.NETWORK, "the upload is not complete: {0}", AGAIN),
+    "short": AgentError(Stage.DEPLOY, Fault.NETWORK, "the upload is not complete: {0} bytes {1}", AGAIN),
     "offset": AgentError(Stage.DEPLOY, Fault.NETWORK, "the upload moved meanwhile: {0}", AGAIN),
     "missing": AgentError(Stage.DEPLOY, Fault.DEVICE, "not on the device (any more): {0}", AGAIN),
     "wrong-architecture": AgentError(

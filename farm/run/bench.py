@@ -23,6 +23,7 @@ from farm.run.keeping import Keeper
 from farm.run.lane import Lane
 from farm.run.outputs.checker import check_devices, is_worth_telling
 from farm.run.planned import Origin
+from farm.run.push.supply import Supply
 from farm.run.record import Recorder
 from farm.run.secrets import Hider
 from farm.runtime.files import WheelFiles
@@ -53,6 +54,7 @@ async def bench(
         _guarded(listener, recorder.hider),
         time.monotonic,
         Keeper(settings.kept, directory, wheel.libraries if wheel else ()) if settings.kept else None,
+        supply=Supply(settings.kept),
     )
     try:
         await _run_lanes(context)

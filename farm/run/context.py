@@ -20,6 +20,7 @@ from farm.run.devices.machines import Machines
 from farm.run.events import Listener
 from farm.run.keeping import Keeper
 from farm.run.measure.surroundings import Surroundings
+from farm.run.push.supply import Supply
 from farm.run.record import Recorder
 from farm.runtime.files import WheelFiles
 from farm.runtime.install import InstalledRuntime
@@ -97,6 +98,7 @@ class RunContext:
     clock: Callable[[], float]
     keeper: Keeper | None = None
     machines: Machines = field(default_factory=Machines)
+    supply: Supply = field(default_factory=Supply)
 
 
 @dataclass(frozen=True)

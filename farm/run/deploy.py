@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 from farm import agents
-from farm.device.agent import Missing
-from farm.device.disk.room import Room
 from farm.device.faults import DISK_FULL
 from farm.device.jobs import JobSpec, SmallOutcome, run_small
-from farm.device.session import Conversation, Session
+from farm.device.session import Conversation
 from farm.errors import DeviceError, Fault, RequestError, Stage
-from farm.files import digest_path, sha256_of
+from farm.files import digest_path
 from farm.model.artifact import Artifact, Tree
 from farm.model.device import Device, Facts, Python, Runtime
 from farm.model.matrix import Cell, InputSpec, Model
@@ -35,6 +33,7 @@ from farm.plan.layout import (
     tree_of,
 )
 from farm.plan.matrix import needed_artifacts
+from farm.run.push.pusher import Pusher, gone
 from farm.runtime.compact import Pack
 from farm.runtime.files import WheelFiles
 
@@ -43,21 +42,8 @@ REWRITTEN = frozenset({"fast-run-algo-policy", "tensorrt-cache"})
 """Options whose file the program reads, and rewrites at the end of every run."""
 
 UNPACK_DISK_FULL = 28
-DAMAGED = frozenset({"digest-mismatch", "short"})
-FILE_CHANGED, PRELOAD_PATH = "file-changed", "preload-path"
+PRELOAD_PATH = "preload-path"
 LISTS = frozenset({"LD_LIBRARY_PATH", "LD_PRELOAD"})
-
-Sent = Callable[[int, int], None]
-"""Progress of a transfer: bytes done, bytes in all."""
-
-
-@dataclass
-class Pushed:
-    """What a deployment moved, for the report: a second bench of the same files pushes 0 bytes."""
-
-    bytes: int = 0
-    files: int = 0
-    reused: int = 0
 
 
 @dataclass(frozen=True)
@@ -132,81 +118,6 @@ class Deployed:
 
 def _kept(store: str, sha256: str) -> str:
     return str(digest_path(PurePosixPath(store), sha256))
-
-
-class Pusher:
-    """Pushes artifacts to one device and counts what was sent."""
-
-    def __init__(
-        self,
-        session: Session,
-        room: Room,
-        sent: Sent = lambda _done, _total: None,
-        pushed: Pushed | None = None,
-    ) -> None:
-        self.session = session
-        self.room = room
-        self.pushed = pushed or Pushed()
-        self._sent = sent
-
-    async def missing(self, artifacts: Sequence[Artifact]) -> tuple[Missing, ...]:
-        """Which artifacts the device lacks, in one call."""
-        return await self.session.missing(artifacts)
-
-    async def push(self, artifacts: Sequence[Artifact], *, own: bool = False) -> None:
-        """Send only what is missing. On `local` farm's `own` files and the runtime's are linked; those of the
-        user are copied, since a file that is replaced meanwhile must not be measured in the place of another.
-        """
-        self.room.need(artifact.sha256 for artifact in artifacts)
-        missing = {item.sha256 for item in await self.missing(artifacts)}
-        wanted = [artifact for artifact in artifacts if artifact.sha256 in missing]
-        if wanted and own and self.session.device.is_local:
-            paths = {artifact.sha256: str(artifact.path) for artifact in wanted}
-            await self.session.call(lambda agent: agent.link(paths))
-            wanted = []
-        self.pushed.reused += len(artifacts) - len(wanted)
-        total = sum(artifact.size_bytes for artifact in wanted)
-        done = 0
-        for artifact in wanted:
-            self.pushed.bytes += await self._upload(artifact, done, total)
-            self.pushed.files += 1
-            done += artifact.size_bytes
-            self._sent(done, total)
-
-    async def _upload(self, artifact: Artifact, before: int, total: int) -> int:
-        try:
-            return await self.room.call(
-                lambda agent: agent.upload(artifact, lambda count: self._sent(before + count, total)),
-                artifact.size_bytes,
-            )
-        except DeviceError as error:
-            if error.cause in DAMAGED and await asyncio.to_thread(_was_changed, artifact):
-                raise _changed(artifact) from error
-            raise
-        except OSError as error:
-            raise _changed(artifact, f": {error.strerror or error}") from error
-
-
-def _was_changed(artifact: Artifact) -> bool:
-    try:
-        return sha256_of(artifact.path) != artifact.sha256
-    except OSError:
-        return True
-
-
-def _changed(artifact: Artifact, why: str = "") -> DeviceError:
-    return gone(f"{artifact.path} was changed or removed after the run was planned{why}")
-
-
-def gone(message: str) -> DeviceError:
-    """A file of the user is not what was planned with any more."""
-    return DeviceError(
-        message,
-        stage=Stage.DEPLOY,
-        fault=Fault.USER,
-        cause=FILE_CHANGED,
-        hint="run the bench again when nobody writes this file",
-    )
 
 
 async def deploy(

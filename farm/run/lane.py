@@ -32,7 +32,7 @@ from farm.plan.schedule import Step
 from farm.run.ceilings.find import find_ceilings
 from farm.run.collect import Allowance
 from farm.run.context import OnDevice, RunContext
-from farm.run.deploy import Deployed, Part, Pushed, Pusher, deploy
+from farm.run.deploy import Deployed, Part, deploy
 from farm.run.disk import disk_error, is_of_disk
 from farm.run.events import Event, Kind
 from farm.run.execute import Ready, forget_timed, ready, round_name, run_round
@@ -42,6 +42,7 @@ from farm.run.outputs.checker import check_device, is_worth_telling
 from farm.run.pins import pin, unpin
 from farm.run.preparations import prepare
 from farm.run.programs.fitting import Fitting
+from farm.run.push.pusher import Pushed, Pusher
 from farm.run.reproduce import by_hand
 from farm.run.resume.earlier import Earlier
 from farm.store.journal import JOURNAL
@@ -222,7 +223,7 @@ class Lane:
         self._step("deploying")
         self._pushed.reused = 0
         sent = lambda done, total: self._emit(Kind.TRANSFER, "pushing", done, total)  # noqa: E731
-        pusher = Pusher(session, room, sent, self._pushed)
+        pusher = Pusher(session, room, sent, self._pushed, self._context.supply)
         if self._context.keeper is not None:
             built = {runtime: part.files for runtime, part in parts.items()}
             await self._context.keeper.keep(cells, built, partial(self._emit, Kind.NOTE))

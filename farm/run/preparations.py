@@ -16,10 +16,11 @@ from farm.model.run import PreparationResult, RoundStatus
 from farm.options import MODEL_FEED, without
 from farm.plan.layout import tree_of
 from farm.run.context import OnDevice
-from farm.run.deploy import Program, Pusher
+from farm.run.deploy import Program
 from farm.run.disk import not_kept
 from farm.run.events import Event, Kind
 from farm.run.execute import Ready, forget, run_round
+from farm.run.push.pusher import Pusher
 from farm.store.cache.products import Product
 
 KEY_VERSION = 2

@@ -247,14 +247,15 @@ class Phone:
         assert isinstance(reply, wire.Reply), output
         return reply
 
-    def receive(self, digest: str, offset: int, data: bytes) -> wire.Reply:
-        return self.once("receive", self.workdir, digest, offset, data=data)
+    def receive(self, digest: str, offset: int, data: bytes, size: int | None = None) -> wire.Reply:
+        """`size` of the whole file; None: the data are its end."""
+        whole = offset + len(data) if size is None else size
+        return self.once("receive", self.workdir, digest, offset, whole, data=data)
 
-    def put(self, talk: Talk, path: Path) -> Artifact:
+    def put(self, path: Path) -> Artifact:
         """A whole upload."""
         artifact = artifact_of(path)
-        self.receive(artifact.sha256, 0, path.read_bytes())
-        talk("commit", artifact.sha256, artifact.size_bytes)
+        assert self.receive(artifact.sha256, 0, path.read_bytes()).status is wire.Status.OK
         return artifact
 
     def stored(self, digest: str) -> Path:

@@ -267,7 +267,7 @@ async def test_an_upload_travels_once_and_reports_its_progress(
 async def test_a_broken_upload_goes_on_where_it_stopped(agent: Agent, connection: LocalConnection, big: Path):
     seen: list[int] = []
     artifact = artifact_of(big)
-    connection.phone.receive(artifact.sha256, 0, big.read_bytes()[:2_000_000])
+    connection.phone.receive(artifact.sha256, 0, big.read_bytes()[:2_000_000], artifact.size_bytes)
     assert await agent.upload(artifact, seen.append) == 1_000_001
     assert min(seen) > 2_000_000
 
@@ -277,7 +277,7 @@ async def test_a_damaged_partial_upload_is_sent_anew(
     agent: Agent, connection: LocalConnection, big: Path, rubbish: bytes
 ):
     artifact = artifact_of(big)
-    connection.phone.receive(artifact.sha256, 0, rubbish)
+    connection.phone.receive(artifact.sha256, 0, rubbish, 9_000_000)
     await agent.upload(artifact, lambda _: None)
     assert connection.phone.stored(artifact.sha256).read_bytes() == big.read_bytes()
 

@@ -88,7 +88,7 @@ def test_what_was_pushed_is_looked_at_once(phone: Phone, tmp_path: Path) -> None
     )
     agent = phone.talk()
     epoch = int(agent("lease", "me", 60)[0])
-    artifact = phone.put(agent, program(tmp_path / "p", b"#!/bin/sh\nexit 0\n"))
+    artifact = phone.put(program(tmp_path / "p", b"#!/bin/sh\nexit 0\n"))
     (tree,) = agent("tree", "native-1", f"load_and_run={artifact.sha256}")
     for job in ("a", "b", "c"):
         agent.start(epoch, job, f"{tree}/load_and_run")

@@ -343,7 +343,7 @@ async def test_the_store_is_looked_at_where_the_run_before_was_cut_off(
     phone: Phone, reach: Reach, other_run: subprocess.Popen[bytes], tmp_path: Path
 ):
     (tmp_path / "model").write_bytes(b"m" * 5000)
-    artifact = phone.put(phone.talk(), tmp_path / "model")
+    artifact = phone.put(tmp_path / "model")
     hold_as(phone, "bob")
     stored = phone.stored(artifact.sha256)
     stored.chmod(0o755)

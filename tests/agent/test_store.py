@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import os
 import random
@@ -25,9 +26,7 @@ def names_in(folder: str | Path) -> list[str]:
 
 def test_an_upload_is_missing_then_there_and_read_only(phone: Phone, agent: Talk):
     assert agent("have", SHA256, EMPTY_SHA256) == (f"{SHA256}=0", f"{EMPTY_SHA256}=0")
-    assert phone.receive(SHA256, 0, CONTENT).fields == (str(len(CONTENT)),)
-    assert agent("have", SHA256) == (f"{SHA256}={len(CONTENT)}",)
-    assert agent("commit", SHA256, len(CONTENT)) == ()
+    assert phone.receive(SHA256, 0, CONTENT).status is Status.OK
     assert agent("have", SHA256) == ()
     assert phone.stored(SHA256).read_bytes() == CONTENT
     assert phone.stored(SHA256).stat().st_mode & 0o777 == 0o555
@@ -38,7 +37,7 @@ def test_what_a_power_cut_damaged_in_the_store_is_found_and_goes(phone: Phone, a
     digests = []
     for number in range(4):
         (tmp_path / f"{number}").write_bytes(b"%d" % number * 5000)
-        digests.append(phone.put(agent, tmp_path / f"{number}").sha256)
+        digests.append(phone.put(tmp_path / f"{number}").sha256)
     agent("link", SHA256, "/etc/passwd")
     whole, cut, zeros, empty = map(phone.stored, digests)
     for file, content in ((cut, b"1" * 4096), (zeros, bytes(5000)), (empty, b"")):
@@ -52,47 +51,59 @@ def test_what_a_power_cut_damaged_in_the_store_is_found_and_goes(phone: Phone, a
     assert shut(agent, "verify", "../x") == "usage"
 
 
-def test_a_commit_whose_reply_was_lost_may_be_repeated(phone: Phone, agent: Talk):
-    phone.receive(SHA256, 0, CONTENT)
-    agent("commit", SHA256, len(CONTENT))
-    assert agent("commit", SHA256, len(CONTENT)) == ()
-
-
 def test_an_empty_file_is_a_file(phone: Phone, agent: Talk):
     phone.receive(EMPTY_SHA256, 0, b"")
-    agent("commit", EMPTY_SHA256, 0)
     assert agent("have", EMPTY_SHA256) == ()
 
 
 def test_an_upload_that_broke_off_goes_on_where_it_stopped(phone: Phone, agent: Talk):
-    phone.receive(SHA256, 0, CONTENT[:100_000])
-    assert shut(agent, "commit", SHA256, len(CONTENT)) == "short"
+    cut = phone.receive(SHA256, 0, CONTENT[:100_000], len(CONTENT))
+    assert (cut.status, cut.code) == (Status.ERR, "short")
     assert agent("have", SHA256) == (f"{SHA256}=100000",)
     reply = phone.receive(SHA256, 99_999, CONTENT[99_999:])
     assert (reply.status, reply.code, reply.fields) == (Status.ERR, "offset", ("100000",))
     phone.receive(SHA256, 100_000, CONTENT[100_000:])
-    agent("commit", SHA256, len(CONTENT))
     assert phone.stored(SHA256).read_bytes() == CONTENT
 
 
 def test_an_upload_from_0_begins_anew(phone: Phone, agent: Talk):
-    phone.receive(SHA256, 0, b"rubbish")
+    phone.receive(SHA256, 0, b"rubbish", len(CONTENT))
     phone.receive(SHA256, 0, CONTENT)
-    agent("commit", SHA256, len(CONTENT))
+    assert agent("have", SHA256) == ()
 
 
 def test_a_damaged_upload_is_refused_and_removed(phone: Phone, agent: Talk):
-    phone.receive(SHA256, 0, b"X" + CONTENT[1:])
-    assert shut(agent, "commit", SHA256, len(CONTENT)) == "digest-mismatch"
+    assert phone.receive(SHA256, 0, b"X" + CONTENT[1:]).code == "digest-mismatch"
     assert agent("have", SHA256) == (f"{SHA256}=0",)
     assert not phone.stored(SHA256).exists()
+
+
+def test_a_large_upload_is_hashed_while_it_comes_and_so_is_the_rest_of_one(phone: Phone, agent: Talk):
+    large = random.Random(8).randbytes(30_000_001)
+    digest = hashlib.sha256(large).hexdigest()
+    assert phone.receive(digest, 0, large[:12_345_678], len(large)).code == "short"
+    assert agent("have", digest) == (f"{digest}=12345678",)
+    assert phone.receive(digest, 12_345_678, large[12_345_678:]).status is Status.OK
+    assert phone.stored(digest).read_bytes() == large
+    assert phone.receive(SHA256, 0, large).code == "digest-mismatch"
+    assert names_in(phone.workdir / "incoming") == []
+
+
+def test_an_upload_may_come_compressed(phone: Phone, agent: Talk):
+    phone.receive(SHA256, 0, CONTENT[:1000], len(CONTENT))
+    data = gzip.compress(CONTENT[1000:])
+    reply = phone.once("receive", phone.workdir, SHA256, 1000, len(CONTENT), "gzip", data=data)
+    assert reply.status is Status.OK
+    assert phone.stored(SHA256).read_bytes() == CONTENT
+    reply = phone.once("receive", phone.workdir, EMPTY_SHA256, 0, 9, "gzip", data=b"no such thing")
+    assert reply.status is Status.ERR
 
 
 @pytest.mark.parametrize(
     ("digest", "offset"), [("../../x", "0"), (SHA256[1:], "0"), (SHA256, "x"), (SHA256, "")]
 )
 def test_receive_takes_only_a_digest_and_an_offset(phone: Phone, digest: str, offset: str):
-    assert phone.once("receive", phone.workdir, digest, offset).code == "usage"
+    assert phone.once("receive", phone.workdir, digest, offset, 10).code == "usage"
 
 
 def test_a_linked_file_is_used_but_asked_for_again_since_it_may_change(
@@ -135,7 +146,7 @@ def test_a_link_to_nothing_is_refused(agent: Talk, path: str, code: str):
 def test_a_tree_is_laid_out_whole_with_odd_names(phone: Phone, agent: Talk, tmp_path: Path):
     (tmp_path / "a").write_bytes(b"first")
     (tmp_path / "b").write_bytes(b"second")
-    first, second = phone.put(agent, tmp_path / "a").sha256, phone.put(agent, tmp_path / "b").sha256
+    first, second = phone.put(tmp_path / "a").sha256, phone.put(tmp_path / "b").sha256
     (path,) = agent(
         "tree", "t-1", f"lib/deep/a.so={first}", f"b=c={second}", *(f"{n}={first}" for n in ODD_NAMES)
     )
@@ -147,14 +158,14 @@ def test_a_tree_is_laid_out_whole_with_odd_names(phone: Phone, agent: Talk, tmp_
 
 def test_a_tree_with_a_missing_file_is_not_laid_out_at_all(phone: Phone, agent: Talk, tmp_path: Path):
     (tmp_path / "a").write_bytes(b"first")
-    first = phone.put(agent, tmp_path / "a").sha256
+    first = phone.put(tmp_path / "a").sha256
     assert shut(agent, "tree", "t", f"a={first}", f"b={SHA256}") == "missing"
     assert list((phone.workdir / "trees").iterdir()) == []
 
 
 def test_a_tree_that_lost_a_file_is_laid_out_anew(phone: Phone, agent: Talk, tmp_path: Path):
     (tmp_path / "a").write_bytes(b"first")
-    pair = f"a={phone.put(agent, tmp_path / 'a').sha256}"
+    pair = f"a={phone.put(tmp_path / 'a').sha256}"
     (path,) = agent("tree", "t", pair)
     before = Path(path).stat().st_ino
     agent("tree", "t", pair)
@@ -172,7 +183,7 @@ def test_a_tree_has_a_plain_name(phone: Phone, agent: Talk, name: str):
 @pytest.mark.parametrize("path", ["../x", "/x", "a/../../x", "a//b", "./a", "a/", "", "a/."])
 def test_a_path_in_a_tree_stays_in_it(phone: Phone, agent: Talk, path: str, tmp_path: Path):
     (tmp_path / "a").write_bytes(b"first")
-    assert shut(agent, "tree", "t", f"{path}={phone.put(agent, tmp_path / 'a').sha256}") == "usage"
+    assert shut(agent, "tree", "t", f"{path}={phone.put(tmp_path / 'a').sha256}") == "usage"
     assert names_in(phone.folder) == ["a", "bin", "work dir"]
 
 
@@ -181,7 +192,7 @@ def filled(phone: Phone, agent: Talk, tmp_path: Path) -> list[str]:
     digests = []
     for index in range(4):
         (tmp_path / "f").write_bytes(random.Random(index).randbytes(200 << 10))
-        digests.append(phone.put(agent, tmp_path / "f").sha256)
+        digests.append(phone.put(tmp_path / "f").sha256)
         os.utime(phone.stored(digests[-1]), (index, index))
     for name, index in (("old", 0), ("new", 1)):
         agent("tree", name, f"sub/a file={digests[index]}")
@@ -193,7 +204,7 @@ def test_the_stock_has_files_and_trees_the_oldest_first_with_what_they_take(
     phone: Phone, agent: Talk, tmp_path: Path
 ):
     digests = filled(phone, agent, tmp_path)
-    phone.receive(SHA256, 0, CONTENT)
+    phone.receive(SHA256, 0, CONTENT, 2 * len(CONTENT))
     Path(f"{phone.stored(digests[0])}.unpacking").write_bytes(b"half")
     (phone.workdir / "trees" / ".new.7").mkdir()
     os.utime(phone.workdir / "trees" / ".new.7", (9, 9))
@@ -234,7 +245,7 @@ NOT_IN_THE_STORE = (
 
 def test_only_what_is_in_the_store_can_be_removed(phone: Phone, agent: Talk, epoch: int, tmp_path: Path):
     (tmp_path / "f").write_bytes(b"kept")
-    kept = phone.stored(phone.put(agent, tmp_path / "f").sha256)
+    kept = phone.stored(phone.put(tmp_path / "f").sha256)
     for path in NOT_IN_THE_STORE:
         assert shut(agent, "remove", epoch, f"cas/{kept.name[:2]}/{kept.name}", path) == "usage", path
     agent("remove", epoch, "cas/*/*")  # no pattern: a file of this name, which is none

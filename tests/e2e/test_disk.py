@@ -24,9 +24,10 @@ from farm.model.limits.deadlines import Deadlines
 from farm.model.limits.disk import Portion, StoreLimits
 from farm.model.matrix import Model
 from farm.model.options import OptionSet, Variant
-from farm.run.deploy import Deployed, Part, Pusher, deploy, own_files_of
+from farm.run.deploy import Deployed, Part, deploy, own_files_of
 from farm.run.devices.check import check_devices
 from farm.run.devices.clean import Cleaned, Cleaning, clean_devices
+from farm.run.push.pusher import Pusher
 from farm.store.artifacts import artifact_of
 from farm.transport.pool import open_transports
 from tests.e2e.conftest import LOOKALIKE, Farm

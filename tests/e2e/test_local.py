@@ -15,7 +15,7 @@ from farm.device.session import Session
 from farm.errors import DeviceError
 from farm.model.device import Address, Device, Runtime, RuntimeKind
 from farm.model.limits.deadlines import Deadlines
-from farm.run.deploy import Pusher
+from farm.run.push.pusher import Pusher
 from farm.store.artifacts import artifact_of
 from farm.transport.pool import open_transports
 from tests.e2e.conftest import LOOKALIKE, ROOT, Farm

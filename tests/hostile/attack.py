@@ -59,7 +59,7 @@ Lie = Callable[[Asked, Answer], Said]
 @dataclass(frozen=True)
 class Attack:
     """`does` is what the device tries, for people. `replies` are lies by verb; `job` changes what a run of the
-    program left; `probe` the text of the facts; `greeting` is said in the place of the agent's first line; `raw`
+    program left; `probe` the text of the facts; `upload` is the reply to a file; `greeting` is said in the place of the agent's first line; `raw`
     serves a TCP connection in the place of SSH; `connected` and `started` are called for each connection and
     each channel. `ends`: a channel is over after its greeting; `help` changes what `--help` says. `fails`: whether its cell does; None: this does not matter. `is_slow`: only deadlines
     end it, one after the other. `says_farm`: it says that the fault is farm's, in the protocol's own words.
@@ -73,6 +73,7 @@ class Attack:
     greeting: bytes | AsyncIterator[bytes] | Callable[[], AsyncIterator[bytes]] | None = None
     raw: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]] | None = None
     banner: str = ""
+    upload: bytes = b"farm-agent 1 ok\n"
     started: Callable[[asyncssh.SSHServerProcess[bytes]], Awaitable[None]] | None = None
     ends: bool = False
     help: Callable[[Job], Job] | None = None

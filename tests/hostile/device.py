@@ -95,10 +95,10 @@ class HostileDevice:
             words = shlex.split(process.command or "")
             if "serve" in words:
                 await self.agent.serve(process)
-            else:  # install and receive
+            else:  # install and uploads
                 while data := await process.stdin.read(1 << 16):
                     del data
-                process.stdout.write(b"farm-agent 1 ok 0\n")
+                process.stdout.write(b"farm-agent 1 ok\n" if "install" in words else self.attack.upload)
         with contextlib.suppress(OSError, asyncssh.Error):
             process.exit(0)
 

@@ -30,7 +30,7 @@ class Room:
     def __init__(self, session: Session, note: Callable[[str], None] = lambda _: None) -> None:
         self.freed = Freed()
         self._session = session
-        self._note = note
+        self.note = note
         self._needed: set[str] = set()
 
     def need(self, sha256s: Iterable[str]) -> None:
@@ -59,7 +59,7 @@ class Room:
         except DeviceError as error:
             if error.cause != DISK_FULL:
                 raise
-            self._note(f"{error.message}: making room, then once more")
+            self.note(f"{error.message}: making room, then once more")
         await self.make(size_bytes, at_least_bytes=size_bytes)
         return await self._session.call(conversation)
 
@@ -71,7 +71,7 @@ class Room:
         files = sum(isinstance(one, Stored) for one in removals)
         self.freed.bytes += freed_bytes
         self.freed.files += files
-        self._note(f"removed {files} files of earlier runs from the device, {naturalsize(freed_bytes)}")
+        self.note(f"removed {files} files of earlier runs from the device, {naturalsize(freed_bytes)}")
 
     def _cannot_fit(self, stock: Stock, push_bytes: int, removable_bytes: int) -> DeviceError:
         from humanize import naturalsize

@@ -21,8 +21,9 @@ from farm.options import from_mapping, merge
 from farm.options.core_sets import only_deciding
 from farm.plan.layout import model_file_name, tree_of
 from farm.run.context import OnDevice
-from farm.run.deploy import Pusher, environment_of
+from farm.run.deploy import environment_of
 from farm.run.execute import Ready, forget, run_round
+from farm.run.push.pusher import Pusher
 from farm.store.artifacts import artifact_of
 from farm.store.profiles import PROFILE, read
 

@@ -30,13 +30,9 @@ from farm.plan.programs import (
     read_build,
     runtime_problems,
 )
-from farm.run.deploy import (
-    FILE_CHANGED,
-    PRELOAD_PATH,
-    Program,
-    environment_of,
-)
+from farm.run.deploy import PRELOAD_PATH, Program, environment_of
 from farm.run.disk import not_kept
+from farm.run.push.pusher import FILE_CHANGED
 from farm.store.cache.programs import Known, ProgramStore
 
 OLDEST_PYTHON = (3, 6)

@@ -2,6 +2,7 @@
 
     <root>/<aa>/<sha256>        the files; last used is their time of modification
     <root>/runs/<name>          one for each run that refers to files: the path of its manifest, then digests
+    <root>/names/<digest>       one for each name of files: their digests, the last one at the end
 
 A file is never a hard link to the user's: who overwrites that would overwrite what is kept.
 """
@@ -35,7 +36,10 @@ RESERVE = Portion(5, 1 << 30)
 """What stays free for results: nothing is kept that leaves less."""
 
 VARIABLE = "FARM_KEPT_SHARE"
-RUNS = "runs"
+RUNS, NAMES = "runs", "names"
+MOST_VERSIONS = 16
+"""Of a name: so many digests are remembered."""
+
 UNFINISHED_S = 86_400
 """After so long a copy that was begun is one of a farm that was killed."""
 
@@ -89,6 +93,7 @@ class KeptStore:
         path = digest_path(self.root, artifact.sha256)
         if _has(path, artifact.size_bytes):
             os.utime(path)
+            self._name(artifact)
             return
         private_folder(path.parent)
         self._make_room(artifact)
@@ -100,6 +105,32 @@ class KeptStore:
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
+        self._name(artifact)
+
+    def versions(self, name: str) -> tuple[Artifact, ...]:
+        """Files that were kept under this name and are still here, the last one first; their bytes are not
+        looked at. Raises OSError.
+        """
+        found = []
+        for digest in reversed(self._named(name)):
+            path = digest_path(self.root, digest)
+            with contextlib.suppress(FileNotFoundError):
+                found.append(Artifact(name, digest, path.stat().st_size, path))
+        return tuple(found)
+
+    def _name(self, artifact: Artifact) -> None:
+        known = [one for one in self._named(artifact.name) if one != artifact.sha256]
+        path = self._names(artifact.name)
+        private_folder(path.parent)
+        write_atomic(path, "\n".join((*known, artifact.sha256)[-MOST_VERSIONS:]).encode(), is_synced=False)
+
+    def _named(self, name: str) -> list[str]:
+        path = self._names(name)
+        words = path.read_text("ascii", "replace").split() if path.exists() else []
+        return [word for word in words if _DIGEST.fullmatch(word)]
+
+    def _names(self, name: str) -> Path:
+        return self.root / NAMES / hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
     def find(self, sha256: str) -> Path | None:
         """A kept file, if it is here and intact; one that was damaged is removed."""
@@ -138,7 +169,7 @@ class KeptStore:
         """All files, those that were used last at the end. Raises OSError."""
         found = []
         for folder in _entries(self.root):
-            for path in _entries(folder) if folder.name != RUNS else ():
+            for path in _entries(folder) if folder.name not in (RUNS, NAMES) else ():
                 with contextlib.suppress(FileNotFoundError):
                     state = path.stat()
                     found.append(Stored(path, state.st_size, state.st_mtime))

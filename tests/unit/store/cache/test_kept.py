@@ -204,3 +204,21 @@ def test_the_share_of_the_disk_is_a_setting(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setenv("FARM_KEPT_SHARE", "much")
     with pytest.raises(RequestError, match='FARM_KEPT_SHARE: "much" is neither'):
         kept_store()
+
+
+def test_versions_of_a_name_are_told_the_last_one_first(store: KeptStore, tmp_path: Path) -> None:
+    kept = []
+    for number in range(20):
+        (tmp_path / f"{number}").mkdir()
+        kept.append(file(tmp_path / f"{number}", "model.mge", 100 + number))
+        store.keep(kept[-1])
+    store.keep(kept[15])
+    other = file(tmp_path, "other.mge")
+    store.keep(other)
+    found = [one.sha256 for one in store.versions("model.mge")]
+    assert found == [one.sha256 for one in (kept[15], *reversed(kept[16:]), *reversed(kept[4:15]))]
+    digest_path(store.root, kept[15].sha256).unlink()
+    assert store.versions("model.mge")[0].sha256 == kept[19].sha256
+    assert [one.size_bytes for one in store.versions("other.mge")] == [other.size_bytes]
+    assert store.versions("\udcff no such name") == ()
+    assert held(store) >= {other.sha256}

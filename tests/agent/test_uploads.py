@@ -1,0 +1,137 @@
+"""Small files that come together, and files that are made of older ones."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from pathlib import Path
+
+import pytest
+
+from farm.device.push.archive import archive_of
+from farm.device.push.chunks import Recipe, recipe
+from farm.device.wire import Reply, Status
+from farm.model.artifact import Artifact
+from farm.store.artifacts import artifact_of
+from tests.agent.shells import Phone, Talk
+
+
+def small_files(folder: Path, count: int, seed: int = 1) -> list[Artifact]:
+    drawn = random.Random(seed)
+    folder.mkdir()
+    for number in range(count):
+        (folder / f"{number}").write_bytes(drawn.randbytes(drawn.randint(1, 3000)))
+    return [artifact_of(path) for path in sorted(folder.iterdir())]
+
+
+def unpack(phone: Phone, artifacts: list[Artifact], count: int | None = None, cut: int = 0) -> Reply:
+    data = archive_of(artifacts)
+    data = data[: len(data) - cut]
+    return phone.once("unpack", phone.workdir, len(artifacts) if count is None else count, data=data)
+
+
+def versions(folder: Path, old: bytes, new: bytes) -> tuple[Artifact, Artifact]:
+    (folder / "old").write_bytes(old)
+    (folder / "new").write_bytes(new)
+    return artifact_of(folder / "old"), artifact_of(folder / "new")
+
+
+@pytest.fixture
+def changed(tmp_path: Path) -> tuple[Artifact, Artifact]:
+    """3 MB, of which a part in the middle is other and longer, and a part near the end is gone."""
+    old = random.Random(2).randbytes(3_000_000)
+    new = old[:900_000] + random.Random(3).randbytes(123_457) + old[1_000_000:2_500_000] + old[2_600_000:]
+    return versions(tmp_path, old, new)
+
+
+def assemble(phone: Phone, new: Artifact, made: Recipe, data: bytes | None = None) -> Reply:
+    content = new.path.read_bytes()
+    fresh = b"".join(content[at : at + length] for at, length in made.fresh)
+    sizes = (new.size_bytes, made.sent_bytes)
+    words = ("assemble", phone.workdir, new.sha256, *sizes, *made.words())
+    return phone.once(*words, data=fresh if data is None else data)
+
+
+def incoming(phone: Phone) -> list[str]:
+    return sorted(path.name for path in (phone.workdir / "incoming").iterdir())
+
+
+def test_small_files_come_in_one_archive(phone: Phone, agent: Talk, tmp_path: Path):
+    first, more = small_files(tmp_path / "a", 60), small_files(tmp_path / "b", 300, seed=2)
+    assert unpack(phone, first).status is Status.OK
+    assert unpack(phone, more).status is Status.OK  # into folders of the store that are there, and others
+    assert unpack(phone, more).status is Status.OK  # the reply may have been lost
+    assert agent("have", *(one.sha256 for one in (*first, *more))) == ()
+    for one in (*first, *more):
+        assert phone.stored(one.sha256).read_bytes() == one.path.read_bytes()
+        assert phone.stored(one.sha256).stat().st_mode & 0o777 == 0o555
+    assert phone.stored(first[0].sha256).stat().st_mtime > 1e9, "else it would be the first that goes"
+    assert incoming(phone) == []
+
+
+def test_of_an_archive_that_is_cut_or_damaged_nothing_is_kept(phone: Phone, agent: Talk, tmp_path: Path):
+    files = small_files(tmp_path / "a", 20)
+    assert unpack(phone, files, cut=9000).status is Status.ERR
+    assert unpack(phone, files[:19], count=20).code == "digest-mismatch"
+    files[3].path.write_bytes(b"x" * files[3].size_bytes)
+    assert unpack(phone, files).code == "digest-mismatch"
+    assert len(agent("have", *(one.sha256 for one in files))) == 20
+    assert incoming(phone) == []
+
+
+def test_a_file_in_an_archive_that_is_no_digest_goes_nowhere(phone: Phone, tmp_path: Path):
+    (one,) = small_files(tmp_path / "a", 1)
+    for name in ("../../x", "aa/../../../x", f"zz/{one.sha256}", "aa/x"):
+        data = archive_of([one]).replace(
+            f"{one.sha256[:2]}/{one.sha256}".encode().ljust(100, b"\0"), name.encode().ljust(100, b"\0")
+        )
+        assert phone.once("unpack", phone.workdir, 1, data=data).status is Status.ERR
+    assert not list(phone.folder.rglob("x"))
+    assert incoming(phone) == []
+
+
+def test_without_tar_that_is_said(phone: Phone, tmp_path: Path):
+    tools = phone.own_tools()
+    if not list(tools.iterdir()):
+        pytest.skip("the machine's own tools")
+    (tools / "tar").unlink()
+    reply = unpack(phone, small_files(tmp_path / "a", 2))
+    assert (reply.code, reply.fields) == ("no-tool", ("tar",))
+
+
+def test_a_changed_file_is_made_of_its_older_version(
+    phone: Phone, agent: Talk, changed: tuple[Artifact, Artifact]
+):
+    old, new = changed
+    made = recipe(new, [old])
+    assert made is not None
+    assert made.sent_bytes < 0.3 * new.size_bytes
+    phone.put(old.path)
+    assert assemble(phone, new, made).status is Status.OK
+    assert phone.stored(new.sha256).read_bytes() == new.path.read_bytes()
+    assert agent("have", old.sha256, new.sha256) == ()
+    assert incoming(phone) == []
+
+
+def test_a_file_whose_older_version_is_gone_or_another_is_not_made(
+    phone: Phone, agent: Talk, changed: tuple[Artifact, Artifact]
+):
+    old, new = changed
+    made = recipe(new, [old])
+    assert made is not None
+    assert assemble(phone, new, made).code == "short"
+    phone.put(old.path)
+    assert assemble(phone, new, made, data=b"cut").code == "short"
+    assert assemble(phone, new, made, data=bytes(made.sent_bytes)).code == "digest-mismatch"
+    stored = phone.stored(old.sha256)
+    stored.chmod(0o755)
+    stored.write_bytes(bytes(old.size_bytes))
+    assert assemble(phone, new, made).code == "digest-mismatch"
+    assert agent("have", new.sha256) == (f"{new.sha256}=0",)
+    assert incoming(phone) == []
+
+
+@pytest.mark.parametrize("op", ["../x:0:1:5", "-:0:1", "-:x:1:5", "aa:0:1:5", f"{'0' * 64}:0:1:-5"])
+def test_a_recipe_has_only_ranges_of_the_store_and_of_what_is_sent(phone: Phone, op: str):
+    digest = hashlib.sha256(b"").hexdigest()
+    assert phone.once("assemble", phone.workdir, digest, 5, 0, op).code == "usage"
