@@ -4,29 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 
 from tests.agent.shells import SHELLS, Phone, Talk, end, make_box, make_path, until
 
 HERE = Path(__file__).parent
-EACH_TIME_UNDER_BASH = ("test_jobs.py", "test_numbers.py")
-"""bash differs least from dash: the rest runs under it with `-m long` only."""
-NOT_UNDER_MKSH = (
-    "test_sensors.py", "test_settings.py", "test_telemetry.py", "test_leftovers.py", "test_programs.py",
-    "test_versions.py", "test_limits.py",
-)  # fmt: skip
-"""Where mksh is as good as busybox: under it with `-m long` only."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Each test under two of the shells, each shell in all kinds of tests: by the name of the test, so that it is
+    the same two wherever it runs. Under the others with `-m long` only.
+    """
     for item in items:
         callspec = getattr(item, "callspec", None)
-        if callspec is None or item.path.parent != HERE:
+        if callspec is None or item.path.parent != HERE or "box" not in callspec.params:
             continue
-        box, name = callspec.params.get("box"), item.path.name
-        if (box == "bash" and name not in EACH_TIME_UNDER_BASH) or (box == "mksh" and name in NOT_UNDER_MKSH):
+        if callspec.params["box"] not in shells_of(item):
             item.add_marker(pytest.mark.long)
+
+
+def shells_of(item: pytest.Item) -> set[str]:
+    """dash and bash differ least from each other, busybox and mksh most from all: one of each two."""
+    others = item.callspec.id.replace(item.callspec.params["box"], "", 1)
+    number = crc32(f"{item.path.name} {item.originalname} {others}".encode())
+    return {("dash", "bash")[number % 2], ("busybox", "mksh")[number // 2 % 2]}
 
 
 @pytest.fixture(scope="session", params=SHELLS)
