@@ -18,7 +18,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack, suppress
 from importlib import import_module
@@ -39,11 +39,16 @@ LOADED = (
     "rich.markdown",
     "rich.progress",
     "rich.traceback",
+    "ruptures",
     "scipy.stats",
+    "sqlalchemy",
     "sqlite3.dbapi2",
+    "sse_starlette",
+    "starlette.applications",
     "tests.blocking",
     "typer._adapters",
     "typer.main",
+    "uvicorn",
 )
 FRESH = ("farm.cli", "typer.rich_utils")
 """What looks at the environment or at the streams when it is imported."""
@@ -243,7 +248,7 @@ def _become(request: dict[str, Any], descriptors: list[int]) -> None:
             del sys.modules[name]
 
 
-def _keep(names: Set[str]) -> None:
+def _keep(names: set[str]) -> None:
     """The last that is done before an interpreter ends: what the server had loaded is not taken apart object by
     object, which copies each page of it and takes longer than most calls. What the call itself made is.
     """

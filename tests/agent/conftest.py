@@ -14,22 +14,17 @@ HERE = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Each test under two of the shells, each shell in all kinds of tests: by the name of the test, so that it is
-    the same two wherever it runs. Under the others with `-m long` only.
+    """Each test under one of the shells, by its name: the same one wherever it runs, and several in each file.
+    Under the others with `-m long` only.
     """
     for item in items:
         callspec = getattr(item, "callspec", None)
         if callspec is None or item.path.parent != HERE or "box" not in callspec.params:
             continue
-        if callspec.params["box"] not in shells_of(item):
+        shell = callspec.params["box"]
+        name = f"{item.nodeid.partition('[')[0].rpartition('/')[2]} {callspec.id.replace(shell, '', 1)}"
+        if shell != tuple(SHELLS)[crc32(name.encode()) % len(SHELLS)]:
             item.add_marker(pytest.mark.long)
-
-
-def shells_of(item: pytest.Item) -> set[str]:
-    """dash and bash differ least from each other, busybox and mksh most from all: one of each two."""
-    others = item.callspec.id.replace(item.callspec.params["box"], "", 1)
-    number = crc32(f"{item.path.name} {item.originalname} {others}".encode())
-    return {("dash", "bash")[number % 2], ("busybox", "mksh")[number // 2 % 2]}
 
 
 @pytest.fixture(scope="session", params=SHELLS)
