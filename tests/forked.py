@@ -6,6 +6,8 @@ for these, and the true end of an interpreter.
 
 from __future__ import annotations
 
+import atexit
+import ctypes
 import gc
 import io
 import json
@@ -26,15 +28,27 @@ from typing import IO, Any, Self
 ROOT = Path(__file__).parents[1]
 LOADED = (
     "asyncssh",
+    "encodings.idna",
     "filelock",
     "humanize",
     "jinja2",
     "numpy",
     "pydantic",
+    "rich._emoji_codes",
     "rich.live",
+    "rich.markdown",
     "rich.progress",
+    "rich.traceback",
+    "ruptures",
+    "scipy.stats",
+    "sqlalchemy",
+    "sqlite3.dbapi2",
+    "sse_starlette",
+    "starlette.applications",
     "tests.blocking",
+    "typer._adapters",
     "typer.main",
+    "uvicorn",
 )
 FRESH = ("farm.cli", "typer.rich_utils")
 """What looks at the environment or at the streams when it is imported."""
@@ -234,6 +248,14 @@ def _become(request: dict[str, Any], descriptors: list[int]) -> None:
             del sys.modules[name]
 
 
+def _keep(names: set[str]) -> None:
+    """The last that is done before an interpreter ends: what the server had loaded is not taken apart object by
+    object, which copies each page of it and takes longer than most calls. What the call itself made is.
+    """
+    kept = [sys.modules.pop(name) for name in names if name in sys.modules]
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(kept))
+
+
 def _stream(number: int, encoding: str) -> io.TextIOWrapper:
     raw = io.FileIO(number, "r" if number == 0 else "w", closefd=False)
     if number == 0:
@@ -245,6 +267,8 @@ def _stream(number: int, encoding: str) -> io.TextIOWrapper:
 
 
 if __name__ == "__main__":
+    bare, loaded = set(sys.modules), set[str]()
+    atexit.register(_keep, loaded)  # before any other: it is called after them
     for module in LOADED:
         import_module(module)
     for row in import_module("farm.cli.commands").COMMANDS:
@@ -252,6 +276,7 @@ if __name__ == "__main__":
     templates = import_module("farm.report.render").environment()
     for name in templates.list_templates(["j2"]):
         templates.get_template(name)  # a quarter of a second, which each report would pay again
+    loaded |= {name for name in sys.modules.keys() - bare if not name.startswith(FRESH)}
     gc.collect()
     gc.freeze()  # a fork copies no page only to count what is in it
     asked = _serve(socket.socket(fileno=int(sys.argv[1])))

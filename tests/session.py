@@ -19,7 +19,7 @@ from zlib import crc32
 
 import pytest
 
-PATIENCE_S = float(os.environ.get("PATIENCE_S", "20"))
+PATIENCE_S = float(os.environ.get("PATIENCE_S", "60"))
 FOLDER = pytest.StashKey[Path]()
 
 

@@ -4,28 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 
 from tests.agent.shells import SHELLS, Phone, Talk, end, make_box, make_path, until
 
 HERE = Path(__file__).parent
-EACH_TIME_UNDER_BASH = ("test_jobs.py", "test_numbers.py")
-"""bash differs least from dash: the rest runs under it with `-m long` only."""
-NOT_UNDER_MKSH = (
-    "test_sensors.py", "test_settings.py", "test_telemetry.py", "test_leftovers.py", "test_programs.py",
-    "test_versions.py", "test_limits.py",
-)  # fmt: skip
-"""Where mksh is as good as busybox: under it with `-m long` only."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Each test under one of the shells, by its name: the same one wherever it runs, and several in each file.
+    Under the others with `-m long` only.
+    """
     for item in items:
         callspec = getattr(item, "callspec", None)
-        if callspec is None or item.path.parent != HERE:
+        if callspec is None or item.path.parent != HERE or "box" not in callspec.params:
             continue
-        box, name = callspec.params.get("box"), item.path.name
-        if (box == "bash" and name not in EACH_TIME_UNDER_BASH) or (box == "mksh" and name in NOT_UNDER_MKSH):
+        shell = callspec.params["box"]
+        name = f"{item.nodeid.partition('[')[0].rpartition('/')[2]} {callspec.id.replace(shell, '', 1)}"
+        if shell != tuple(SHELLS)[crc32(name.encode()) % len(SHELLS)]:
             item.add_marker(pytest.mark.long)
 
 

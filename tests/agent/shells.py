@@ -22,7 +22,7 @@ from farm.store.artifacts import artifact_of
 
 AGENT = Path(__file__).parents[2] / "agents" / "farm-agent.sh"
 EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 ODD_NAMES = (
     "with space", "two\nlines", "tab\there", "quote'\"", "back\\slash", "$HOME `id` *", "-n", "é€漢",
     ".hidden", "..dots", "per%cent", "cr\rhere", "{a,b}", "[x]", "ends ",

@@ -63,7 +63,7 @@ def refusal(error: pytest.ExceptionInfo[DeviceError]) -> tuple[str, str, str]:
 
 
 async def ended(agent: Agent, job: str) -> JobState:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while (state := await agent.poll(job)).exit_code is None:
             await asyncio.sleep(0.05)
     return state
@@ -363,7 +363,7 @@ async def test_an_end_is_told_while_others_are_answered(
         await agent.beat(epoch)
     assert not waiting.done()
     (connection.phone.workdir / "spool/j/tmp/go").touch()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         assert (await waiting).exit_code == 0
         assert (await agent.wait("j")).exit_code == 0
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from farm.device import wire
 from farm.device.probe import parse_facts
 from farm.model.device import Python
-from tests.agent.shells import Phone, Refused, Talk
+from tests.agent.shells import PATIENCE_S, Phone, Refused, Talk
 
 TEXT = st.binary(max_size=40).filter(lambda raw: b"\0" not in raw).map(os.fsdecode)
 
@@ -91,7 +91,7 @@ def test_end_of_input_ends_the_agent(agent: Talk):
 
 def test_bye_ends_the_agent(agent: Talk):
     agent("bye")
-    assert agent.process.wait(10) == 0
+    assert agent.process.wait(PATIENCE_S) == 0
 
 
 def test_a_home_in_the_workdir_is_expanded_by_the_agent(phone: Phone):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.agent.shells import DAEMON, Phone, Talk, alive, running, until
+from tests.agent.shells import DAEMON, PATIENCE_S, Phone, Talk, alive, running, until
 
 
 def test_a_round_from_before_a_restart_is_lost_and_nobody_elses_process_is_touched(
@@ -63,7 +63,7 @@ def test_a_group_of_a_number_that_went_to_another_process_is_not_killed(
     (job / "pid").write_text(f"{supervisor} {born} {stranger.pid} 1 {boot}\n")
     try:
         assert agent.ended("j") == (137, "lost")
-        assert member.wait(5) < 0
+        assert member.wait(PATIENCE_S) < 0
         assert alive(stranger.pid)
     finally:
         for process in (stranger, member):

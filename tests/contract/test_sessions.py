@@ -203,6 +203,6 @@ async def test_words_mean_themselves_in_every_login_shell(tmp_path, name):
 
 
 async def until(true) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not true():
             await asyncio.sleep(0.02)

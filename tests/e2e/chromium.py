@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections import deque
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,7 @@ def chromium():
         os.close(to_read)
         os.close(to_write)
         sender = stack.enter_context(os.fdopen(commands, "wb", buffering=0))
-        reader = stack.enter_context(os.fdopen(answers, "rb"))
+        reader = stack.enter_context(os.fdopen(answers, "rb", buffering=0))
         tab = Tab(sender, reader)
         try:
             yield tab
@@ -82,6 +83,7 @@ class Tab:
     def __init__(self, sender, reader) -> None:
         self._sender = sender
         self._reader = reader
+        self._begun, self._whole = bytearray(), deque[bytes]()
         self._last = 0
         self._session = None
         self.events: list[dict[str, Any]] = []
@@ -104,12 +106,16 @@ class Tab:
                 return answer["result"]
 
     def _read(self):
-        received = bytearray()
-        while (byte := self._reader.read(1)) != b"\0":
-            if not byte:
+        while not self._whole:
+            piece = self._reader.read(1 << 20)
+            if not piece:
                 raise EOFError("Chromium is gone")
-            received += byte
-        message = json.loads(received)
+            *ends, begun = piece.split(b"\0")
+            for end in ends:
+                self._whole.append(bytes(self._begun) + end)
+                self._begun.clear()
+            self._begun += begun
+        message = json.loads(self._whole.popleft())
         if "method" in message:
             self.events.append(message)
         return message

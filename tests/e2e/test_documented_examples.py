@@ -66,28 +66,36 @@ EXAMPLES = tuple(
 REFUSED = tuple(example for example in EXAMPLES if example.answer.startswith("refused: "))
 RUN = tuple(sorted((one for one in EXAMPLES if one not in REFUSED), key=lambda one: one.subject))
 BENCHES = tuple(
-    mine[start : start + 10]
+    mine[start : start + 5]
     for mine in (tuple(same) for _, same in groupby(RUN, key=lambda one: one.subject))
-    for start in range(0, len(mine), 10)
+    for start in range(0, len(mine), 5)
 )
-"""Examples with the same model and input, at most ten for one bench."""
+"""Examples with the same model and input, at most five for one bench."""
 FIRST = {mine[0].subject: mine for mine in reversed(BENCHES)}
-"""One bench for each model and input: the others say little more, and take half a minute together."""
+"""One bench for each model and input: the others say little more, and take a minute together."""
+
+
+@pytest.fixture(scope="module")
+def loader(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A library of operators."""
+    path = tmp_path_factory.mktemp("loader") / "loader.so"
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    if compiler:
+        command = [compiler, "-shared", "-fPIC", "-x", "c", "-o", str(path), "-"]
+        subprocess.run(command, input=ENTRY, text=True, check=True)
+    else:
+        path.write_bytes(b"without a compiler: good for a plan")
+    return path
 
 
 @pytest.fixture
-def here(tmp_path: Path) -> Path:
+def here(tmp_path: Path, loader: Path) -> Path:
     """A folder with the files that the examples name."""
     for file in (*BUNDLED.glob("*.npy"), *BUNDLED.glob("*.ppm"), *BUNDLED.glob("*.json")):
         shutil.copy(file, tmp_path)
     shutil.copy(SAMPLES / "fast-run.cache", tmp_path / "algo.cache")
     shutil.copy(BUNDLED / "tiny.mge", tmp_path / "transformed.mge")
-    compiler = shutil.which("cc") or shutil.which("gcc")
-    if compiler:
-        command = [compiler, "-shared", "-fPIC", "-x", "c", "-o", str(tmp_path / "loader.so"), "-"]
-        subprocess.run(command, input=ENTRY, text=True, check=True)
-    else:
-        (tmp_path / "loader.so").write_bytes(b"without a compiler: good for a plan")
+    shutil.copy(loader, tmp_path)
     return tmp_path
 
 

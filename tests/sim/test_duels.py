@@ -135,7 +135,8 @@ async def test_what_cannot_be_confirmed_stays_open(farm: Farm, devices: Path) ->
     farm.environment["FARM_KEPT_SHARE"] = "0"
     async with fleet({"arm-1": Properties()}, devices) as running:
         for name in ("old", "one"):
-            await bench(farm, running, "--run-id", name, "--rounds", "1")
+            outcome = await bench(farm, running, "--run-id", name, "--rounds", "1")
+            assert outcome.code == 0, outcome.stderr
         asked = ("compare", "old", "one", "--confirm", "--inventory", str(running.inventory))
         outcome = await asyncio.to_thread(farm, *asked)
         assert len(running.devices["arm-1"].runs()) == 2

@@ -63,6 +63,7 @@ def nights(farm: Farm, devices: Path) -> Iterator[Nights]:
     made.server.close()
 
 
+@pytest.mark.long
 async def test_a_regression_is_told_by_the_night_that_finds_it(
     farm: Farm, devices: Path, nights: Nights
 ) -> None:

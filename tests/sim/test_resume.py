@@ -55,7 +55,7 @@ async def resume(farm: Farm, *words: str) -> Outcome:
 async def until_in_a_round(farm: Farm, device: SimulatedDevice, rounds: int) -> None:
     """So many rounds are on disk, and the next one runs."""
     journal = farm.folder / "runs" / "one" / "journal.jsonl"
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             done = journal.exists() and sum(e.event == "round" for e in read_journal(journal).events)
             if done == rounds and len(device.runs()) == rounds + 1:

@@ -16,7 +16,7 @@ async def test_farm_cannot_read_a_file_in_the_loop_but_a_test_can(tmp_path: Path
     loop, seen = asyncio.get_running_loop(), asyncio.Queue[object]()
     loop.set_exception_handler(lambda _, context: seen.put_nowait(context["exception"]))
     loop.call_soon(trust, "name", tmp_path / "pins", ())
-    assert isinstance(await asyncio.wait_for(seen.get(), 20), BlockingError)
+    assert isinstance(await asyncio.wait_for(seen.get(), 60), BlockingError)
     assert trust("name", tmp_path / "pins", ()) == Trust()
     assert await asyncio.to_thread(trust, "name", tmp_path / "pins", ()) == Trust()
 

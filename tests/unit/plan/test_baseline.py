@@ -238,7 +238,7 @@ async def test_the_event_loop_goes_on_while_files_are_kept(tmp_path: Path, night
 
     class Slow(KeptStore):
         def keep(self, artifact: Artifact) -> None:
-            assert goes_on.wait(20)
+            assert goes_on.wait(60)
 
     keeper = Keeper(Slow(tmp_path / "slow"), RunDirectory.create(tmp_path / "runs", "slow"))
     built = {cell.device.runtime: own_files(cell.device.runtime) for cell in night.plan.cells}
