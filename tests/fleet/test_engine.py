@@ -17,7 +17,8 @@ from farm.fleet.schema import PickleError
 from farm.model.limits.deadlines import Deadlines
 from farm.sim.fleet import fleet
 from farm.sim.properties import Properties
-from tests.fleet.conftest import Lab, Postgres
+from tests.fleet.conftest import Lab
+from tests.fleet.postgres import Postgres
 
 FORGED = """
 INSERT INTO {table} (workflow_uuid, status, name, queue_name, queue_partition_key, priority, inputs,

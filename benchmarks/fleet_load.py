@@ -1,0 +1,203 @@
+"""Shows of `benchmarks.fleet` about how much: lanes of a submit, lanes of a worker, and a worker without."""
+
+from __future__ import annotations
+
+import asyncio
+import asyncio.events
+import contextlib
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from benchmarks.fleet_lab import LANES, Lab, Worker, boards, in_thread, until
+from benchmarks.fleet_shows import RUN, counted
+
+TICK_S = 0.02
+LONGEST_KEPT = 5
+TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+PAUSE_S = 0.005
+WRITING = """SELECT max(extract(epoch FROM clock_timestamp() - xact_start)) FROM pg_stat_activity
+WHERE datname = current_database() AND backend_xid IS NOT NULL"""
+"""For how many seconds the longest transaction has been writing."""
+
+
+async def submit(lab: Lab, is_quick: bool) -> dict[str, Any]:
+    """All lanes at once, or none: seen by others at any moment, and after a kill -9 in the middle."""
+    return await in_thread(_submit, lab, 200 if is_quick else 2000)  # type: ignore[no-any-return]
+
+
+def _submit(lab: Lab, count: int) -> dict[str, Any]:
+    program = lab.folder / "load_and_run"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    entry = {"address": "192.0.2.1", "runtime": {"kind": "native", "program": str(program)}}
+    inventory = lab.folder / "many.yaml"
+    inventory.write_text(json.dumps({"devices": {f"board-{number}": entry for number in range(count)}}))
+    lab.farm("queue")
+    seen: Counter[int] = Counter()
+    is_over = threading.Event()
+    writing_s = [0.0]
+
+    def look() -> None:
+        while not is_over.is_set():
+            with contextlib.suppress(sa.exc.ProgrammingError):  # its tables are not there yet
+                seen[len(lab.rows(LANES)) % count] += 1
+            writing_s[0] = max(writing_s[0], float(lab.rows(WRITING)[0][0] or 0))
+            time.sleep(PAUSE_S)
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        ended = lab.submit(inventory, RUN, "--json")
+        enqueue_s = writing_s[0]
+        killed = _kill_a_submit(lab, inventory)
+    finally:
+        is_over.set()
+        thread.join()
+    partly = sum(times for lanes, times in seen.items() if lanes)
+    return {
+        "lanes": count, "command_s": round(ended.wall_s, 2), "enqueue_s": round(enqueue_s, 2),
+        "looks": seen.total(), "partly": partly + (killed % count != 0), "lanes_after_kill": killed - count,
+    }  # fmt: skip
+
+
+def _kill_a_submit(lab: Lab, inventory: Path) -> int:
+    """How many lanes there are after a submit was killed while it wrote into the store."""
+    words = (
+        "submit", "--inventory", str(inventory), "--run-id", "two", "--model", "bundled:tiny",
+    )  # fmt: skip
+    process = lab.start(*words)
+    busy = (
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+        "AND query LIKE 'INSERT INTO %workflow%' AND state <> 'idle'"
+    )
+    until(lambda: lab.rows(busy)[0][0] > 0 or process.poll() is not None, "it writes", 0.001)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    time.sleep(1.0)  # the server sees that its client is gone
+    return len(lab.rows(LANES))
+
+
+async def idle(lab: Lab, is_quick: bool) -> dict[str, Any]:
+    """A worker without lanes, after it has started."""
+    async with boards(lab.folder / "devices", 1, 1.0) as running:
+        return await in_thread(_idle, lab, running.inventory, 20.0 if is_quick else 120.0)  # type: ignore[no-any-return]
+
+
+def _idle(lab: Lab, inventory: Path, watched_s: float) -> dict[str, Any]:
+    shared = ("--artifacts", (lab.folder / "shared").as_uri())
+    lab.farm("worker", "--site", "other", "--drain", *shared)  # the first command makes the store
+    worker = lab.worker(inventory)
+    time.sleep(10.0)
+    before_s, began_s = cpu_s(worker), time.monotonic()
+    time.sleep(watched_s)
+    used_s, took_s = cpu_s(worker) - before_s, time.monotonic() - began_s
+    memory = memory_mb(worker)
+    connections = lab.rows("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")[0][0]
+    worker.end()
+    return {
+        "watched_s": round(took_s, 1), "cpu_percent": round(100 * used_s / took_s, 2), **memory,
+        "connections": connections - 1,
+    }  # fmt: skip
+
+
+def cpu_s(worker: Worker) -> float:
+    """User and system time so far."""
+    words = Path(f"/proc/{worker.process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(words[11]) + int(words[12])) / TICKS_PER_S
+
+
+def memory_mb(worker: Worker) -> dict[str, float]:
+    """`rss_mb`, of which `anonymous_mb` is its own and the rest files that others may share."""
+    found = {}
+    for line in Path(f"/proc/{worker.process.pid}/status").read_text().splitlines():
+        key, _, value = line.partition(":")
+        if key in {"VmRSS", "RssAnon", "VmHWM", "Threads"}:
+            found[key] = float(value.split()[0])
+    return {
+        "rss_mb": round(found["VmRSS"] * 1024 / 1e6, 1),
+        "anonymous_mb": round(found["RssAnon"] * 1024 / 1e6, 1),
+        "most_rss_mb": round(found["VmHWM"] * 1024 / 1e6, 1),
+        "threads": found["Threads"],
+    }
+
+
+async def lanes(lab: Lab, is_quick: bool) -> dict[str, Any]:
+    """All devices are one worker's; its event loop is asked all the time how late it is."""
+    async with boards(lab.folder / "devices", 20 if is_quick else 200, 4.0) as running:
+        return await in_thread(_lanes, lab, running)  # type: ignore[no-any-return]
+
+
+def _lanes(lab: Lab, running: Any) -> dict[str, Any]:
+    lab.submit(running.inventory, RUN)
+    report = lab.folder / "lag.json"
+    inside = (str(Path(__file__)), "--inside", str(report))
+    began_s = time.monotonic()
+    worker = lab.worker(running.inventory, "--parallel", str(len(running.devices)), program=inside)
+    until(lambda: all(status == "SUCCESS" for _, status, _ in lab.rows(LANES)), "all lanes are over", 0.5)
+    took_s = time.monotonic() - began_s
+    used_s, memory = cpu_s(worker), memory_mb(worker)
+    worker.end()
+    found = counted(lab.fetched(RUN), running)
+    return {
+        "lanes": len(running.devices), "took_s": round(took_s, 1),
+        "cpu_percent": round(100 * used_s / took_s, 1), **memory, **found, **json.loads(report.read_text()),
+    }  # fmt: skip
+
+
+def inside(report: Path) -> None:
+    """Run farm in this process: how late its event loop was at most, and the callbacks that took longest."""
+    late_ms: list[float] = []
+    longest: list[tuple[float, str]] = []
+    run = asyncio.events.Handle._run  # noqa: SLF001 - where every callback passes
+    seen: set[int] = set()
+
+    def tick(loop: asyncio.AbstractEventLoop, due_s: float) -> None:
+        now_s = loop.time()
+        late_ms.append(1000 * (now_s - due_s))
+        loop.call_later(TICK_S, tick, loop, now_s + TICK_S)
+
+    def timed(handle: asyncio.Handle) -> None:
+        loop = handle._loop  # type: ignore[attr-defined]  # noqa: SLF001
+        if id(loop) not in seen and threading.current_thread() is threading.main_thread():
+            seen.add(id(loop))
+            loop.call_later(TICK_S, tick, loop, loop.time() + TICK_S)
+        began_s = time.thread_time()
+        try:
+            run(handle)
+        finally:
+            taken_ms = (time.thread_time() - began_s) * 1000
+            if len(longest) < LONGEST_KEPT or taken_ms > longest[-1][0]:
+                longest.append((taken_ms, repr(getattr(handle, "_callback", handle))[:200]))
+                longest.sort(reverse=True)
+                del longest[LONGEST_KEPT:]
+
+    asyncio.events.Handle._run = timed  # type: ignore[method-assign]  # noqa: SLF001
+    from farm.cli.main import main
+
+    try:
+        main()
+    finally:
+        late_ms.sort()
+        report.write_text(json.dumps({
+            "lag_ms": round(late_ms[-1], 1),
+            "lag_p50_ms": round(late_ms[len(late_ms) // 2], 1),
+            "lag_p99_ms": round(late_ms[int(0.99 * len(late_ms))], 1),
+            "ticks": len(late_ms),
+            "over_100_ms": sum(one > 100 for one in late_ms),
+            "longest_cpu_ms": [(round(taken_ms, 1), name) for taken_ms, name in longest],
+        }))  # fmt: skip
+
+
+if __name__ == "__main__":
+    place = Path(sys.argv[2])
+    sys.argv[:] = ["farm", *sys.argv[3:]]
+    inside(place)
