@@ -6,11 +6,13 @@ import asyncio
 import asyncio.events
 import contextlib
 import json
+import math
 import os
 import signal
 import sys
 import threading
 import time
+import traceback
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ from benchmarks.fleet_shows import RUN, counted
 
 TICK_S = 0.02
 LONGEST_KEPT = 5
+LONG_S = 0.06
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 PAUSE_S = 0.005
 WRITING = """SELECT max(extract(epoch FROM clock_timestamp() - xact_start)) FROM pg_stat_activity
@@ -159,6 +162,19 @@ def inside(report: Path) -> None:
     longest: list[tuple[float, str]] = []
     run = asyncio.events.Handle._run  # noqa: SLF001 - where every callback passes
     seen: set[int] = set()
+    since_s = [math.inf]
+    where: Counter[str] = Counter()
+
+    def watch() -> None:
+        """Where a callback is that takes long; others may have its thread's processor meanwhile."""
+        main_thread = threading.main_thread().ident or 0
+        while True:
+            time.sleep(TICK_S)
+            if time.monotonic() - since_s[0] > LONG_S:
+                stack = traceback.extract_stack(sys._current_frames()[main_thread])  # noqa: SLF001
+                where[" < ".join(f"{Path(one.filename).name}:{one.lineno}" for one in stack[:-9:-1])] += 1
+
+    threading.Thread(target=watch, daemon=True).start()
 
     def tick(loop: asyncio.AbstractEventLoop, due_s: float) -> None:
         now_s = loop.time()
@@ -170,13 +186,15 @@ def inside(report: Path) -> None:
         if id(loop) not in seen and threading.current_thread() is threading.main_thread():
             seen.add(id(loop))
             loop.call_later(TICK_S, tick, loop, loop.time() + TICK_S)
-        began_s = time.thread_time()
+        began_s, since_s[0] = time.thread_time(), time.monotonic()
         try:
             run(handle)
         finally:
+            since_s[0] = math.inf
             taken_ms = (time.thread_time() - began_s) * 1000
             if len(longest) < LONGEST_KEPT or taken_ms > longest[-1][0]:
-                longest.append((taken_ms, repr(getattr(handle, "_callback", handle))[:200]))
+                callback = getattr(handle, "_callback", handle)
+                longest.append((taken_ms, repr(getattr(callback, "__self__", callback))[:200]))
                 longest.sort(reverse=True)
                 del longest[LONGEST_KEPT:]
 
@@ -194,6 +212,7 @@ def inside(report: Path) -> None:
             "ticks": len(late_ms),
             "over_100_ms": sum(one > 100 for one in late_ms),
             "longest_cpu_ms": [(round(taken_ms, 1), name) for taken_ms, name in longest],
+            "where": where.most_common(LONGEST_KEPT),
         }))  # fmt: skip
 
 

@@ -53,22 +53,43 @@ def submit(store: Store, shelf: Shelf, offer: Offer) -> Submitted:
     Raises RequestError for a run that was submitted before, one that a site does not take, or a file that
     cannot be read, and RunError where the store or the storage cannot be used; nothing waits then.
     """
+    batch = stored(shelf, offer)
+    # The engine's own connection: its tables are found by that only.
+    with client_of(store) as client, client._sys_db.engine.begin() as connection:  # noqa: SLF001
+        before = enqueue(store, client, connection, batch)
+        detail = f"{len(batch.lanes)} lanes, priority {batch.priority}"
+        store.note(connection, "submit", (batch.user, socket.gethostname()), run=batch.run, detail=detail)
+    names = tuple(lane_id(batch.run, device) for device, _, _ in batch.lanes)
+    sites = sorted({site for _, site, _ in batch.lanes})
+    return Submitted(batch.run, names, {site: before.get(queue_of(site), 0) for site in sites})
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The lanes of a run: device, site, and the digest of its document. `head` is the digest of the plan."""
+
+    run: str
+    user: str
+    priority: str
+    lanes: tuple[tuple[str, str, str], ...]
+    head: str
+
+
+def stored(shelf: Shelf, offer: Offer) -> Batch:
+    """The lanes of a plan; their documents and files are in the storage. Raises RequestError, RunError."""
     devices = [device for device in offer.plan.devices if device.name in offer.plan.cells_on]
     if not devices:
         raise RequestError(
             "nothing of this can be run: no device has a cell", hint="farm plan shows the reasons"
         )
+    how = offer.how
     for device in devices:
-        _require_short(offer.how.run, device)
+        _require_short(how.run, device)
     documents = _shelved(shelf, offer, devices)
-    planned = kept_plan(
-        offer.how.run,
-        offer.plan,
-        Origin(farm.__version__, offer.how.command, offer.how.started_at),
-        hider_of(offer.plan),
-    )
-    head = shelf.put_bytes(results_to_json(planned))
-    return _enqueued(store, offer, devices, documents, head)
+    origin = Origin(farm.__version__, how.command, how.started_at)
+    head = shelf.put_bytes(results_to_json(kept_plan(how.run, offer.plan, origin, hider_of(offer.plan))))
+    lanes = tuple((device.name, device.site, documents[device.name]) for device in devices)
+    return Batch(how.run, how.user, offer.priority, lanes, head)
 
 
 def _require_short(run: str, device: Device) -> None:
@@ -90,33 +111,6 @@ def _shelved(shelf: Shelf, offer: Offer, devices: Sequence[Device]) -> dict[str,
             offer.told(done, len(files))
         digests = pool.map(lambda one: shelf.put_bytes(one[0]), made.values())
         return dict(zip(made, digests, strict=True))
-
-
-def _enqueued(
-    store: Store, offer: Offer, devices: Sequence[Device], documents: dict[str, str], head: str
-) -> Submitted:
-    how = offer.how
-    lanes = tuple((device.name, device.site, documents[device.name]) for device in devices)
-    batch = Batch(how.run, how.user, offer.priority, lanes, head)
-    # The engine's own connection: its tables are found by that only.
-    with client_of(store) as client, client._sys_db.engine.begin() as connection:  # noqa: SLF001
-        before = enqueue(store, client, connection, batch)
-        detail = f"{len(devices)} lanes, priority {offer.priority}"
-        store.note(connection, "submit", (how.user, socket.gethostname()), run=how.run, detail=detail)
-    names = tuple(lane_id(how.run, device.name) for device in devices)
-    sites = sorted({device.site for device in devices})
-    return Submitted(how.run, names, {site: before.get(queue_of(site), 0) for site in sites})
-
-
-@dataclass(frozen=True)
-class Batch:
-    """The lanes of a run: device, site, and the digest of its document. `head` is the digest of the plan."""
-
-    run: str
-    user: str
-    priority: str
-    lanes: tuple[tuple[str, str, str], ...]
-    head: str
 
 
 def enqueue(store: Store, client: DBOSClient, connection: sa.Connection, batch: Batch) -> dict[str, int]:

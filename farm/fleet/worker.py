@@ -21,6 +21,7 @@ from farm.files import private_folder
 from farm.fleet.client import APPLICATION, CANCELLED, LANE, lanes
 from farm.fleet.database import Store
 from farm.fleet.duty import Duty, Worker, recovered
+from farm.fleet.nightlies.fire import fire
 from farm.fleet.nouns import VERSION, Site, queue_of, split_lane
 from farm.fleet.schema import SERIALIZER, listen_to_engine
 
@@ -189,6 +190,7 @@ def _entry(running: Running) -> Callable[..., Any]:
 
 async def _turns(store: Store, duty: Duty, running: Running, *, is_drain: bool) -> None:
     is_away = False
+    told: list[str] = []
     while True:
         try:
             await asyncio.to_thread(duty.turn)
@@ -201,7 +203,20 @@ async def _turns(store: Store, duty: Duty, running: Running, *, is_drain: bool) 
             if not is_away:
                 running.site.note(f"waits: {error}")
             is_away = True
+        if not is_drain and not is_away:
+            await asyncio.to_thread(_fire, store, running.site, told)
         await asyncio.sleep(min(duty.worker.beat_s, DRAIN_S) if is_drain else duty.worker.beat_s)
+
+
+def _fire(store: Store, site: Site, told: list[str]) -> None:
+    """Begin what is due; `told` has what is in the way, which is noted once."""
+    try:
+        fire(store, site.shelf, site.note)
+        told.clear()
+    except RunError as error:
+        if error.message not in told:
+            told[:] = [error.message]
+            site.note(f"schedules wait: {error}")
 
 
 def _is_left(store: Store, worker: Worker) -> bool:
