@@ -75,6 +75,10 @@ SHOWS = {
         Wanted("lag_ms", "ms of event-loop lag, all lanes in one worker", 100),
         Wanted("rounds_lost", "rounds lost", 0),
     )),
+    "nightly": Show(fleet_shows.nightly, (
+        Wanted("missing", "times of a schedule that did not come", 0),
+        Wanted("doubled", "of two workers began the same one", 0),
+    )),
 }  # fmt: skip
 NOT_QUICK = ("take-over-30",)
 

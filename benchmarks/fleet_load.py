@@ -156,64 +156,81 @@ def _lanes(lab: Lab, running: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def inside(report: Path) -> None:
-    """Run farm in this process: how late its event loop was at most, and the callbacks that took longest."""
-    late_ms: list[float] = []
-    longest: list[tuple[float, str]] = []
-    run = asyncio.events.Handle._run  # noqa: SLF001 - where every callback passes
-    seen: set[int] = set()
-    since_s = [math.inf]
-    where: Counter[str] = Counter()
+class Probe:
+    """How late the event loop of this process is, which callbacks take long, and where they are then."""
 
-    def watch() -> None:
-        """Where a callback is that takes long; others may have its thread's processor meanwhile."""
+    def __init__(self) -> None:
+        self.late_ms: list[float] = []
+        self.longest: list[tuple[float, str]] = []
+        self.where: Counter[str] = Counter()
+        self._seen: set[int] = set()
+        self._since_s = math.inf
+
+    def begin(self) -> None:
+        threading.Thread(target=self._watch, daemon=True).start()
+        run = asyncio.events.Handle._run  # noqa: SLF001 - where every callback passes
+
+        def timed(handle: asyncio.Handle) -> None:
+            self._see(handle._loop)  # type: ignore[attr-defined]  # noqa: SLF001
+            began_s, self._since_s = time.thread_time(), time.monotonic()
+            try:
+                run(handle)
+            finally:
+                self._since_s = math.inf
+                self._took(handle, (time.thread_time() - began_s) * 1000)
+
+        asyncio.events.Handle._run = timed  # type: ignore[assignment, method-assign]  # noqa: SLF001
+
+    def _see(self, loop: asyncio.AbstractEventLoop) -> None:
+        if id(loop) not in self._seen and threading.current_thread() is threading.main_thread():
+            self._seen.add(id(loop))
+            loop.call_later(TICK_S, self._tick, loop, loop.time() + TICK_S)
+
+    def _tick(self, loop: asyncio.AbstractEventLoop, due_s: float) -> None:
+        now_s = loop.time()
+        self.late_ms.append(1000 * (now_s - due_s))
+        loop.call_later(TICK_S, self._tick, loop, now_s + TICK_S)
+
+    def _took(self, handle: asyncio.Handle, taken_ms: float) -> None:
+        if len(self.longest) < LONGEST_KEPT or taken_ms > self.longest[-1][0]:
+            callback = getattr(handle, "_callback", handle)
+            self.longest.append((taken_ms, repr(getattr(callback, "__self__", callback))[:200]))
+            self.longest.sort(reverse=True)
+            del self.longest[LONGEST_KEPT:]
+
+    def _watch(self) -> None:
         main_thread = threading.main_thread().ident or 0
         while True:
             time.sleep(TICK_S)
-            if time.monotonic() - since_s[0] > LONG_S:
+            if time.monotonic() - self._since_s > LONG_S:
                 stack = traceback.extract_stack(sys._current_frames()[main_thread])  # noqa: SLF001
-                where[" < ".join(f"{Path(one.filename).name}:{one.lineno}" for one in stack[:-9:-1])] += 1
+                self.where[
+                    " < ".join(f"{Path(one.filename).name}:{one.lineno}" for one in stack[:-9:-1])
+                ] += 1
 
-    threading.Thread(target=watch, daemon=True).start()
-
-    def tick(loop: asyncio.AbstractEventLoop, due_s: float) -> None:
-        now_s = loop.time()
-        late_ms.append(1000 * (now_s - due_s))
-        loop.call_later(TICK_S, tick, loop, now_s + TICK_S)
-
-    def timed(handle: asyncio.Handle) -> None:
-        loop = handle._loop  # type: ignore[attr-defined]  # noqa: SLF001
-        if id(loop) not in seen and threading.current_thread() is threading.main_thread():
-            seen.add(id(loop))
-            loop.call_later(TICK_S, tick, loop, loop.time() + TICK_S)
-        began_s, since_s[0] = time.thread_time(), time.monotonic()
-        try:
-            run(handle)
-        finally:
-            since_s[0] = math.inf
-            taken_ms = (time.thread_time() - began_s) * 1000
-            if len(longest) < LONGEST_KEPT or taken_ms > longest[-1][0]:
-                callback = getattr(handle, "_callback", handle)
-                longest.append((taken_ms, repr(getattr(callback, "__self__", callback))[:200]))
-                longest.sort(reverse=True)
-                del longest[LONGEST_KEPT:]
-
-    asyncio.events.Handle._run = timed  # type: ignore[method-assign]  # noqa: SLF001
-    from farm.cli.main import main
-
-    try:
-        main()
-    finally:
-        late_ms.sort()
-        report.write_text(json.dumps({
+    def report(self) -> dict[str, Any]:
+        late_ms = sorted(self.late_ms)
+        return {
             "lag_ms": round(late_ms[-1], 1),
             "lag_p50_ms": round(late_ms[len(late_ms) // 2], 1),
             "lag_p99_ms": round(late_ms[int(0.99 * len(late_ms))], 1),
             "ticks": len(late_ms),
             "over_100_ms": sum(one > 100 for one in late_ms),
-            "longest_cpu_ms": [(round(taken_ms, 1), name) for taken_ms, name in longest],
-            "where": where.most_common(LONGEST_KEPT),
-        }))  # fmt: skip
+            "longest_cpu_ms": [(round(taken_ms, 1), name) for taken_ms, name in self.longest],
+            "where": self.where.most_common(LONGEST_KEPT),
+        }
+
+
+def inside(report: Path) -> None:
+    """Run farm in this process, with a probe."""
+    probe = Probe()
+    probe.begin()
+    from farm.cli.main import main
+
+    try:
+        main()
+    finally:
+        report.write_text(json.dumps(probe.report()))
 
 
 if __name__ == "__main__":

@@ -140,6 +140,41 @@ def _cancel(lab: Lab, running: Fleet) -> dict[str, Any]:
     }  # fmt: skip
 
 
+async def nightly(lab: Lab, is_quick: bool) -> dict[str, Any]:
+    """Two workers and a schedule for every minute, by the clock."""
+    async with boards(lab.folder / "devices", 1, 0.2) as running:
+        return await in_thread(_nightly, lab, running, 1 if is_quick else 4)  # type: ignore[no-any-return]
+
+
+def _nightly(lab: Lab, running: Fleet, times: int) -> dict[str, Any]:
+    ended = lab.farm(
+        "schedule", "add", "night", "--cron", "* * * * *", "--inventory", str(running.inventory),
+        "--model", "bundled:tiny", "--rounds", "2", "--iter", "5", "--check", "off",
+        "--artifacts", (lab.folder / "shared").as_uri(),
+    )  # fmt: skip
+    if ended.code:
+        raise SystemExit(ended.stderr)
+    workers = [lab.worker(running.inventory, "--ttl", str(SHORT_TTL_S)) for _ in range(2)]
+    first_s = int(lab.rows("SELECT next_s FROM farm_schedules")[0][0])
+    until(
+        lambda: lab.rows("SELECT next_s FROM farm_schedules")[0][0] >= first_s + 60 * times, "they come", 0.5
+    )
+    until(lambda: all(status == "SUCCESS" for _, status, _ in lab.rows(LANES)), "they are over", 0.5)
+    audit = lab.rows("SELECT run FROM farm_audit WHERE did = 'fire' AND run IS NOT NULL")
+    lanes = [lane for lane, _, _ in lab.rows(LANES)]
+    late_s = lab.rows(
+        "SELECT max(w.created_at / 1000.0 - extract(epoch FROM to_timestamp(substr(w.workflow_uuid, 7, 15), "
+        "'YYYYMMDD-HH24MISS') AT TIME ZONE 'UTC')) FROM dbos.workflow_status w WHERE name = 'farm.lane'"
+    )[0][0]
+    for worker in workers:
+        worker.end()
+    runs = len({lane.partition("/")[0] for lane in lanes})
+    return {
+        "times": times, "missing": times - runs, "doubled": len(lanes) - runs + len(audit) - runs,
+        "late_s": round(float(late_s), 1),
+    }  # fmt: skip
+
+
 def _until_in_rounds(lab: Lab, running: Fleet) -> None:
     """Each device has a finished round that is recorded, and another one that runs."""
     until(
