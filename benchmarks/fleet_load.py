@@ -160,11 +160,13 @@ class Probe:
     """How late the event loop of this process is, which callbacks take long, and where they are then."""
 
     def __init__(self) -> None:
-        self.late_ms: list[float] = []
+        self.late_ms: list[tuple[float, float]] = []
+        """With when that was, in s since the start."""
         self.longest: list[tuple[float, str]] = []
         self.where: Counter[str] = Counter()
         self._seen: set[int] = set()
         self._since_s = math.inf
+        self._began_s = 0.0
 
     def begin(self) -> None:
         threading.Thread(target=self._watch, daemon=True).start()
@@ -188,7 +190,8 @@ class Probe:
 
     def _tick(self, loop: asyncio.AbstractEventLoop, due_s: float) -> None:
         now_s = loop.time()
-        self.late_ms.append(1000 * (now_s - due_s))
+        self._began_s = self._began_s or now_s
+        self.late_ms.append((1000 * (now_s - due_s), now_s - self._began_s))
         loop.call_later(TICK_S, self._tick, loop, now_s + TICK_S)
 
     def _took(self, handle: asyncio.Handle, taken_ms: float) -> None:
@@ -209,13 +212,16 @@ class Probe:
                 ] += 1
 
     def report(self) -> dict[str, Any]:
-        late_ms = sorted(self.late_ms)
+        late_ms = sorted(late_ms for late_ms, _ in self.late_ms)
         return {
             "lag_ms": round(late_ms[-1], 1),
             "lag_p50_ms": round(late_ms[len(late_ms) // 2], 1),
             "lag_p99_ms": round(late_ms[int(0.99 * len(late_ms))], 1),
             "ticks": len(late_ms),
             "over_100_ms": sum(one > 100 for one in late_ms),
+            "worst_ms_at_s": [
+                (round(a, 1), round(b, 1)) for a, b in sorted(self.late_ms)[: -LONGEST_KEPT - 1 : -1]
+            ],
             "longest_cpu_ms": [(round(taken_ms, 1), name) for taken_ms, name in self.longest],
             "where": self.where.most_common(LONGEST_KEPT),
         }

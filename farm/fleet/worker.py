@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import importlib
 import os
 import shutil
 import threading
@@ -33,6 +34,9 @@ MOST_ATTEMPTS = 20
 STOP_S = 10.0
 ALIVE = ".alive"
 DRAIN_S = 1.0
+
+
+LATER = ("encodings.idna", "numpy", "scipy.stats")
 
 
 class LaneError(Exception):
@@ -165,9 +169,13 @@ def _limit_itself(engine: DBOS, worker: Worker) -> None:
 
 
 def _live_lane() -> type[LiveLane]:
-    """Imported with the first lane: a worker that waits has 25 MB less."""
+    """Imported with the first lane: a worker that waits has 20 MB less. What lanes import when they need it
+    comes along: in the event loop that would take a second from all others.
+    """
     from farm.fleet.live import LiveLane
 
+    for name in LATER:
+        importlib.import_module(name)
     return LiveLane
 
 
