@@ -33,6 +33,7 @@ GROUPS = {
     "dumps": "Compare dumped tensors, and show the planned memory.",
     "runtime": "Install and list the wheel runtime.",
     "plugins": "List plugins: formats, sections of reports and notifications of other packages.",
+    "schedule": "Have the fleet begin runs at set times: add, list, remove, run now.",
     "sim": "Start labs of simulated devices, to try an inventory, a suite and a CI without hardware.",
     "options": "Search and explain load_and_run's options.",
 }
@@ -69,6 +70,26 @@ COMMANDS = (
         "queue",
         "farm.cli.fleet.queue",
         "Show who waits for what in the fleet, and why, and which workers there are.",
+    ),
+    Command(
+        "schedule add",
+        "farm.cli.fleet.schedule.add",
+        "Have the fleet begin a run at set times: what is planned now, with the files as they are now.",
+    ),
+    Command(
+        "schedule list",
+        "farm.cli.fleet.schedule.list",
+        "Show what the fleet begins by itself, when next, and what became of the last time.",
+    ),
+    Command(
+        "schedule remove",
+        "farm.cli.fleet.schedule.remove",
+        "The fleet does not begin it any more; a run of it that waits or runs goes on.",
+    ),
+    Command(
+        "schedule run",
+        "farm.cli.fleet.schedule.run",
+        "Begin a schedule once now: some worker does within seconds. Its times stay as they are.",
     ),
     Command(
         "plan",

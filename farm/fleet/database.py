@@ -21,7 +21,7 @@ from farm.fleet.nouns import StoreUrl
 from farm.model.limits.deadlines import Deadlines
 from farm.visible import one_line
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 LONGEST_REASON = 300
 MOST_AUDITED = 1000
 NO_RIGHT = "permission denied"
@@ -57,6 +57,23 @@ RUNS = sa.Table(
     sa.Column("farm_version", sa.Text, nullable=False),
     sa.Column("lanes", sa.Integer, nullable=False),
     sa.Column("plan_sha256", sa.Text, nullable=False),
+)
+SCHEDULES = sa.Table(
+    "farm_schedules",
+    META,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("user", sa.Text, nullable=False),
+    sa.Column("cron", sa.Text, nullable=False),
+    sa.Column("timezone", sa.Text, nullable=False),
+    sa.Column("priority", sa.Text, nullable=False),
+    sa.Column("farm_version", sa.Text, nullable=False),
+    sa.Column("added_at", sa.Text, nullable=False),
+    sa.Column("lanes", sa.Text, nullable=False),  # JSON
+    sa.Column("plan_sha256", sa.Text, nullable=False),
+    sa.Column("next_s", sa.BigInteger, nullable=False),  # since 1970, by the store's clock
+    sa.Column("last_run", sa.Text),
+    sa.Column("last_at", sa.Text),
+    sa.Column("last_how", sa.Text),
 )
 AUDIT = sa.Table(
     "farm_audit",

@@ -10,7 +10,7 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +18,17 @@ import farm
 from farm.errors import RequestError, RunError
 from farm.files import digest_path, private_folder
 from farm.fleet.bundle import MOST_BYTES, LaneDocument, plan_of, read_lane
-from farm.fleet.nouns import split_lane, work_id
+from farm.fleet.nouns import Site, split_lane, work_id
 from farm.fleet.shelf import Shelf, patiently
 from farm.fleet.stepped import StepJournal
 from farm.model.artifact import Produced
-from farm.model.device import Device, Inventory, RuntimeKind
+from farm.model.device import Device, RuntimeKind
 from farm.model.journal import Event, Prepared, RoundEnded
-from farm.model.limits.deadlines import Deadlines
 from farm.model.matrix import CHECKS, Plan
 from farm.model.run import Results
 from farm.plan.builds import may_run_wheel
 from farm.run.context import Around, RunContext, settings_of
 from farm.run.events import Event as Told
-from farm.run.events import Listener
 from farm.run.lane import Lane
 from farm.run.planned import Origin, hider_of, kept_plan
 from farm.run.record import Recorder
@@ -47,22 +45,6 @@ LEASE_REST_S = 15.0
 """Longer than a lease lives that nobody gives back: who comes after a cancelled lane waits for that."""
 CLOSE_S = 20.0
 DIGEST = re.compile(r"[0-9a-f]{64}\Z")
-
-
-@dataclass(frozen=True)
-class Site:
-    """What a worker has for its lanes: its inventory, the shared storage, its own folder, whose lanes it
-    takes (none: everybody's), and who hears of them.
-    """
-
-    name: str
-    inventory: Inventory
-    shelf: Shelf
-    folder: Path
-    users: frozenset[str]
-    deadlines: Deadlines
-    note: Callable[[str], None]
-    tell: Listener
 
 
 class LiveLane:

@@ -6,7 +6,10 @@ import getpass
 import importlib.util
 import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
@@ -14,6 +17,12 @@ from sqlalchemy.exc import ArgumentError
 import farm
 from farm.errors import RequestError
 from farm.visible import visible
+
+if TYPE_CHECKING:
+    from farm.fleet.shelf import Shelf
+    from farm.model.device import Inventory
+    from farm.model.limits.deadlines import Deadlines
+    from farm.run.events import Listener
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
 LONGEST_ID = 100
@@ -51,6 +60,22 @@ class StoreUrl:
         """A message of a library, without the password."""
         secret = str(self.url.password or "")
         return text.replace(self.connect, str(self)).replace(secret, HIDDEN) if secret else text
+
+
+@dataclass(frozen=True)
+class Site:
+    """What a worker has for its lanes: its inventory, the shared storage, its own folder, whose lanes it
+    takes (none: everybody's), and who hears of them.
+    """
+
+    name: str
+    inventory: Inventory
+    shelf: Shelf
+    folder: Path
+    users: frozenset[str]
+    deadlines: Deadlines
+    note: Callable[[str], None]
+    tell: Listener
 
 
 def store_url(text: str) -> StoreUrl:

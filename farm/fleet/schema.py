@@ -55,18 +55,20 @@ def make_engine_schema(store: Store) -> None:
     """Make or update the engine's tables. Raises RequestError for those of a newer engine, RunError where
     that cannot be done.
     """
-    refuse_newer(store)
-    try:
-        DBOS.migrate(store.url.connect)
-    except Exception as error:  # noqa: BLE001 - whatever the engine raises
-        raise store.error_of(error) from None
+    if is_older(store):
+        try:
+            DBOS.migrate(store.url.connect)
+        except Exception as error:  # noqa: BLE001 - whatever the engine raises
+            raise store.error_of(error) from None
     if not store.url.is_sqlite:
         for table in TABLES:
             _forbid_pickle(store, table)
 
 
-def refuse_newer(store: Store) -> None:
-    """Raises RequestError for tables of a newer engine, RunError where the store cannot be reached."""
+def is_older(store: Store) -> bool:
+    """Whether the engine's tables are missing, or an older engine's. Raises RequestError for those of a newer
+    one, RunError where the store cannot be reached.
+    """
     with store.named():
         if store.url.is_sqlite:
             current, latest = migrations.get_sqlite_migration_versions(store.engine)
@@ -77,6 +79,7 @@ def refuse_newer(store: Store) -> None:
             f"the store {store.url} belongs to a newer engine (schema {current}, this one knows {latest})",
             hint="pip install --upgrade 'megengine-farm[fleet]'",
         )
+    return bool(current < latest)
 
 
 def _forbid_pickle(store: Store, table: str) -> None:

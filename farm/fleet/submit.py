@@ -53,22 +53,43 @@ def submit(store: Store, shelf: Shelf, offer: Offer) -> Submitted:
     Raises RequestError for a run that was submitted before, one that a site does not take, or a file that
     cannot be read, and RunError where the store or the storage cannot be used; nothing waits then.
     """
+    batch = stored(shelf, offer)
+    # The engine's own connection: its tables are found by that only.
+    with client_of(store) as client, client._sys_db.engine.begin() as connection:  # noqa: SLF001
+        before = enqueue(store, client, connection, batch)
+        detail = f"{len(batch.lanes)} lanes, priority {batch.priority}"
+        store.note(connection, "submit", (batch.user, socket.gethostname()), run=batch.run, detail=detail)
+    names = tuple(lane_id(batch.run, device) for device, _, _ in batch.lanes)
+    sites = sorted({site for _, site, _ in batch.lanes})
+    return Submitted(batch.run, names, {site: before.get(queue_of(site), 0) for site in sites})
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The lanes of a run: device, site, and the digest of its document. `head` is the digest of the plan."""
+
+    run: str
+    user: str
+    priority: str
+    lanes: tuple[tuple[str, str, str], ...]
+    head: str
+
+
+def stored(shelf: Shelf, offer: Offer) -> Batch:
+    """The lanes of a plan; their documents and files are in the storage. Raises RequestError, RunError."""
     devices = [device for device in offer.plan.devices if device.name in offer.plan.cells_on]
     if not devices:
         raise RequestError(
             "nothing of this can be run: no device has a cell", hint="farm plan shows the reasons"
         )
+    how = offer.how
     for device in devices:
-        _require_short(offer.how.run, device)
+        _require_short(how.run, device)
     documents = _shelved(shelf, offer, devices)
-    planned = kept_plan(
-        offer.how.run,
-        offer.plan,
-        Origin(farm.__version__, offer.how.command, offer.how.started_at),
-        hider_of(offer.plan),
-    )
-    head = shelf.put_bytes(results_to_json(planned))
-    return _enqueued(store, offer, devices, documents, head)
+    origin = Origin(farm.__version__, how.command, how.started_at)
+    head = shelf.put_bytes(results_to_json(kept_plan(how.run, offer.plan, origin, hider_of(offer.plan))))
+    lanes = tuple((device.name, device.site, documents[device.name]) for device in devices)
+    return Batch(how.run, how.user, offer.priority, lanes, head)
 
 
 def _require_short(run: str, device: Device) -> None:
@@ -92,44 +113,43 @@ def _shelved(shelf: Shelf, offer: Offer, devices: Sequence[Device]) -> dict[str,
         return dict(zip(made, digests, strict=True))
 
 
-def _enqueued(
-    store: Store, offer: Offer, devices: Sequence[Device], documents: dict[str, str], head: str
-) -> Submitted:
-    how = offer.how
-    # The engine's own connection: its tables are found by that only.
-    with client_of(store) as client, client._sys_db.engine.begin() as connection:  # noqa: SLF001
-        try:
-            connection.execute(
-                sa.insert(RUNS).values(
-                    run=how.run,
-                    user=how.user,
-                    submitted_at=now(),
-                    farm_version=farm.__version__,
-                    lanes=len(devices),
-                    plan_sha256=head,
-                )
+def enqueue(store: Store, client: DBOSClient, connection: sa.Connection, batch: Batch) -> dict[str, int]:
+    """Have lanes wait, in this transaction of the engine's own; how many waited in each queue before.
+
+    Raises RequestError for a run that was submitted before, and where a site does not take so many.
+    """
+    _new_run(connection, batch)
+    waiting = _waiting(store, connection)
+    own = Counter({queue: count for (queue, user), count in waiting.items() if user == batch.user})
+    total = Counter[str]()
+    for (queue, _), count in waiting.items():
+        total[queue] += count
+    before = dict(total)
+    for device, site, sha256 in batch.lanes:
+        queue = queue_of(site)
+        _enqueue(client, connection, batch, (device, queue, sha256), own[queue])
+        own[queue] += 1
+        total[queue] += 1
+    _require_room(connection, batch, total, own)
+    return before
+
+
+def _new_run(connection: sa.Connection, batch: Batch) -> None:
+    try:
+        connection.execute(
+            sa.insert(RUNS).values(
+                run=batch.run,
+                user=batch.user,
+                submitted_at=now(),
+                farm_version=farm.__version__,
+                lanes=len(batch.lanes),
+                plan_sha256=batch.head,
             )
-        except sa.exc.IntegrityError as error:
-            raise RequestError(
-                f"run {how.run} was submitted before", hint="use another --run-id, or none"
-            ) from error
-        ahead = _waiting(store, connection)
-        own = Counter({queue: count for (queue, user), count in ahead.items() if user == how.user})
-        total = Counter[str]()
-        for (queue, _), count in ahead.items():
-            total[queue] += count
-        before = dict(total)
-        for device in devices:
-            queue = queue_of(device.site)
-            _enqueue(client, connection, offer, device, documents[device.name], own[queue])
-            own[queue] += 1
-            total[queue] += 1
-        _require_room(connection, total, {device.site for device in devices})
-        detail = f"{len(devices)} lanes, priority {offer.priority}"
-        store.note(connection, "submit", (how.user, socket.gethostname()), run=how.run, detail=detail)
-    sites = {device.site for device in devices}
-    lanes = tuple(lane_id(how.run, device.name) for device in devices)
-    return Submitted(how.run, lanes, {site: before.get(queue_of(site), 0) for site in sorted(sites)})
+        )
+    except sa.exc.IntegrityError as error:
+        raise RequestError(
+            f"run {batch.run} was submitted before", hint="use another --run-id, or none"
+        ) from error
 
 
 def _waiting(store: Store, connection: sa.Connection) -> dict[tuple[str, str], int]:
@@ -144,21 +164,22 @@ def _waiting(store: Store, connection: sa.Connection) -> dict[tuple[str, str], i
 
 
 def _enqueue(
-    client: DBOSClient, connection: sa.Connection, offer: Offer, device: Device, sha256: str, behind: int
+    client: DBOSClient, connection: sa.Connection, batch: Batch, lane: tuple[str, str, str], behind: int
 ) -> None:
-    base = PRIORITIES.index(offer.priority) * CLASS
+    device, queue, sha256 = lane
+    base = PRIORITIES.index(batch.priority) * CLASS
     client.enqueue_in_transaction(
         connection,
         {
             "workflow_name": LANE,
-            "queue_name": queue_of(device.site),
-            "workflow_id": lane_id(offer.how.run, device.name),
+            "queue_name": queue,
+            "workflow_id": lane_id(batch.run, device),
             "workflow_id_reuse_policy": "reject",
             "app_version": VERSION,
             "application_name": APPLICATION,
             "priority": base + min(behind, CLASS - 1) + 1,
-            "queue_partition_key": device.name,
-            "authenticated_user": offer.how.user,
+            "queue_partition_key": device,
+            "authenticated_user": batch.user,
         },
         sha256,
     )
@@ -169,12 +190,21 @@ def limit_key(site: str) -> str:
     return f"most-waiting/{site}"
 
 
-def _require_room(connection: sa.Connection, total: Counter[str], sites: set[str]) -> None:
-    """Raises RequestError where more lanes would wait at a site than it takes."""
-    for site in sorted(sites):
-        text = connection.scalar(sa.select(ABOUT.c.value).where(ABOUT.c.key == limit_key(site)))
-        if text is not None and text.isdecimal() and total[queue_of(site)] > int(text):
-            raise RequestError(
-                f"{total[queue_of(site)]} lanes would wait at the site {site}, and it takes {text}",
-                hint="farm queue shows what waits; submit less, later, or at another site",
-            )
+def user_limit_key(site: str) -> str:
+    """Under which the store remembers how many lanes of one user may wait at a site."""
+    return f"most-waiting-per-user/{site}"
+
+
+def _require_room(connection: sa.Connection, batch: Batch, total: Counter[str], own: Counter[str]) -> None:
+    """Raises RequestError where more lanes would wait at a site than it takes, of all or of this user."""
+    for site in sorted({site for _, site, _ in batch.lanes}):
+        for key, count, whose in (
+            (limit_key(site), total[queue_of(site)], ""),
+            (user_limit_key(site), own[queue_of(site)], f" of {batch.user}"),
+        ):
+            text = connection.scalar(sa.select(ABOUT.c.value).where(ABOUT.c.key == key))
+            if text is not None and text.isdecimal() and count > int(text):
+                raise RequestError(
+                    f"{count} lanes{whose} would wait at the site {site}, and it takes {text}",
+                    hint="farm queue shows what waits; submit less, later, or at another site",
+                )

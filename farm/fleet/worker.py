@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import importlib
 import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dbos import DBOS, DBOSConfig
 from dbos._error import DBOSWorkflowConflictIDError
@@ -21,15 +22,21 @@ from farm.files import private_folder
 from farm.fleet.client import APPLICATION, CANCELLED, LANE, lanes
 from farm.fleet.database import Store
 from farm.fleet.duty import Duty, Worker, recovered
-from farm.fleet.live import LiveLane, Site
-from farm.fleet.nouns import VERSION, queue_of, split_lane
+from farm.fleet.nightlies.fire import fire
+from farm.fleet.nouns import VERSION, Site, queue_of, split_lane
 from farm.fleet.schema import SERIALIZER, listen_to_engine
+
+if TYPE_CHECKING:
+    from farm.fleet.live import LiveLane
 
 MOST_ATTEMPTS = 20
 """A lane whose workers die so often is given up: it may be what kills them."""
 STOP_S = 10.0
 ALIVE = ".alive"
 DRAIN_S = 1.0
+
+
+LATER = ("encodings.idna", "numpy", "scipy.stats")
 
 
 class LaneError(Exception):
@@ -57,7 +64,7 @@ class Running:
             nonlocal live
             try:
                 if live is None:
-                    live = LiveLane(self.site, name)
+                    live = (await asyncio.to_thread(_live_lane))(self.site, name)
                     self.site.note(f"{name}: {'goes on' if lines else 'begins'}")
                     await live.begin(str(sha256), user, lines)
                 return await live.step()
@@ -133,16 +140,43 @@ async def _launched(store: Store, worker: Worker, running: Running) -> DBOS:
         # Lanes run in this event loop; launching waits for the store, so it has a thread.
         engine._background_event_loop._main_loop = asyncio.get_running_loop()  # noqa: SLF001
         await _in_thread(DBOS.launch)
+        _limit_itself(engine, worker)
         await DBOS.register_queue_async(
             queue_of(worker.site),
             partition_concurrency=1,
-            worker_concurrency=worker.parallel,
             polling_interval_sec=1.0,
             on_conflict="always_update",
         )
     except Exception as error:  # noqa: BLE001 - whatever the engine raises
         raise store.error_of(error) from None
     return engine
+
+
+def _limit_itself(engine: DBOS, worker: Worker) -> None:
+    """Let this process have its own number of lanes: the store has one for all workers of a site, which would
+    be that of the last that started.
+    """
+    # Private: where the engine reads its queue before each look for work; a test has two workers of a site.
+    stored = engine._sys_db.get_queue  # noqa: SLF001
+
+    def limited(name: str, **more: Any) -> Any:
+        found = stored(name, **more)
+        if found is not None and name == queue_of(worker.site):
+            found._worker_concurrency = worker.parallel  # noqa: SLF001
+        return found
+
+    engine._sys_db.get_queue = limited  # type: ignore[method-assign]  # noqa: SLF001
+
+
+def _live_lane() -> type[LiveLane]:
+    """Imported with the first lane: a worker that waits has 20 MB less. What lanes import when they need it
+    comes along: in the event loop that would take a second from all others.
+    """
+    from farm.fleet.live import LiveLane
+
+    for name in LATER:
+        importlib.import_module(name)
+    return LiveLane
 
 
 def _is_cancelled(store: Store, lane: str) -> bool:
@@ -164,6 +198,7 @@ def _entry(running: Running) -> Callable[..., Any]:
 
 async def _turns(store: Store, duty: Duty, running: Running, *, is_drain: bool) -> None:
     is_away = False
+    told: list[str] = []
     while True:
         try:
             await asyncio.to_thread(duty.turn)
@@ -176,7 +211,20 @@ async def _turns(store: Store, duty: Duty, running: Running, *, is_drain: bool) 
             if not is_away:
                 running.site.note(f"waits: {error}")
             is_away = True
+        if not is_drain and not is_away:
+            await asyncio.to_thread(_fire, store, running.site, told)
         await asyncio.sleep(min(duty.worker.beat_s, DRAIN_S) if is_drain else duty.worker.beat_s)
+
+
+def _fire(store: Store, site: Site, told: list[str]) -> None:
+    """Begin what is due; `told` has what is in the way, which is noted once."""
+    try:
+        fire(store, site.shelf, site.note)
+        told.clear()
+    except RunError as error:
+        if error.message not in told:
+            told[:] = [error.message]
+            site.note(f"schedules wait: {error}")
 
 
 def _is_left(store: Store, worker: Worker) -> bool:

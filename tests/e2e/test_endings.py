@@ -198,6 +198,10 @@ PRINTING = {
     "submit": ["submit", *TINY, *STORE],
     "worker": ["worker", "--site", "nobody", "--drain", *STORE],
     "queue": ["queue", *STORE],
+    "schedule add": ["schedule", "add", "night", "--cron", "0 2 * * *", "--replace", *TINY, *STORE],
+    "schedule list": ["schedule", "list", *STORE],
+    "schedule remove": ["schedule", "remove", "none", *STORE],
+    "schedule run": ["schedule", "run", "queued", *STORE],
     "plan": ["plan", *TINY],
     "devices list": ["devices", "list"],
     "devices check": ["devices", "check"],
@@ -246,6 +250,7 @@ PROFILE = Path(__file__).parents[1] / "unit" / "dumps" / "data" / "profile.json"
 SILENT = {
     "bisect": 2, "devices trust": 2, "devices discover": 4, "devices power": 2, "runtime install": 2, "runs import": 2,
     "devices restore": 2, "sim run": 0, "runs fetch": 2, "worker": 0,
+    "schedule remove": 2,
 }  # fmt: skip
 """Commands that fail here, and so print nothing on stdout, or leave that to another program."""
 
@@ -267,6 +272,7 @@ def place(tmp_path_factory: pytest.TempPathFactory, forks: Forks) -> Local:
     for name in ("first", "second"):
         assert local.farm("bench", "--run-id", name, *TINY).code == 0
     assert local.farm("submit", "--run-id", "queued", *TINY, *STORE).code == 0
+    assert local.farm("schedule", "add", "queued", "--cron", "0 2 * * *", *TINY, *STORE).code == 0
     return local
 
 

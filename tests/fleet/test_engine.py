@@ -17,7 +17,8 @@ from farm.fleet.schema import PickleError
 from farm.model.limits.deadlines import Deadlines
 from farm.sim.fleet import fleet
 from farm.sim.properties import Properties
-from tests.fleet.conftest import Lab, Postgres
+from tests.fleet.conftest import Lab
+from tests.fleet.postgres import Postgres
 
 FORGED = """
 INSERT INTO {table} (workflow_uuid, status, name, queue_name, queue_partition_key, priority, inputs,
@@ -68,7 +69,7 @@ def test_a_pickle_is_refused_by_the_reader_too(tmp_path: Path) -> None:
     assert not (tmp_path / "went-off").exists()
 
 
-@pytest.mark.parametrize(("schema", "word"), [("0", "older"), ("2", "newer")])
+@pytest.mark.parametrize(("schema", "word"), [("1", "older"), ("99", "newer")])
 def test_a_store_of_another_schema_is_refused_by_name(store: Store, schema: str, word: str) -> None:
     store.replace("schema", schema)
     with pytest.raises(RequestError, match=f"the {word} schema {schema}"):

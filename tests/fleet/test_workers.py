@@ -12,7 +12,8 @@ import pytest
 from farm.sim.device import SimulatedDevice
 from farm.sim.fleet import fleet
 from farm.sim.properties import Program, Properties
-from tests.fleet.conftest import SLOW, WHOLE, Lab, Postgres, kill, rounds_of, until
+from tests.fleet.conftest import SLOW, WHOLE, Lab, kill, rounds_of, until
+from tests.fleet.postgres import Postgres
 
 pytestmark = pytest.mark.sshd
 

@@ -35,6 +35,7 @@ def command(
     """
     deadlines = with_deadlines(Deadlines(), deadline or ())
     with fleet.opened(store, deadlines) as opened:
+        from farm.fleet.nightlies.kept import schedules
         from farm.fleet.nouns import site_name
         from farm.fleet.waiting import queue
 
@@ -42,6 +43,7 @@ def command(
             _show_audit(opened.audited(), json=json)
             return
         found = queue(opened, site_name(site) if site is not None else None)
+        due = [one for one in schedules(opened) if site is None or site in one.sites]
     if json:
         show_json({
             "lanes": [
@@ -60,6 +62,7 @@ def command(
                 }
                 for one in found.workers
             ],
+            "schedules": [fleet.schedule_json(one) for one in due],
         })  # fmt: skip
         return
     rows = [
@@ -69,6 +72,9 @@ def command(
         out.print(simple_table(("site", "device", "run", "user", "what it waits for"), rows))
     else:
         out.print(plain("nothing waits"))
+    for schedule in due:
+        what = f"schedule {schedule.name} of {schedule.user}: {len(schedule.lanes)} lanes"
+        out.print(plain(f"{what}, next {fleet.next_text(schedule)}"))
     for one in found.workers:
         silent = "" if one.is_alive else f", no sign of life for {one.silent_s:.0f} s"
         out.print(plain(f"worker {one.id}: {one.version}, {one.parallel} at once{silent}"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,6 +15,7 @@ from farm.visible import visible
 
 if TYPE_CHECKING:
     from farm.fleet.database import Store
+    from farm.fleet.nightlies.kept import Schedule
     from farm.fleet.shelf import Shelf
 
 StoreUrl = Annotated[
@@ -94,3 +95,40 @@ def user_name(given: str | None) -> str:
     if not name.strip() or len(name) > LONGEST_NAME:
         raise RequestError("--user is empty or too long", hint="--user NAME, at most 64 characters")
     return visible(name)
+
+
+def require_times(cron: str, timezone: str) -> None:
+    """Raises RequestError."""
+    from farm.fleet.nouns import require_engine
+
+    require_engine()
+    from farm.fleet.nightlies.times import require_cron, zone_of
+
+    require_cron(cron)
+    zone_of(timezone)
+
+
+def moment(at_s: int, timezone: str) -> str:
+    """With the offset of its time zone."""
+    from farm.fleet.nightlies.times import shown, zone_of
+
+    try:
+        return shown(at_s, zone_of(timezone))
+    except RequestError:  # a zone that is not known here
+        return shown(at_s, zone_of("UTC"))
+
+
+def next_text(schedule: Schedule) -> str:
+    """When it is begun next, and what that needs."""
+    text = f"{moment(schedule.next_s, schedule.timezone)} ({schedule.timezone})"
+    return text if schedule.is_of_this_version else f"{text}, needs a worker of {schedule.version}"
+
+
+def schedule_json(schedule: Schedule) -> dict[str, Any]:
+    return {
+        "name": schedule.name, "user": schedule.user, "cron": schedule.cron, "timezone": schedule.timezone,
+        "priority": schedule.priority, "version": schedule.version,
+        "next": moment(schedule.next_s, schedule.timezone), "sites": schedule.sites,
+        "devices": [device for device, _, _ in schedule.lanes],
+        "last_run": schedule.last_run, "last_at": schedule.last_at, "last_how": schedule.last_how,
+    }  # fmt: skip

@@ -62,7 +62,7 @@ def command(
     addresses of devices are those of the worker. All lanes wait then, or none. `farm runs fetch` makes the
     run directory.
     """
-    _require_possible(request, priority)
+    require_possible(request, priority)
     given = Deadlines(round_s=round_limit, silence_s=silence_limit, lease_wait_s=wait, reconnect_s=reconnect)
     deadlines = with_deadlines(given, deadline or ())
     run = run_id or new_run_id()
@@ -89,14 +89,14 @@ def command(
     out.print(plain(f"{submitted.run}: {len(submitted.lanes)} lanes wait"))
 
 
-def _require_possible(request: Request, priority: str) -> None:
+def require_possible(request: Request, priority: str) -> None:
     """Raises RequestError for what a fleet cannot do."""
     from farm.fleet.nouns import PRIORITIES
 
     if request.baseline is not None:
         raise RequestError(
             "--baseline is for farm bench: what an earlier run pushed is kept on one machine",
-            hint="submit without it, and compare: farm compare RUN --baseline EARLIER",
+            hint="leave it out, and compare: farm compare RUN --baseline EARLIER",
         )
     if priority not in PRIORITIES:
         raise RequestError(

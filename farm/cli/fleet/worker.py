@@ -60,6 +60,10 @@ def command(
             min=0,
         ),
     ] = None,
+    most_waiting_per_user: Annotated[
+        int | None,
+        typer.Option(help="The same, for the lanes of one user.", metavar="N", min=0),
+    ] = None,
     deadline: args.Deadline = None,
     drain: Annotated[bool, typer.Option("--drain", help="End when no lane is left at the site.")] = False,
 ) -> None:
@@ -73,17 +77,20 @@ def command(
     with fleet.opened(store, deadlines, may_make=True) as opened:
         shelf = fleet.shelf_for(opened, artifacts)
         from farm.fleet.duty import Worker
-        from farm.fleet.live import Site
-        from farm.fleet.nouns import site_name
-        from farm.fleet.submit import limit_key
+        from farm.fleet.nouns import Site, site_name
+        from farm.fleet.submit import limit_key, user_limit_key
         from farm.fleet.worker import own_folder, work
 
         read, _ = read_devices(inventory, "*")
         mine = [device for device in read.devices if device.site == site_name(site)]
         host = ascii_name(socket.gethostname())[:40]
         worker = Worker(f"{site}-{host}-{secrets.token_hex(4)}", site, host, parallel, ttl)
-        if most_waiting is not None:
-            opened.replace(limit_key(site), str(most_waiting))
+        for key, most in (
+            (limit_key(site), most_waiting),
+            (user_limit_key(site), most_waiting_per_user),
+        ):
+            if most is not None:
+                opened.replace(key, str(most))
         with own_folder(Path(resources.cache_folder()) / "fleet", worker.id) as folder:
             here = Site(site, read, shelf, folder, frozenset(allow_user or ()), deadlines, say, _tell)
             say(f"worker {worker.id}: {len(mine)} devices, {parallel} at once, store {opened.url}")

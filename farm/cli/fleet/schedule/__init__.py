@@ -1,0 +1,1 @@
+"""`farm schedule`: runs that the fleet begins by itself."""

@@ -1,0 +1,1 @@
+"""Runs that the fleet begins by itself at set times."""
