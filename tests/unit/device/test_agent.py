@@ -19,6 +19,9 @@ class Told:
     async def call(self, *words: str, **limits: Any) -> tuple[Reply, bytes]:
         return Reply(1, Status.DATA, ("0", "0", "0", "0")), b""
 
+    def moved(self) -> None:
+        """Nothing ever does."""
+
 
 @pytest.mark.parametrize(
     ("ask", "parser", "words"),
