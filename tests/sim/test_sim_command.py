@@ -111,7 +111,9 @@ def test_a_lab_ends_with_its_terminal_or_by_kill_and_leaves_nothing(
 
 
 def test_a_lab_for_some_time_ends_by_itself_and_a_signal_while_it_starts_leaves_nothing(farm: Farm) -> None:
-    assert farm("sim", "up", "lab.yaml", "--for", "1s").code == 0
+    ended = farm("sim", "up", "lab.yaml", "--for", "1s")
+    assert ended.code == 0
+    assert "farm devices check --inventory lab.inventory.yaml" in ended.stdout
     assert left(farm) == []
     process = farm.start("sim", "up", "lab.yaml")
     until(lambda: [*(farm.folder / "tmp").iterdir()], "the first files")
