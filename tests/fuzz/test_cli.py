@@ -24,7 +24,7 @@ SECONDS = float(os.environ.get("FUZZ_SECONDS", "0"))
 EXAMPLES = 30
 ALLOWED = {0, 2, 3, 4, 5, 130}
 LIMIT_S = 120
-GOES_ON = frozenset({"serve", "worker", "up", "--watch", "--follow"})
+GOES_ON = frozenset({"serve", "worker", "up", "--watch"})
 """Words of calls that end when they are told to: such a call is let be for a while, and then killed."""
 
 GOES_ON_S = 5

@@ -189,13 +189,9 @@ def notes_of(plan: PhasePlan) -> list[str]:
     confirmed = [one for one in plan.allotments if one.rounds]
     short = [one for one in plan.allotments if one.rounds < one.wanted]
     total = sum(one.rounds * len(one.cells) for one in confirmed)
-    told = []
     if plan.phase is Phase.SCREEN:
-        return (
-            [f"{len(confirmed)} with much noise get a longer pilot, {total} rounds in all"]
-            if confirmed
-            else []
-        )
+        return [f"a longer pilot for {len(confirmed)} with much noise, {total} rounds in all"]
+    told = []
     if confirmed:
         told.append(f"{len(confirmed)} of {len(plan.allotments)} get fresh rounds, {total} in all")
     told += [f"{_name(one)}: {one.reason}" for one in short[:NOTES_SHOWN]]

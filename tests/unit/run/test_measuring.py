@@ -192,7 +192,7 @@ async def test_a_pilot_that_asks_for_very_many_rounds_is_made_longer_first(
     assert [one.verdict for one in results.comparisons] == [Verdict.SLOWER]
     assert {len(cell.rounds) for cell in results.cells} == {40 + FEWEST_FRESH_PAIRS}
     assert {cell.status for cell in results.cells} == {CellStatus.COMPLETED}
-    assert any("get a longer pilot, 60 rounds in all" in note for note in bench.notes)
+    assert any("a longer pilot for 1 with much noise, 60 rounds in all" in note for note in bench.notes)
 
 
 async def test_a_budget_without_time_for_very_many_rounds_lengthens_no_pilot(tmp_path: Path) -> None:
