@@ -5,6 +5,7 @@
 #   sh farm-agent.sh receive WORKDIR DIGEST OFFSET SIZE [gzip]    appends stdin to a partial upload
 #   sh farm-agent.sh unpack WORKDIR COUNT [gzip]       keeps the small files of a tar archive on stdin
 #   sh farm-agent.sh assemble WORKDIR DIGEST SIZE SENT OPS...     makes a file of parts of others and of stdin
+#   sh farm-agent.sh hand WORKDIR HOST_KEY COMMAND DIGEST...      gives files of the store to a command
 #   sh farm-agent.sh supervise WORKDIR JOB FORKS NUMBERS    runs one job to its end (started by `start`)
 #   sh farm-agent.sh guard WORKDIR EPOCH               restores settings when their lease has ended (started by `set`)
 #
@@ -2113,8 +2114,37 @@ join() { # ops ; what goes wrong shows in the digest
   done
 }
 
+hand() { # workdir host_key command digest... ; a file of the store is the input of a command, more are a tar archive of <aa>/<digest>.
+  # Its $1 is a file with the one host key that it may meet. It ends with the channel
+  id='farm-agent 1'
+  put ""
+  open_workdir "$1" || return
+  local key="$2" command="$3" known="incoming/known.$$" digest files='' why command_pid watcher code=0
+  shift 3
+  for digest do
+    is_digest "$digest" && is_kept "$digest" || err missing "$digest" || return
+    files="$files ${REPLY#cas/}"
+  done
+  [ $# = 1 ] || command -v tar >/dev/null || err no-tool tar || return
+  why=$({ put "$key" >"$known"; } 2>&1) || err unreached - "$why" || return
+  exec 3<&0
+  if [ $# = 1 ]; then
+    sh -c "$command" farm "$known" <"cas/${files# }" &
+  else
+    # shellcheck disable=SC2086 # hexadecimal names
+    tar cf - -C cas $files | sh -c "$command" farm "$known" &
+  fi
+  command_pid=$!
+  { read -r _ || kill -9 $command_pid; } <&3 >/dev/null 2>&1 & # a builtin: nothing is left of it when it is killed
+  watcher=$!
+  wait $command_pid || code=$?
+  kill -9 $watcher 2>/dev/null # mksh may lose any other signal while it begins
+  rm -f "$known"
+  [ "$code" = 0 ] || err unreached "$code"
+}
+
 case $0 in /*) self=$0 ;; *) self=$PWD/$0 ;; esac
 case ${1-}:$# in
-  serve:2 | receive:[56] | unpack:[34] | assemble:[6-9] | assemble:[1-9]?* | guard:3) "$@" ;;
+  hand:[5-9] | hand:[1-9]?* | serve:2 | receive:[56] | unpack:[34] | assemble:[6-9] | assemble:[1-9]?* | guard:3) "$@" ;;
   *) put "usage: farm-agent.sh serve WORKDIR" >&2 && exit 64 ;;
 esac

@@ -29,6 +29,7 @@ LEASE_WAIT = "wait for it with --wait SECONDS, or choose other devices"
 CONNECTION_LOST = "connection-lost"
 NO_REPLY = "no-reply"
 DISK_FULL = "disk-full"
+UNREACHED = "unreached"
 LEASE_AGAIN = "the device was away too long or someone else took it: run the bench again"
 RESTARTED = "device-restarted"
 STALE = "stale"
@@ -60,6 +61,7 @@ AGENT_ERRORS = {
     "stuck": AgentError(Stage.LEASE, Fault.DEVICE, "processes do not die: {0}", LOOK),
     "digest-mismatch": AgentError(Stage.DEPLOY, Fault.NETWORK, "a file arrived damaged: {0}", AGAIN),
     "short": AgentError(Stage.DEPLOY, Fault.NETWORK, "the upload is not complete: {0} bytes {1}", AGAIN),
+    UNREACHED: AgentError(Stage.DEPLOY, Fault.NETWORK, "its SSH client ended with {0}: {1}"),
     "offset": AgentError(Stage.DEPLOY, Fault.NETWORK, "the upload moved meanwhile: {0}", AGAIN),
     "missing": AgentError(Stage.DEPLOY, Fault.DEVICE, "not on the device (any more): {0}", AGAIN),
     "wrong-architecture": AgentError(

@@ -106,6 +106,11 @@ async def written(channel: Channel, data: bytes) -> bool:
 async def accepted(channel: Channel) -> None:
     """End the input of a program and read its one reply; raises what it refuses."""
     await channel.write_eof()
+    await answered(channel)
+
+
+async def answered(channel: Channel) -> None:
+    """Read the one reply of a program; raises what it refuses."""
     reply = await _greeting(channel)
     if not isinstance(reply, Reply):
         raise broken("a greeting where a reply should be")

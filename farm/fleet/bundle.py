@@ -29,7 +29,9 @@ FILE = re.compile(r"([0-9a-f]{64})/([^/\0]+)\Z")
 MOST_BYTES = 64 << 20
 """Of a lane's document."""
 FOREIGN = "submit it again with this version of farm; a lane that nobody submitted: farm runs cancel"
-OF_THE_SITE = ("address", "environment", "power", "source", "groups", "attributes", "runtime", "tags")
+OF_THE_SITE = (
+    "address", "environment", "power", "relay", "source", "groups", "attributes", "runtime", "tags"
+)  # fmt: skip
 """What of a device may be otherwise in the inventory of the worker than in that of who submitted."""
 
 
@@ -168,7 +170,9 @@ def _without_the_site(plan: Plan) -> Plan:
     @lru_cache
     def bare(device: Device) -> Device:
         """What is secret, or only of use at the site."""
-        return replace(device, address=Address(device.address.host), environment=(), power=None, source=None)
+        return replace(
+            device, address=Address(device.address.host), environment=(), power=None, relay=None, source=None
+        )
 
     return replace(
         plan,

@@ -31,6 +31,8 @@ from farm.run.context import Around, RunContext, settings_of
 from farm.run.events import Event as Told
 from farm.run.lane import Lane
 from farm.run.planned import Origin, hider_of, kept_plan
+from farm.run.push.relays import Relays
+from farm.run.push.supply import Supply
 from farm.run.record import Recorder
 from farm.runtime import install
 from farm.runtime.files import WheelFiles, wheel_files
@@ -122,7 +124,14 @@ class LiveLane:
             wheel = await asyncio.to_thread(wheel_files, runtime, lambda *_: None)
         recorder = Recorder(directory, _replayed(planned, events), self._journal, hider)
         return RunContext(
-            plan, directory, recorder, replace(settings, kept=None), wheel, self._hear, time.monotonic
+            plan,
+            directory,
+            recorder,
+            replace(settings, kept=None),
+            wheel,
+            self._hear,
+            time.monotonic,
+            supply=Supply(relays=Relays(settings.known_hosts, settings.deadlines)),
         )
 
     def _runtime(self, plan: Plan) -> install.InstalledRuntime | None:
@@ -142,9 +151,10 @@ class LiveLane:
 
     async def _go(self, context: RunContext, plan: Plan) -> None:
         settings = context.settings
-        async with open_transports(
+        transports_of_lane = open_transports(
             plan.devices, known_hosts=settings.known_hosts, timeouts=Timeouts.of(settings.deadlines)
-        ) as transports:
+        )
+        async with context.supply.relays, transports_of_lane as transports:
             device = plan.devices[0]
             self._lane = Lane(context, device, transports.to(device))
             await self._lane.go(asyncio.Semaphore())

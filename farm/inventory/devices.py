@@ -23,6 +23,7 @@ from farm.inventory.runtime import RuntimeEntry, runtime_of
 from farm.inventory.values.ceilings import CeilingsEntries, ceilings_of, check_ceilings
 from farm.inventory.values.cores import CoreIds, PinEntry, check_pin, pin_of
 from farm.inventory.values.power import PowerEntry, power_of
+from farm.inventory.values.relay import Named, RelayEntry, with_relays
 from farm.inventory.versions import upgrade
 from farm.inventory.yaml_source import Document, read
 from farm.model.device import DEFAULT_SITE, KNOWN_HOSTS, LOCAL, Address, Device, Inventory
@@ -108,6 +109,9 @@ class Settings(Entry):
     env: dict[str, Text] = Field({}, description="environment variables of every round")
     site: str | None = Field(
         None, description=f"where it is: the workers of that site measure it; default: {DEFAULT_SITE}"
+    )
+    relay: RelayEntry | None = Field(
+        None, description="a device that hands files on to this one: they cross the line of its site once"
     )
 
     @property
@@ -221,9 +225,9 @@ def load(path: Path) -> Inventory:
     Raises RequestError with file and line, for all mistakes of a file (or folder) at once.
     """
     documents = _documents(path)
-    devices = [device for document in documents for device in _devices(document)]
+    devices, unknown = with_relays(device for document in documents for device in _devices(document))
     mistakes = [mistake for document in documents for mistake in document.mistakes]
-    refuse([*mistakes, *_same_names(devices)])
+    refuse([*(mistakes or unknown), *_same_names(devices)])
     folder = path if path.is_dir() else path.parent
     return Inventory(tuple(devices), path, folder / KNOWN_HOSTS)
 
@@ -250,7 +254,7 @@ def _documents(path: Path) -> list[Document]:
     return [upgrade(document) for document in found]
 
 
-def _devices(document: Document) -> list[Device]:
+def _devices(document: Document) -> list[Named]:
     """The devices of one file. Mistakes are added to `document`; devices with mistakes are left out."""
     data = document.data
     for key in data.keys() - InventoryFile.model_fields.keys():
@@ -270,7 +274,8 @@ def _devices(document: Document) -> list[Device]:
             continue
         members = tuple(dict.fromkeys((*entry.group, *entry.groups)))
         layers = [layer for layer in (defaults, *(groups.get(member) for member in members), entry) if layer]
-        devices.append(_device(document, name, entry, members, layers))
+        relay = next((layer.relay for layer in reversed(layers) if layer.relay), None)
+        devices.append(Named(_device(document, name, entry, members, layers), relay))
     return devices
 
 

@@ -137,6 +137,20 @@ class Power:
 
 
 @dataclass(frozen=True)
+class Relay:
+    """Another device, which hands files on to one: they cross the line to its site once. It logs in there
+    with its own SSH client, at `host`, `port` and as `user` (None: as farm does), with the key `identity`, a
+    path on the relay (None: as its own configuration has it).
+    """
+
+    device: Device
+    identity: str | None = None
+    host: str | None = None
+    port: int | None = None
+    user: str | None = None
+
+
+@dataclass(frozen=True)
 class Device:
     """One target. `attributes` serve selectors of the form `soc=rk3588`; `source` is `file:line`. `site` is
     where it is: the workers there reach it (`farm worker --site`).
@@ -157,6 +171,7 @@ class Device:
     ceilings: tuple[GivenCeilings, ...] = ()
     power: Power | None = None
     site: str = DEFAULT_SITE
+    relay: Relay | None = None
     source: str | None = field(default=None, compare=False)
 
     @property

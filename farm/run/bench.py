@@ -23,6 +23,7 @@ from farm.run.keeping import Keeper
 from farm.run.lane import Lane
 from farm.run.outputs.checker import check_devices, is_worth_telling
 from farm.run.planned import Origin
+from farm.run.push.relays import Relays
 from farm.run.push.supply import Supply
 from farm.run.record import Recorder
 from farm.run.secrets import Hider
@@ -54,7 +55,7 @@ async def bench(
         _guarded(listener, recorder.hider),
         time.monotonic,
         Keeper(settings.kept, directory, wheel.libraries if wheel else ()) if settings.kept else None,
-        supply=Supply(settings.kept),
+        supply=Supply(settings.kept, Relays(settings.known_hosts, settings.deadlines)),
     )
     try:
         await _run_lanes(context)
@@ -87,6 +88,7 @@ async def _run_lanes(context: RunContext) -> None:
     busy = {cell.device.name for cell in context.plan.cells if not context.recorder.is_closed(cell)}
     devices = [device for device in context.plan.devices if device.name in busy]
     async with AsyncExitStack() as stack:
+        await stack.enter_async_context(context.supply.relays)
         transports = await stack.enter_async_context(
             open_transports(
                 devices,

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 from farm import agents
+from farm.device.disk.room import Room
 from farm.device.faults import DISK_FULL
 from farm.device.jobs import JobSpec, SmallOutcome, run_small
-from farm.device.session import Conversation
+from farm.device.session import Conversation, Session
 from farm.errors import DeviceError, Fault, RequestError, Stage
 from farm.files import digest_path
 from farm.model.artifact import Artifact, Tree
@@ -121,7 +122,7 @@ def _kept(store: str, sha256: str) -> str:
 
 
 async def deploy(
-    pusher: Pusher,
+    pusher: Pusher[Session, Room],
     cells: Sequence[Cell],
     facts: Facts,
     wheel: WheelFiles | None,
@@ -152,7 +153,7 @@ async def deploy(
     return Deployed(programs, f"{session.workdir}/cas", folders)
 
 
-async def _make_room(pusher: Pusher, files: Sequence[Artifact], more_bytes: int = 0) -> None:
+async def _make_room(pusher: Pusher[Session, Room], files: Sequence[Artifact], more_bytes: int = 0) -> None:
     """For what is missing of `files`, of which nothing will be removed, and `more_bytes`."""
     pusher.room.need(file.sha256 for file in files)
     missing = {item.sha256: item.present_bytes for item in await pusher.missing(files)}
@@ -162,7 +163,7 @@ async def _make_room(pusher: Pusher, files: Sequence[Artifact], more_bytes: int 
 
 
 async def _make_room_for_wheel(
-    pusher: Pusher, facts: Facts, wheel: WheelFiles, files: Sequence[Artifact]
+    pusher: Pusher[Session, Room], facts: Facts, wheel: WheelFiles, files: Sequence[Artifact]
 ) -> None:
     """As `_make_room`, and for the runtime: on `local` it is linked, elsewhere it comes as a pack."""
     runner = _files_of(agents.runner_files())
@@ -191,7 +192,9 @@ def _laying(tree: Tree) -> Conversation[str]:
     return lambda agent: agent.tree(tree)
 
 
-async def _push_wheel(pusher: Pusher, facts: Facts, wheel: WheelFiles, python: Python) -> Files:
+async def _push_wheel(
+    pusher: Pusher[Session, Room], facts: Facts, wheel: WheelFiles, python: Python
+) -> Files:
     """The files of the wheel runtime by their names in a folder; all are on the device then."""
     runner = agents.runner_files()
     await pusher.push(_files_of(runner), own=True)
@@ -208,7 +211,7 @@ async def _push_wheel(pusher: Pusher, facts: Facts, wheel: WheelFiles, python: P
     return (*runner, *libraries)
 
 
-async def _lay_out(pusher: Pusher, part: Part, base: Files) -> Program:
+async def _lay_out(pusher: Pusher[Session, Room], part: Part, base: Files) -> Program:
     """The program of a runtime; `base` are the wheel's files."""
     await pusher.push(_files_of(part.files))
     preloaded = [(name, one.sha256) for name, one in part.files if name.startswith(PRELOADED)]
@@ -263,7 +266,7 @@ def environment_of(program: Program, device: Device) -> tuple[tuple[str, str], .
     return tuple((own | dict(device.environment) | joined).items())
 
 
-async def _unpack(pusher: Pusher, python: Python, pack: Pack) -> None:
+async def _unpack(pusher: Pusher[Session, Room], python: Python, pack: Pack) -> None:
     session = pusher.session
     outcome = await _unpack_once(pusher, python, pack)
     if outcome.exit_code == UNPACK_DISK_FULL:
@@ -280,7 +283,7 @@ async def _unpack(pusher: Pusher, python: Python, pack: Pack) -> None:
         )
 
 
-async def _unpack_once(pusher: Pusher, python: Python, pack: Pack) -> SmallOutcome:
+async def _unpack_once(pusher: Pusher[Session, Room], python: Python, pack: Pack) -> SmallOutcome:
     script, store = agents.unpack_script(), f"{pusher.session.workdir}/cas"
     await pusher.push([script, pack.artifact])
     paths = (_kept(store, script.sha256), _kept(store, pack.artifact.sha256), store)

@@ -34,6 +34,18 @@ class Timeouts:
         )
 
 
+@dataclass(frozen=True)
+class Endpoint:
+    """Where a connection ends, with names and defaults looked up; `host_key` as in a known_hosts file, its
+    type and the key.
+    """
+
+    host: str
+    port: int
+    user: str
+    host_key: str
+
+
 class Channel(Protocol):
     """A running program on the device. Everything is bytes; nothing is interpreted."""
 
@@ -80,6 +92,10 @@ class Connection(Protocol):
     Every method raises DeviceError with stage `connect`, fault `network` and cause `connection-lost`
     (transient) when the connection breaks.
     """
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """The device's SSH server, and the key that it showed."""
 
     async def open(self, argv: tuple[str, ...]) -> Channel:
         """Start a program. `argv` is quoted here and nowhere else, for a POSIX shell."""

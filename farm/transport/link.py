@@ -120,6 +120,13 @@ class Link:
     def is_lost(self) -> bool:
         return self._owner.lost
 
+    @property
+    def host_key(self) -> str:
+        """Of the server at its end: type and key, as in a known_hosts file."""
+        key = self._connections[-1].get_server_host_key()
+        assert key is not None, "a link is logged in"
+        return key.export_public_key("openssh").decode("ascii").strip()
+
     async def open(self, command: str) -> SshChannel | None:
         """Start a command; None when the server allows no more programs on this connection."""
         for _ in range(_START_ATTEMPTS):

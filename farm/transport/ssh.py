@@ -7,10 +7,10 @@ from pathlib import Path
 
 from farm.errors import DeviceError, Fault
 from farm.model.device import Device
-from farm.transport.base import Timeouts
+from farm.transport.base import Endpoint, Timeouts
 from farm.transport.channel import SshChannel, command_line
 from farm.transport.embedded import EmbeddedServer
-from farm.transport.faults import LOST, Peer, failure, lost
+from farm.transport.faults import LOST, failure, lost
 from farm.transport.link import Link, open_link, retrying
 from farm.transport.route import Hop, route
 
@@ -50,7 +50,7 @@ class SshTransport:
         async def link() -> Link:
             return await self._link(hops)
 
-        return SshConnection(hops[-1].peer, await link(), link)
+        return SshConnection(hops[-1], await link(), link)
 
     async def _link(self, hops: tuple[Hop, ...]) -> Link:
         """One that was lost in its login tells more than that nobody listens a second later."""
@@ -82,10 +82,12 @@ class SshTransport:
 class SshConnection:
     """See `farm.transport.base.Connection`. Has more than one link where the server limits sessions."""
 
-    def __init__(self, peer: Peer, first: Link, another: Callable[[], Awaitable[Link]]) -> None:
-        self._peer = peer
+    def __init__(self, hop: Hop, first: Link, another: Callable[[], Awaitable[Link]]) -> None:
+        self._peer = hop.peer
         self._links = [first]  # none once closed
         self._another = another
+        where = hop.options
+        self.endpoint = Endpoint(where["host"], where["port"], where["username"], first.host_key)
 
     async def open(self, argv: tuple[str, ...]) -> SshChannel:
         """See `farm.transport.base.Connection.open`. Raises ValueError for an invalid command."""

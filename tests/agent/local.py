@@ -10,6 +10,7 @@ from typing import Any
 from farm.device.agent import Agent
 from farm.errors import DeviceError, Fault, Stage
 from farm.model.limits.deadlines import Deadlines
+from farm.transport.base import Endpoint
 from tests.agent.shells import AGENT, Phone
 
 SCRIPT = AGENT.read_bytes()
@@ -75,6 +76,7 @@ class LocalConnection:
         self.environment = phone.environment if environment is None else environment
         self.channels: list[LocalChannel] = []
         self.opened: list[tuple[str, ...]] = []
+        self.endpoint = Endpoint("localhost", 22, "nobody", "ssh-ed25519 AAAA")
 
     async def open(self, argv: tuple[str, ...]) -> LocalChannel:
         self.opened.append(argv)

@@ -182,7 +182,8 @@ async def test_ctrl_c_ends_it_with_open_pages_and_open_connections_and_leaves_no
                 with page:
                     page.sendall(b"GET /events/runs HTTP/1.1\r\nHost: localhost\r\n\r\n")
                     assert page.recv(100)
-                    assert logins(running) == 1
+                    # Two for a moment, where one that took too long is let go.
+                    until(lambda: logins(running) == 1, "one connection")
                     ended = farm.interrupt(one.process, signal.SIGINT)
             assert ended.code == 130
             assert "Traceback" not in ended.stderr

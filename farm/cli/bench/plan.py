@@ -105,8 +105,9 @@ def _pushed(plan: Plan, device: Device, files: Sequence[Artifact]) -> str:
         f"{'' if build == INVENTORY_BUILD.name else f'build {build}: '}{_runtimes(some, device)}"
         for build, some in runtimes.items()
     ]
+    through = f" through {device.relay.device.name}" if device.relay else ""
     return (
-        f"{device.name}: {len(files)} files, {total:,} bytes of {what} ({verb}); "
+        f"{device.name}: {len(files)} files, {total:,} bytes of {what} ({verb}{through}); "
         f"{'; '.join(told) or _runtimes((device.runtime,), device)}"
     )
 
@@ -175,6 +176,7 @@ def as_json(plan: Plan) -> dict[str, Any]:
             for s in plan.skips
         ],
         "power": {one.name: list(one.power.actions) for one in plan.devices if one.power},
+        "relays": {one.name: one.relay.device.name for one in plan.devices if one.relay},
         "push": {
             name: [
                 {"name": file.name, "sha256": file.sha256, "size_bytes": file.size_bytes} for file in files

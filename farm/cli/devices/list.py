@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from farm.cli import arguments as args
@@ -22,7 +22,7 @@ def command(devices: args.Selector = None, inventory: args.Inventory = None, jso
     """List the devices of the inventory. Touches no device."""
     _, chosen = read_devices(inventory, devices or ALL_DEVICES)
     if json:
-        show_json([asdict(device) for device in chosen])
+        show_json([as_json(device) for device in chosen])
         return
     rows = [
         (
@@ -36,6 +36,12 @@ def command(devices: args.Selector = None, inventory: args.Inventory = None, jso
         for one in chosen
     ]
     out.print(simple_table(("device", "address", "runtime", "groups", "tags", "power"), rows))
+
+
+def as_json(device: Device) -> dict[str, Any]:
+    """Of its relay the name and how it logs in."""
+    relay = device.relay and asdict(device.relay) | {"device": device.relay.device.name}
+    return asdict(replace(device, relay=None)) | {"relay": relay}
 
 
 def powers(device: Device) -> str:

@@ -12,10 +12,10 @@ from farm.device.push.chunks import Recipe
 from farm.device.push.compression import Judge, compressed
 from farm.device.push.source import Source
 from farm.device.spool import parse_number
-from farm.device.start import accepted, written
+from farm.device.start import accepted, answered, written
 from farm.model.artifact import Artifact
 from farm.model.limits.deadlines import Deadlines
-from farm.transport.base import Channel, Connection
+from farm.transport.base import Channel, Connection, Endpoint
 
 T = TypeVar("T")
 Progress = Callable[[int], None]
@@ -73,10 +73,29 @@ class Uploads:
         words = ("assemble", artifact.sha256, *sizes, *recipe.words())
         return await self._send(words, _ranges(source, artifact, recipe.fresh), progress)
 
-    async def _send(self, words: tuple[str, ...], blocks: AsyncIterator[bytes], progress: Progress) -> int:
+    async def hand(self, host_key: str, command: str, digests: Sequence[str]) -> None:
+        """Let this device send what it keeps to another one, by a command of its own (see push.relay).
+        Raises what that one refuses, and `unreached`. What is cancelled ends there, too.
+        """
+        argv = self.argv(("hand", host_key, command, *digests))
+        channel = await self._moving(self._connection.open(argv))
+        try:
+            await answered(channel)
+        finally:
+            await channel.close()
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """The device's SSH server."""
+        return self._connection.endpoint
+
+    def argv(self, words: Sequence[str]) -> tuple[str, ...]:
+        """How the agent's script is started for an upload: by its verb and what follows the workdir."""
         verb, *rest = words
-        argv = ("sh", self._script, verb, self._workdir, *rest)
-        channel, sent = await self._moving(self._connection.open(argv)), 0
+        return ("sh", self._script, verb, self._workdir, *rest)
+
+    async def _send(self, words: tuple[str, ...], blocks: AsyncIterator[bytes], progress: Progress) -> int:
+        channel, sent = await self._moving(self._connection.open(self.argv(words))), 0
         try:
             async for block in blocks:
                 for begin in range(0, len(block), PIECE_BYTES):

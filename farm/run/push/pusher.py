@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
 
 from farm.device.agent import Agent, Missing
-from farm.device.disk.room import Room
 from farm.device.push.archive import archives, is_small
 from farm.device.push.chunks import Recipe
-from farm.device.session import Session
+from farm.device.session import Conversation
 from farm.errors import DeviceError, Fault, Stage
 from farm.files import sha256_of
 from farm.model.artifact import Artifact
+from farm.model.device import Device
+from farm.run.push.relays import RelayError
 from farm.run.push.supply import Supply
+from farm.run.push.unleased import Unleased
 
+T = TypeVar("T")
 FILE_CHANGED = "file-changed"
 DAMAGED = frozenset({"digest-mismatch", "short"})
 NO_TOOL = "no-tool"
@@ -25,8 +29,41 @@ UNMADE = DAMAGED | {"missing", "io", "usage", NO_TOOL}
 LEAST_COMPARED_BYTES = 1 << 20
 """Smaller files are sent whole: to look at their older versions would take longer."""
 
+LEAST_RELAYED_BYTES = 1 << 20
+"""Less is sent past the relay: to log in from there takes longer."""
+
 Sent = Callable[[int, int], None]
 """Progress of a transfer: bytes done, bytes in all."""
+
+
+class Reached(Protocol):
+    """A device that can be talked with: farm.device.session.Session, or a relay."""
+
+    @property
+    def device(self) -> Device: ...
+
+    async def call(self, conversation: Conversation[T]) -> T:
+        """What the conversation with its agent came to."""
+
+    async def missing(self, artifacts: Sequence[Artifact]) -> tuple[Missing, ...]:
+        """Which artifacts it lacks."""
+
+
+class Disk(Protocol):
+    """Its store: farm.device.disk.room.Room, or that of a relay."""
+
+    @property
+    def note(self) -> Callable[[str], None]: ...
+
+    def need(self, sha256s: Iterable[str]) -> None:
+        """These are not removed."""
+
+    async def call(self, conversation: Conversation[T], size_bytes: int) -> T:
+        """What writes `size_bytes`."""
+
+
+R = TypeVar("R", bound=Reached)
+D = TypeVar("D", bound=Disk)
 
 
 @dataclass
@@ -38,13 +75,13 @@ class Pushed:
     reused: int = 0
 
 
-class Pusher:
+class Pusher(Generic[R, D]):
     """Pushes artifacts to one device and counts what was sent. `supply` is that of the run."""
 
     def __init__(
         self,
-        session: Session,
-        room: Room,
+        session: R,
+        room: D,
         sent: Sent = lambda _done, _total: None,
         pushed: Pushed | None = None,
         supply: Supply | None = None,
@@ -63,6 +100,10 @@ class Pusher:
         """Send only what is missing. On `local` farm's `own` files and the runtime's are linked; those of the
         user are copied, since a file that is replaced meanwhile must not be measured in the place of another.
         """
+        async with self._supply.relays.turn(self.session.device):
+            await self._push(artifacts, own=own)
+
+    async def _push(self, artifacts: Sequence[Artifact], *, own: bool) -> None:
         self.room.need(artifact.sha256 for artifact in artifacts)
         there = {one.sha256: one.present_bytes for one in await self.missing(artifacts)}
         wanted = list({one.sha256: one for one in artifacts if one.sha256 in there}.values())
@@ -72,11 +113,39 @@ class Pusher:
             wanted = []
         self.pushed.reused += len(artifacts) - len(wanted)
         steps = _Steps(self._sent, sum(artifact.size_bytes for artifact in wanted))
+        handed = await self._hand_on(wanted, steps)
+        wanted = [artifact for artifact in wanted if artifact.sha256 not in handed]
         small = [one for one in wanted if is_small(one) and not there[one.sha256]]
         together = await self._push_small(small, steps) if len(small) > 1 else set()
         for artifact in wanted:
             if artifact.sha256 not in together:
                 await self._push_one(artifact, there[artifact.sha256], steps)
+
+    async def _hand_on(self, wanted: Sequence[Artifact], steps: _Steps) -> set[str]:
+        """Let the device's relay send these, which gets them first; the digests of those that are there then:
+        where it has no relay, or that cannot be used, all others come from here.
+        """
+        relay, done = self.session.device.relay, set[str]()
+        if relay is None or sum(one.size_bytes for one in wanted) < LEAST_RELAYED_BYTES:
+            return done
+        through = self._supply.relays.to(relay)
+        small = [one for one in wanted if is_small(one)]
+        groups = [*archives(small), *((one,) for one in wanted if not is_small(one))]
+        try:
+            await through.take(wanted, self._push_to_relay)
+            for group in groups:
+                hand = lambda agent, group=group: through.hand(relay, agent, group, steps.moved)  # noqa: E731
+                await self.room.call(hand, sum(one.size_bytes for one in group))
+                done.update(one.sha256 for one in group)
+                size_bytes = sum(one.size_bytes for one in group)
+                self._count(steps, size_bytes, size_bytes, len(group))
+        except RelayError as error:
+            self.room.note(f"{error}; the files come from here")
+        return done
+
+    async def _push_to_relay(self, device: Device, agent: Agent, artifacts: Sequence[Artifact]) -> None:
+        store = Unleased(device, agent, self.room.note)
+        await Pusher(store, store, self._sent, supply=self._supply).push(artifacts)
 
     async def _push_small(self, small: Sequence[Artifact], steps: _Steps) -> set[str]:
         """Send small files together; the digests of those that are there then."""

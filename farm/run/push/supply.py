@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from pathlib import Path
 
 from farm.device.push.chunks import Recipe, recipe
 from farm.device.push.source import Source
 from farm.model.artifact import Artifact
+from farm.model.device import KNOWN_HOSTS
+from farm.model.limits.deadlines import Deadlines
+from farm.run.push.relays import Relays
 from farm.store.cache.kept import KeptStore
 
 MOST_OLDER = 4
@@ -17,8 +21,9 @@ MOST_OLDER = 4
 class Supply:
     """One for all devices of a run. `kept` has the older versions, None: there are none."""
 
-    def __init__(self, kept: KeptStore | None = None) -> None:
+    def __init__(self, kept: KeptStore | None = None, relays: Relays | None = None) -> None:
         self.source = Source()
+        self.relays = relays or Relays(Path(KNOWN_HOSTS), Deadlines())
         self._kept = kept
         self._recipes: dict[tuple[str, ...], asyncio.Task[Recipe | None]] = {}
 

@@ -382,8 +382,8 @@ def test_the_example_inventories_load_and_fit_the_schema(name):
     assert inventory.load(REPOSITORY / name).devices
 
 
-def test_the_example_in_the_documentation_loads(lab):
-    (example,) = re.findall(
+def test_the_examples_in_the_documentation_load(lab):
+    example, relayed = re.findall(
         r"```yaml\n(.*?)```", (REPOSITORY / "docs/inventory.md").read_text("utf-8"), re.DOTALL
     )
     assert [device.name for device in inventory.load(lab(example)).devices] == [
@@ -392,6 +392,10 @@ def test_the_example_in_the_documentation_loads(lab):
         "phone-1",
         "spare-board",
     ]
+    relays = {device.name: device.relay for device in inventory.load(lab(relayed)).devices}
+    assert {name: relay and relay.device.name for name, relay in relays.items()} == {
+        "gw": None, "board-1": "gw", "board-2": "gw"
+    }  # fmt: skip
 
 
 def test_the_inventory_folder_of_a_fresh_clone_is_this_machine_alone():
