@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from farm.device.push.archive import archive_of
-from farm.device.push.chunks import Recipe, recipe
+from farm.device.push.chunks import recipe
+from farm.device.push.recipe import Recipe
 from farm.device.wire import Reply, Status
 from farm.model.artifact import Artifact
 from farm.store.artifacts import artifact_of

@@ -14,7 +14,7 @@ import pytest
 from farm import agents
 from farm.device.disk.room import Room
 from farm.device.push import compression
-from farm.device.push.chunks import Recipe
+from farm.device.push.recipe import Recipe
 from farm.device.session import Session
 from farm.errors import DeviceError
 from farm.model.artifact import Artifact

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from farm.device.push.recipe import FRESH, Op, Recipe
 from farm.model.artifact import Artifact
 
 LEAST_BYTES, MOST_BYTES = 8 << 10, 256 << 10
@@ -31,7 +32,6 @@ each is a process or two.
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 _BORDER = np.uint64(0x5BD1)
 _SHIFT = np.uint64(64 - BORDER_BITS)
-FRESH = "-"
 
 
 @dataclass(frozen=True)
@@ -41,31 +41,6 @@ class Chunk:
     offset: int
     length: int
     digest: bytes
-
-
-@dataclass(frozen=True)
-class Op:
-    """A range of an older file, by its SHA-256, or of what is sent (`FRESH`), in bytes."""
-
-    place: str
-    offset: int
-    length: int
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How a file is made: `ops` in its order; what is sent is `fresh`, (offset, length) in the file."""
-
-    ops: tuple[Op, ...]
-    fresh: tuple[tuple[int, int], ...]
-
-    @property
-    def sent_bytes(self) -> int:
-        return sum(length for _, length in self.fresh)
-
-    def words(self) -> tuple[str, ...]:
-        """As the agent's `assemble` takes them; it computes with nothing."""
-        return tuple(f"{op.place}:{op.offset}:{op.offset + 1}:{op.length}" for op in self.ops)
 
 
 def chunks(path: Path) -> Iterator[Chunk]:

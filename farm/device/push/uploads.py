@@ -8,8 +8,8 @@ from typing import TypeVar
 
 from farm.device.faults import RefusedError, late
 from farm.device.push.archive import archive_of
-from farm.device.push.chunks import Recipe
 from farm.device.push.compression import Judge, compressed
+from farm.device.push.recipe import Recipe
 from farm.device.push.source import Source
 from farm.device.spool import parse_number
 from farm.device.start import accepted, answered, written

@@ -153,10 +153,13 @@ def _with_files(look: Look, runs_dir: Path | None) -> Look:
 async def _asked(look: Look, transports: Transports) -> Look:
     device = look.device
     async with agent_of(device, transports) as agent:
-        off_s = await _clock_off_s(agent)
-        facts = await agent.probe(pythons_to_ask(device.runtime))
-        held = await agent.held()
-        left = await agent.unrestored()
+        # Asked together, answered one after the other: the clock first, before anything takes time.
+        off_s, facts, held, left = await asyncio.gather(
+            _clock_off_s(agent),
+            agent.probe(pythons_to_ask(device.runtime)),
+            agent.held(),
+            agent.unrestored(),
+        )
         forbidden = await _forbidden(agent, device, facts)
     is_gone = held is not None and await asyncio.to_thread(former.is_gone, held.holder)
     return replace(

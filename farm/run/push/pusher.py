@@ -9,7 +9,7 @@ from typing import Generic, Protocol, TypeVar
 
 from farm.device.agent import Agent, Missing
 from farm.device.push.archive import archives, is_small
-from farm.device.push.chunks import Recipe
+from farm.device.push.recipe import Recipe
 from farm.device.session import Conversation
 from farm.errors import DeviceError, Fault, Stage
 from farm.files import sha256_of

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
-from farm.device.push.chunks import Recipe, recipe
+from farm.device.push.recipe import Recipe
 from farm.device.push.source import Source
 from farm.model.artifact import Artifact
 from farm.model.device import KNOWN_HOSTS
@@ -39,6 +39,8 @@ class Supply:
 
     async def recipe(self, artifact: Artifact, older: Sequence[Artifact]) -> Recipe | None:
         """How a file is made of older ones; None where that is not worth it, or they cannot be read."""
+        from farm.device.push.chunks import recipe  # NumPy, which most commands do not need
+
         key = (artifact.sha256, *(one.sha256 for one in older))
         task = self._recipes.get(key)
         if task is None:

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from farm.device.push import chunks as module
-from farm.device.push.chunks import FRESH, LEAST_BYTES, MOST_BYTES, MOST_OPS, Recipe, chunks, recipe
+from farm.device.push.chunks import LEAST_BYTES, MOST_BYTES, MOST_OPS, chunks, recipe
+from farm.device.push.recipe import FRESH, Recipe
 from farm.model.artifact import Artifact
 from farm.store.artifacts import artifact_of
 
