@@ -30,7 +30,7 @@ from farm.run.secrets import Hider
 from farm.runtime.files import WheelFiles
 from farm.store.runs import RunDirectory
 from farm.transport.base import Timeouts
-from farm.transport.pool import open_transports
+from farm.transport.pool import open_transports, places_for
 
 
 async def bench(
@@ -83,10 +83,14 @@ def _guarded(listener: Listener, hider: Hider) -> Listener:
 
 
 async def _run_lanes(context: RunContext) -> None:
-    """All devices at once, as many as the settings allow."""
-    places = asyncio.Semaphore(context.settings.parallel)
+    """All devices at once, or as many as this process may have files open for."""
     busy = {cell.device.name for cell in context.plan.cells if not context.recorder.is_closed(cell)}
     devices = [device for device in context.plan.devices if device.name in busy]
+    at_once = places_for(len(devices))
+    places = asyncio.Semaphore(at_once)
+    for device in devices[at_once:]:
+        text = f"waits for one of {at_once} places: more needs more open files than `ulimit -Hn` allows"
+        context.listener(Event(device.name, Kind.NOTE, text))
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(context.supply.relays)
         transports = await stack.enter_async_context(

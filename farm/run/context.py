@@ -34,7 +34,7 @@ from farm.store.runs import RunDirectory
 @dataclass(frozen=True)
 class Settings:
     """Settings of a run: our name as lease holder, where products of preparations and flags of native
-    programs are kept, deadlines, how many devices run in parallel. `run_ends_at` is by the loop's clock;
+    programs are kept, deadlines. `run_ends_at` is by the loop's clock;
     `cooldown` counts for all devices, None: as the inventory has it; `kept` is where what is pushed is kept,
     None: nowhere. `ceilings` has those that were measured, None: each run measures its own. `is_resumed`: the
     run was begun by a process that is gone.
@@ -48,7 +48,6 @@ class Settings:
     deadlines: Deadlines = Deadlines()
     run_ends_at: float | None = None
     cooldown: Cooldown | None = None
-    parallel: int = 100
     kept: KeptStore | None = None
     ceilings: CeilingStore | None = None
     is_resumed: bool = False

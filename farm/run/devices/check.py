@@ -26,7 +26,7 @@ from farm.run.health.troubles import TOO_LONG
 from farm.run.programs.program import device_python, require_wheel_platform
 from farm.store.notes.quarantine import in_quarantine
 from farm.transport.base import Timeouts, Transports
-from farm.transport.pool import open_transports
+from farm.transport.pool import open_transports, places_for
 
 MOST_ASKED = 8
 """Settings in one question to an agent."""
@@ -67,8 +67,14 @@ async def check_devices(
     """Check all at once; the result is in the order of `devices`."""
     beside = beside or Beside()
     timeouts = Timeouts.of(beside.deadlines)
+    places = asyncio.Semaphore(places_for(len(devices)))
+
+    async def look(device: Device) -> Look:
+        async with places:
+            return await look_at(device, transports, beside)
+
     async with open_transports(devices, known_hosts=known_hosts, timeouts=timeouts) as transports:
-        looks = await asyncio.gather(*(look_at(device, transports, beside) for device in devices))
+        looks = await asyncio.gather(*map(look, devices))
     return tuple(map(checked_of, with_twins(looks)))
 
 
