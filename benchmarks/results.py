@@ -59,6 +59,12 @@ BENCHMARKS = {
         has_rivals=True,
     ),
     "overhead": Benchmark("A bench beside its rounds", "overhead", "overhead --devices 1 --rounds 2"),
+    "overhead-far": Benchmark(
+        "A bench beside its rounds, 50 ms away",
+        "overhead --devices 1 --delay-ms 50",
+        "overhead --devices 1 --rounds 2 --delay-ms 50",
+    ),
+    "growth": Benchmark("From few devices to many", "growth", "growth --devices 2,6,12 --out /dev/null"),
     "thousand": Benchmark(
         "A thousand devices", "thousand", "thousand --devices 50 --variants 4 --out /dev/null"
     ),
