@@ -31,7 +31,7 @@ SECTIONS_LIMIT = 100
 CPUFREQ = f"{cores.CPU}/cpufreq"
 CLOCK_SOURCE = "/sys/devices/system/clocksource/clocksource0/current_clocksource"
 FIRST_POLICY = "/sys/devices/system/cpu/cpu0/cpufreq"
-# One after the other is asked, until one will do: see `farm.run.programs.program.device_python`.
+# One after the other is asked, until one will do: see `farm.run.programs.platform.device_python`.
 PYTHONS = ("python3", *(f"python3.{minor}" for minor in range(6, 14)))
 
 _LINE = re.compile(r"[^\n\r\v\f\x1c-\x1e\x85\u2028\u2029]+")

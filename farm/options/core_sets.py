@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from farm.cores import core_list
 from farm.model.limits.ceilings import CoreSet
 from farm.model.options import OptionSet, Value
-from farm.options.cores import OPTION, POOL_OPTIONS, core_list
+from farm.options.cores import OPTION, POOL_OPTIONS
 from farm.options.parse import without
 
 ON_GPU = ("cuda",)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from farm.cores import AUTOMATIC, automatic_cores, given_core_ids
 from farm.errors import RequestError
 from farm.model.device import Device, Facts
 from farm.model.limits.ceilings import CoreSet, GivenCeilings
 from farm.model.matrix import Cell, Plan, RoundKind
 from farm.options.core_sets import core_set
-from farm.options.cores import AUTOMATIC, automatic_cores, given_core_ids
 from farm.plan.matrix import cells_of
 
 

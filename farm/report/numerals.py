@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 
-from farm.options.cores import core_list
+from farm.cores import core_list
 
 MISSING = "\N{EN DASH}"
 

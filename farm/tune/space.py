@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from farm.cores import AUTOMATIC
 from farm.errors import RequestError
 from farm.model.device import Device, Facts
 from farm.model.options import OptionSet, Value
@@ -20,7 +21,6 @@ from farm.options import applicable, check, check_round, merge, option, preparat
 from farm.options.catalogue.layout import LAYOUTS
 from farm.options.check import ModelKind, processors
 from farm.options.core_sets import ON_GPU
-from farm.options.cores import AUTOMATIC
 from farm.options.parse import build
 from farm.options.preparations import RECIPES
 from farm.options.values import convert

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from farm.cores import AUTOMATIC, automatic_cores, core_list
 from farm.device.facts.text import core_ids, text_of
 from farm.errors import RequestError
 from farm.model.device import Device, Extreme, Facts, Pin
-from farm.options.cores import AUTOMATIC, automatic_cores, core_list
 
 CPU = "devices/system/cpu"
 NO_CPUFREQ = "the device does not let anyone set frequencies (no cpufreq)"

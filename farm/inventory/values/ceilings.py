@@ -7,11 +7,11 @@ from typing import Annotated, Any, Self
 from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, model_validator
 from pydantic_core import CoreSchema
 
+from farm.cores import AUTOMATIC, given_core_ids
 from farm.inventory.entry import Entry, Text
 from farm.inventory.yaml_source import Document
 from farm.model.device import Device
 from farm.model.limits.ceilings import GivenCeilings
-from farm.options.cores import AUTOMATIC, given_core_ids
 from farm.suggest import nearest
 
 MOST = 1e9

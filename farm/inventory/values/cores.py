@@ -7,10 +7,10 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator
 
+from farm.cores import AUTOMATIC, given_core_ids
 from farm.inventory.entry import Entry, Text
 from farm.inventory.yaml_source import Document
 from farm.model.device import Device, Extreme, How, Pin
-from farm.options.cores import AUTOMATIC, given_core_ids
 from farm.suggest import nearest
 
 CoreIds = Annotated[

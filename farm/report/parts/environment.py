@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
+from farm.cores import core_list
 from farm.model.device import Facts
 from farm.model.run import MOST_OUTAGES, DeviceRecord
-from farm.options.cores import core_list
 from farm.report.numerals import MISSING, by_core, in_bytes, in_ghz, in_memory
 from farm.report.views.environment import (
     Environment,

@@ -19,11 +19,10 @@ from farm.model.limits.deadlines import Deadlines
 from farm.plan.programs import read_build
 from farm.run.devices.agents import agent_of
 from farm.run.devices.machines import machine_of
-from farm.run.health.nouns import Finding, Look, Severity, Trouble
+from farm.run.health.nouns import Finding, Look, Severity, Slower, Trouble
 from farm.run.health.rules import findings_of
-from farm.run.health.slowing import Slower
 from farm.run.health.troubles import TOO_LONG
-from farm.run.programs.program import device_python, require_wheel_platform
+from farm.run.programs.platform import device_python, require_wheel_platform
 from farm.store.notes.quarantine import in_quarantine
 from farm.transport.base import Timeouts, Transports
 from farm.transport.pool import open_transports, places_for

@@ -11,7 +11,7 @@ from farm.errors import FarmError
 from farm.history.nouns import Series
 from farm.history.place import database_of, folder_of, is_there
 from farm.model.limits.deadlines import Deadlines
-from farm.run.health.slowing import Slower, slower
+from farm.run.health.nouns import Slower
 
 LOOKED_AT_S = 400 * 86_400.0
 
@@ -42,6 +42,7 @@ async def slower_devices(
 def _read(where: str, runs_dir: Path, names: Sequence[str], until: float) -> dict[str, Slower]:
     from farm.history.database import opened  # SQLAlchemy takes a third of a second to import
     from farm.history.query import Wanted, series
+    from farm.run.health.slowing import slower
 
     folder, since_s = folder_of(runs_dir), time.time() - LOOKED_AT_S
     with opened(where) as connection:

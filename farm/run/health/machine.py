@@ -12,7 +12,7 @@ from farm.plan.programs import HINTS
 from farm.run.health.nouns import Look, Said
 from farm.run.health.troubles import PREPARE
 from farm.run.health.use import in_words
-from farm.run.programs.program import device_python, fitting_problems, require_wheel_platform
+from farm.run.programs.platform import device_python, fitting_problems, require_wheel_platform
 
 LOW_DISK = Portion(10, 1_000_000_000)
 """Nearly full: less than a tenth and less than 1 GB is left; or less than the device's reserve."""

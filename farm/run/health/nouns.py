@@ -13,7 +13,6 @@ from farm.device.settings.left import Left
 from farm.device.settings.pins import Refusal
 from farm.model.device import Device, Facts, PowerAction
 from farm.plan.programs import LocalFile
-from farm.run.health.slowing import Slower
 from farm.store.notes.quarantine import Quarantine
 from farm.transport.address import ssh_argv
 from farm.visible import one_line
@@ -22,6 +21,21 @@ MOST = 20
 """Findings of one rule on one device: a device may tell of thousands of settings."""
 
 LONGEST = 600
+
+IN_A_ROW = 3
+"""Runs, the newest ones, in each of which a device has to be slower than it was."""
+
+
+@dataclass(frozen=True)
+class Slower:
+    """By which factor (1.1: 10 % slower) in its newest runs, in so many cells, against so many runs before.
+    `evidence` is what else is known to differ, in words.
+    """
+
+    ratio: float
+    cells: int
+    runs: int
+    evidence: tuple[str, ...] = ()
 
 
 class Severity(StrEnum):

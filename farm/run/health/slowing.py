@@ -10,15 +10,13 @@ import math
 import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from farm.history.change_points import TO_DEVIATION
 from farm.history.nouns import Point, Series, Why
 from farm.history.reading import alike, changed_between, is_measured
+from farm.run.health.nouns import IN_A_ROW, Slower
 from farm.visible import one_line
 
-IN_A_ROW = 3
-"""Runs, the newest ones, in each of which it has to be seen."""
 FEWEST_RUNS = 6
 """Before those, to know what is usual."""
 MOST_RUNS = 30
@@ -27,18 +25,6 @@ LEAST = 0.05
 MOST_EVIDENCE = 3
 LONGEST_EVIDENCE = 200
 SAME = (Why.OTHER, Why.BUILD)
-
-
-@dataclass(frozen=True)
-class Slower:
-    """By which factor (1.1: 10 % slower) in its newest runs, in so many cells, against so many runs before.
-    `evidence` is what else is known to differ, in words.
-    """
-
-    ratio: float
-    cells: int
-    runs: int
-    evidence: tuple[str, ...] = ()
 
 
 def slower(series: Iterable[Series]) -> Slower | None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
-from farm.run.health.nouns import Look, Said
-from farm.run.health.slowing import IN_A_ROW
+from farm.run.health.nouns import IN_A_ROW, Look, Said
 from farm.store.notes.quarantine import BY_CHECK
 
 LONG_HELD_S = 24 * 3600

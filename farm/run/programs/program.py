@@ -6,12 +6,11 @@ import asyncio
 import hashlib
 import io
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from farm.binaries.fit import described, shown
-from farm.binaries.machines import machine_named
 from farm.binaries.read import HEAD_BYTES, Binary, Form, read_binary
 from farm.causes.diagnose import NOT_STARTED, diagnose
 from farm.causes.texts import LOADER
@@ -21,21 +20,13 @@ from farm.errors import DeviceError, Fault, Stage
 from farm.logs.help import parse_flags
 from farm.model.device import Device, Facts, Python, Runtime, RuntimeKind
 from farm.plan.layout import Files, digest_with_libraries
-from farm.plan.programs import (
-    HINTS,
-    WHEEL_MACHINE,
-    LocalFile,
-    Problem,
-    not_for_wheel,
-    read_build,
-    runtime_problems,
-)
+from farm.plan.programs import HINTS, LocalFile, read_build
 from farm.run.deploy import PRELOAD_PATH, Program, environment_of
 from farm.run.disk import not_kept
+from farm.run.programs.platform import device_python, fitting_problems, require_wheel_platform
 from farm.run.push.pusher import FILE_CHANGED
 from farm.store.cache.programs import Known, ProgramStore
 
-OLDEST_PYTHON = (3, 6)
 HELP_LIMIT_S = 60
 FIND_LIMIT_S = 60
 UNKNOWN_HELP = (
@@ -118,42 +109,6 @@ async def check_program(session: Session, facts: Facts, runtime: Runtime, *, has
     return Checked(note=_note(str(files[0].path), files[0].binary))
 
 
-def device_python(device: Device, facts: Facts) -> Python:
-    """The interpreter that drives the wheel's libraries. Raises DeviceError `python-missing`."""
-    wanted = device.runtime.python
-    for python in facts.pythons:
-        if python.version >= OLDEST_PYTHON:  # the probe asked for the wanted one alone
-            return python
-    found = ", ".join(f"{one.path} {'.'.join(map(str, one.version))}" for one in facts.pythons) or "none"
-    raise DeviceError(
-        f"no CPython >= 3.6{f' named {wanted}' if wanted else ''} on the device (found: {found})",
-        stage=Stage.DEPLOY,
-        fault=Fault.DEVICE,
-        cause="python-missing",
-        hint="install python3 on the device, set runtime: {kind: wheel, python: PATH}, or use kind: native",
-    )
-
-
-def require_wheel_platform(device: Device, facts: Facts) -> None:
-    """The PyPI wheel is Linux x86-64 with glibc only. Raises DeviceError `architecture`."""
-    if not can_run_wheel(facts):
-        what = " ".join(word for word in (facts.architecture, facts.system, facts.libc) if word)
-        raise DeviceError(
-            not_for_wheel(f"{device.name} is {what}"),
-            stage=Stage.DEPLOY,
-            fault=Fault.USER,
-            cause="architecture",
-            hint=HINTS["architecture"],
-        )
-
-
-def can_run_wheel(facts: Facts) -> bool:
-    """Whether nothing that is known of a device speaks against it."""
-    machine = machine_named(facts.architecture)
-    right = facts.architecture is None or (machine is not None and machine.name == WHEEL_MACHINE)
-    return right and (facts.libc or "glibc").startswith("glibc")
-
-
 def _note(path: str, binary: Binary) -> str | None:
     """What is not looked at of a program."""
     if binary.form is not Form.SCRIPT:
@@ -166,18 +121,6 @@ def _require_fitting(session: Session, facts: Facts, runtime: Runtime, files: tu
     for problem in fitting_problems(session.device.name, facts, runtime, files):
         hint = _hint(problem.cause, session.device, facts)
         raise _refused(problem.cause, f"{problem.key}: {problem.text}", hint)
-
-
-def fitting_problems(
-    name: str, facts: Facts, runtime: Runtime, files: tuple[LocalFile, ...]
-) -> Iterator[Problem]:
-    """Why the device of this name cannot run or load these files of a runtime."""
-    machine = machine_named(facts.architecture)
-    narrow = facts.runs_32_bit is True
-    whose = f"{name} is {facts.architecture}"
-    if machine is not None and machine.narrow is not None and not narrow:
-        whose = f"{whose}, and its kernel runs no programs of 32 bits"
-    return runtime_problems(runtime, files, machine, whose, runs_narrow=narrow)
 
 
 async def _require_loader(session: Session, facts: Facts, program: LocalFile) -> None:

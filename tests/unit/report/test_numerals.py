@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from farm.options.cores import core_list
+from farm.cores import core_list
 from farm.report.numerals import (
     MISSING,
     as_duration,

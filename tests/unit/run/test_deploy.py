@@ -6,7 +6,7 @@ import pytest
 
 from farm.errors import DeviceError
 from farm.model.device import Address, Device, Facts, Python, Runtime, RuntimeKind
-from farm.run.programs.program import device_python, require_wheel_platform
+from farm.run.programs.platform import device_python, require_wheel_platform
 
 OLD, NEW = Python("/usr/bin/python3", (3, 5, 9)), Python("/opt/bin/python3.9", (3, 9, 1))
 

@@ -29,9 +29,8 @@ from farm.model.device import (
 from farm.model.limits.cooling import Cooldown
 from farm.plan.programs import LocalFile
 from farm.run.devices.check import clock_off_s, with_twins
-from farm.run.health.nouns import Finding, Look, Severity, Trouble
+from farm.run.health.nouns import Finding, Look, Severity, Slower, Trouble
 from farm.run.health.rules import RULES, findings_of, worst
-from farm.run.health.slowing import Slower
 from farm.run.health.troubles import CAUSES
 from farm.store.notes.quarantine import BY_CHECK, BY_HAND, Quarantine
 

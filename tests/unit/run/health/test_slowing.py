@@ -14,7 +14,8 @@ from farm.history.index import update
 from farm.history.nouns import Point, Series, SeriesKey
 from farm.model.limits.deadlines import Deadlines
 from farm.run.devices.past import slower_devices
-from farm.run.health.slowing import FEWEST_RUNS, IN_A_ROW, Slower, slower
+from farm.run.health.nouns import IN_A_ROW, Slower
+from farm.run.health.slowing import FEWEST_RUNS, slower
 from farm.store.sources import sources
 from tests.unit.history.nights import keep, night
 
