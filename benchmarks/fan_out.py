@@ -118,12 +118,17 @@ class Place:
     @property
     def environment(self) -> dict[str, str]:
         return {
-            **os.environ,
+            **as_installed(),
             "HOME": str(self.folder),
             "ANSIBLE_SSH_ARGS": f"-F {self.folder}/ssh_config",
             "ANSIBLE_HOST_KEY_CHECKING": "True",
             "ANSIBLE_PYTHON_INTERPRETER": "/usr/bin/python3",
         }
+
+
+def as_installed() -> dict[str, str]:
+    """The environment of a command whose byte code is kept, as that of an installed one is."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def run(place: Place, contender: Contender) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import raw_records
+from benchmarks.fan_out import as_installed
 from farm.sim.fleet import fleet
 from farm.sim.properties import Program, Properties
 
@@ -47,7 +48,7 @@ BENCH = (
 
 def called(folder: Path, inventory: Path, words: Sequence[str]) -> dict[str, Any]:
     """One command for all devices: what it cost, and its results."""
-    environment = {**os.environ, "HOME": str(folder), "FARM_STAT": "/dev/null"}
+    environment = {**as_installed(), "HOME": str(folder), "FARM_STAT": "/dev/null"}
     argv = (sys.executable, "-m", "farm", *words, "--inventory", str(inventory))
     with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as told_errors:
         began = time.monotonic()

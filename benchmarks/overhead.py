@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import raw_records
-from benchmarks.fan_out import AGENT, CONTENDERS, placed, run, through_proxies
+from benchmarks.fan_out import AGENT, CONTENDERS, as_installed, placed, run, through_proxies
 from farm.sim.fleet import Fleet, fleet
 from farm.sim.places import Span
 from farm.sim.properties import Program, Properties
@@ -67,7 +67,7 @@ def benched(running: Fleet, folder: Path, rounds: int, iterations: int) -> float
         *("--rounds", str(rounds), "--iter", str(iterations), "--warmup-iter", "0", "--run-id", "overhead"),
     )
     began = time.monotonic()
-    environment = {**os.environ, "HOME": str(folder), "FARM_STAT": "/dev/null"}
+    environment = {**as_installed(), "HOME": str(folder), "FARM_STAT": "/dev/null"}
     subprocess.run(
         (sys.executable, "-m", "farm", *words), cwd=folder, env=environment, check=True,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
