@@ -6,8 +6,9 @@ What a device says of its files is hostile: what cannot be kept is a note on the
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import Callable, Mapping
+from collections import Counter, deque
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +23,8 @@ from farm.store.folder import OUT, BadNameError, Incoming, RoundFolder
 from farm.visible import one_line
 
 BLOCK_BYTES = 1 << 20
+MOST_ASKED = 3
+"""Blocks of a file that are asked for before the first of them has come."""
 MOST_NOTES = 5
 LONGEST_NAME = 80
 OTHER = "file"
@@ -231,18 +234,13 @@ class _Collection:
         self.rules.allowance.take(wanted.size_bytes)
         incoming = await asyncio.to_thread(self.folder.incoming)
         try:
-            size, block = 0, wanted.begin[: wanted.size_bytes]
-            while True:
-                await asyncio.to_thread(incoming.add, block)
-                size += len(block)
-                count = min(BLOCK_BYTES, wanted.size_bytes - size)
-                if count <= 0:
-                    break
-                block = await self.session.call(_reading(self.job, wanted.name, size, count))
-                if len(block) < count:  # it ends here, whatever was announced: no byte by byte for ever
+            begin = wanted.begin[: wanted.size_bytes]
+            await asyncio.to_thread(incoming.add, begin)
+            size = len(begin)
+            async with aclosing(self._blocks(wanted, size)) as blocks:
+                async for block in blocks:
                     await asyncio.to_thread(incoming.add, block)
                     size += len(block)
-                    break
             digest = await asyncio.to_thread(incoming.done)
             if size != wanted.size_bytes or wanted.sha256 not in (None, digest):
                 raise RefusedError("it changed while it was pulled, or arrived damaged")
@@ -250,6 +248,26 @@ class _Collection:
             await asyncio.to_thread(incoming.discard)
             raise
         return incoming
+
+    async def _blocks(self, wanted: Wanted, offset: int) -> AsyncGenerator[bytes]:
+        """What follows `offset`, in order; some blocks are on their way while one is written here."""
+        asked: deque[tuple[int, asyncio.Task[bytes]]] = deque()
+        try:
+            while asked or offset < wanted.size_bytes:
+                while len(asked) < MOST_ASKED and offset < wanted.size_bytes:
+                    count = min(BLOCK_BYTES, wanted.size_bytes - offset)
+                    reading = self.session.call(_reading(self.job, wanted.name, offset, count))
+                    asked.append((count, asyncio.ensure_future(reading)))
+                    offset += count
+                count, answer = asked.popleft()
+                block = await answer
+                yield block
+                if len(block) < count:  # it ends here, whatever was announced: no byte by byte for ever
+                    break
+        finally:
+            for _, answer in asked:
+                answer.cancel()
+            await asyncio.gather(*(answer for _, answer in asked), return_exceptions=True)
 
 
 def _reading(job: str, name: str, offset: int, count: int) -> Conversation[bytes]:

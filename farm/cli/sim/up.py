@@ -76,10 +76,10 @@ async def _up(lab: Lab, output: Path, deadlines: Deadlines, lasts_s: float, *, i
     async with contextlib.AsyncExitStack() as stack:
         fleet = await stack.enter_async_context(running(lab, deadlines))
         host_keys = [device.known_hosts_line for device in fleet.devices.values()]
+        stack.push_async_callback(asyncio.to_thread, say_missed, fleet)
         published = Published(output, fleet.inventory, host_keys)
         stack.push_async_callback(asyncio.to_thread, published.withdraw)
         await whole(published.publish)
-        stack.push_async_callback(asyncio.to_thread, say_missed, fleet)
         await asyncio.to_thread(_show, lab, fleet, published, is_json=is_json)
         await _watch(fleet, lasts_s)
 

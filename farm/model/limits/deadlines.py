@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
+from functools import cache
 from typing import Any
 
 KEEPALIVE_MISSES = 2
@@ -95,6 +97,7 @@ class Deadlines:
         return f"{option} {twice}" if option else f"--deadline {name}={twice}"
 
 
-def by_name() -> dict[str, Field[Any]]:
+@cache
+def by_name() -> Mapping[str, Field[Any]]:
     """The rows of the table."""
     return {row.name.removesuffix("_s").replace("_", "-"): row for row in fields(Deadlines)}

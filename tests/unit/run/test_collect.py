@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,9 +12,10 @@ from typing import Any
 import pytest
 
 from farm.device.spool import FileEntry, Gathered, Stream
+from farm.errors import DeviceError, Fault, Stage
 from farm.model.matrix import Round, RoundKind
 from farm.options import parse
-from farm.run.collect import MOST_NOTES, Allowance, Limits, Pulled, Rules, collect
+from farm.run.collect import BLOCK_BYTES, MOST_ASKED, MOST_NOTES, Allowance, Limits, Pulled, Rules, collect
 from farm.store.runs import RunDirectory
 
 EMPTY = hashlib.sha256(b"").hexdigest()
@@ -226,3 +228,43 @@ async def test_a_device_that_sends_byte_by_byte_is_asked_once(tmp_path: Path) ->
     _, pulled = await pull(tmp_path, device)
     assert asked == 1
     assert pulled.notes == ("not kept: p.json: it changed while it was pulled, or arrived damaged",)
+
+
+class Slow(Device):
+    """Answers when so many were asked as are asked at once, and then from the last to the first; the second
+    block is lost where `is_lost`.
+    """
+
+    most = 0
+    waiting = 0
+    is_lost = False
+
+    async def read(self, job: str, path: str, offset: int, count: int) -> bytes:
+        self.waiting += 1
+        self.most = max(self.most, self.waiting)
+        for _ in range(20 - offset // BLOCK_BYTES):
+            await asyncio.sleep(0)
+        self.waiting -= 1
+        if self.is_lost and offset == BLOCK_BYTES:
+            raise DeviceError("gone", stage=Stage.CONNECT, fault=Fault.NETWORK, cause="connection-lost")
+        return await super().read(job, path, offset, count)
+
+
+async def test_blocks_are_asked_for_ahead_and_kept_in_their_order(tmp_path: Path) -> None:
+    data = b"".join(bytes([number]) * BLOCK_BYTES for number in range(7)) + b"end"
+    device = Slow((entry("p.json", data),), {"out/p.json": data})
+    run, pulled = await pull(tmp_path, device)
+    (kept,) = pulled.artifacts
+    assert (run.path / kept.path).read_bytes() == data
+    assert device.most == MOST_ASKED
+
+
+async def test_a_block_that_is_lost_for_good_ends_all_that_were_asked_for(tmp_path: Path) -> None:
+    data = bytes(9 * BLOCK_BYTES)
+    device = Slow((entry("p.json", data),), {"out/p.json": data})
+    device.is_lost = True
+    before = asyncio.all_tasks()
+    with pytest.raises(DeviceError, match="gone"):
+        await pull(tmp_path, device)
+    assert asyncio.all_tasks() == before
+    assert not [path for path in (tmp_path / "run" / "artifacts").rglob("*") if path.is_file()]
