@@ -27,6 +27,9 @@ LONGEST_KEPT = 5
 LONG_S = 0.06
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 PAUSE_S = 0.005
+STORED = (
+    "SELECT xact_commit, pg_database_size(datname) FROM pg_stat_database WHERE datname = current_database()"
+)
 WRITING = """SELECT max(extract(epoch FROM clock_timestamp() - xact_start)) FROM pg_stat_activity
 WHERE datname = current_database() AND backend_xid IS NOT NULL"""
 """For how many seconds the longest transaction has been writing."""
@@ -143,15 +146,19 @@ def _lanes(lab: Lab, running: Any) -> dict[str, Any]:
     lab.submit(running.inventory, RUN)
     report = lab.folder / "lag.json"
     inside = (str(Path(__file__)), "--inside", str(report))
-    began_s = time.monotonic()
+    before, began_s = lab.rows(STORED)[0], time.monotonic()
     worker = lab.worker(running.inventory, "--parallel", str(len(running.devices)), program=inside)
     until(lambda: all(status == "SUCCESS" for _, status, _ in lab.rows(LANES)), "all lanes are over", 0.5)
     took_s = time.monotonic() - began_s
     used_s, memory = cpu_s(worker), memory_mb(worker)
     worker.end()
+    time.sleep(1.0)  # the server's counters are late
+    commits, stored_bytes = (after - was for after, was in zip(lab.rows(STORED)[0], before, strict=True))
     found = counted(lab.fetched(RUN), running)
     return {
         "lanes": len(running.devices), "took_s": round(took_s, 1),
+        "commits_of_lane": round(commits / len(running.devices), 1),
+        "stored_kb_of_lane": round(stored_bytes / 1000 / len(running.devices), 1),
         "cpu_percent": round(100 * used_s / took_s, 1), **memory, **found, **json.loads(report.read_text()),
     }  # fmt: skip
 
