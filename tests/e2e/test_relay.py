@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from tests.e2e.conftest import LOOKALIKE, ROOT, Farm, Outcome
+from tests.e2e.conftest import LOOKALIKE, ROOT, Farm, Outcome, until
 from tests.proxy import ChaosProxy
 from tests.servers import Server, free_port, sshd
 
@@ -20,6 +20,9 @@ pytestmark = pytest.mark.sshd
 
 MODEL_BYTES = (ROOT / "farm" / "bundled" / "shufflenet_v2_x0_5.mge").stat().st_size
 BOARDS = ("board-1", "board-2", "board-3")
+BENCH = (
+    "bench", "-i", "lab.yaml", "--model", "bundled:shufflenet_v2_x0_5", "--rounds", "1", "--iter", "2", "--json",
+)  # fmt: skip
 COMPLETED = {name: {"completed"} for name in BOARDS}
 
 
@@ -31,20 +34,13 @@ class Site:
     gateway: Server
     boards: dict[str, Server]
 
-    async def bench(self, relay: object, gateway: Mapping[str, object] | None = None) -> tuple[Outcome, int]:
+    async def bench(
+        self, relay: object, gateway: Mapping[str, object] | None = None, *words: str
+    ) -> tuple[Outcome, int]:
         """A bench of all boards, and how many bytes went to the site."""
         async with ChaosProxy(self.gateway.port) as line:
             self._write(line.port, relay, gateway or {})
-            words = (
-                "bench",
-                "-i",
-                "lab.yaml",
-                "--devices",
-                "board-*",
-                "--model",
-                "bundled:shufflenet_v2_x0_5",
-            )
-            outcome = await asyncio.to_thread(self.farm, *words, "--rounds", "1", "--iter", "2", "--json")
+            outcome = await asyncio.to_thread(self.farm, *BENCH, *(words or ("--devices", "board-*")))
         return outcome, line.bytes_up
 
     def _write(self, port: int, relay: object, change: Mapping[str, object]) -> None:
@@ -124,6 +120,19 @@ def test_a_relay_that_is_away_is_told_and_costs_no_cell(site: Site) -> None:
     outcome, _ = asyncio.run(site.bench(site.login, {"port": free_port()}))
     assert outcome.statuses() == COMPLETED, outcome.stderr
     assert "board-3: the relay gateway cannot be used: " in outcome.stderr
+
+
+def test_a_relay_that_hands_on_nothing_any_more_is_ended_and_costs_no_cell(site: Site) -> None:
+    async def stalled() -> Outcome:
+        async with ChaosProxy(site.boards["board-1"].port) as way:
+            way.stall()
+            words = ("--devices", "board-1", "--deadline", "transfer-stall=4")
+            return (await site.bench({**site.login, "port": way.port}, None, *words))[0]
+
+    outcome = asyncio.run(stalled())
+    assert outcome.statuses() == {"board-1": {"completed"}}, outcome.stderr
+    assert "gateway does not hand it on within 4 s (deadline transfer-stall); the files" in outcome.stderr
+    until(lambda: not site.gateway.sessions(), "the end of all on the gateway")
 
 
 def test_what_a_relay_keeps_damaged_is_not_used(site: Site) -> None:
