@@ -65,7 +65,7 @@ class Lab:
 
     async def submit(self, running: Fleet, run: str, *words: str) -> Outcome:
         given = ("submit", "--inventory", str(running.inventory), *ASKED, "--run-id", run, *words)
-        shared = ("--artifacts", (self.folder / "shared").as_uri())
+        shared = () if "--artifacts" in words else ("--artifacts", (self.folder / "shared").as_uri())
         return await self(*given, *shared)
 
     def worker(self, running: Fleet, *words: str) -> Forked:

@@ -63,8 +63,20 @@ def test_what_is_no_id_of_a_lane_is_refused(text: str) -> None:
         split_lane(text)
 
 
-@pytest.mark.parametrize("url", ["s3://bucket/x", "http://lab/x", "file://other-host/x", "ftp://x/y", ""])
-def test_a_storage_that_is_no_folder_is_refused_by_name(url: str) -> None:
+@pytest.mark.parametrize(
+    "url",
+    [
+        "s3://",
+        "s3://key:word@bucket/x",
+        "s3://bucket/x?a=b",
+        "gs://bucket/x",
+        "http://lab/x",
+        "file://other-host/x",
+        "ftp://x/y",
+        "",
+    ],
+)
+def test_what_is_no_storage_is_refused_by_name(url: str) -> None:
     with pytest.raises(RequestError, match="--artifacts"):
         shelf_of(url)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 LINE = re.compile(
-    r"[a-z0-9][a-z0-9.-]*(\[[a-z,]+\])?==[\w.+!]+( ; [^\\]+)? \\|    --hash=sha256:[0-9a-f]{64}( \\)?"
+    r"[a-z0-9][a-z0-9.-]*(\[[a-z0-9,]+\])?==[\w.+!]+( ; [^\\]+)? \\|    --hash=sha256:[0-9a-f]{64}( \\)?"
 )
 
 

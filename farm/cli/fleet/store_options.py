@@ -30,8 +30,8 @@ StoreUrl = Annotated[
 Artifacts = Annotated[
     str | None,
     typer.Option(
-        help="The folder that all machines of the fleet share, file:///PATH. Default: what the store "
-        "remembers; of a new SQLite store, a folder beside it.",
+        help="The folder that all machines of the fleet share, file:///PATH, or a bucket, "
+        "s3://BUCKET/FOLDER. Default: what the store remembers; of a new SQLite store, a folder beside it.",
         metavar="URL",
     ),
 ]
