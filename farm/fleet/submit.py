@@ -16,6 +16,7 @@ from farm.errors import RequestError
 from farm.fleet.bundle import How, lane_document
 from farm.fleet.client import APPLICATION, LANE, WAITING, client_of, status_table
 from farm.fleet.database import ABOUT, RUNS, Store, now
+from farm.fleet.limits import limit_key, user_limit_key
 from farm.fleet.nouns import LONGEST_ID, PRIORITIES, VERSION, lane_id, queue_of, work_id
 from farm.fleet.shelf import Shelf
 from farm.model.device import Device
@@ -183,16 +184,6 @@ def _enqueue(
         },
         sha256,
     )
-
-
-def limit_key(site: str) -> str:
-    """Under which the store remembers how many lanes may wait at a site."""
-    return f"most-waiting/{site}"
-
-
-def user_limit_key(site: str) -> str:
-    """Under which the store remembers how many lanes of one user may wait at a site."""
-    return f"most-waiting-per-user/{site}"
 
 
 def _require_room(connection: sa.Connection, batch: Batch, total: Counter[str], own: Counter[str]) -> None:

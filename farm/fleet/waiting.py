@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from farm.fleet.client import LaneState, lanes
 from farm.fleet.database import WORKERS, Store
+from farm.fleet.limits import Limits, limits
 from farm.fleet.nouns import VERSION
 
 LATE = 2.0
@@ -46,13 +47,14 @@ class Entry:
 class Queue:
     entries: tuple[Entry, ...]
     workers: tuple[WorkerState, ...]
+    limits: tuple[Limits, ...] = ()
 
 
 def queue(store: Store, site: str | None = None) -> Queue:
     """Of a site, or of all. Raises RunError."""
     found, present = lanes(store, site=site, is_open=True), workers(store)
     here = tuple(one for one in present if site is None or one.site == site)
-    return Queue(tuple(explained(found, present)), here)
+    return Queue(tuple(explained(found, present)), here, limits(store, site))
 
 
 def workers(store: Store) -> tuple[WorkerState, ...]:

@@ -27,7 +27,10 @@ async def test_one_user_has_no_more_lanes_waiting_than_the_site_takes_of_one(lab
         assert "4 lanes of ann would wait at the site default, and it takes 3" in refused.stderr
         assert (await lab.submit(running, "three", "--user", "bob")).code == 0
         queued = await lab("queue", "--json")
+        shown = await lab("queue")
     assert {one["run"] for one in queued.results["lanes"]} == {"one", "three"}, "a part of it waits"
+    assert queued.results["limits"] == [{"site": "default", "of_all": None, "of_one_user": 3}]
+    assert "at default may wait: 3 of one user (farm worker --most-waiting)" in shown.stdout
 
 
 @pytest.mark.long

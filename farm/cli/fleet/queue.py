@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,6 +14,9 @@ from farm.cli.fleet import store_options as fleet
 from farm.cli.terminal.console import out, plain, show_json
 from farm.cli.terminal.tables import simple_table
 from farm.model.limits.deadlines import Deadlines
+
+if TYPE_CHECKING:
+    from farm.fleet.limits import Limits
 
 SETTINGS: dict[str, Any] = {
     "epilog": "Examples:\n\n  farm queue\n\n  farm queue --audit\n\n  farm queue --site lab1 --json"
@@ -62,6 +66,7 @@ def command(
                 }
                 for one in found.workers
             ],
+            "limits": [asdict(one) for one in found.limits],
             "schedules": [fleet.schedule_json(one) for one in due],
         })  # fmt: skip
         return
@@ -75,9 +80,17 @@ def command(
     for schedule in due:
         what = f"schedule {schedule.name} of {schedule.user}: {len(schedule.lanes)} lanes"
         out.print(plain(f"{what}, next {fleet.next_text(schedule)}"))
+    for limit in found.limits:
+        out.print(plain(_limit_text(limit)))
     for one in found.workers:
         silent = "" if one.is_alive else f", no sign of life for {one.silent_s:.0f} s"
         out.print(plain(f"worker {one.id}: {one.version}, {one.parallel} at once{silent}"))
+
+
+def _limit_text(one: Limits) -> str:
+    told = [] if one.of_all is None else [f"{one.of_all} lanes"]
+    told += [] if one.of_one_user is None else [f"{one.of_one_user} of one user"]
+    return f"at {one.site} may wait: {', '.join(told)} (farm worker --most-waiting)"
 
 
 def _show_audit(found: Sequence[Mapping[str, Any]], *, json: bool) -> None:

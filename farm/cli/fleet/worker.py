@@ -77,8 +77,8 @@ def command(
     with fleet.opened(store, deadlines, may_make=True) as opened:
         shelf = fleet.shelf_for(opened, artifacts)
         from farm.fleet.duty import Worker
+        from farm.fleet.limits import limit_key, user_limit_key
         from farm.fleet.nouns import Site, site_name
-        from farm.fleet.submit import limit_key, user_limit_key
         from farm.fleet.worker import own_folder, work
 
         read, _ = read_devices(inventory, "*")
