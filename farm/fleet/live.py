@@ -131,7 +131,7 @@ class LiveLane:
             wheel,
             self._hear,
             time.monotonic,
-            supply=Supply(relays=Relays(settings.known_hosts, settings.deadlines)),
+            supply=Supply(relays=Relays(plan.devices, settings.known_hosts, settings.deadlines)),
         )
 
     def _runtime(self, plan: Plan) -> install.InstalledRuntime | None:

@@ -55,7 +55,7 @@ async def bench(
         _guarded(listener, recorder.hider),
         time.monotonic,
         Keeper(settings.kept, directory, wheel.libraries if wheel else ()) if settings.kept else None,
-        supply=Supply(settings.kept, Relays(settings.known_hosts, settings.deadlines)),
+        supply=Supply(settings.kept, Relays(plan.devices, settings.known_hosts, settings.deadlines)),
     )
     try:
         await _run_lanes(context)

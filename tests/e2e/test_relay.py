@@ -94,6 +94,13 @@ def test_a_file_crosses_the_line_of_a_site_once(site: Site) -> None:
     assert unchanged_bytes < 0.1 * MODEL_BYTES
 
 
+def test_a_relay_that_is_measured_itself_gets_each_file_once_too(site: Site) -> None:
+    outcome, sent_bytes = asyncio.run(site.bench(site.login, None, "--devices", "all"))
+    assert outcome.statuses() == {**COMPLETED, "gateway": {"completed"}}, outcome.stderr
+    assert "come from here" not in outcome.stderr
+    assert MODEL_BYTES < sent_bytes < 1.3 * MODEL_BYTES
+
+
 def test_a_relay_that_cannot_log_in_is_told_and_costs_no_cell(site: Site) -> None:
     outcome, sent_bytes = asyncio.run(site.bench({"device": "gateway", "identity": "/nowhere/key"}))
     assert outcome.statuses() == COMPLETED, outcome.stderr

@@ -126,9 +126,10 @@ class Pusher(Generic[R, D]):
         where it has no relay, or that cannot be used, all others come from here.
         """
         relay, done = self.session.device.relay, set[str]()
-        if relay is None or sum(one.size_bytes for one in wanted) < LEAST_RELAYED_BYTES:
+        through = self._supply.relays.to(self.session.device)
+        size_bytes = sum(one.size_bytes for one in wanted)
+        if relay is None or through is None or size_bytes < LEAST_RELAYED_BYTES:
             return done
-        through = self._supply.relays.to(relay)
         small = [one for one in wanted if is_small(one)]
         groups = [*archives(small), *((one,) for one in wanted if not is_small(one))]
         try:

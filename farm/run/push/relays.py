@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -38,12 +38,13 @@ class RelayError(Exception):
 
 
 class Relays:
-    """Those of one run; nothing is connected before it is needed. Leaving it ends the connections."""
+    """Those of the devices of one run; nothing is connected before it is needed. Leaving it ends the
+    connections.
+    """
 
-    def __init__(self, known_hosts: Path, deadlines: Deadlines) -> None:
-        self._known_hosts = known_hosts
-        self._deadlines = deadlines
-        self._relays: dict[str, OneRelay] = {}
+    def __init__(self, devices: Iterable[Device], known_hosts: Path, deadlines: Deadlines) -> None:
+        named = {one.relay.device.name: one.relay.device for one in devices if one.relay}
+        self._relays = {name: OneRelay(one, known_hosts, deadlines) for name, one in named.items()}
 
     async def __aenter__(self) -> Self:
         return self
@@ -51,15 +52,11 @@ class Relays:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        relays, self._relays = self._relays, {}
-        await asyncio.gather(*(one.close() for one in relays.values()))
+        await asyncio.gather(*(one.close() for one in self._relays.values()))
 
-    def to(self, relay: Relay) -> OneRelay:
-        """The same for all devices that name it."""
-        name = relay.device.name
-        if name not in self._relays:
-            self._relays[name] = OneRelay(relay.device, self._known_hosts, self._deadlines)
-        return self._relays[name]
+    def to(self, device: Device) -> OneRelay | None:
+        """The same for all devices that name it; None where this one names none, or is none of the run."""
+        return self._relays.get(device.relay.device.name) if device.relay else None
 
     @contextlib.asynccontextmanager
     async def turn(self, device: Device) -> AsyncIterator[None]:

@@ -23,7 +23,7 @@ class Supply:
 
     def __init__(self, kept: KeptStore | None = None, relays: Relays | None = None) -> None:
         self.source = Source()
-        self.relays = relays or Relays(Path(KNOWN_HOSTS), Deadlines())
+        self.relays = relays or Relays((), Path(KNOWN_HOSTS), Deadlines())
         self._kept = kept
         self._recipes: dict[tuple[str, ...], asyncio.Task[Recipe | None]] = {}
 
