@@ -30,7 +30,7 @@ async def test_one_user_has_no_more_lanes_waiting_than_the_site_takes_of_one(lab
         shown = await lab("queue")
     assert {one["run"] for one in queued.results["lanes"]} == {"one", "three"}, "a part of it waits"
     assert queued.results["limits"] == [{"site": "default", "of_all": None, "of_one_user": 3}]
-    assert "at default may wait: 3 of one user (farm worker --most-waiting)" in shown.stdout
+    assert "at default may wait: 3 of one user (set by farm worker)" in shown.stdout
 
 
 @pytest.mark.long

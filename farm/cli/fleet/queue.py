@@ -90,7 +90,7 @@ def command(
 def _limit_text(one: Limits) -> str:
     told = [] if one.of_all is None else [f"{one.of_all} lanes"]
     told += [] if one.of_one_user is None else [f"{one.of_one_user} of one user"]
-    return f"at {one.site} may wait: {', '.join(told)} (farm worker --most-waiting)"
+    return f"at {one.site} may wait: {', '.join(told)} (set by farm worker)"
 
 
 def _show_audit(found: Sequence[Mapping[str, Any]], *, json: bool) -> None:
