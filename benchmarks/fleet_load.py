@@ -14,6 +14,7 @@ import threading
 import time
 import traceback
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -147,8 +148,9 @@ def _lanes(lab: Lab, running: Any) -> dict[str, Any]:
     report = lab.folder / "lag.json"
     inside = (str(Path(__file__)), "--inside", str(report))
     before, began_s = lab.rows(STORED)[0], time.monotonic()
-    worker = lab.worker(running.inventory, "--parallel", str(len(running.devices)), program=inside)
-    until(lambda: all(status == "SUCCESS" for _, status, _ in lab.rows(LANES)), "all lanes are over", 0.5)
+    with devices_stand_back():
+        worker = lab.worker(running.inventory, "--parallel", str(len(running.devices)), program=inside)
+        until(lambda: all(status == "SUCCESS" for _, status, _ in lab.rows(LANES)), "all lanes are over", 0.5)
     took_s = time.monotonic() - began_s
     used_s, memory = cpu_s(worker), memory_mb(worker)
     worker.end()
@@ -161,6 +163,23 @@ def _lanes(lab: Lab, running: Any) -> dict[str, Any]:
         "stored_kb_of_lane": round(stored_bytes / 1000 / len(running.devices), 1),
         "cpu_percent": round(100 * used_s / took_s, 1), **memory, **found, **json.loads(report.read_text()),
     }  # fmt: skip
+
+
+@contextlib.contextmanager
+def devices_stand_back() -> Iterator[None]:
+    """The devices stand for other machines: what they do here does not take the processor from the worker.
+
+    The first thread of this process starts their SSH servers, which inherit its priority; the worker and the
+    database are started by others. Only root can undo it: of the shows this is used by one of the last.
+    """
+    own = os.getpid()
+    before = os.getpriority(os.PRIO_PROCESS, own)
+    os.setpriority(os.PRIO_PROCESS, own, 19)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(PermissionError):
+            os.setpriority(os.PRIO_PROCESS, own, before)
 
 
 class Probe:

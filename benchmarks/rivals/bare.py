@@ -34,4 +34,5 @@ async def main(path: str, known_hosts: str, command: str, sign: str, requests: s
         sys.exit(f"{missing} of {len(said)} hosts did not do it")
 
 
-asyncio.run(main(*sys.argv[1:]))
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -131,4 +132,6 @@ def load(row: Command) -> Any:
     app = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
     settings = settings | {"context_settings": context, "cls": QuickCommand}
     app.command(row.name, **settings)(module.command)
+    gc.freeze()
+    gc.enable()
     return typer.main.get_command(app)

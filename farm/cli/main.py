@@ -5,6 +5,7 @@ What may be slow, or fail to be imported, is imported inside: interruptions and 
 
 from __future__ import annotations
 
+import gc
 import sys
 
 BROKEN, INTERRUPTED = 4, 130
@@ -13,6 +14,7 @@ BROKEN, INTERRUPTED = 4, 130
 
 def main() -> None:
     """Entry point of the command; turns every outcome into an exit code. Raises SystemExit."""
+    gc.disable()  # until farm.cli.lazy has the command: modules and classes are no garbage, and many
     code = BROKEN
     try:
         from farm.cli.ending import run
@@ -25,6 +27,8 @@ def main() -> None:
             sys.stderr.write(
                 f"error: this installation of farm is broken: {error!a}\n  try: reinstall farm\n"
             )
+    finally:
+        gc.enable()
     sys.exit(code)
 
 

@@ -29,7 +29,8 @@ class _Call:
 
 
 class Line:
-    """Calls may overlap: they are sent in turn, and each gets the reply with its number, whenever it comes.
+    """Calls may overlap: they are sent in order, those of one moment together, and each gets the reply with
+    its number, whenever it comes.
 
     A call that is cancelled is still sent whole and its reply is read, so that the line stays in step. A line
     that breaks, or on which something else than replies comes, or a reply too late, is closed: all calls that
@@ -40,7 +41,7 @@ class Line:
         self._channel = channel
         self._deadlines = deadlines
         self._number = 0
-        self._turn = asyncio.Lock()
+        self._unsent = bytearray()
         self._waiting: dict[int, _Call] = {}
         self._failure: DeviceError | None = None
         self._timer: tuple[_Call, asyncio.TimerHandle] | None = None
@@ -68,7 +69,9 @@ class Line:
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting[self._number] = _Call(verb, limit_bytes, deadline, answer)
         self._watch()
-        self._background(self._send(line))
+        self._unsent += line
+        if len(self._unsent) == len(line):
+            self._background(self._send())
         try:
             reply, data = await answer
         finally:
@@ -92,12 +95,15 @@ class Line:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _send(self, line: bytes) -> None:
-        async with self._turn:
-            try:
-                await self._channel.write(line)
-            except DeviceError as error:
-                self._fail(lost(error.message))
+    async def _send(self) -> None:
+        """What was asked meanwhile goes together: each packet costs both ends more than its bytes."""
+        try:
+            while self._unsent:
+                lines = bytes(self._unsent)
+                await self._channel.write(lines)
+                del self._unsent[: len(lines)]
+        except DeviceError as error:
+            self._fail(lost(error.message))
 
     async def _read(self) -> None:
         try:

@@ -20,6 +20,10 @@ KNOWN_HOSTS = "known_hosts"
 """The file of pinned host keys, beside the inventory."""
 
 
+ALL_DEVICES = "*"
+"""The selector where none is given."""
+
+
 DEFAULT_SITE = "default"
 """Where a device is whose inventory does not say it."""
 

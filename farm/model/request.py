@@ -9,6 +9,7 @@ from typing import Any
 
 from farm.model.build import Build, Condition
 from farm.model.comparison import Comparing
+from farm.model.device import ALL_DEVICES
 from farm.model.options import OptionSet, Variant
 from farm.model.outputs import Check, Tolerance
 
@@ -152,7 +153,6 @@ DEFAULT_PROFILE_ROUNDS = 3
 """Of a cell. Fewer cannot tell a change of an operator from chance (farm.analysis.operators.align)."""
 MOST_PROFILE_ROUNDS = 100
 DEFAULT_PRECISION = 0.02
-ALL_DEVICES = "*"
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from farm.errors import RequestError
 from farm.files import is_file
@@ -12,10 +13,12 @@ from farm.inventory.files import files_of, missing_files
 from farm.inventory.mistakes import refuse
 from farm.model.build import INVENTORY_BUILD, Build
 from farm.model.device import Device, Facts, Inventory, Runtime, RuntimeKind
-from farm.model.matrix import Cell, Plan
-from farm.model.request import Request
 from farm.plan.rules import candidates, no_runtime, runtime_of
 from farm.suggest import nearest
+
+if TYPE_CHECKING:  # `farm devices check` needs neither
+    from farm.model.matrix import Cell, Plan
+    from farm.model.request import Request
 
 HINT = "docs/builds.md shows how a build is defined"
 

@@ -22,10 +22,10 @@ from farm.inventory.values.sampling import (
     rounds_of,
 )
 from farm.model.comparison import Comparing
+from farm.model.device import ALL_DEVICES
 from farm.model.matrix import RoundKind
 from farm.model.options import OptionSet, Variant
 from farm.model.request import (
-    ALL_DEVICES,
     DEFAULT_PAIRS,
     DEFAULT_PRECISION,
     DEFAULT_PROFILE_ROUNDS,

@@ -6,11 +6,14 @@ import operator
 from collections.abc import Callable, Iterable
 from fnmatch import fnmatchcase
 from functools import partial
+from typing import TYPE_CHECKING
 
 from farm.inventory.conditions import NUMBER_FACTS, SUBJECTS, TEXT_FACTS, Words
 from farm.model.build import Build, BuildChoice, Condition, Relation
 from farm.model.device import Device, Facts, Runtime
-from farm.model.request import Rules
+
+if TYPE_CHECKING:
+    from farm.model.request import Rules
 
 SAME_ARCHITECTURE = {"arm64": "aarch64", "amd64": "x86_64", "x86-64": "x86_64", "x64": "x86_64"}
 

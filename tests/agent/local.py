@@ -22,9 +22,11 @@ class LocalChannel:
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.process = process
+        self.writes = 0
         self.said = asyncio.create_task(process.stderr.read())
 
     async def write(self, data: bytes) -> None:
+        self.writes += 1
         try:
             self.process.stdin.write(data)
             await self.process.stdin.drain()

@@ -80,6 +80,21 @@ async def test_the_agent_installs_itself_once_and_then_starts_in_one_round_trip(
     assert first.workdir == second.workdir == str(connection.phone.workdir)
 
 
+async def test_what_is_asked_in_one_moment_is_sent_together_and_answered_in_order(
+    agent: Agent, connection: LocalConnection
+):
+    before = connection.channels[-1].writes
+    answered: list[int] = []
+
+    async def ask(number: int) -> None:
+        await agent.date_s()
+        answered.append(number)
+
+    await asyncio.gather(*map(ask, range(20)))
+    assert answered == list(range(20))
+    assert connection.channels[-1].writes == before + 1
+
+
 async def test_a_home_in_the_workdir_is_expanded_on_the_device(connection: LocalConnection):
     agent = await Agent.start(connection, "~/here", SCRIPT, SHA256)
     assert agent.workdir == str(connection.phone.folder / "here")

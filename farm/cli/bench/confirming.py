@@ -12,8 +12,9 @@ from farm.cli.terminal.console import say
 from farm.cli.terminal.progress import Bar
 from farm.compare.runs import TwoRuns
 from farm.inventory import read_devices
+from farm.model.device import ALL_DEVICES
 from farm.model.matrix import Sampling
-from farm.model.request import ALL_DEVICES, DEFAULT_PAIRS
+from farm.model.request import DEFAULT_PAIRS
 from farm.model.run import Results
 from farm.plan.baseline import restore_products
 from farm.plan.builds import may_run_wheel

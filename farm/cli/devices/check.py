@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,18 +12,13 @@ import typer
 
 from farm.cli import arguments as args
 from farm.cli.bench.deadline_options import with_deadlines
-from farm.cli.devices.findings import say_findings
-from farm.cli.terminal.console import out, say, show_json
+from farm.cli.terminal.console import say, show_json
 from farm.cli.terminal.loop import run
-from farm.cli.terminal.tables import simple_table
 from farm.errors import ExitCode, RequestError
 from farm.inventory import read_devices
-from farm.model.device import Device, Facts, Inventory
+from farm.model.device import ALL_DEVICES, Device, Inventory
 from farm.model.limits.deadlines import Deadlines
-from farm.model.request import ALL_DEVICES
 from farm.plan.builds import builds_beside
-from farm.report.numerals import MISSING, by_core, in_bytes, in_memory
-from farm.report.parts.environment import clusters_of, gpus_of, machine_of, power_of
 from farm.run.devices.check import Beside, Checked, check_devices
 from farm.run.devices.past import slower_devices
 from farm.run.health.nouns import Severity
@@ -76,7 +71,12 @@ def command(
         run(_watched(loaded, chosen, Beside(runs_dir, deadlines=deadlines), shown, every or EVERY_S))
         return
     checked = run(_looked_at(loaded, chosen, Beside(runs_dir, deadlines=deadlines)))
-    _show(checked, json=json)
+    if json:
+        show_json(checked)
+    else:
+        from farm.cli.devices.checked import show  # tables take longer to import than a device to answer
+
+        show(checked)
     for name in released(runs_dir, [one.device for one in checked if not one.error]):
         say(f"{name}: released from quarantine")
     gravest = {worst(one.findings) for one in checked}
@@ -107,55 +107,3 @@ async def _beside(loaded: Inventory, chosen: Sequence[Device], beside: Beside) -
     )
     has_builds = await asyncio.to_thread(builds_beside, loaded) is not None
     return replace(beside, slower=slower, has_builds=has_builds)
-
-
-def _show(checked: Sequence[Checked], *, json: bool) -> None:
-    if json:
-        show_json([asdict(one) for one in checked])
-        return
-    out.print(simple_table(("device", "state", "holder", "system", "cpu"), [_row(one) for one in checked]))
-    if any(one.facts for one in checked):
-        out.print()
-        columns = ("device", "memory left", "disk left", "governor", "temperature", "power")
-        out.print(simple_table(columns, [_state(one.device, one.facts) for one in checked if one.facts]))
-        _show_machines(checked)
-    for one in checked:
-        say_findings(one.device, one.findings)
-
-
-def _row(one: Checked) -> tuple[str, ...]:
-    facts = one.facts
-    if facts is None:
-        return (one.device, "failed", "", "", "")
-    system = " ".join(filter(None, (facts.os_name, facts.architecture)))
-    cores = f"{len(facts.core_ids)}x " if facts.core_ids else ""
-    state = "error" if worst(one.findings) is Severity.ERROR else "ok"
-    return (one.device, state, one.holder or "free", system, f"{cores}{facts.cpu_model or '?'}")
-
-
-def _state(device: str, facts: Facts) -> tuple[str, ...]:
-    hottest = max(facts.temperatures_c, key=lambda zone: zone[1], default=None)
-    return (
-        device,
-        _part(in_memory(facts.memory_available_bytes), in_memory(facts.memory_bytes)),
-        _part(in_bytes(facts.disk_free_bytes), in_bytes(facts.disk_bytes)),
-        by_core(facts.governors, str) or MISSING,
-        f"{hottest[1]:.0f} °C ({hottest[0]})" if hottest else MISSING,
-        power_of(facts) or MISSING,
-    )
-
-
-def _show_machines(checked: Sequence[Checked]) -> None:
-    """What the devices are, where they say it."""
-    rows = [
-        (one.device, machine_of(one.facts), clusters_of(one.facts) or MISSING, gpus_of(one.facts) or MISSING)
-        for one in checked
-        if one.facts and (machine_of(one.facts) or clusters_of(one.facts) or one.facts.gpus)
-    ]
-    if rows:
-        out.print()
-        out.print(simple_table(("device", "machine", "kinds of cores", "GPU"), rows))
-
-
-def _part(left: str, whole: str) -> str:
-    return f"{left} of {whole}" if whole != MISSING else left

@@ -19,9 +19,8 @@ from farm.errors import ExitCode, RequestError, RunError
 from farm.files import SHARED_FILE, is_file, user_path, write_atomic
 from farm.inventory import read_devices
 from farm.inventory.devices import USER
-from farm.model.device import KNOWN_HOSTS, Address, Device
+from farm.model.device import ALL_DEVICES, KNOWN_HOSTS, Address, Device
 from farm.model.limits.deadlines import Deadlines
-from farm.model.request import ALL_DEVICES
 from farm.run.discover.entries import as_yaml, entries_of
 from farm.run.discover.look import Found, Target, find, with_facts, with_keys
 from farm.run.discover.ranges import MOST, MOST_USUAL, hosts_of, parse_range

@@ -9,8 +9,7 @@ from farm.cli import arguments as args
 from farm.cli.terminal.console import out, show_json
 from farm.cli.terminal.tables import simple_table
 from farm.inventory import read_devices
-from farm.model.device import Device
-from farm.model.request import ALL_DEVICES
+from farm.model.device import ALL_DEVICES, Device
 from farm.transport.address import address_text
 
 SETTINGS: dict[str, Any] = {

@@ -21,7 +21,8 @@ from farm.compare.words import change_of, interval, percent
 from farm.errors import ExitCode, RequestError
 from farm.inventory import read_devices
 from farm.inventory.values.sampling import minimum_effect_of
-from farm.model.request import ALL_DEVICES, MOST_ROUNDS
+from farm.model.device import ALL_DEVICES
+from farm.model.request import MOST_ROUNDS
 from farm.model.run import Results
 from farm.report.numerals import MISSING, count
 from farm.store.recent import newest_results

@@ -17,8 +17,8 @@ from farm.cli.terminal.loop import run
 from farm.errors import RequestError
 from farm.inventory import read_devices
 from farm.inventory.values.sampling import budget_s_of
+from farm.model.device import ALL_DEVICES
 from farm.model.limits.deadlines import Deadlines
-from farm.model.request import ALL_DEVICES
 
 SETTINGS: dict[str, Any] = {
     "epilog": "Examples:\n\n"

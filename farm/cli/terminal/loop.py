@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
@@ -28,6 +29,7 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     """
     interrupted = False
     logging.getLogger("asyncio").addFilter(_is_news)
+    gc.freeze()  # modules and classes stay: they are not looked through while devices wait
 
     async def main() -> T:
         loop = asyncio.get_running_loop()

@@ -6,12 +6,15 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from farm.errors import FarmError
-from farm.history.nouns import Series
 from farm.history.place import database_of, folder_of, is_there
 from farm.model.limits.deadlines import Deadlines
 from farm.run.health.nouns import Slower
+
+if TYPE_CHECKING:
+    from farm.history.nouns import Series
 
 LOOKED_AT_S = 400 * 86_400.0
 

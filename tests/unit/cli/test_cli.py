@@ -93,6 +93,19 @@ def test_a_plan_of_the_bundled_models_imports_nothing_that_it_does_not_need(tmp_
     assert done.stdout.splitlines()[-1] == "set()"
 
 
+def test_a_check_for_scripts_imports_neither_plans_nor_tables(tmp_path: Path) -> None:
+    """The devices answer sooner than these are there."""
+    heavy = {"numpy", "jinja2", "rich.table", "rich.progress", "farm.model.matrix", "farm.model.run"}
+    code = f"import sys, farm.cli.main as m\ntry: m.main()\nfinally: print({heavy} & set(sys.modules))"
+    (tmp_path / "lab.yaml").write_text("devices: {nobody: {address: 127.0.0.1, port: 1}}\n")
+    words = ("devices", "check", "--inventory", "lab.yaml", "--json")
+    done = subprocess.run(
+        (sys.executable, "-c", code, *words), cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == ExitCode.CELLS_FAILED, done.stderr
+    assert done.stdout.splitlines()[-1] == "set()"
+
+
 @pytest.mark.parametrize(
     ("words", "meant"), [("benhc", "bench"), ("device list", "devices"), ("runs shwo", "show")]
 )
