@@ -52,6 +52,11 @@ BENCHMARKS = {
         "fan_out --devices 1 --repeat 1 --delay-ms 50",
         has_rivals=True,
     ),
+    "connections": Benchmark(
+        "A connection, and a call on it",
+        "connections",
+        "connections --devices 4 --repeat 1 --calls 5 --out /dev/null",
+    ),
     "transfer": Benchmark(
         "Pushing and pulling",
         "transfer --devices 1,10",

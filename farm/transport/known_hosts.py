@@ -17,7 +17,7 @@ import asyncssh
 
 from farm.errors import RequestError
 from farm.files import write_atomic
-from farm.transport.ssh_config import DEFAULT_PORT
+from farm.transport.openssh.configuration import DEFAULT_PORT
 
 # Preferred first; one handshake per row when the keys of a host are fetched.
 KEY_KINDS = (

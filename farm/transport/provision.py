@@ -32,8 +32,8 @@ from farm.transport.channel import command_line
 from farm.transport.faults import failure
 from farm.transport.known_hosts import Trust
 from farm.transport.link import trust_of
+from farm.transport.openssh.configuration import DEFAULT_PORT
 from farm.transport.route import Hop, route
-from farm.transport.ssh_config import DEFAULT_PORT
 
 logging.getLogger("paramiko").addHandler(logging.NullHandler())  # or tracebacks of it are on the terminal
 

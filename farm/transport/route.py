@@ -18,15 +18,15 @@ from farm.model.device import Address, Device
 from farm.transport.address import ssh_argv
 from farm.transport.faults import Peer, failure
 from farm.transport.known_hosts import host_name
-from farm.transport.ssh_config import DEFAULT_PORT, Settings, settings_of
-from farm.transport.ssh_options import options_of
+from farm.transport.openssh.configuration import DEFAULT_PORT, Settings, settings_of
+from farm.transport.openssh.options import options_of
 
 _MAX_HOPS = 8
 _FAST_WITH_AES = "^aes128-gcm@openssh.com,aes256-gcm@openssh.com"
 
 # A connection must not need user input, nor give access to this machine.
 ALWAYS: Mapping[str, Any] = {
-    "config": None,  # read by OpenSSH: see ssh_config.py
+    "config": None,  # read by OpenSSH: see openssh/configuration.py
     "password_auth": False,
     "kbdint_auth": False,
     "host_based_auth": False,

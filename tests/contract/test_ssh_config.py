@@ -7,6 +7,7 @@ import contextlib
 import os
 import pwd
 import re
+import shutil
 import socket
 import subprocess
 import tempfile
@@ -17,12 +18,12 @@ from asyncssh.encryption import get_encryption_algs
 
 from farm.errors import DeviceError, Fault, RequestError
 from farm.model.device import Address, Device, Runtime, RuntimeKind
-from farm.transport import ssh_config
 from farm.transport.base import Timeouts
 from farm.transport.link import open_link
+from farm.transport.openssh import configuration
+from farm.transport.openssh.configuration import DEFAULT_PORT, Settings, settings_of
+from farm.transport.openssh.options import options_of
 from farm.transport.route import route
-from farm.transport.ssh_config import Settings, settings_of
-from farm.transport.ssh_options import options_of
 from tests import servers
 from tests.contract.ssh_configs import CASES, REFUSED_BY_FARM, REFUSED_BY_OPENSSH, Case, Refused
 
@@ -233,7 +234,7 @@ async def test_without_a_configuration_nobody_needs_openssh(only, script):
 async def test_where_home_is_that_of_the_user_openssh_reads_what_it_always_reads(monkeypatch):
     """Among it /etc/ssh/ssh_config: nothing is named to it."""
     monkeypatch.setenv("HOME", pwd.getpwuid(os.getuid()).pw_dir)
-    _, flags, _ = await asyncio.to_thread(ssh_config._start)
+    _, flags, _ = await asyncio.to_thread(configuration._start)
     assert flags == ()
 
 
@@ -242,7 +243,7 @@ async def test_a_command_of_match_exec_that_does_not_end_is_ended(home, monkeypa
     length = f"4711.{os.getpid()}{cancelled:d}"  # nobody else's
     command = f"echo > '{home}/began'; sleep {length}"
     (home / ".ssh" / "config").write_text(f'Match exec "{command}"\n Port 7\n')
-    monkeypatch.setattr(ssh_config, "READ_LIMIT_S", 60 if cancelled else 0.5)
+    monkeypatch.setattr(configuration, "READ_LIMIT_S", 60 if cancelled else 0.5)
     if cancelled:
         task = asyncio.create_task(route(Device("d", Address("board"), RUNTIME)))
         while not (home / "began").exists():
@@ -283,7 +284,7 @@ def test_a_configuration_that_may_not_be_read_is_named():
         os.seteuid(65534)
         try:
             with pytest.raises(RequestError) as caught:
-                ssh_config._can_be_read(config)
+                configuration._can_be_read(config)
         finally:
             os.seteuid(0)
     assert caught.value.source == str(config)
@@ -332,3 +333,86 @@ def test_what_is_configured_reaches_the_connection(tmp_path, monkeypatch):
         "public_key_auth": False,
         "client_certs": [],
     }
+
+
+@pytest.fixture
+def questions(tmp_path, monkeypatch):
+    """The hosts that OpenSSH is asked for, by an `ssh` in front of PATH that notes them."""
+    folder, log = tmp_path / "front", tmp_path / "asked"
+    folder.mkdir()
+    log.touch()
+    program = folder / "ssh"
+    program.write_text(
+        f'#!/bin/sh\nfor last; do :; done\necho "$last" >>{log}\nexec {shutil.which("ssh")} "$@"\n'
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    return lambda: [host for host in log.read_text().split() if host not in ("-V", "localhost")]
+
+
+BOARDS = [
+    Address(f"board-{number}.lab", port, user)
+    for number in range(9)
+    for port, user in [(None, "me"), (7, None)]
+]
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        "",
+        "Compression yes\nUser root\nPort 2222\nIdentityFile ~/.ssh/farm\n",
+        "# Host board-1.lab, 100 %\nHost *\n  ConnectTimeout 7\n\nMatch final all\n  Compression yes\n",
+        "HOST *\r\n  User you\r\n",
+    ],
+    ids=["empty", "plain", "for all", "windows"],
+)
+async def test_openssh_is_asked_once_for_hosts_that_its_configuration_does_not_tell_apart(
+    home, questions, config
+):
+    (home / ".ssh" / "config").write_bytes(config.encode())
+    found = await asyncio.gather(*map(settings_of, BOARDS))
+    assert len(questions()) == 1
+    for address, settings in zip(BOARDS, found, strict=True):
+        alone = configuration._values(await configuration._answer(settings.question))
+        del alone["loglevel"]  # of no use to farm, and changed by the question for all
+        assert {name: settings.values[name] for name in alone} == alone
+        assert (settings.host, settings.port) == (address.host, int(alone["port"][0]))
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        "Host board-1.lab\n  Port 7\n",
+        'Host "*"\n  Port 7\n',
+        "host=board-1.lab\n  Port 7\n",
+        "Host * !board-1.lab\n  Port 7\n",
+        "Match host board-1.lab\n  Port 7\n",
+        "HostName %h.example\n",
+        "HostName gateway\n",
+        "IdentityFile ~/.ssh/%n\n",
+        "ProxyJump gateway\n",
+        "\tMatch  user me\n",
+        "Include more\n",
+    ],
+)
+async def test_openssh_is_asked_for_each_host_where_a_line_may_tell_them_apart(home, questions, config):
+    (home / ".ssh" / "config").write_text(config)
+    await asyncio.gather(*map(settings_of, BOARDS[:6]))
+    assert set(questions()) == {address.host for address in BOARDS[:6]}
+
+
+async def test_a_corrected_configuration_counts_for_the_next_host(home, questions):
+    config = home / ".ssh" / "config"
+    for port in (7, 77):
+        config.write_text(f"Port {port}\n")
+        assert (await settings_of(Address("board"))).port == port
+    config.unlink()
+    assert (await settings_of(Address("board"))).port == DEFAULT_PORT
+    assert len(questions()) == 2
+
+
+async def test_a_mistake_in_a_configuration_is_told_for_each_host(home):
+    (home / ".ssh" / "config").write_text("Prot 7\n")
+    for host in ("board", "other"):
+        assert f"{home}/.ssh/config:1" in (await refusal(host)).message

@@ -14,7 +14,7 @@ from farm.errors import RequestError
 from farm.files import is_file
 from farm.model.device import LOCAL, Address
 from farm.run.discover.look import Target
-from farm.transport.ssh_config import Settings, settings_in, settings_of
+from farm.transport.openssh.configuration import Settings, settings_in, settings_of
 from farm.visible import has_controls
 
 MOST_BYTES = 1 << 20

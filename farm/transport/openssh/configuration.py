@@ -24,6 +24,7 @@ from weakref import WeakKeyDictionary
 
 from farm.errors import RequestError
 from farm.model.device import Address
+from farm.transport.openssh import alike
 
 DEFAULT_PORT = 22
 READ_LIMIT_S = 30.0
@@ -94,7 +95,12 @@ async def settings_of(address: Address) -> Settings:
         if start is None:
             return await asyncio.to_thread(_unconfigured, address)
         ssh, flags, defaults = start
-        return await _settings((ssh, "-T", "-G", *flags, *_given(address), "--", address.host), defaults)
+        question = (ssh, "-T", "-G", *flags, *_given(address), "--", address.host)
+        if alike.is_plain(address.host) and not address.proxy_jump:
+            told = await alike.answer_for_all(ssh, flags, _home("~/.ssh/config"), _told)
+            if told is not None:
+                return await _settings(question, defaults, told, _own(address))
+        return await _settings(question, defaults)
     except OSError as error:
         raise RequestError(f"ssh cannot be asked for its configuration: {error.strerror}") from error
 
@@ -111,13 +117,25 @@ async def settings_in(file: Path, host: str) -> Settings:
         raise RequestError(f"ssh cannot be asked for its configuration: {error.strerror}") from error
 
 
-async def _settings(question: tuple[str, ...], defaults: Mapping[str, tuple[str, ...]]) -> Settings:
-    values = _values(await _answer(question))
+async def _settings(
+    question: tuple[str, ...],
+    defaults: Mapping[str, tuple[str, ...]],
+    told: str | None = None,
+    own: Mapping[str, tuple[str, ...]] | None = None,
+) -> Settings:
+    """By the answer to the question, or by one for all hosts and what is the host's `own`."""
+    values = _values(await _answer(question)) if told is None else {**_values(told), **(own or {})}
     values |= await _replaced(values, question)
     changed = frozenset(name for name in values if values[name] != defaults.get(name))
     return Settings(
         values["hostname"][0], int(values["port"][0]), values["user"][0], values, changed, question
     )
+
+
+def _own(address: Address) -> dict[str, tuple[str, ...]]:
+    """What OpenSSH answers with what it was asked."""
+    given = {"host": address.host, "hostname": address.host, "user": address.user, "port": address.port}
+    return {name: (str(value),) for name, value in given.items() if value}
 
 
 def place_of(question: Sequence[str], pattern: str) -> str | None:
@@ -233,6 +251,11 @@ def _login_name() -> str:
 
 async def _answer(question: Sequence[str]) -> str:
     """What ssh writes to stdout; raises RequestError where it refuses the configuration."""
+    return (await _told(tuple(question)))[0]
+
+
+async def _told(question: tuple[str, ...]) -> tuple[str, str]:
+    """What ssh writes to stdout and to stderr; raises likewise."""
     loop = asyncio.get_running_loop()
     async with _slots.setdefault(loop, asyncio.Semaphore(_AT_A_TIME)):
         # Files, not pipes: a command of `Match exec` may leave something behind that holds a pipe open.
@@ -246,7 +269,7 @@ async def _answer(question: Sequence[str]) -> str:
             errors.close()
     if code:
         raise await asyncio.to_thread(_refused, complaints, question)
-    return told
+    return told, complaints
 
 
 async def _exit_code(question: Sequence[str], output: int, errors: int) -> int:

@@ -16,7 +16,7 @@ from asyncssh.mac import get_mac_algs
 from asyncssh.public_key import get_public_key_algs
 
 from farm.errors import RequestError
-from farm.transport.ssh_config import Settings, place_of
+from farm.transport.openssh.configuration import Settings, place_of
 
 _FAMILIES = {"any": socket.AF_UNSPEC, "inet": socket.AF_INET, "inet6": socket.AF_INET6}
 _NO = frozenset({"no", "false"})

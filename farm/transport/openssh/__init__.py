@@ -1,0 +1,1 @@
+"""What OpenSSH's own client is configured to do."""
