@@ -3,14 +3,14 @@
     .venv/bin/python -m benchmarks.overhead [--devices 1,100] [--rounds 5] [--round-s 2] [--delay-ms 0]
         [--out FILE]
 
-For each number of devices: the wall time of `farm bench`, over the length of one device's rounds; the bare
-loop of asyncssh for the same devices (benchmarks/rivals/bare.py), in the same call; and of each
-device the time from the end of a round (of its program, by the device's own record) to the start of the
-next, less what the program takes until it can note its start. Each is a line of FILE
-(benchmarks/data/overhead.jsonl). Wanted: the bench at most 1.05 of its rounds plus the bare loop; from
-start to start at most 40 ms more than the round. With --delay-ms each device is behind a proxy that holds
-each piece back for half as long in each direction; then 120 ms are wanted, and of the whole nothing. Exit
-code 1 when one is missed.
+The devices see no processes but their own (benchmarks/apart.py, needs root). For each number of devices: the
+wall time of `farm bench`, over the length of one device's rounds; the bare loop of asyncssh for the same
+devices (benchmarks/rivals/bare.py), in the same call; and of each device the time from the end of a round (of
+its program, by the device's own record) to the start of the next, less what the program takes until it can
+note its start. Each is a line of FILE (benchmarks/data/overhead.jsonl). Wanted: the bench at most 1.05 of its
+rounds plus the bare loop; from start to start at most 40 ms more than the round. With --delay-ms each device
+is behind a proxy that holds each piece back for half as long in each direction; then 120 ms are wanted, and
+of the whole nothing. Exit code 1 when one is missed.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import raw_records
+from benchmarks.apart import APART, apart
 from benchmarks.fan_out import AGENT, CONTENDERS, as_installed, placed, run, through_proxies
 from farm.sim.fleet import Fleet, fleet
 from farm.sim.places import Span
@@ -78,11 +79,13 @@ def benched(running: Fleet, folder: Path, rounds: int, iterations: int) -> float
 async def measured(count: int, rounds: int, round_s: float, delay_ms: float) -> dict[str, Any]:
     """One record."""
     iterations = round(1000 * round_s / LATENCY_MS)
-    wanted = {f"d{n}": Properties(Program(latency_ms=LATENCY_MS, pace=1.0)) for n in range(1, count + 1)}
+    program = Program(latency_ms=LATENCY_MS, pace=1.0)
+    wanted = {f"d{n}": Properties(program, APART) for n in range(1, count + 1)}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         async with contextlib.AsyncExitStack() as stack:
             running = await stack.enter_async_context(fleet(wanted, folder))
+            stack.enter_context(apart(running.devices))
             place = await placed(running, folder, delay_ms, None)
             if delay_ms:
                 await through_proxies(stack, running, place)

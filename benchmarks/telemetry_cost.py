@@ -9,7 +9,8 @@ on every two seconds, in a random order; a pair is the mean and the median time 
 blocks that follow each other, and the processor time of the watchdog. Differences between processes take no
 part. `by-hand`: a pair is the value of a round under farm, and of the command that repeats it by hand, its
 log in a file; their order is drawn (records of trials: `by-hand-pipe`, when the log went through a pipe to a
-reader; `by-hand-clean`, with 12 iterations and `env -i`). The models take about as long as their names say; shufflenet 10 to 20 ms.
+reader; `by-hand-clean`, with 12 iterations and `env -i`). The models take about as long as their names say;
+shufflenet 10 to 20 ms.
 
 Each pair is a line of benchmarks/data/telemetry_cost.jsonl, with the load average of its time: a later call
 goes on. The interval is that of farm's own verdicts (Hodges-Lehmann over the log ratios, 90 %); with pairs of
@@ -197,6 +198,7 @@ def under_farm(folder: str, words: tuple[str, ...]) -> tuple[float, str]:
         "idle=0",
         "--json",
     )
+    os.sync()  # what the run before has written is not written in this one
     done = subprocess.run((*farm, *words), cwd=folder, check=True, capture_output=True, text=True)
     (cell,) = json.loads(done.stdout)["cells"]
     return cell["rounds"][0]["value_ms"], cell["reproduce"]
@@ -204,6 +206,7 @@ def under_farm(folder: str, words: tuple[str, ...]) -> tuple[float, str]:
 
 def alone(command: str) -> float:
     # Into a file, as under farm: who reads a pipe meanwhile takes part in each line.
+    os.sync()
     with tempfile.TemporaryFile("w+") as log:
         subprocess.run(["/bin/sh", "-c", command], check=True, stdout=subprocess.DEVNULL, stderr=log)
         log.seek(0)
