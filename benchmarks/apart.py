@@ -1,4 +1,5 @@
-"""Simulated devices that see no processes but their own, as machines do: each in a PID namespace. Needs root.
+"""Simulated devices that stand for other machines: they see no processes but their own, and what they do
+takes nothing from the controller's processor. Needs root.
 
 What an agent looks for among all processes costs as much as there are: a hundred devices that see each
 other's cost ten thousand times what one costs, which no real device does.
@@ -10,14 +11,20 @@ import contextlib
 import os
 import shutil
 import subprocess
+import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 from farm.sim.device import SimulatedDevice
 from farm.sim.properties import Login
 
+P = ParamSpec("P")
+T = TypeVar("T")
 PATIENCE_S = 30.0
+LAST = 19
+AUTOGROUP = Path("/proc/sys/kernel/sched_autogroup_enabled")
 # dash reaps as the first process of a namespace what nobody else waits for.
 INIT = ("unshare", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c", "sleep infinity & wait")
 APART = Login(
@@ -48,3 +55,26 @@ def _first_of(holder: int) -> int:
             return int(found[0])
         time.sleep(0.002)
     raise SystemExit("no namespace was made")
+
+
+@contextlib.contextmanager
+def devices_stand_back() -> Iterator[None]:
+    """What the first thread of this process starts (the devices' SSH servers) comes after all others.
+
+    Priorities count within a session only unless that is switched off: see sched(7), "The autogroup feature".
+    """
+    own = os.getpid()
+    before, grouped = os.getpriority(os.PRIO_PROCESS, own), AUTOGROUP.read_text()
+    os.setpriority(os.PRIO_PROCESS, own, LAST)
+    AUTOGROUP.write_text("0")
+    try:
+        yield
+    finally:
+        AUTOGROUP.write_text(grouped)
+        os.setpriority(os.PRIO_PROCESS, own, before)
+
+
+def in_front(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call it, in a thread, with the usual priority: what it starts has that, too."""
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 0)
+    return work(*args, **kwargs)

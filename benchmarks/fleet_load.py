@@ -14,12 +14,12 @@ import threading
 import time
 import traceback
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
+from benchmarks.apart import devices_stand_back
 from benchmarks.fleet_lab import LANES, Lab, Worker, boards, in_thread, until
 from benchmarks.fleet_shows import RUN, counted
 
@@ -163,23 +163,6 @@ def _lanes(lab: Lab, running: Any) -> dict[str, Any]:
         "stored_kb_of_lane": round(stored_bytes / 1000 / len(running.devices), 1),
         "cpu_percent": round(100 * used_s / took_s, 1), **memory, **found, **json.loads(report.read_text()),
     }  # fmt: skip
-
-
-@contextlib.contextmanager
-def devices_stand_back() -> Iterator[None]:
-    """The devices stand for other machines: what they do here does not take the processor from the worker.
-
-    The first thread of this process starts their SSH servers, which inherit its priority; the worker and the
-    database are started by others. Only root can undo it: of the shows this is used by one of the last.
-    """
-    own = os.getpid()
-    before = os.getpriority(os.PRIO_PROCESS, own)
-    os.setpriority(os.PRIO_PROCESS, own, 19)
-    try:
-        yield
-    finally:
-        with contextlib.suppress(PermissionError):
-            os.setpriority(os.PRIO_PROCESS, own, before)
 
 
 class Probe:

@@ -3,14 +3,14 @@
     .venv/bin/python -m benchmarks.overhead [--devices 1,100] [--rounds 5] [--round-s 2] [--delay-ms 0]
         [--out FILE]
 
-The devices see no processes but their own (benchmarks/apart.py, needs root). For each number of devices: the
-wall time of `farm bench`, over the length of one device's rounds; the bare loop of asyncssh for the same
-devices (benchmarks/rivals/bare.py), in the same call; and of each device the time from the end of a round (of
-its program, by the device's own record) to the start of the next, less what the program takes until it can
-note its start. Each is a line of FILE (benchmarks/data/overhead.jsonl). Wanted: the bench at most 1.05 of its
-rounds plus the bare loop; from start to start at most 40 ms more than the round. With --delay-ms each device
-is behind a proxy that holds each piece back for half as long in each direction; then 120 ms are wanted, and
-of the whole nothing. Exit code 1 when one is missed.
+The devices see no processes but their own, and stand back (benchmarks/apart.py, needs root). For each number
+of devices: the wall time of `farm bench`, over the length of one device's rounds; the bare loop of asyncssh
+for the same devices (benchmarks/rivals/bare.py), in the same call; and of each device the time from the end
+of a round (of its program, by the device's own record) to the start of the next, less what the program takes
+until it can note its start. Each is a line of FILE (benchmarks/data/overhead.jsonl). Wanted: the bench at
+most 1.05 of its rounds plus the bare loop; from start to start at most 40 ms more than the round. With
+--delay-ms each device is behind a proxy that holds each piece back for half as long in each direction; then
+120 ms are wanted, and of the whole nothing. Exit code 1 when one is missed.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import raw_records
-from benchmarks.apart import APART, apart
+from benchmarks.apart import APART, apart, devices_stand_back, in_front
 from benchmarks.fan_out import AGENT, CONTENDERS, as_installed, placed, run, through_proxies
 from farm.sim.fleet import Fleet, fleet
 from farm.sim.places import Span
@@ -86,13 +86,14 @@ async def measured(count: int, rounds: int, round_s: float, delay_ms: float) -> 
         async with contextlib.AsyncExitStack() as stack:
             running = await stack.enter_async_context(fleet(wanted, folder))
             stack.enter_context(apart(running.devices))
+            stack.enter_context(devices_stand_back())
             place = await placed(running, folder, delay_ms, None)
             if delay_ms:
                 await through_proxies(stack, running, place)
-            await asyncio.to_thread(run, place, CONTENDERS[0])  # the agent gets there
+            await asyncio.to_thread(in_front, run, place, CONTENDERS[0])  # the agent gets there
             bare = next(one for one in CONTENDERS if one.name == AGENT)
-            bare_s = (await asyncio.to_thread(run, place, bare))["wall_s"]
-            wall_s = await asyncio.to_thread(benched, running, folder, rounds, iterations)
+            bare_s = (await asyncio.to_thread(in_front, run, place, bare))["wall_s"]
+            wall_s = await asyncio.to_thread(in_front, benched, running, folder, rounds, iterations)
             first = next(iter(running.devices.values())).entry()["runtime"]
             assert isinstance(first, dict)
             start_ms = await asyncio.to_thread(start_up_ms, str(first["program"]))
