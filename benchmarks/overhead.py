@@ -1,6 +1,6 @@
 """What a bench costs beside its rounds: simulated devices whose rounds have a fixed length.
 
-    .venv/bin/python -m benchmarks.overhead [--devices 1,100] [--rounds 5] [--round-s 2] [--delay-ms 0]
+    .venv/bin/python -m benchmarks.overhead [--devices 1,100] [--rounds 2] [--round-s 5] [--delay-ms 0]
         [--out FILE]
 
 The devices see no processes but their own, and stand back (benchmarks/apart.py, needs root). For each number
@@ -37,7 +37,7 @@ from farm.sim.places import Span
 from farm.sim.properties import Program, Properties
 
 OUT = Path(__file__).parent / "data" / "overhead.jsonl"
-LATENCY_MS = 8.0
+LATENCY_MS = 100.0
 MOST_RATIO = 1.05
 MOST_GAP_MS, MOST_FAR_GAP_MS = 40.0, 120.0
 
@@ -135,8 +135,8 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--devices", default="1,100", type=lambda text: [int(one) for one in text.split(",")])
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--round-s", type=float, default=2.0)
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--round-s", type=float, default=5.0)
     parser.add_argument("--delay-ms", type=float, default=0.0)
     parser.add_argument("--out", type=Path, default=OUT)
     given = parser.parse_args()
