@@ -108,7 +108,9 @@ async def _run(show: Show, place: Lab, is_quick: bool) -> dict[str, Any]:
 
 def told(name: str, record: dict[str, Any]) -> bool:
     """Print it; whether it is as wanted."""
-    print(f"{name}: {record}")
+    print(
+        f"{name}: {', '.join(f'{key} {told}' for key, told in record.items() if not isinstance(told, list))}"
+    )
     is_good = True
     for one in SHOWS[name].wanted:
         is_so = record[one.key] <= one.most

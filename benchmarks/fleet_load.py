@@ -8,6 +8,7 @@ import contextlib
 import json
 import math
 import os
+import re
 import signal
 import sys
 import threading
@@ -28,6 +29,7 @@ LONGEST_KEPT = 5
 LONG_S = 0.06
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 PAUSE_S = 0.005
+FOLDERS = re.compile(r"[^\s'\"]*/(?=[^/\s]+\.py)")
 STORED = (
     "SELECT xact_commit, pg_database_size(datname) FROM pg_stat_database WHERE datname = current_database()"
 )
@@ -206,7 +208,8 @@ class Probe:
     def _took(self, handle: asyncio.Handle, taken_ms: float) -> None:
         if len(self.longest) < LONGEST_KEPT or taken_ms > self.longest[-1][0]:
             callback = getattr(handle, "_callback", handle)
-            self.longest.append((taken_ms, repr(getattr(callback, "__self__", callback))[:200]))
+            name = FOLDERS.sub("", repr(getattr(callback, "__self__", callback)))
+            self.longest.append((taken_ms, name[:200]))
             self.longest.sort(reverse=True)
             del self.longest[LONGEST_KEPT:]
 

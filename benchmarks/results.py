@@ -63,10 +63,19 @@ BENCHMARKS = {
         "transfer --devices 1 --repeat 1 --size-mb 20 --files 100",
         has_rivals=True,
     ),
-    "overhead": Benchmark("A bench beside its rounds", "overhead", "overhead --devices 1 --round-s 1"),
+    "overhead": Benchmark(
+        "A bench beside its rounds",
+        "overhead --devices 1 --rounds 5 --round-s 2",
+        "overhead --devices 1 --round-s 1",
+    ),
+    "overhead-many": Benchmark(
+        "A bench of a hundred devices beside its rounds",
+        "overhead --devices 100",
+        "overhead --devices 3 --round-s 1",
+    ),
     "overhead-far": Benchmark(
         "A bench beside its rounds, 50 ms away",
-        "overhead --devices 1 --delay-ms 50",
+        "overhead --devices 1 --rounds 5 --round-s 2 --delay-ms 50",
         "overhead --devices 1 --round-s 1 --delay-ms 50",
     ),
     "growth": Benchmark("From few devices to many", "growth", "growth --devices 2,6,12 --out /dev/null"),

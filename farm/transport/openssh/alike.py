@@ -34,7 +34,16 @@ _APART = re.compile(
     re.IGNORECASE | re.MULTILINE | re.VERBOSE,
 )
 
-Key = tuple[object, ...]
+
+@dataclass(frozen=True)
+class Own:
+    """The user's file; `seen` tells its versions apart."""
+
+    path: Path
+    seen: tuple[int, ...]
+
+
+Key = tuple[str, tuple[str, ...], Own]
 
 
 @dataclass(frozen=True)
@@ -51,30 +60,29 @@ def is_plain(host: str) -> bool:
     return _PLAIN.fullmatch(host) is not None and host != NOBODY
 
 
-async def answer_for_all(ssh: str, flags: tuple[str, ...], own: Path, ask: Ask) -> str | None:
+async def answer_for_all(ssh: str, flags: tuple[str, ...], own: Own, ask: Ask) -> str | None:
     """What `ssh -G` says of a host that nobody means, if that holds for every host; None where it may not.
 
-    `own` is the user's file: when it changes, the question is asked anew. Those who ask at the same time wait
-    for one answer.
+    When `own` is another, the question is asked anew. Those who ask at the same time wait for one answer.
     """
     loop = asyncio.get_running_loop()
-    key = (ssh, flags, *await asyncio.to_thread(_seen, own))
+    key = ssh, flags, own
     kept = _known.setdefault(loop, {})
     known = kept.get(key)
     if known is None or known.until < loop.time():
         kept.clear()
-        task = loop.create_task(_asked(ssh, flags, own, ask), name="what ssh says of all hosts")
+        task = loop.create_task(_asked(ssh, flags, own.path, ask), name="what ssh says of all hosts")
         known = kept[key] = _Known(loop.time() + FRESH_S, task)
     return await asyncio.shield(known.answer)
 
 
-def _seen(own: Path) -> tuple[object, ...]:
-    """What tells the versions of a file apart."""
+def own_file(path: Path) -> Own:
+    """As it is now."""
     try:
-        found = own.stat()
+        found = path.stat()
     except OSError:
-        return (None,)
-    return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size
+        return Own(path, ())
+    return Own(path, (found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size))
 
 
 async def _asked(ssh: str, flags: tuple[str, ...], own: Path, ask: Ask) -> str | None:

@@ -94,10 +94,10 @@ async def settings_of(address: Address) -> Settings:
         start = await asyncio.to_thread(_start)
         if start is None:
             return await asyncio.to_thread(_unconfigured, address)
-        ssh, flags, defaults = start
+        ssh, flags, defaults, own = start
         question = (ssh, "-T", "-G", *flags, *_given(address), "--", address.host)
         if alike.is_plain(address.host) and not address.proxy_jump:
-            told = await alike.answer_for_all(ssh, flags, _home("~/.ssh/config"), _told)
+            told = await alike.answer_for_all(ssh, flags, own, _told)
             if told is not None:
                 return await _settings(question, defaults, told, _own(address))
         return await _settings(question, defaults)
@@ -159,8 +159,8 @@ def place_of(question: Sequence[str], pattern: str) -> str | None:
 # --------------------------------------------------------------------------- whom to ask
 
 
-def _start() -> tuple[str, tuple[str, ...], Mapping[str, tuple[str, ...]]] | None:
-    """The program, its flags and its defaults; None where there is nothing to be read.
+def _start() -> tuple[str, tuple[str, ...], Mapping[str, tuple[str, ...]], alike.Own] | None:
+    """The program, its flags and its defaults, and the user's file; None where there is nothing to be read.
 
     OpenSSH looks into the home folder of /etc/passwd. Where $HOME is another, its file is named to it, and
     /etc/ssh/ssh_config is not read.
@@ -184,7 +184,7 @@ def _start() -> tuple[str, tuple[str, ...], Mapping[str, tuple[str, ...]]] | Non
         if exists:
             raise RequestError(error.message, source=str(own), hint=error.hint) from error
         return None
-    return ssh, () if at_home else ("-F", str(own)), defaults
+    return ssh, () if at_home else ("-F", str(own)), defaults, alike.own_file(own)
 
 
 @functools.lru_cache(maxsize=4)
