@@ -9,8 +9,9 @@ process (not below that of this script, which starts them). VENV is a virtual en
 benchmarks/rivals/requirements.txt names; without it only what farm's own has is measured. `facts`: the
 contender asks what a device is; the others run `uname -a`. farm's work on the device is that of the bare
 loop with its agent, which is on the devices already for both. The home folder of all has no SSH
-configuration: what reading one costs is not seen here (decision 0047). With --delay-ms each device is behind a proxy
-that holds each piece back for half as long in each direction; it runs on the same cores, so it is for few.
+configuration: what reading one costs is not seen here (decision 0047). With --delay-ms each device is behind
+a proxy that holds each piece back for half as long in each direction; it runs on the same cores, so it is for
+few.
 
 Each measurement is a line of FILE (benchmarks/data/fan_out.jsonl). Prints medians, ratios to farm, and pass
 or fail; exit code 1 when a figure is missed.
