@@ -3,8 +3,8 @@
     .venv/bin/python -m benchmarks.fleet [SHOW ...] [--quick] [--out FILE]
 
 Without names all shows run, one after the other, each with a database of its own: take-over, take-over-30,
-outage, frozen, cancel, submit, idle, lanes, nightly. --quick: fewer lanes, shorter waits, no take-over-30.
-Each prints pass or FAIL for what is wanted, with the figure; each is a line of FILE
+outage, frozen, cancel, submit, idle, lanes (as root), nightly. --quick: fewer lanes, shorter waits, no
+take-over-30. Each prints pass or FAIL for what is wanted, with the figure; each is a line of FILE
 (benchmarks/data/fleet.jsonl). Exit code 1 when one is missed.
 """
 
@@ -108,9 +108,7 @@ async def _run(show: Show, place: Lab, is_quick: bool) -> dict[str, Any]:
 
 def told(name: str, record: dict[str, Any]) -> bool:
     """Print it; whether it is as wanted."""
-    print(
-        f"{name}: {', '.join(f'{key} {told}' for key, told in record.items() if not isinstance(told, list))}"
-    )
+    print(f"{name}: {', '.join(f'{key} {one}' for key, one in record.items() if not isinstance(one, list))}")
     is_good = True
     for one in SHOWS[name].wanted:
         is_so = record[one.key] <= one.most

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
-import gc
 import importlib
 import os
 import shutil
@@ -68,7 +67,6 @@ class Running:
                     live = (await asyncio.to_thread(_live_lane))(self.site, name)
                     self.site.note(f"{name}: {'goes on' if lines else 'begins'}")
                     await live.begin(str(sha256), user, lines)
-                    gc.freeze()  # of many lanes, a look at all that they keep stops them for half a second
                 return await live.step()
             except FarmError as error:
                 self.site.note(f"{name}: {error}")
@@ -93,8 +91,6 @@ class Running:
             self.tasks.pop(name, None)
             if live is not None:
                 await live.close()
-            if not self.tasks:
-                gc.unfreeze()
 
 
 async def work(store: Store, worker: Worker, site: Site, *, is_drain: bool = False) -> None:
