@@ -68,6 +68,7 @@ async def test_the_fleet_shows_who_holds_each_device_its_heat_and_what_a_check_f
                         lambda: "is behind" in (text := one.ask("/fleet").text) or "clock" in text, "a check"
                     )
                     until(lambda: " run " in one.ask("/fleet").text, "the holder")
+                    until(lambda: "nothing found" in one.ask("/fleet").text, "the check of another device")
                     rows = first_event(one, "/events/fleet")["fleet"]["set"]
                     free, held, late = rows["d0"], rows["d1"], rows["d2"]
                     assert "free<span" in free
