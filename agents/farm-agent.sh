@@ -446,11 +446,15 @@ take_machine() { # holder, encoded, ttl -> machine: our room, empty where there 
 
 own_machine() { # our room is `machine`; what we and others left behind goes, as far as we may remove it
   local old text
-  rm -f lease/machine && ln -s "$machine" lease/machine
+  [ ! -h lease/machine ] || rm -f lease/machine
+  ln -s "$machine" lease/machine
   set +f
   for old in "$shared"/1*; do
     [ "${old##*/}" != "$REPLY" ] || continue
-    text=$(readlink "$old") && text=${text#held:*:*:*:} && is_name "${text%%:*}" && clear_room "$shared/${text%%:*}"
+    text=$(readlink "$old")
+    case $text in
+      held:*:*:*:*) text=${text#held:*:*:*:} && is_name "${text%%:*}" && clear_room "$shared/${text%%:*}" ;;
+    esac
     rm -f "$old"
   done
   set -f
@@ -789,9 +793,19 @@ orphan() { # ends what is left of the supervisor, unless its number is another's
 
 end_all() { # why -> fails with what does not die in REPLY
   local name
-  for name in $(ls spool); do
+  jobs_of_spool
+  for name in $REPLY; do
     end_job "$name" "$1" || return
   done
+}
+jobs_of_spool() { # -> REPLY: their names
+  local place
+  REPLY=''
+  set +f
+  for place in spool/*; do
+    ! is_name "${place#spool/}" || REPLY="$REPLY ${place#spool/}"
+  done
+  set -f
 }
 
 # ---- one job, from its start to its end -----------------------------------------------------------------
@@ -1277,7 +1291,8 @@ do_drop() { # job... ; one that is gone already is no mistake: the reply may hav
 
 do_jobs() {
   local name all=''
-  for name in $(ls spool); do
+  jobs_of_spool
+  for name in $REPLY; do
     job_state "$name" && all="$all $job=$is"
   done
   # shellcheck disable=SC2086 # is_name
@@ -1303,6 +1318,16 @@ do_read() { # job relative-path offset max
   else
     { tail -c "$rest" "$file" | head -c "$count" && cat /dev/zero; } 2>/dev/null | head -c "$count"
   fi
+}
+do_pick() { # job size path... ; small files one after the other, cut or filled up to so many bytes in all: see do_read
+  local job="$1" size="$2" path
+  is_name "$1" && is_number "$2" || err usage "pick job size path..." || return
+  shift 2
+  for path do
+    is_path "$path" && is_plain "spool/$job" "$path" || err missing "$path" || return
+  done
+  answer data "$size"
+  [ "$size" = 0 ] || (cd "spool/$job" && { cat -- "$@"; cat /dev/zero; } | head -c "$size") 2>/dev/null
 }
 # A file stays open from block to block: where one ended the next one begins, without any search. `tail -c +N` of
 # busybox and toybox would read everything before it.
@@ -1844,7 +1869,8 @@ probe() { # sections for farm/device/probe.py
   case $machine in aarch64 | x86_64) runs_narrow && put yes || put no ;; esac
   part shell && shell_name
   part tools
-  for name in flock setsid taskset timeout sha256sum dd awk numactl perf nvidia-smi getprop sudo; do
+  for name in flock setsid taskset timeout sha256sum dd awk numactl perf nvidia-smi getprop sudo \
+    /bin/sh /bin/bash /usr/bin/env; do
     command -v "$name" >/dev/null && put "$name"
   done
 }
@@ -1987,7 +2013,7 @@ serve() { # workdir
       hello:* | probe:* | have:* | verify:* | adopt:3 | link:[2-9]* | link:1?* | tree:[1-9]* | stock:0 | \
         remove:[2-9] | remove:[1-9]?* | set:[4-9] | set:[1-9]?* | unset:1 | settings:0 | may:[2-9] | date:0 | holder:0 | break:2 | lease:[23] | \
         resume:[12] | beat:1 | release:1 | start:[89] | start:[1-9]?* | sense:0 | processes:0 | others:0 | poll:1 | wait:1 | \
-        gather:2 | read:4 | kill:1 | drop:[1-9]* | jobs:0 | bye:0)
+        gather:2 | read:4 | pick:[3-9] | pick:[1-9]?* | kill:1 | drop:[1-9]* | jobs:0 | bye:0)
         "do_$verb" "$@" </dev/null
         ;;
       %:*) err usage "an escape that is none" ;;

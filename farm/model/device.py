@@ -293,7 +293,10 @@ class Facts:
     gpus: tuple[Gpu, ...] = ()
     pythons: tuple[Python, ...] = ()
     shell: str | None = None
-    tools: tuple[str, ...] = field(default=(), metadata={"help": "small tools found, e.g. flock, setsid"})
+    tools: tuple[str, ...] = field(
+        default=(),
+        metadata={"help": "small tools found, e.g. flock, setsid, and /bin/sh, which runs scripts"},
+    )
     board: str | None = None
     soc: str | None = None
     clusters: tuple[CoreCluster, ...] = ()

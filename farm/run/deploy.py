@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
@@ -141,43 +141,48 @@ async def deploy(
     pythons = [part.python for part in parts.values() if part.python]
     if pythons:
         assert wheel is not None, "farm.run.programs.program refuses a device without it"
-        await _make_room_for_wheel(pusher, facts, wheel, tuple(wanted.values()))
-        await pusher.push(files)
+        lacking = await _make_room_for_wheel(pusher, facts, wheel, tuple(wanted.values()))
+        await pusher.push(files, lacking=lacking)
         base = await _push_wheel(pusher, facts, wheel, pythons[0])
     else:
-        await _make_room(pusher, tuple(wanted.values()))
-        await pusher.push(files)
-    programs = {runtime: await _lay_out(pusher, part, base) for runtime, part in parts.items()}
+        lacking = await _make_room(pusher, tuple(wanted.values()))
+        await pusher.push(files, lacking=lacking)
+    for part in parts.values():
+        await pusher.push(_files_of(part.files), lacking=lacking)
+    programs = {runtime: await _lay_out(session, part, base) for runtime, part in parts.items()}
     models = dict.fromkeys(cell.model for cell in cells)
     folders = {model: await session.call(_laying_out(model)) for model in models}
     return Deployed(programs, f"{session.workdir}/cas", folders)
 
 
-async def _make_room(pusher: Pusher[Session, Room], files: Sequence[Artifact], more_bytes: int = 0) -> None:
-    """For what is missing of `files`, of which nothing will be removed, and `more_bytes`."""
+async def _make_room(
+    pusher: Pusher[Session, Room], files: Sequence[Artifact], more_bytes: int = 0
+) -> Collection[str]:
+    """For what is missing of `files`, of which nothing will be removed, and `more_bytes`; the digests of what
+    is missing.
+    """
     pusher.room.need(file.sha256 for file in files)
     missing = {item.sha256: item.present_bytes for item in await pusher.missing(files)}
     sizes = {file.sha256: file.size_bytes for file in files}
     lacking_bytes = sum(max(sizes[sha256] - there, 0) for sha256, there in missing.items())
     await pusher.room.make(more_bytes + lacking_bytes)
+    return missing
 
 
 async def _make_room_for_wheel(
     pusher: Pusher[Session, Room], facts: Facts, wheel: WheelFiles, files: Sequence[Artifact]
-) -> None:
+) -> Collection[str]:
     """As `_make_room`, and for the runtime: on `local` it is linked, elsewhere it comes as a pack."""
     runner = _files_of(agents.runner_files())
     if pusher.session.device.is_local:
         pusher.room.need(artifact.sha256 for artifact in (*runner, *_files_of(wheel.libraries)))
-        await _make_room(pusher, files)
-        return
+        return await _make_room(pusher, files)
     libraries = _files_of(wheel.libraries if facts.gpus else wheel.cpu_libraries)
     pusher.room.need(library.sha256 for library in libraries)
     if not await pusher.missing(libraries):
-        await _make_room(pusher, (*files, *runner))
-        return
+        return await _make_room(pusher, (*files, *runner))
     pack = await (wheel.full_pack if facts.gpus else wheel.cpu_pack)()
-    await _make_room(pusher, (*files, *runner, pack.artifact), pack.unpacked_bytes)
+    return await _make_room(pusher, (*files, *runner, pack.artifact), pack.unpacked_bytes)
 
 
 def _files_of(named: Iterable[tuple[str, Artifact]]) -> list[Artifact]:
@@ -211,21 +216,20 @@ async def _push_wheel(
     return (*runner, *libraries)
 
 
-async def _lay_out(pusher: Pusher[Session, Room], part: Part, base: Files) -> Program:
-    """The program of a runtime; `base` are the wheel's files."""
-    await pusher.push(_files_of(part.files))
+async def _lay_out(session: Session, part: Part, base: Files) -> Program:
+    """The program of a runtime, whose files are there; `base` are the wheel's."""
     preloaded = [(name, one.sha256) for name, one in part.files if name.startswith(PRELOADED)]
     digests = [digest for _, digest in preloaded]
     if part.python:
         tree = tree_of("wheel", laid_over(base, part.files))
-        folder = await pusher.session.call(_laying(tree))
+        folder = await session.call(_laying(tree))
         # -B: nothing is written beside the program; -E: the user's PYTHON* settings do not reach a round.
         argv = (part.python.path, "-B", "-I", "-S", f"{folder}/load_and_run.py")
         made = Program(argv, digest=content_digest(tree.files))
     elif part.program:
         if not preloaded:
             return part.program
-        folder = await pusher.session.call(_laying(tree_of("preload", part.files)))
+        folder = await session.call(_laying(tree_of("preload", part.files)))
         digest, linked = part.program.digest, part.program.linked
         made = replace(
             part.program,
@@ -233,7 +237,7 @@ async def _lay_out(pusher: Pusher[Session, Room], part: Part, base: Files) -> Pr
             linked=linked and digest_with_preloaded(linked, digests),
         )
     else:
-        folder = await pusher.session.call(_laying(tree_of("native", part.files)))
+        folder = await session.call(_laying(tree_of("native", part.files)))
         has_libraries = any(name.startswith("lib/") for name, _ in part.files)
         environment = (("LD_LIBRARY_PATH", f"{folder}/lib"),) if has_libraries else ()
         made = Program((f"{folder}/load_and_run",), environment, native_digest(part.files))

@@ -127,7 +127,7 @@ async def _require_loader(session: Session, facts: Facts, program: LocalFile) ->
     binary = program.binary
     words = (binary.interpreter or "").split() if binary.form is Form.SCRIPT else [binary.interpreter]
     loader = words[0] if words else None
-    if not loader or loader in facts.loaders:
+    if not loader or loader in facts.loaders or loader in facts.tools:
         return
     outcome = await run_small(
         session, JobSpec("find-loader", ("sh", "-c", '[ -e "$0" ]', loader), FIND_LIMIT_S)

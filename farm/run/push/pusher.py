@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
@@ -96,10 +96,19 @@ class Pusher(Generic[R, D]):
         """Which artifacts the device lacks, in one call."""
         return await self.session.missing(artifacts)
 
-    async def push(self, artifacts: Sequence[Artifact], *, own: bool = False) -> None:
+    async def push(
+        self, artifacts: Sequence[Artifact], *, own: bool = False, lacking: Container[str] | None = None
+    ) -> None:
         """Send only what is missing. On `local` farm's `own` files and the runtime's are linked; those of the
         user are copied, since a file that is replaced meanwhile must not be measured in the place of another.
+
+        `lacking` are the digests of what was missing, where the device was just asked: it is not asked again
+        for files that it has.
         """
+        if lacking is not None and not any(artifact.sha256 in lacking for artifact in artifacts):
+            self.room.need(artifact.sha256 for artifact in artifacts)
+            self.pushed.reused += len(artifacts)
+            return
         async with self._supply.relays.turn(self.session.device):
             await self._push(artifacts, own=own)
 
