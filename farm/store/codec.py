@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -12,7 +13,10 @@ from farm.errors import RequestError
 from farm.model.run import SCHEMA_VERSION, Results
 from farm.visible import changed, writable
 
-_RESULTS: TypeAdapter[Results] = TypeAdapter(Results)
+
+@cache
+def _results() -> TypeAdapter[Results]:
+    return TypeAdapter(Results)
 
 
 def results_to_json(results: Results, *, whole: bool = True) -> bytes:
@@ -20,7 +24,7 @@ def results_to_json(results: Results, *, whole: bool = True) -> bytes:
     fields that have their default, which reads the same and takes less room.
     """
     try:
-        return _RESULTS.dump_json(results, indent=1, exclude_defaults=not whole) + b"\n"
+        return _results().dump_json(results, indent=1, exclude_defaults=not whole) + b"\n"
     except PydanticSerializationError:  # half characters, which farm.run.record lets in nowhere
         return results_to_json(changed(results, writable), whole=whole)
 
@@ -39,7 +43,7 @@ def results_from_json(data: bytes, source: str) -> Results:
         raise RequestError(f"not a results file: not JSON: {error}", source=source, hint=READABLE) from error
     upgraded = _upgraded(value, source) if isinstance(value, dict) else value
     try:
-        return _RESULTS.validate_python(upgraded)
+        return _results().validate_python(upgraded)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
@@ -53,7 +57,7 @@ READABLE = "farm runs list shows the runs that can be read"
 
 def results_schema() -> dict[str, Any]:
     """JSON Schema of results.json, as in docs/schema."""
-    return _RESULTS.json_schema()
+    return _results().json_schema()
 
 
 # --------------------------------------------------------------------------- earlier versions

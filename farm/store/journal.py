@@ -13,6 +13,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Self
 from zlib import crc32
@@ -29,8 +30,19 @@ LOCK_WAIT_S = 2.0
 LONGEST_LOSS = 200
 MOST_LOSSES = 5
 
-_EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="event")])
+
+@cache
+def _events() -> TypeAdapter[Event]:
+    return TypeAdapter(Annotated[Event, Field(discriminator="event")])
+
+
 _CHECKSUM = b',"crc32":"'
+
+
+def prepare() -> None:
+    """Make what lines are written with, which takes 20 ms: while a device logs in nobody waits for it."""
+    _events()
+
 
 UPGRADES: dict[int, Callable[[dict[str, Any]], None]] = {}
 """By version: the upgrade of one event to the next version, in place. tests/data/runs has a run of each."""
@@ -39,9 +51,13 @@ UPGRADES: dict[int, Callable[[dict[str, Any]], None]] = {}
 def line_of(event: Event) -> bytes:
     """An event as its line. The checksum is that of the line without it."""
     try:
-        text = _EVENT.dump_json(event)
+        text = _events().dump_json(event)
     except PydanticSerializationError:  # half characters
-        text = _EVENT.dump_json(changed(event, writable))
+        text = _events().dump_json(changed(event, writable))
+    return _with_checksum(text)
+
+
+def _with_checksum(text: bytes) -> bytes:
     return text[:-1] + _CHECKSUM + b'%08x"}\n' % crc32(text)
 
 
@@ -72,7 +88,8 @@ class JournalFile:
         """Make it and write its first line. Raises OSError."""
         file = cls(path, os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600))
         try:
-            file.append(line_of(Begin(version=JOURNAL_VERSION, run_id=run_id)))
+            begin = Begin(version=JOURNAL_VERSION, run_id=run_id)
+            file.append(_with_checksum(TypeAdapter(Begin).dump_json(begin)))  # the others can come later
             _sync_folder(path.parent)
         except BaseException:
             file.close()
@@ -227,7 +244,7 @@ def _event(value: dict[str, Any], version: int) -> Event:
     for older in range(version, JOURNAL_VERSION):
         UPGRADES[older](value)
     try:
-        return _EVENT.validate_python(value)
+        return _events().validate_python(value)
     except ValidationError as error:
         first = error.errors()[0]
         raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error

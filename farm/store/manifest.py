@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 
@@ -99,7 +100,9 @@ class KeptProduct:
 Line: TypeAlias = Begin | KeptModel | KeptRuntime | KeptCell | KeptProduct
 
 
-_LINE: TypeAdapter[Line] = TypeAdapter(Annotated[Line, Field(discriminator="line")])
+@cache
+def _line() -> TypeAdapter[Line]:
+    return TypeAdapter(Annotated[Line, Field(discriminator="line")])
 
 
 @dataclass
@@ -139,9 +142,9 @@ def append(path: Path, lines: Sequence[Line]) -> None:
 
 def _text(line: Line) -> bytes:
     try:
-        return _LINE.dump_json(line)
+        return _line().dump_json(line)
     except PydanticSerializationError:  # half characters
-        return _LINE.dump_json(changed(line, writable))
+        return _line().dump_json(changed(line, writable))
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -154,7 +157,7 @@ def read_manifest(path: Path) -> Manifest:
         with path.open("rb") as stream:
             for text in stream:
                 try:
-                    line = _LINE.validate_json(text)
+                    line = _line().validate_json(text)
                 except ValidationError:
                     continue
                 if isinstance(line, Begin) and line.version != MANIFEST_VERSION:

@@ -7,7 +7,7 @@ from threading import Lock
 from typing import Protocol
 
 from farm.model.journal import Event
-from farm.store.journal import JournalFile, line_of
+from farm.store.journal import JournalFile, line_of, prepare
 
 
 class Journal(Protocol):
@@ -31,6 +31,7 @@ class JournalWriter:
     def __init__(self, file: JournalFile) -> None:
         self._file = file
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
+        self._thread.submit(prepare)
         self._waiting: list[tuple[Event, Future[None]]] = []
         self._guard = Lock()
         self.lost = 0

@@ -6,7 +6,9 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 from pathlib import Path
+from threading import Thread
 from typing import Annotated, Any
 
 import typer
@@ -14,42 +16,37 @@ import typer
 from farm.cli import arguments as args
 from farm.cli.bench.catalogue_options import normalise
 from farm.cli.bench.deadline_options import names_help, with_deadlines
-from farm.cli.bench.failures import failures_of
-from farm.cli.bench.outputs import outputs_lines
 from farm.cli.bench.request_options import takes_request
 from farm.cli.bench.sampling import comparisons_of
-from farm.cli.bench.skips import skips_of
 from farm.cli.terminal import signals
-from farm.cli.terminal.comparisons import summary
-from farm.cli.terminal.console import out, say, show_error, show_json
+from farm.cli.terminal.console import say
 from farm.cli.terminal.live import Display
 from farm.cli.terminal.loop import run
 from farm.cli.terminal.progress import Bar, Lines
-from farm.cli.terminal.results import results_table
 from farm.compare.outcome import exit_code
-from farm.errors import ExitCode, RequestError, RunError
+from farm.errors import ExitCode, RequestError
 from farm.model.device import Device, Inventory
 from farm.model.limits.cooling import Cooldown, cooldown
 from farm.model.limits.deadlines import Deadlines
 from farm.model.matrix import Plan
 from farm.model.request import Request
-from farm.model.run import CellStatus, Results
+from farm.model.run import Results
 from farm.plan.builds import may_run_wheel
 from farm.plan.estimate import expected
 from farm.plan.prepare import prepare
-from farm.report.parts.environment import outages_of, restarts_of
-from farm.report.write import write_report as write
 from farm.run.bench import bench
 from farm.run.context import Around, settings_of
 from farm.run.devices.check import is_wheel_of_use
 from farm.run.devices.quarantined import without_quarantined
+from farm.run.events import Event, Kind, Listener
 from farm.run.measure.against import against
 from farm.runtime.files import wheel_files
 from farm.store.cache.products import product_store
-from farm.store.codec import results_to_dict
 from farm.store.recent import recent_results
 from farm.store.resume.asked import VERSION, Asked, keep_asked
 from farm.store.runs import RunDirectory, new_run_id
+
+ENDING = "farm.cli.bench.finish"
 
 SETTINGS: dict[str, Any] = {
     "context_settings": {"token_normalize_func": normalise},
@@ -98,8 +95,17 @@ def command(
     deadlines = with_deadlines(given, deadline or ())
     cooling = _cooldown(cool_down) if cool_down is not None else None
     how = Benching(runs_dir, run_id, deadlines, cooling)
-    results, is_reported = benched(request, how, partial(finish, json=json))
+    results, is_reported = benched(request, how, partial(_finish, json=json))
     raise typer.Exit(exit_code(results) or (ExitCode.OK if is_reported else ExitCode.CELLS_FAILED))
+
+
+def _finish(directory: RunDirectory, results: Results, *, json: bool) -> bool:
+    return import_module(ENDING).finish(directory, results, json=json)  # type: ignore[no-any-return]
+
+
+def _prepare_ending() -> None:
+    import_module(ENDING)
+    import_module("farm.report.render").prepare()
 
 
 @dataclass(frozen=True)
@@ -153,12 +159,27 @@ def measure(
     with signals.held():  # no moment between the run and its report is cut
         try:
             with Display(plan) as display:
-                results = run(bench(plan, directory, wheel, settings, display.on_event))
+                told = _preparing_meanwhile(plan, display.on_event)
+                results = run(bench(plan, directory, wheel, settings, told))
         except KeyboardInterrupt:
             signals.clean_up()
             finished(directory.results())
             raise
         return results, finished(results)
+
+
+def _preparing_meanwhile(plan: Plan, told: Listener) -> Listener:
+    """Where no device is this machine, the end is prepared in the first round, in which nobody waits for it:
+    that takes a third of a second.
+    """
+    thread = Thread(target=_prepare_ending, daemon=True)
+
+    def listen(event: Event) -> None:
+        if event.kind is Kind.ROUND and thread.ident is None:
+            thread.start()
+        told(event)
+
+    return told if any(device.is_local for device in plan.devices) else listen
 
 
 def _cooldown(text: str) -> Cooldown:
@@ -171,52 +192,3 @@ def _cooldown(text: str) -> Cooldown:
 
 def is_wheel_of_any_use(inventory: Inventory, devices: Sequence[Device]) -> bool:
     return run(is_wheel_of_use(devices, inventory.known_hosts))
-
-
-def write_report(directory: RunDirectory, results: Results) -> Path | None:
-    """Where the report is; None, with the error shown, where it could not be written."""
-    try:
-        return write(directory, results)
-    except RunError as error:
-        show_error(error)
-        return None
-
-
-def finish(directory: RunDirectory, results: Results, *, json: bool) -> bool:
-    """Write the report and print its path, which is the last line; False where it could not be written."""
-    report = write_report(directory, results)
-    if json:
-        show_json(results_to_dict(results))
-        return report is not None
-    out.print(results_table(results))
-    for told in summary(results):
-        out.print(told)
-    for device in results.devices:
-        if device.pushed_files or device.reused_files:
-            say(f"{device.name}: pushed {device.pushed_bytes:,} bytes in {device.pushed_files} files, "
-                f"{device.reused_files} files already there", "dim")  # fmt: skip
-        if restarts := restarts_of(device):
-            say(f"{device.name}: restarts, and what was done again: {restarts}", "yellow")
-        if outages := outages_of(device):
-            say(f"{device.name}: connection lost {outages}", "yellow")
-    for line in outputs_lines(results):
-        say(line)
-    skipped = (
-        (cell.device, cell.model, cell.column, cell.reason or "no reason was kept")
-        for cell in results.cells
-        if cell.status is CellStatus.SKIPPED
-    )
-    for line in skips_of(skipped, "the report has them"):
-        say(line)
-    say_failures(results)
-    say(f"results: {directory.path / 'results.json'}")
-    say(f"report:  {report or 'not written'}")
-    return report is not None
-
-
-def say_failures(results: Results) -> None:
-    """What failed, and what to type next."""
-    for line, hint in failures_of(results):
-        say(line, "red")
-        if hint:
-            say(f"  try: {hint}")

@@ -6,7 +6,8 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from farm.cli.bench.bench import measure, write_report
+from farm.cli.bench.bench import measure
+from farm.cli.bench.finish import write_report
 from farm.cli.bench.sampling import comparisons_of
 from farm.cli.terminal.console import say
 from farm.cli.terminal.progress import Bar

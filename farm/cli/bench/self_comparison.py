@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from farm.cli.bench.bench import (
-    is_wheel_of_any_use,
-    measure,
-    say_failures,
-    write_report,
-)
+from farm.cli.bench.bench import is_wheel_of_any_use, measure
+from farm.cli.bench.finish import say_failures, write_report
 from farm.cli.bench.sampling import comparisons_of
 from farm.cli.terminal.console import say
 from farm.cli.terminal.progress import Bar

@@ -12,7 +12,8 @@ from farm.bisect.memory import State
 from farm.bisect.nouns import Part, Question, Step
 from farm.bisect.reading import Failed, changed, step_of
 from farm.bisect.same import differences
-from farm.cli.bench.bench import Benching, benched, is_wheel_of_any_use, say_failures, write_report
+from farm.cli.bench.bench import Benching, benched, is_wheel_of_any_use
+from farm.cli.bench.finish import say_failures, write_report
 from farm.cli.terminal.console import say
 from farm.cli.terminal.progress import Bar
 from farm.errors import RequestError

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from farm.cli import arguments as args
-from farm.cli.bench.bench import finish
 from farm.cli.bench.deadline_options import with_deadlines
+from farm.cli.bench.finish import finish
 from farm.cli.fleet import store_options as fleet
 from farm.cli.terminal.console import say
 from farm.cli.terminal.loop import run as loop

@@ -8,15 +8,9 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from farm.cli.bench.bench import (
-    finish,
-    is_wheel_of_any_use,
-    keep,
-    measure,
-    say_failures,
-    write_report,
-)
+from farm.cli.bench.bench import is_wheel_of_any_use, keep, measure
 from farm.cli.bench.confirming import Where, confirmed
+from farm.cli.bench.finish import finish, say_failures, write_report
 from farm.cli.nightly.drifting import with_drifts
 from farm.cli.nightly.quarantine import check_quarantined, quarantined
 from farm.cli.terminal.console import say

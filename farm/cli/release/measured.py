@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from functools import partial
 
-from farm.cli.bench.bench import Benching, benched, finish, say_failures, write_report
+from farm.cli.bench.bench import Benching, benched
+from farm.cli.bench.finish import finish, say_failures, write_report
 from farm.compare.outcome import exit_code
 from farm.errors import ExitCode, RequestError
 from farm.model.run import Results

@@ -13,7 +13,8 @@ from typing import Any
 import typer
 
 from farm.cli import arguments as args
-from farm.cli.bench.bench import finish, is_wheel_of_any_use, measure
+from farm.cli.bench.bench import is_wheel_of_any_use, measure
+from farm.cli.bench.finish import finish
 from farm.cli.terminal.console import say
 from farm.cli.terminal.progress import Bar
 from farm.compare.outcome import exit_code

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 
-from farm.cli.bench.bench import Benching, benched, write_report
+from farm.cli.bench.bench import Benching, benched
+from farm.cli.bench.finish import write_report
 from farm.cli.terminal.console import say
 from farm.errors import FarmError, RequestError
 from farm.model.limits.deadlines import Deadlines

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -29,13 +30,15 @@ class Asked:
     cooldown: Cooldown | None = None
 
 
-_ASKED: TypeAdapter[Asked] = TypeAdapter(Asked)
+@cache
+def _asked() -> TypeAdapter[Asked]:
+    return TypeAdapter(Asked)
 
 
 def keep_asked(run: Path, asked: Asked) -> None:
     """Write it into the folder of a run. Raises OSError."""
     # Python's own writer: a name that is no UTF-8 comes back as it was.
-    text = json.dumps(_ASKED.dump_python(asked, mode="json"), indent=1)
+    text = json.dumps(_asked().dump_python(asked, mode="json"), indent=1)
     write_atomic(run / REQUEST, text.encode() + b"\n")
 
 
@@ -50,7 +53,7 @@ def read_asked(run: Path) -> Asked:
                 source=str(path),
                 hint="use the version of farm that wrote it",
             )
-        return _ASKED.validate_python(value)
+        return _asked().validate_python(value)
     except FileNotFoundError as error:
         raise RequestError(
             f"run {run.name} does not say what was asked for: {REQUEST} is missing",

@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-from farm.cli.bench.bench import finish
+from farm.cli.bench.finish import finish
 from farm.cli.bench.skips import REASONS_SHOWN, skips_of
 from farm.cli.main import main
 from farm.cli.terminal import tables
