@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import re
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ CONTEXT: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_w
 
 
 LARGE = 10**9
+DECIMAL = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 _CHECK = object()
 """It has to be checked."""
 
@@ -44,7 +46,7 @@ class Argument(TyperArgument):
 
 def _as_it_is(parameter: Any, value: Any, *, absent: Any) -> Any:
     """The value where there is nothing to check: text for a parameter that takes any, digits for a whole
-    number within its limits, a path that is a default, and nothing at all.
+    number within its limits, a path, a default, and nothing at all.
     """
     if value is None and not parameter.required:
         return absent
@@ -52,14 +54,21 @@ def _as_it_is(parameter: Any, value: Any, *, absent: Any) -> Any:
     info = kind.parameter_info
     if info.parser is not None or kind.choices is not None:
         return _CHECK
-    if isinstance(value, Path) or (kind.annotation is str and isinstance(value, str)):
+    if isinstance(value, Path) or type(value) is kind.annotation:
         return value
+    if kind.annotation is Path and isinstance(value, str) and not (info.exists or info.resolve_path):
+        return Path(value)
     if kind.annotation == list[str] and value and all(isinstance(one, str) for one in value):
         return value
     if kind.annotation is int and isinstance(value, str) and value.isascii() and value.isdecimal():
-        least, most = info.min or 0, info.max or LARGE
-        return int(value) if len(value) <= 9 and least <= int(value) <= most else _CHECK
+        return int(value) if len(value) <= 9 and _is_within(int(value), info) else _CHECK
+    if kind.annotation is float and isinstance(value, str) and DECIMAL.fullmatch(value):
+        return float(value) if _is_within(float(value), info) else _CHECK
     return _CHECK
+
+
+def _is_within(number: float, info: Any) -> bool:
+    return bool((info.min or 0) <= number <= (info.max or LARGE))
 
 
 class QuickCommand(TyperCommand):

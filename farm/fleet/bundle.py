@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -61,9 +61,25 @@ class LaneDocument:
     traits: dict[str, Any]
 
 
-_PLAN: TypeAdapter[Plan] = TypeAdapter(Plan)
-_DEVICE: TypeAdapter[Device] = TypeAdapter(Device)
-_LANE: TypeAdapter[LaneDocument] = TypeAdapter(LaneDocument)
+@cache
+def _plan() -> TypeAdapter[Plan]:
+    return TypeAdapter(Plan)
+
+
+@cache
+def _device() -> TypeAdapter[Device]:
+    return TypeAdapter(Device)
+
+
+@cache
+def _lane() -> TypeAdapter[LaneDocument]:
+    return TypeAdapter(LaneDocument)
+
+
+def make_readers() -> None:
+    """Make what documents are read with, which takes a tenth of a second: not in an event loop."""
+    for make in (_plan, _device, _lane):
+        make()
 
 
 def part_of(plan: Plan, device: Device) -> Plan:
@@ -86,10 +102,10 @@ def lane_document(plan: Plan, device: Device, how: How) -> tuple[bytes, dict[str
     """
     part = _without_the_site(part_of(plan, device))
     packed = _Packed({}, {})
-    tree = _walk(_PLAN.dump_python(part, mode="json"), packed.reference)
+    tree = _walk(_plan().dump_python(part, mode="json"), packed.reference)
     document = LaneDocument(VERSION, device.name, how, tree, packed.files, traits_of(device))
     # Python's own writer: a name that is no UTF-8 comes back as it was.
-    return json.dumps(_LANE.dump_python(document, mode="json"), sort_keys=True).encode(), packed.paths
+    return json.dumps(_lane().dump_python(document, mode="json"), sort_keys=True).encode(), packed.paths
 
 
 def read_lane(data: bytes, run: str, device: str) -> LaneDocument:
@@ -101,7 +117,7 @@ def read_lane(data: bytes, run: str, device: str) -> LaneDocument:
                 f"it was submitted by {value.get('version')}, and this is {VERSION}",
                 hint="use one version of farm for all of a fleet, or submit again",
             )
-        lane = _LANE.validate_python(value)
+        lane = _lane().validate_python(value)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "top"
@@ -126,7 +142,7 @@ def plan_of(lane: LaneDocument, root: Path, device: Device | None = None) -> Pla
     """
     place: Callable[[str], str] = lambda text: str(root / text) if text in lane.files else text  # noqa: E731
     try:
-        plan = _PLAN.validate_python(_walk(lane.plan, place))
+        plan = _plan().validate_python(_walk(lane.plan, place))
     except (ValidationError, RecursionError) as error:
         raise RequestError("its plan is none of this farm's", hint=FOREIGN) from error
     names = {one.name for one in (*plan.devices, *(cell.device for cell in plan.cells))}
@@ -144,7 +160,7 @@ def _require_own_files(plan: Plan, own: set[str]) -> None:
             raise RequestError(f"its plan names the file {text!r}", hint=FOREIGN)
         return text
 
-    _walk(_PLAN.dump_python(plan, mode="json"), check)
+    _walk(_plan().dump_python(plan, mode="json"), check)
 
 
 def _at_its_site(plan: Plan, own: Device, traits: Mapping[str, Any]) -> Plan:
@@ -183,7 +199,7 @@ def _without_the_site(plan: Plan) -> Plan:
 
 def traits_of(device: Device) -> dict[str, Any]:
     """What of a device must be the same for who plans and who measures; of its environment the names."""
-    value: dict[str, Any] = _DEVICE.dump_python(device, mode="json")
+    value: dict[str, Any] = _device().dump_python(device, mode="json")
     kept = {key: one for key, one in value.items() if key not in OF_THE_SITE}
     return kept | {"env": sorted(name for name, _ in device.environment)}
 

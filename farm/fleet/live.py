@@ -17,7 +17,7 @@ from typing import Any
 import farm
 from farm.errors import RequestError, RunError
 from farm.files import digest_path, private_folder
-from farm.fleet.bundle import MOST_BYTES, LaneDocument, plan_of, read_lane
+from farm.fleet.bundle import MOST_BYTES, LaneDocument, make_readers, plan_of, read_lane
 from farm.fleet.nouns import Site, split_lane, work_id
 from farm.fleet.shelf import Shelf, patiently
 from farm.fleet.stepped import StepJournal
@@ -37,6 +37,7 @@ from farm.run.record import Recorder
 from farm.runtime import install
 from farm.runtime.files import WheelFiles, wheel_files
 from farm.store.journal import event_of, line_of
+from farm.store.journal import prepare as make_writer
 from farm.store.progress import Progress
 from farm.store.runs import RunDirectory
 from farm.transport.base import Timeouts
@@ -47,6 +48,12 @@ LEASE_REST_S = 15.0
 """Longer than a lease lives that nobody gives back: who comes after a cancelled lane waits for that."""
 CLOSE_S = 20.0
 DIGEST = re.compile(r"[0-9a-f]{64}\Z")
+
+
+def prepare() -> None:
+    """Make what lanes are read with and written with, in a thread."""
+    make_readers()
+    make_writer()
 
 
 class LiveLane:
@@ -72,12 +79,13 @@ class LiveLane:
             raise RequestError(f"{sha256!r} is no digest of a lane's document", hint="farm did not submit it")
         device = self._device(user)
         get = lambda: self._site.shelf.get_bytes(sha256, MOST_BYTES)  # noqa: E731
-        document = read_lane(await patiently(get, self._note, self._site.deadlines), self._run, self._name)
+        data = await patiently(get, self._note, self._site.deadlines)
+        document = await asyncio.to_thread(read_lane, data, self._run, self._name)
         if document.how.user != user:
             raise RequestError(f"{document.how.user} submitted it; in the store it is {user or 'nobody'}'s")
         events = [_event(line) for line in earlier]
         root = self._site.folder / "files"
-        plan = plan_of(document, root, device)
+        plan = await asyncio.to_thread(plan_of, document, root, device)
         await self._take(document, root)
         context = await self._context(document, plan, events)
         await self._fetch_earlier(events)

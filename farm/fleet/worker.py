@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import gc
 import importlib
 import os
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +25,7 @@ from farm.files import private_folder
 from farm.fleet.client import APPLICATION, CANCELLED, LANE, lanes
 from farm.fleet.database import Store
 from farm.fleet.duty import Duty, Worker, recovered
-from farm.fleet.nightlies.fire import fire
+from farm.fleet.nightlies.kept import schedules
 from farm.fleet.nouns import VERSION, Site, queue_of, split_lane
 from farm.fleet.schema import SERIALIZER, listen_to_engine
 
@@ -38,6 +41,11 @@ DRAIN_S = 1.0
 
 LATER = ("encodings.idna", "numpy", "scipy.stats")
 
+BEGUN_AT_ONCE = 16
+"""Lanes that a worker takes at a look, once a second: those that begin keep each other waiting."""
+TIDY_S = 3600.0
+"""After so long garbage is looked for in all that there is, although lanes run."""
+
 
 class LaneError(Exception):
     """Why a lane cannot be run here, as the store keeps it."""
@@ -50,6 +58,8 @@ class Running:
     store: Store
     site: Site
     tasks: dict[str, asyncio.Task[Any]] = field(default_factory=dict)
+    tidied_s: float | None = None
+    """When that was, by the monotonic clock; None: there is none."""
 
     async def lane(self, sha256: str) -> dict[str, Any]:
         """All steps of one lane. What is recorded is not run again: its lines come from the store."""
@@ -91,6 +101,19 @@ class Running:
             self.tasks.pop(name, None)
             if live is not None:
                 await live.close()
+
+    def tidy(self) -> None:
+        """What lives is left out of looks for garbage: through that of 200 lanes one takes a quarter of a
+        second, in which all of them stop. All is looked through when no lane runs, or after a long time.
+        """
+        now_s = time.monotonic()
+        if self.tasks:
+            self.tidied_s = self.tidied_s or now_s
+            gc.freeze()
+        if self.tidied_s is not None and (not self.tasks or now_s - self.tidied_s > TIDY_S):
+            self.tidied_s = None
+            gc.unfreeze()
+            gc.collect()
 
 
 async def work(store: Store, worker: Worker, site: Site, *, is_drain: bool = False) -> None:
@@ -140,7 +163,7 @@ async def _launched(store: Store, worker: Worker, running: Running) -> DBOS:
         # Lanes run in this event loop; launching waits for the store, so it has a thread.
         engine._background_event_loop._main_loop = asyncio.get_running_loop()  # noqa: SLF001
         await _in_thread(DBOS.launch)
-        _limit_itself(engine, worker)
+        _limit_itself(engine, worker, running)
         await DBOS.register_queue_async(
             queue_of(worker.site),
             partition_concurrency=1,
@@ -152,9 +175,9 @@ async def _launched(store: Store, worker: Worker, running: Running) -> DBOS:
     return engine
 
 
-def _limit_itself(engine: DBOS, worker: Worker) -> None:
-    """Let this process have its own number of lanes: the store has one for all workers of a site, which would
-    be that of the last that started.
+def _limit_itself(engine: DBOS, worker: Worker, running: Running) -> None:
+    """Let this process have its own number of lanes, and come to it step by step: the store has one for all
+    workers of a site, which would be that of the last that started.
     """
     # Private: where the engine reads its queue before each look for work; a test has two workers of a site.
     stored = engine._sys_db.get_queue  # noqa: SLF001
@@ -162,20 +185,27 @@ def _limit_itself(engine: DBOS, worker: Worker) -> None:
     def limited(name: str, **more: Any) -> Any:
         found = stored(name, **more)
         if found is not None and name == queue_of(worker.site):
-            found._worker_concurrency = worker.parallel  # noqa: SLF001
+            found._worker_concurrency = min(worker.parallel, len(running.tasks) + BEGUN_AT_ONCE)  # noqa: SLF001
         return found
 
     engine._sys_db.get_queue = limited  # type: ignore[method-assign]  # noqa: SLF001
 
 
+@cache
 def _live_lane() -> type[LiveLane]:
-    """Imported with the first lane: a worker that waits has 20 MB less. What lanes import when they need it
-    comes along: in the event loop that would take a second from all others.
+    """Imported with the first lane: a worker that waits has 20 MB less. What lanes import and make when they
+    need it comes along: in the event loop that would take a second from all others.
     """
-    from farm.fleet.live import LiveLane
+    gc.disable()  # modules and classes are no garbage, and many
+    try:
+        from farm.fleet.live import LiveLane, prepare
 
-    for name in LATER:
-        importlib.import_module(name)
+        for name in LATER:
+            importlib.import_module(name)
+        prepare()
+        gc.freeze()
+    finally:
+        gc.enable()
     return LiveLane
 
 
@@ -200,6 +230,7 @@ async def _turns(store: Store, duty: Duty, running: Running, *, is_drain: bool) 
     is_away = False
     told: list[str] = []
     while True:
+        running.tidy()
         try:
             await asyncio.to_thread(duty.turn)
             if is_drain and not running.tasks and not await asyncio.to_thread(_is_left, store, duty.worker):
@@ -219,7 +250,10 @@ async def _turns(store: Store, duty: Duty, running: Running, *, is_drain: bool) 
 def _fire(store: Store, site: Site, told: list[str]) -> None:
     """Begin what is due; `told` has what is in the way, which is noted once."""
     try:
-        fire(store, site.shelf, site.note)
+        if schedules(store):
+            from farm.fleet.nightlies.fire import fire  # 7 MB, that a worker without schedules does not need
+
+            fire(store, site.shelf, site.note)
         told.clear()
     except RunError as error:
         if error.message not in told:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from farm.errors import RequestError
+from farm.errors import ExitCode, RequestError
 from farm.fleet.bundle import How, lane_document, plan_of, read_lane
 from farm.fleet.client import LaneState
 from farm.fleet.nouns import VERSION, split_lane, store_url
@@ -31,6 +31,31 @@ SECRET = "hunter2-of-the-lab"
 def test_farm_bench_imports_no_engine() -> None:
     code = "import sys, farm.cli.bench.bench, farm.cli.runs.resume; sys.exit('dbos' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_worker_without_lanes_imports_nothing_for_them(tmp_path: Path) -> None:
+    heavy = {"pydantic", "ruamel.yaml", "asyncssh", "numpy", "scipy", "farm.store.codec"}
+    code = f"import sys, farm.cli.main as m\ntry: m.main()\nfinally: print({heavy} & set(sys.modules))"
+    (tmp_path / "lab.yaml").write_text("devices: {board: {address: 127.0.0.1, port: 1}}\n")
+    words = ("worker", "--store", "sqlite:///store.db", "--inventory", "lab.yaml", "--ttl", "5", "--drain")
+    done = subprocess.run(
+        (sys.executable, "-c", code, *words), cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "set()"
+    assert ": 1 devices, " in done.stderr
+
+
+def test_a_worker_says_what_is_wrong_with_its_inventory(tmp_path: Path) -> None:
+    (tmp_path / "lab.yaml").write_text("devices: {board: {adress: 127.0.0.1}}\n")
+    words = ("worker", "--store", "sqlite:///store.db", "--inventory", "lab.yaml", "--drain")
+    done = subprocess.run(
+        (sys.executable, "-m", "farm", *words), cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == ExitCode.REQUEST
+    assert "lab.yaml:1" in done.stderr
+    assert "address" in done.stderr
+    assert not (tmp_path / "store.db").exists()
 
 
 def test_no_text_of_a_store_has_its_password() -> None:
