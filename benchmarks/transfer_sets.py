@@ -24,7 +24,7 @@ from farm.model.device import Device
 from farm.model.limits.deadlines import Deadlines
 from farm.model.matrix import Round, RoundKind
 from farm.model.options import OptionSet
-from farm.run.collect import Rules, collect
+from farm.run.pull.collect import Rules, collect
 from farm.run.push.pusher import LEAST_COMPARED_BYTES, Pusher
 from farm.run.push.supply import Supply
 from farm.sim.device import SimulatedDevice

@@ -330,6 +330,12 @@ class Agent:
         _, data = await self._line.call("read", job, path, str(offset), str(count), limit_bytes=count)
         return data
 
+    async def pick(self, job: str, paths: Sequence[str], size_bytes: int) -> bytes:
+        """Files of a job one after the other: so many bytes in all, whatever became of them meanwhile."""
+        words = ("pick", job, str(size_bytes), *paths)
+        _, data = await self._line.call(*words, limit_bytes=size_bytes)
+        return data
+
     async def jobs(self) -> dict[str, str]:
         """All jobs in the spool: `running` or `exited`."""
         pairs = (field.rpartition("=") for field in (await self._work("jobs")).fields)

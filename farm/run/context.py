@@ -14,12 +14,12 @@ from farm.model.device import Device, Facts, Inventory
 from farm.model.limits.cooling import Cooldown
 from farm.model.limits.deadlines import Deadlines
 from farm.model.matrix import Plan
-from farm.run.collect import Allowance
 from farm.run.deploy import Deployed
 from farm.run.devices.machines import Machines
 from farm.run.events import Listener
 from farm.run.keeping import Keeper
 from farm.run.measure.surroundings import Surroundings
+from farm.run.pull.collect import Allowance
 from farm.run.push.supply import Supply
 from farm.run.record import Recorder
 from farm.runtime.files import WheelFiles

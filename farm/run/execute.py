@@ -25,12 +25,12 @@ from farm.model.run import Quality, RoundResult, RoundStatus
 from farm.options import argv as options_argv
 from farm.options import outputs
 from farm.plan.layout import input_names
-from farm.run.collect import LIMITS, OTHER, Pulled, Rules, collect
 from farm.run.context import OnDevice
 from farm.run.deploy import Deployed, environment_of
 from farm.run.disk import disk_error
 from farm.run.measure.assess import assessed
 from farm.run.measure.readings import BESIDE, asked_for, read_readings, with_exact_times
+from farm.run.pull.collect import LIMITS, OTHER, Pulled, Rules, collect
 from farm.worker import LateError, WorkerError, in_worker
 
 OUT_DIR = "."

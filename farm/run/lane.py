@@ -30,7 +30,6 @@ from farm.plan.estimate import Span
 from farm.plan.matrix import cells_of
 from farm.plan.schedule import Step
 from farm.run.ceilings.find import find_ceilings
-from farm.run.collect import Allowance
 from farm.run.context import OnDevice, RunContext
 from farm.run.deploy import Deployed, Part, deploy
 from farm.run.disk import disk_error, is_of_disk
@@ -42,6 +41,7 @@ from farm.run.outputs.checker import check_device, is_worth_telling
 from farm.run.pins import pin, unpin
 from farm.run.preparations import prepare
 from farm.run.programs.fitting import Fitting
+from farm.run.pull.collect import Allowance
 from farm.run.push.pusher import Pushed, Pusher
 from farm.run.reproduce import by_hand
 from farm.run.resume.earlier import Earlier

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from farm.device.spool import Gathered, Stream, parse_gathered
-from tests.agent.shells import ODD_NAMES, Phone, Talk, alive, shut, until
+from tests.agent.shells import ODD_NAMES, Phone, Refused, Talk, alive, shut, until
 
 CONTENT = random.Random(7).randbytes(300_001)
 
@@ -55,6 +55,31 @@ def test_reading_goes_by_offset(phone: Phone, agent: Talk, epoch: int):
     assert b"".join(blocks) == CONTENT
     assert agent.data("read", "j", "stdout", len(CONTENT), 10) == b""
     assert agent.data("read", "j", "stdout", len(CONTENT) + 5, 10) == b""
+
+
+def test_small_files_come_in_one_reply_of_the_size_that_was_asked_for(
+    phone: Phone, agent: Talk, epoch: int, tmp_path: Path
+):
+    agent.start(epoch, "j", "true")
+    agent.ended("j")
+    out = phone.workdir / "spool/j/out"
+    wanted = {name: os.fsencode(name) * 3 for name in (*ODD_NAMES, "-n", "plain")}
+    for name, content in wanted.items():
+        (out / name).write_bytes(content)
+    names, whole = [f"out/{name}" for name in wanted], b"".join(wanted.values())
+    assert agent.data("pick", "j", len(whole), *names) == whole
+    assert agent.data("pick", "j", len(whole) - 5, *names) == whole[:-5]
+    assert agent.data("pick", "j", len(whole) + 5, *names) == whole + bytes(
+        5
+    )  # one shrank: the line is in step
+    (out / "secret").symlink_to("/etc/passwd")
+    for path in ("out/secret", "out/nothing", "out"):
+        with pytest.raises(Refused, match="missing"):
+            agent.data("pick", "j", 10, names[0], path)
+    for path in ("../limit", "/etc/passwd"):
+        with pytest.raises(Refused):
+            agent.data("pick", "j", 10, path)
+    assert agent.data("pick", "j", len(whole), *names) == whole
 
 
 def test_what_is_left_of_a_job_comes_at_once_as_far_as_it_is_not_long(agent: Talk, epoch: int):

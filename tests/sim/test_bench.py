@@ -55,6 +55,24 @@ async def test_a_rerun_after_the_controller_was_killed_does_not_wait_for_its_for
     assert "taking over the lease of a run that is gone: held by" in outcome.stderr
 
 
+async def test_a_device_that_has_all_files_is_asked_for_them_once_and_does_nothing_else_for_them(
+    farm: Farm, devices: Path
+) -> None:
+    """Each process costs a slow board more than it costs here."""
+    told = 'echo "NAME $*" >>"$HOME/called"; exec REAL "$@"'
+    tools = tuple((name, told.replace("NAME", name)) for name in ("touch", "setsid"))
+    async with fleet({"arm-1": Properties(tools=tools)}, devices) as running:
+        called = running.devices["arm-1"].home / "called"
+        first = await bench(farm, running, "--check", "off")
+        called.unlink()
+        again = await bench(farm, running, "--check", "off", "--run-id", "two")
+        lines = called.read_text().splitlines()
+    assert (first.code, again.code) == (0, 0), again.stderr
+    assert sum(line.startswith("touch -c cas/") for line in lines) == 1, lines
+    # A supervisor and a program for each round: none looks for /bin/sh, which runs the program.
+    assert sum(line.startswith("setsid") for line in lines) == 2 * 2, lines
+
+
 async def test_a_device_that_is_gone_costs_its_own_cells_only(farm: Farm, devices: Path) -> None:
     wanted = {"arm-1": Properties(), "gpu-1": ODDITIES["power-cut"].properties}
     async with fleet(wanted, devices) as running:

@@ -15,7 +15,16 @@ from farm.device.spool import FileEntry, Gathered, Stream
 from farm.errors import DeviceError, Fault, Stage
 from farm.model.matrix import Round, RoundKind
 from farm.options import parse
-from farm.run.collect import BLOCK_BYTES, MOST_ASKED, MOST_NOTES, Allowance, Limits, Pulled, Rules, collect
+from farm.run.pull.collect import (
+    BLOCK_BYTES,
+    MOST_ASKED,
+    MOST_NOTES,
+    Allowance,
+    Limits,
+    Pulled,
+    Rules,
+    collect,
+)
 from farm.store.runs import RunDirectory
 
 EMPTY = hashlib.sha256(b"").hexdigest()
@@ -29,12 +38,18 @@ class Device:
         self._files = files
         self.content = content
         self.dropped: list[str] = []
+        self.picked: list[int] = []
+        """Of how many files at once."""
 
     async def call(self, conversation: Any) -> Any:
         return await conversation(self)
 
     async def read(self, job: str, path: str, offset: int, count: int) -> bytes:
         return self.content.get(path, b"")[offset : offset + count]
+
+    async def pick(self, job: str, paths: list[str], size_bytes: int) -> bytes:
+        self.picked.append(len(paths))
+        return b"".join(self.content.get(path, b"") for path in paths)[:size_bytes].ljust(size_bytes, b"\0")
 
     async def gather(self, job: str, limit_bytes: int) -> Gathered:
         contents = [self.content.get(name, b"") for name in ("stdout", "stderr", "telemetry")]
@@ -131,7 +146,7 @@ async def test_a_name_that_is_not_utf8_is_kept_under_one_that_can_be_written(tmp
 async def test_more_files_or_bytes_than_anyone_needs_are_left_behind_with_one_note(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limits: Limits
 ) -> None:
-    monkeypatch.setattr("farm.run.collect.LIMITS", limits)
+    monkeypatch.setattr("farm.run.pull.collect.LIMITS", limits)
     contents = {f"out/f{index}": bytes([index]) * 10 for index in range(20)}
     files = tuple(entry(name.removeprefix("out/"), data) for name, data in contents.items())
     _, pulled = await pull(tmp_path, Device(files, contents))
@@ -144,7 +159,7 @@ async def test_more_files_or_bytes_than_anyone_needs_are_left_behind_with_one_no
 async def test_a_device_sends_no_more_in_all_its_rounds_than_a_run_may_hold(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("farm.run.collect.LIMITS", Limits(device_bytes=25))
+    monkeypatch.setattr("farm.run.pull.collect.LIMITS", Limits(device_bytes=25))
     rules = Rules(allowance=Allowance())
     run = RunDirectory.create(tmp_path, "run")
 
@@ -206,7 +221,7 @@ async def test_a_stream_that_is_shorter_than_announced_is_refused(tmp_path: Path
 async def test_a_log_over_the_limit_is_cut_and_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("farm.run.collect.LIMITS", Limits(log_bytes=2 << 20))
+    monkeypatch.setattr("farm.run.pull.collect.LIMITS", Limits(log_bytes=2 << 20))
     _, pulled = await pull(tmp_path, Device((), {"stderr": b"x" * (3 << 20)}))
     assert pulled.logs["stderr"].stat().st_size == 2 << 20
     (note,) = pulled.notes
@@ -268,3 +283,57 @@ async def test_a_block_that_is_lost_for_good_ends_all_that_were_asked_for(tmp_pa
         await pull(tmp_path, device)
     assert asyncio.all_tasks() == before
     assert not [path for path in (tmp_path / "run" / "artifacts").rglob("*") if path.is_file()]
+
+
+async def test_small_files_come_together_and_equal_ones_once(tmp_path: Path) -> None:
+    contents = {f"dump/{number:04}": f"{number // 2}".encode() * 9 for number in range(500)}
+    device = Device(
+        tuple(entry(path, data) for path, data in contents.items()),
+        {f"out/{path}": data for path, data in contents.items()},
+    )
+    run, pulled = await pull(tmp_path, device)
+    assert pulled.notes == ()
+    kept = {one.path.partition("/out/")[2]: (run.path / one.path).read_bytes() for one in pulled.artifacts}
+    assert kept == contents
+    assert device.picked == [200, 50]
+
+
+async def test_one_that_changed_meanwhile_takes_no_other_of_its_call_with_it(tmp_path: Path) -> None:
+    contents = {f"{number}": f"content of {number}".encode() for number in range(9)}
+    device = Device(
+        tuple(entry(path, data) for path, data in contents.items()),
+        {f"out/{path}": data for path, data in contents.items()} | {"out/3": b"longer than it was told"},
+    )
+    _, pulled = await pull(tmp_path, device)
+    assert pulled.paths == contents.keys() - {"3"}
+    assert pulled.notes == ("not kept: 3: it changed while it was pulled, or arrived damaged",)
+
+
+async def test_where_one_of_many_is_gone_the_others_are_read_alone(tmp_path: Path) -> None:
+    contents = {f"{number}": f"content of {number}".encode() for number in range(9)}
+    device = Device(
+        tuple(entry(path, data) for path, data in contents.items()),
+        {f"out/{path}": data for path, data in contents.items()},
+    )
+
+    async def gone(job: str, paths: list[str], size_bytes: int) -> bytes:
+        raise DeviceError("not there", stage=Stage.DEPLOY, fault=Fault.DEVICE, cause="missing")
+
+    device.pick = gone  # type: ignore[method-assign]
+    _, pulled = await pull(tmp_path, device)
+    assert pulled.paths == contents.keys()
+
+
+async def test_a_device_that_is_lost_among_small_files_leaves_no_call_behind(tmp_path: Path) -> None:
+    contents = {f"{number:04}": f"content of {number}".encode() for number in range(500)}
+    device = Device(tuple(entry(path, data) for path, data in contents.items()), {})
+
+    async def lost(job: str, paths: list[str], size_bytes: int) -> bytes:
+        await asyncio.sleep(0)
+        raise DeviceError("gone", stage=Stage.CONNECT, fault=Fault.NETWORK, cause="connection-lost")
+
+    device.pick = lost  # type: ignore[method-assign]
+    before = asyncio.all_tasks()
+    with pytest.raises(DeviceError, match="gone"):
+        await pull(tmp_path, device)
+    assert asyncio.all_tasks() == before

@@ -14,8 +14,8 @@ from farm.model.limits.deadlines import Deadlines
 from farm.model.matrix import Round, RoundKind
 from farm.model.options import OptionSet
 from farm.model.run import RoundResult, RoundStatus
-from farm.run.collect import LIMITS, Pulled, Refused
 from farm.run.execute import Executed, judge, read_log
+from farm.run.pull.collect import LIMITS, Pulled, Refused
 
 BEGIN = "[22 17:44:14 run@x.cpp:88] load model: 1.040ms\n[22 17:44:14 run@x.cpp:88] warm up 0  5.000ms\n"
 
