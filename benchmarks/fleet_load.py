@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import asyncio.events
 import contextlib
+import gc
 import json
 import math
 import os
@@ -175,12 +176,16 @@ class Probe:
         """With when that was, in s since the start."""
         self.longest: list[tuple[float, str]] = []
         self.where: Counter[str] = Counter()
+        self.collected: list[tuple[float, float, int]] = []
+        """Looks for garbage, beside which nothing runs: how many ms, at how many s, and the generation."""
+        self._collecting_s = 0.0
         self._seen: set[int] = set()
         self._since_s = math.inf
         self._began_s = 0.0
 
     def begin(self) -> None:
         threading.Thread(target=self._watch, daemon=True).start()
+        gc.callbacks.append(self._collects)
         run = asyncio.events.Handle._run  # noqa: SLF001 - where every callback passes
 
         def timed(handle: asyncio.Handle) -> None:
@@ -193,6 +198,16 @@ class Probe:
                 self._took(handle, (time.thread_time() - began_s) * 1000)
 
         asyncio.events.Handle._run = timed  # type: ignore[assignment, method-assign]  # noqa: SLF001
+
+    def _collects(self, phase: str, what: dict[str, int]) -> None:
+        now_s = time.monotonic()
+        if phase == "start":
+            self._collecting_s = now_s
+            return
+        took_ms = 1000 * (now_s - self._collecting_s)
+        self.collected.append((round(took_ms, 1), round(now_s - self._began_s, 1), what["generation"]))
+        self.collected.sort(reverse=True)
+        del self.collected[LONGEST_KEPT:]
 
     def _see(self, loop: asyncio.AbstractEventLoop) -> None:
         if id(loop) not in self._seen and threading.current_thread() is threading.main_thread():
@@ -235,6 +250,7 @@ class Probe:
                 (round(a, 1), round(b, 1)) for a, b in sorted(self.late_ms)[: -LONGEST_KEPT - 1 : -1]
             ],
             "longest_cpu_ms": [(round(taken_ms, 1), name) for taken_ms, name in self.longest],
+            "longest_gc": self.collected,
             "where": self.where.most_common(LONGEST_KEPT),
         }
 

@@ -1,9 +1,11 @@
 """What a bench costs beside its rounds: simulated devices whose rounds have a fixed length.
 
     .venv/bin/python -m benchmarks.overhead [--devices 1,100] [--rounds 2] [--round-s 5] [--delay-ms 0]
-        [--out FILE]
+        [--known] [--out FILE]
 
-The devices see no processes but their own, and stand back (benchmarks/apart.py, needs root). For each number
+The devices see no processes but their own, and stand back (benchmarks/apart.py, needs root); what they run
+costs next to nothing (benchmarks/fixed_rounds.py). They are new to farm, or with --known had a bench before,
+so that the files are there. For each number
 of devices: the wall time of `farm bench`, over the length of one device's rounds; the bare loop of asyncssh
 for the same devices (benchmarks/rivals/bare.py), in the same call; and of each device the time from the end
 of a round (of its program, by the device's own record) to the start of the next, less what the program takes
@@ -25,6 +27,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -32,12 +35,12 @@ from typing import Any
 from benchmarks import raw_records
 from benchmarks.apart import APART, apart, devices_stand_back, in_front
 from benchmarks.fan_out import AGENT, CONTENDERS, as_installed, placed, run, through_proxies
+from benchmarks.fixed_rounds import fixed_rounds
 from farm.sim.fleet import Fleet, fleet
 from farm.sim.places import Span
-from farm.sim.properties import Program, Properties
+from farm.sim.properties import Properties
 
 OUT = Path(__file__).parent / "data" / "overhead.jsonl"
-LATENCY_MS = 100.0
 MOST_RATIO = 1.05
 MOST_GAP_MS, MOST_FAR_GAP_MS = 40.0, 120.0
 
@@ -61,11 +64,21 @@ def start_up_ms(program: str) -> float:
     return min(took)
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What is measured, but for the number of devices."""
+
+    rounds: int
+    round_s: float
+    delay_ms: float
+    known: bool
+
+
 def benched(running: Fleet, folder: Path, rounds: int, iterations: int) -> float:
     """Wall time in s of a bench of all devices."""
     words = (
         *("bench", "--inventory", str(running.inventory), "--model", "bundled:tiny", "--check", "off"),
-        *("--rounds", str(rounds), "--iter", str(iterations), "--warmup-iter", "0", "--run-id", "overhead"),
+        *("--rounds", str(rounds), "--iter", str(iterations), "--warmup-iter", "0"),
     )
     began = time.monotonic()
     environment = {**as_installed(), "HOME": str(folder), "FARM_STAT": "/dev/null"}
@@ -76,34 +89,36 @@ def benched(running: Fleet, folder: Path, rounds: int, iterations: int) -> float
     return time.monotonic() - began
 
 
-async def measured(count: int, rounds: int, round_s: float, delay_ms: float) -> dict[str, Any]:
+async def measured(count: int, asked: Asked) -> dict[str, Any]:
     """One record."""
-    iterations = round(1000 * round_s / LATENCY_MS)
-    program = Program(latency_ms=LATENCY_MS, pace=1.0)
-    wanted = {f"d{n}": Properties(program, APART) for n in range(1, count + 1)}
+    wanted = {f"d{n}": Properties(login=APART) for n in range(1, count + 1)}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         async with contextlib.AsyncExitStack() as stack:
             running = await stack.enter_async_context(fleet(wanted, folder))
             stack.enter_context(apart(running.devices))
             stack.enter_context(devices_stand_back())
-            place = await placed(running, folder, delay_ms, None)
-            if delay_ms:
+            iterations = {fixed_rounds(device, asked.round_s) for device in running.devices.values()}.pop()
+            place = await placed(running, folder, asked.delay_ms, None)
+            if asked.delay_ms:
                 await through_proxies(stack, running, place)
             await asyncio.to_thread(in_front, run, place, CONTENDERS[0])  # the agent gets there
+            if asked.known:
+                await asyncio.to_thread(in_front, benched, running, folder, 1, iterations)
             bare = next(one for one in CONTENDERS if one.name == AGENT)
             bare_s = (await asyncio.to_thread(in_front, run, place, bare))["wall_s"]
-            wall_s = await asyncio.to_thread(in_front, benched, running, folder, rounds, iterations)
+            wall_s = await asyncio.to_thread(in_front, benched, running, folder, asked.rounds, iterations)
             first = next(iter(running.devices.values())).entry()["runtime"]
             assert isinstance(first, dict)
             start_ms = await asyncio.to_thread(start_up_ms, str(first["program"]))
-            spans = [device.spans() for device in running.devices.values()]
+            spans = [device.spans()[-asked.rounds :] for device in running.devices.values()]
     own_s = max(sum(one.ended_s - one.began_s for one in few if one.ended_s is not None) for few in spans)
     between = [gap for few in spans for gap in gaps_ms(few, start_ms)]
     return {
         "devices": count,
-        "delay_ms": delay_ms,
-        "rounds": rounds,
+        "delay_ms": asked.delay_ms,
+        "known": asked.known,
+        "rounds": asked.rounds,
         "rounds_s": round(own_s, 3),
         "bare_s": bare_s,
         "wall_s": round(wall_s, 3),
@@ -116,7 +131,8 @@ def told(record: dict[str, Any]) -> bool:
     """Print it; whether all is as wanted."""
     bound_s = MOST_RATIO * record["rounds_s"] + record["bare_s"]
     delay_ms = record["delay_ms"]
-    far = f", {delay_ms:g} ms there and back" if delay_ms else ""
+    known = ", known" if record["known"] else ""
+    far = f"{known}, {delay_ms:g} ms there and back" if delay_ms else known
     most_ms = MOST_FAR_GAP_MS if delay_ms else MOST_GAP_MS
     print(
         f"{record['devices']} devices{far}: {record['wall_s']:.1f} s for rounds of "
@@ -138,11 +154,13 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--round-s", type=float, default=5.0)
     parser.add_argument("--delay-ms", type=float, default=0.0)
+    parser.add_argument("--known", action="store_true")
     parser.add_argument("--out", type=Path, default=OUT)
     given = parser.parse_args()
+    asked = Asked(given.rounds, given.round_s, given.delay_ms, given.known)
     is_all = True
     for count in given.devices:
-        record = asyncio.run(measured(count, given.rounds, given.round_s, given.delay_ms))
+        record = asyncio.run(measured(count, asked))
         at = datetime.now(UTC).isoformat(timespec="seconds")
         raw_records.append(given.out, {"at": at, "load": os.getloadavg()[0], **record})
         is_all &= told(record)

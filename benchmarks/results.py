@@ -58,10 +58,15 @@ BENCHMARKS = {
         "connections --devices 4 --repeat 1 --calls 5 --out /dev/null",
     ),
     "transfer": Benchmark(
-        "Pushing and pulling",
-        "transfer --devices 1,10",
-        "transfer --devices 1 --repeat 1 --size-mb 20 --files 100",
+        "Pushing and pulling a large file",
+        "transfer --devices 1,10 --sets model,pull",
+        "transfer --devices 1 --repeat 1 --size-mb 20 --sets model,pull",
         has_rivals=True,
+    ),
+    "transfer-small": Benchmark(
+        "Pushing and pulling many small files",
+        "transfer --devices 1,10 --sets small,pull --only farm,ssh,scp,rsync",  # parallel-ssh takes 185 s
+        "transfer --devices 1 --repeat 1 --files 100 --sets small,pull --only farm,ssh,scp,rsync",
     ),
     "overhead": Benchmark(
         "A bench beside its rounds",
@@ -72,6 +77,11 @@ BENCHMARKS = {
         "A bench of a hundred devices beside its rounds",
         "overhead --devices 100",
         "overhead --devices 3 --round-s 1",
+    ),
+    "overhead-known": Benchmark(
+        "A bench of a hundred devices that had one before",
+        "overhead --devices 100 --known",
+        "overhead --devices 3 --round-s 1 --known",
     ),
     "overhead-far": Benchmark(
         "A bench beside its rounds, 50 ms away",
