@@ -177,7 +177,9 @@ async def measure(place: Place, names: Sequence[str], files: FileSet, ways: Sequ
                 **done,
             }
             raw_records.append(out, record)
-            print(f"{name:<14}{files.name:<7}{state:<11}{place.count:>3}  {done}", flush=True)
+            print(
+                f"{name:<14}{files.name:<7}{state:<11}{place.count:>3}  {done}", file=sys.stderr, flush=True
+            )
     await asyncio.to_thread(place.devices.clear)
 
 

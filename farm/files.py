@@ -7,7 +7,7 @@ import os
 import re
 import secrets
 import unicodedata
-from itertools import groupby
+from itertools import groupby, takewhile
 from pathlib import Path, PurePath
 from typing import TypeVar
 
@@ -42,8 +42,9 @@ def write_atomic(path: Path, data: bytes, *, mode: int = PRIVATE_FILE, is_synced
 
 def private_folder(path: Path) -> Path:
     """The folder, made with the missing ones above it, for its user only. Raises OSError."""
-    for missing in reversed([one for one in (path, *path.parents) if not one.exists()]):
-        missing.mkdir(PRIVATE_FOLDER, exist_ok=True)
+    missing = takewhile(lambda one: not one.exists(), (path, *path.parents))
+    for one in reversed(list(missing)):
+        one.mkdir(PRIVATE_FOLDER, exist_ok=True)
     return path
 
 

@@ -10,6 +10,7 @@ from collections import Counter, deque
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from hashlib import sha256
 from itertools import islice
 from pathlib import Path
 
@@ -237,27 +238,28 @@ class _Collection:
 
     async def _kept(self, entry: FileEntry, role: str) -> Produced:
         name = f"{OUT}/{entry.path}"
-        if await asyncio.to_thread(self.folder.has, entry.sha256, entry.size_bytes):
-            return await asyncio.to_thread(self.folder.link, entry.sha256, role=role, name=name)
-        if content := await self.together.read(entry):
+        content = await self.together.read(entry)
+        if content:
             self.rules.allowance.take(entry.size_bytes)
-            if (kept := await asyncio.to_thread(self._keep_small, content, entry, role)) is not None:
-                return kept
+        kept = await asyncio.to_thread(self._keep_at_once, entry, content, role, name)
+        if kept is not None:
+            return kept
         incoming = await self._pull(Wanted(name, entry.size_bytes, sha256=entry.sha256))
         return await asyncio.to_thread(self.folder.keep, incoming, role=role, name=name)
 
-    def _keep_small(self, content: bytes, entry: FileEntry, role: str) -> Produced | None:
-        """None where it is not what the device announced. Raises BadNameError, OSError."""
+    def _keep_at_once(self, entry: FileEntry, content: bytes, role: str, name: str) -> Produced | None:
+        """What is here already, or is this content; None where it is neither. Raises BadNameError, OSError."""
+        if self.folder.has(entry.sha256, entry.size_bytes):
+            return self.folder.link(entry.sha256, role=role, name=name)
+        if len(content) != entry.size_bytes or sha256(content).hexdigest() != entry.sha256:
+            return None
         incoming = self.folder.incoming()
         try:
             incoming.add(content)
-            if incoming.done() == entry.sha256:
-                return self.folder.keep(incoming, role=role, name=f"{OUT}/{entry.path}")
+            return self.folder.keep(incoming, role=role, name=name)
         except BaseException:
             incoming.discard()
             raise
-        incoming.discard()
-        return None
 
     async def _pull(self, wanted: Wanted) -> Incoming:
         """One file in blocks into a scratch file; a lost connection goes on where it stopped.
