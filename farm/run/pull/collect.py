@@ -248,7 +248,7 @@ class _Collection:
         return await asyncio.to_thread(self.folder.keep, incoming, role=role, name=name)
 
     def _keep_at_once(self, entry: FileEntry, content: bytes, role: str, name: str) -> Produced | None:
-        """What is here already, or is this content; None where it is neither. Raises BadNameError, OSError."""
+        """What is here already, or is this content; None: it is neither. Raises BadNameError, OSError."""
         if self.folder.has(entry.sha256, entry.size_bytes):
             return self.folder.link(entry.sha256, role=role, name=name)
         if len(content) != entry.size_bytes or sha256(content).hexdigest() != entry.sha256:
