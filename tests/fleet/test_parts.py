@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import os
 import subprocess
 import sys
+import weakref
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -18,6 +21,7 @@ from farm.fleet.client import LaneState
 from farm.fleet.nouns import VERSION, split_lane, store_url
 from farm.fleet.shelf import LostError, ShelfError, patiently, shelf_of
 from farm.fleet.waiting import WorkerState, explained
+from farm.fleet.worker import Running
 from farm.model.device import Address, Device, Runtime, RuntimeKind
 from farm.model.limits.deadlines import Deadlines
 from farm.model.matrix import Model
@@ -56,6 +60,26 @@ def test_a_worker_says_what_is_wrong_with_its_inventory(tmp_path: Path) -> None:
     assert "lab.yaml:1" in done.stderr
     assert "address" in done.stderr
     assert not (tmp_path / "store.db").exists()
+
+
+@pytest.mark.parametrize("others_run", [False, True], ids=["no lane runs any more", "after a long time"])
+def test_garbage_of_lanes_goes(monkeypatch: pytest.MonkeyPatch, others_run: bool) -> None:
+    class Lane:
+        itself: Lane
+
+    running = Running(cast("Any", None), cast("Any", None), {"run/board": cast("Any", None)})
+    lane = Lane()
+    lane.itself, gone = lane, weakref.ref(lane)
+    running.tidy()
+    del lane
+    gc.collect()
+    assert gone() is not None, "what lanes keep is looked through all the time"
+    if others_run:
+        monkeypatch.setattr("farm.fleet.worker.TIDY_S", 0.0)
+    else:
+        running.tasks.clear()
+    running.tidy()
+    assert gone() is None
 
 
 def test_no_text_of_a_store_has_its_password() -> None:
