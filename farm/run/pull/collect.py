@@ -238,9 +238,10 @@ class _Collection:
 
     async def _kept(self, entry: FileEntry, role: str) -> Produced:
         name = f"{OUT}/{entry.path}"
-        content = await self.together.read(entry)
-        if content:
+        content = b""
+        if entry in self.together:
             self.rules.allowance.take(entry.size_bytes)
+            content = await self.together.read(entry)
         kept = await asyncio.to_thread(self._keep_at_once, entry, content, role, name)
         if kept is not None:
             return kept

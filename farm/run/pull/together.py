@@ -39,16 +39,16 @@ class Together:
         self._group_of = {one.path: index for index, group in enumerate(self._groups) for one in group}
         self._asked: dict[int, asyncio.Task[dict[str, bytes]]] = {}
 
+    def __contains__(self, entry: FileEntry) -> bool:
+        return entry.path in self._group_of
+
     async def read(self, entry: FileEntry) -> bytes:
-        """Its bytes, perhaps; b"" where it is to be read alone. Raises DeviceError."""
-        index = self._group_of.get(entry.path)
-        if index is None:
-            return b""
+        """Its bytes, perhaps, of one that is in this; b"": it is to be read alone. Raises DeviceError."""
+        index = self._group_of[entry.path]
         for number in range(index, min(index + MOST_AHEAD, len(self._groups))):
             if number not in self._asked:
                 self._asked[number] = asyncio.create_task(self._pick(self._groups[number]))
-        for number in [one for one in self._asked if one < index]:
-            del self._asked[number]
+        await self._drop([one for one in self._asked if one < index])
         try:
             return (await self._asked[index]).get(entry.path, b"")
         except DeviceError as error:
@@ -58,9 +58,13 @@ class Together:
 
     async def close(self) -> None:
         """Nothing more is asked for."""
-        for task in self._asked.values():
+        await self._drop(list(self._asked))
+
+    async def _drop(self, numbers: Sequence[int]) -> None:
+        tasks = [self._asked.pop(number) for number in numbers]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._asked.values(), return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _pick(self, group: Sequence[FileEntry]) -> dict[str, bytes]:
         names = [f"{OUT}/{one.path}" for one in group]

@@ -38,8 +38,11 @@ def test_the_report_is_prepared_in_the_first_round(monkeypatch: pytest.MonkeyPat
     assert heard == events
 
 
-def test_nothing_is_prepared_beside_a_round_on_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", [LOCAL, "localhost", "127.0.0.1", "::1"])
+def test_nothing_is_prepared_beside_a_round_on_this_machine(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     monkeypatch.setattr(bench, "_prepare_ending", lambda: pytest.fail("it would be measured"))
     heard: list[Event] = []
-    told = bench._preparing_meanwhile(plan_for("arm-1", LOCAL), heard.append)
+    told = bench._preparing_meanwhile(plan_for("arm-1", name), heard.append)
     assert told == heard.append

@@ -338,3 +338,17 @@ async def test_a_device_that_is_lost_among_small_files_leaves_no_call_behind(tmp
     with pytest.raises(DeviceError, match="gone"):
         await pull(tmp_path, device)
     assert asyncio.all_tasks() == before
+
+
+async def test_a_device_that_names_its_files_twice_leaves_no_call_behind(tmp_path: Path) -> None:
+    contents = {f"{number:04}": f"content of {number}".encode() for number in range(700)}
+    again = [entry(f"{number:04}", b"other") for number in (650, 5)]
+    last = [entry("0003", f"another {number}".encode()) for number in range(300)]
+    device = Device(
+        tuple([*again, *last, *(entry(path, data) for path, data in contents.items())]),
+        {f"out/{path}": data for path, data in contents.items()},
+    )
+    before = asyncio.all_tasks()
+    _, pulled = await pull(tmp_path, device)
+    assert asyncio.all_tasks() == before
+    assert contents.keys() - pulled.paths <= {"0650", "0005", "0003"}
