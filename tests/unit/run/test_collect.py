@@ -345,7 +345,7 @@ async def test_a_device_that_names_its_files_twice_leaves_no_call_behind(tmp_pat
     again = [entry(f"{number:04}", b"other") for number in (650, 5)]
     last = [entry("0003", f"another {number}".encode()) for number in range(300)]
     device = Device(
-        tuple([*again, *last, *(entry(path, data) for path, data in contents.items())]),
+        (*again, *last, *(entry(path, data) for path, data in contents.items())),
         {f"out/{path}": data for path, data in contents.items()},
     )
     before = asyncio.all_tasks()
