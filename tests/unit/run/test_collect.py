@@ -340,15 +340,25 @@ async def test_a_device_that_is_lost_among_small_files_leaves_no_call_behind(tmp
     assert asyncio.all_tasks() == before
 
 
-async def test_a_device_that_names_its_files_twice_leaves_no_call_behind(tmp_path: Path) -> None:
-    contents = {f"{number:04}": f"content of {number}".encode() for number in range(700)}
-    again = [entry(f"{number:04}", b"other") for number in (650, 5)]
-    last = [entry("0003", f"another {number}".encode()) for number in range(300)]
+async def test_what_was_asked_for_ahead_and_is_refused_leaves_no_call_behind(tmp_path: Path) -> None:
+    deep = "/".join("abcdefghijklmnopqr")
+    names = [f"{deep}/{number}" if 200 <= number < 400 else f"{number}" for number in range(600)]
+    contents = {name: f"content of {name}".encode() for name in names}
     device = Device(
-        (*again, *last, *(entry(path, data) for path, data in contents.items())),
+        tuple(entry(path, data) for path, data in contents.items()),
         {f"out/{path}": data for path, data in contents.items()},
     )
+    pick, asked = device.pick, list[object]()
+
+    async def hang_for_deep_ones(job: str, paths: list[str], size_bytes: int) -> bytes:
+        if deep in paths[0]:
+            asked.append(asyncio.current_task())  # it would be gone with its last reference
+            await asyncio.Event().wait()
+        return await pick(job, paths, size_bytes)
+
+    device.pick = hang_for_deep_ones  # type: ignore[method-assign]
     before = asyncio.all_tasks()
     _, pulled = await pull(tmp_path, device)
     assert asyncio.all_tasks() == before
-    assert contents.keys() - pulled.paths <= {"0650", "0005", "0003"}
+    assert pulled.paths == {name for name in names if deep not in name}
+    assert device.picked == [200, 200]
