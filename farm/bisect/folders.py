@@ -12,6 +12,7 @@ from farm.errors import RequestError
 from farm.files import ascii_name, is_file
 from farm.inventory import builds
 from farm.inventory.entry import NAME
+from farm.inventory.files import BUILDS_FILE
 from farm.model.build import Build, BuildChoice
 from farm.model.device import Runtime, RuntimeKind
 
@@ -28,7 +29,7 @@ def build_in(path: Path, name: str) -> Build | str:
 
     Raises RequestError, with file and line, for mistakes in a builds file.
     """
-    file = path if path.suffix in _YAML else path / builds.DEFAULT_FILE
+    file = path if path.suffix in _YAML else path / BUILDS_FILE
     if is_file(file):
         found = builds.load(file)
         if len(found) != 1:
@@ -36,7 +37,7 @@ def build_in(path: Path, name: str) -> Build | str:
         return replace(found[0], name=name)
     program = next((path / one for one in PROGRAMS if is_file(path / one)), None)
     if program is None:
-        return f"there is no {' or '.join(PROGRAMS)}, and no {builds.DEFAULT_FILE}, in {path}"
+        return f"there is no {' or '.join(PROGRAMS)}, and no {BUILDS_FILE}, in {path}"
     libraries = tuple(str(one) for part in LIBRARIES for one in _libraries(path / part))
     runtime = Runtime(RuntimeKind.NATIVE, str(program), libraries)
     return Build(name, (BuildChoice((), runtime, str(path)),), str(path))

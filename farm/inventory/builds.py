@@ -19,9 +19,6 @@ from farm.inventory.yaml_source import Document, Place, read
 from farm.model.build import BASELINE, INVENTORY_BUILD, Build, BuildChoice
 
 BUILDS = "builds"
-DEFAULT_FILE = "builds.yaml"
-"""Beside the inventory."""
-
 NO_RUNTIME = "has no runtime"
 
 

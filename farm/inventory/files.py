@@ -11,6 +11,9 @@ from farm.files import is_file
 from farm.inventory.mistakes import Mistake, refuse
 from farm.model.device import Device, Runtime
 
+BUILDS_FILE = "builds.yaml"
+"""Beside the inventory."""
+
 WILDCARDS = re.compile(r"[*?\[]")
 
 

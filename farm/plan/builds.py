@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from farm.errors import RequestError
 from farm.files import is_file
-from farm.inventory.files import files_of, missing_files
+from farm.inventory.files import BUILDS_FILE, files_of, missing_files
 from farm.inventory.mistakes import refuse
 from farm.model.build import INVENTORY_BUILD, Build
 from farm.model.device import Device, Facts, Inventory, Runtime, RuntimeKind
@@ -74,12 +74,10 @@ def builds_path(request: Request, inventory: Inventory) -> Path | None:
 
 def builds_beside(inventory: Inventory) -> Path | None:
     """The builds file beside an inventory, where there is one."""
-    from farm.inventory.builds import DEFAULT_FILE
-
     if inventory.source is None:
         return None
     folder = inventory.source if inventory.source.is_dir() else inventory.source.parent
-    return folder / DEFAULT_FILE if is_file(folder / DEFAULT_FILE) else None
+    return folder / BUILDS_FILE if is_file(folder / BUILDS_FILE) else None
 
 
 def uses(builds: Sequence[Build], devices: Sequence[Device]) -> Iterator[Use]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import resource
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from farm.errors import DeviceError
 from farm.model.device import Device
-from farm.transport.base import Timeouts, Transport
+from farm.transport.base import Connection, Timeouts, Transport
 from farm.transport.embedded import EmbeddedServer
 from farm.transport.ssh import transport_for
 
@@ -28,6 +30,44 @@ class Pool:
     def to(self, device: Device) -> Transport:
         return self._transports[device.name]
 
+    def connect_ahead(self) -> None:
+        """Begin to connect to so many devices as may be connected at once: see `_Begun`."""
+        for name in [*self._transports][: places_for(len(self._transports))]:
+            self._transports[name] = _Begun(self._transports[name])
+
+    async def close(self) -> None:
+        """End what was begun for nobody."""
+        begun = [one for one in self._transports.values() if isinstance(one, _Begun)]
+        await asyncio.gather(*(one.end() for one in begun))
+
+
+class _Begun:
+    """A transport whose first connection is under way before it is asked for."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._first: asyncio.Task[Connection] | None = asyncio.create_task(transport.connect())
+
+    async def connect(self) -> Connection:
+        first = self._first
+        if first is None:
+            return await self._transport.connect()
+        try:
+            connection = await first
+        except asyncio.CancelledError:
+            await self.end()
+            raise
+        finally:
+            self._first = None
+        return connection
+
+    async def end(self) -> None:
+        if self._first is not None:
+            self._first.cancel()
+            with contextlib.suppress(asyncio.CancelledError, DeviceError):
+                connection = await self._first
+                await connection.close()
+
 
 @asynccontextmanager
 async def open_transports(
@@ -37,11 +77,13 @@ async def open_transports(
     timeouts: Timeouts = Timeouts(),  # noqa: B008 - frozen
 ) -> AsyncIterator[Pool]:
     """Transports to `devices`; nothing is connected yet. Serves `local` while it is open."""
-    if any(device.is_local for device in devices):
-        async with EmbeddedServer() as embedded:
-            yield _pool(devices, known_hosts, timeouts, embedded)
-    else:
-        yield _pool(devices, known_hosts, timeouts, None)
+    async with contextlib.AsyncExitStack() as stack:
+        embedded = None
+        if any(device.is_local for device in devices):
+            embedded = await stack.enter_async_context(EmbeddedServer())
+        pool = _pool(devices, known_hosts, timeouts, embedded)
+        stack.push_async_callback(pool.close)
+        yield pool
 
 
 def _pool(

@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from farm.cli import arguments as args
+from farm.cli.apart import apart
 from farm.cli.bench.deadline_options import with_deadlines
-from farm.cli.terminal.console import say, show_json
-from farm.cli.terminal.loop import run
 from farm.errors import ExitCode, RequestError
 from farm.inventory import read_devices
-from farm.model.device import ALL_DEVICES, Device, Inventory
+from farm.model.device import ALL_DEVICES
 from farm.model.limits.deadlines import Deadlines
-from farm.plan.builds import builds_beside
-from farm.run.devices.check import Beside, Checked, check_devices
-from farm.run.devices.past import slower_devices
-from farm.run.health.nouns import Severity
-from farm.run.health.rules import worst
-from farm.store.notes.quarantine import released
-
-if TYPE_CHECKING:
-    from farm.cli.devices.watch import Watch
 
 SETTINGS: dict[str, Any] = {
     "epilog": "Examples:\n\n  farm devices check\n\n  farm devices check 'arm-*' --strict\n\n"
@@ -63,47 +50,15 @@ def command(
     if every is not None and not watch:
         raise RequestError("--every says how often --watch looks", hint="add --watch, or leave --every out")
     deadlines = with_deadlines(Deadlines(), deadline or ())
-    loaded, chosen = read_devices(inventory, devices or ALL_DEVICES)
+    read = apart(lambda: read_devices(inventory, devices or ALL_DEVICES))
+    from farm.cli.devices.checking import once  # meanwhile: asyncssh takes as long as an inventory
+
+    chosen = read()
     if watch:
-        from farm.cli.devices.watch import Watch
+        from farm.cli.devices.checking import shown
 
-        shown = Watch(chosen, runs_dir, json=json)
-        run(_watched(loaded, chosen, Beside(runs_dir, deadlines=deadlines), shown, every or EVERY_S))
+        shown.watch(chosen, runs_dir, deadlines, every or EVERY_S, json=json)
         return
-    checked = run(_looked_at(loaded, chosen, Beside(runs_dir, deadlines=deadlines)))
-    if json:
-        show_json(checked)
-    else:
-        from farm.cli.devices.checked import show  # tables take longer to import than a device to answer
-
-        show(checked)
-    for name in released(runs_dir, [one.device for one in checked if not one.error]):
-        say(f"{name}: released from quarantine")
-    gravest = {worst(one.findings) for one in checked}
-    if gravest & {Severity.ERROR, *((Severity.WARNING,) if strict else ())}:
+    gravest = once.check(chosen, runs_dir, deadlines, json=json)
+    if gravest & {"error", *(("warning",) if strict else ())}:
         raise typer.Exit(ExitCode.CELLS_FAILED)
-
-
-async def _looked_at(loaded: Inventory, chosen: Sequence[Device], beside: Beside) -> tuple[Checked, ...]:
-    return await check_devices(chosen, loaded.known_hosts, await _beside(loaded, chosen, beside))
-
-
-async def _watched(
-    loaded: Inventory, chosen: Sequence[Device], beside: Beside, watch: Watch, every_s: float
-) -> None:
-    """Until it is cancelled. What the database knows is read once: it changes with runs only."""
-    from farm.run.devices.watch import watch_devices
-
-    known = await _beside(loaded, chosen, beside)
-    with watch.shown():
-        await watch_devices(chosen, loaded.known_hosts, known, every_s, watch.seen)
-
-
-async def _beside(loaded: Inventory, chosen: Sequence[Device], beside: Beside) -> Beside:
-    """With what this machine knows of the devices."""
-    names = [device.name for device in chosen]
-    slower = await slower_devices(
-        beside.runs_dir or Path("runs"), names, beside.deadlines, lambda text: say(text, "yellow")
-    )
-    has_builds = await asyncio.to_thread(builds_beside, loaded) is not None
-    return replace(beside, slower=slower, has_builds=has_builds)

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import pickle
 import secrets
 import socket
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import typer
 
 from farm import resources
 from farm.cli import arguments as args
+from farm.cli.apart import apart
 from farm.cli.bench.deadline_options import with_deadlines
 from farm.cli.fleet import store_options as fleet
 from farm.cli.terminal.console import say
@@ -30,7 +27,6 @@ SETTINGS: dict[str, Any] = {
     "  farm worker --site lab1 --store postgresql://farm@db.lab/farm --inventory inventory/\n\n"
     "  farm worker --store sqlite:///farm-store.db --drain"
 }
-T = TypeVar("T")
 SHORTEST_TTL_S = 3.0
 TOLD = frozenset({Kind.NOTE, Kind.FAILED, Kind.ROUND})
 
@@ -79,7 +75,7 @@ def command(
     inventory, with its keys.
     """  # fmt: skip
     deadlines = with_deadlines(Deadlines(), deadline or ())
-    read = _apart(lambda: read_devices(inventory, "*")[0])
+    read = apart(lambda: read_devices(inventory, "*")[0])()
     with fleet.opened(store, deadlines, may_make=True) as opened:
         shelf = fleet.shelf_for(opened, artifacts)
         from farm.fleet.duty import Worker
@@ -100,25 +96,6 @@ def command(
             here = Site(site, read, shelf, folder, frozenset(allow_user or ()), deadlines, say, _tell)
             say(f"worker {worker.id}: {len(mine)} devices, {parallel} at once, store {opened.url}")
             run(work(opened, worker, here, is_drain=drain))
-
-
-def _apart(work: Callable[[], T]) -> T:
-    """What it returns, from a process of its own where that can be: what it imports, 11 MB for an inventory,
-    stays there. Raises what it raises.
-    """
-    out, into = os.pipe()
-    child = os.fork()
-    if not child:
-        with contextlib.suppress(BaseException), os.fdopen(into, "wb") as stream:
-            pickle.dump(work(), stream)
-        os._exit(0)
-    os.close(into)
-    with os.fdopen(out, "rb") as stream:
-        data = stream.read()
-    os.waitpid(child, 0)
-    with contextlib.suppress(pickle.UnpicklingError, EOFError):
-        return pickle.loads(data)  # type: ignore[no-any-return]  # noqa: S301 - of our own process
-    return work()  # again, for its error
 
 
 def _tell(event: Event) -> None:

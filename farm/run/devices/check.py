@@ -66,14 +66,21 @@ async def check_devices(
     """Check all at once; the result is in the order of `devices`."""
     beside = beside or Beside()
     timeouts = Timeouts.of(beside.deadlines)
+    async with open_transports(devices, known_hosts=known_hosts, timeouts=timeouts) as transports:
+        return await check_through(transports, devices, beside)
+
+
+async def check_through(
+    transports: Transports, devices: Sequence[Device], beside: Beside
+) -> tuple[Checked, ...]:
+    """The same through transports that are open."""
     places = asyncio.Semaphore(places_for(len(devices)))
 
     async def look(device: Device) -> Look:
         async with places:
             return await look_at(device, transports, beside)
 
-    async with open_transports(devices, known_hosts=known_hosts, timeouts=timeouts) as transports:
-        looks = await asyncio.gather(*map(look, devices))
+    looks = await asyncio.gather(*map(look, devices))
     return tuple(map(checked_of, with_twins(looks)))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from farm.cli.devices.watch import changes
+from farm.cli.devices.checking.watch import changes
 from farm.run.devices.check import Checked
 from farm.run.health.nouns import Finding, Severity
 

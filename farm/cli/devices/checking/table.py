@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from farm.cli.devices.findings import say_findings
+from farm.cli.devices.checking.findings import say_findings
 from farm.cli.terminal.console import out
 from farm.cli.terminal.tables import simple_table
 from farm.model.device import Facts

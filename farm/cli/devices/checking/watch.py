@@ -15,7 +15,7 @@ from pathlib import Path
 from rich.live import Live
 from rich.table import Table
 
-from farm.cli.devices.findings import STYLES, Line, lines_of
+from farm.cli.devices.checking.findings import STYLES, Line, lines_of
 from farm.cli.terminal.console import out, plain
 from farm.cli.terminal.streams import is_narrow
 from farm.errors import FarmError

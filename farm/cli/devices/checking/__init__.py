@@ -1,0 +1,1 @@
+"""What `farm devices check` does: `once` connects, then imports what asks and shows."""
