@@ -31,9 +31,9 @@ set -f # nothing that comes from outside is a pattern; `set +f` stands where one
 [ -z "${KSH_VERSION-}" ] || set +U
 sys=${FARM_SYS:-/sys} # tests have devices with heat of their own there
 cpu_times=${FARM_STAT:-/proc/stat} # and without the neighbours that a test may have
+kernel=${FARM_KERNEL:-/proc/sys/kernel} # and with an `uname` of a test
 TAB='	' NL='
-' CR=$'\r'
-case ${#CR}:${1-} in 1:*) ;; *:supervise) CR=$TAB ;; *) CR=$(printf '\r') ;; esac # dash: a fork, left for later
+'
 
 # ---- words of the protocol ------------------------------------------------------------------------------
 
@@ -48,13 +48,19 @@ else
   fetch() { read -r line <"$1"; }
 fi
 
+find_cr() { # -> CR: a carriage return, for which dash has to fork
+  [ -n "${CR-}" ] || CR=$'\r'
+  [ ${#CR} -eq 1 ] || CR=$(printf '\r')
+}
+
 encode() { # text -> REPLY
   case $1 in
     '') REPLY=%00 && return ;;
-    *["% $TAB$NL$CR"]*) ;;
+    *%* | *[!!-~]*) ;;
     *) REPLY=$1 && return ;;
   esac
   local rest="$1" head
+  find_cr
   REPLY=
   while [ -n "$rest" ]; do
     head=${rest%%["% $TAB$NL$CR"]*}
@@ -89,7 +95,7 @@ decode() { # field -> REPLY; fails on an unknown escape
       20*) REPLY="$REPLY " ;;
       09*) REPLY=$REPLY$TAB ;;
       0A*) REPLY=$REPLY$NL ;;
-      0D*) [ "$CR" != "$TAB" ] || CR=$(printf '\r') && REPLY=$REPLY$CR ;;
+      0D*) find_cr && REPLY=$REPLY$CR ;;
       *) return 1 ;;
     esac
     rest=${rest#??}
@@ -146,8 +152,8 @@ open_workdir() { # as the controller wrote it -> workdir, absolute, and the curr
   for folder in cas incoming trees spool lease; do
     [ -d "$workdir/$folder" ] || why=$(mkdir -p "$workdir/$folder" 2>&1) || blame "$why" || return
   done
-  why=$(cd "$workdir" 2>&1) && cd "$workdir" || blame "$why" || return
-  workdir=$(pwd -P)
+  cd -P "$workdir" 2>/dev/null || { why=$(cd "$workdir" 2>&1) && cd -P "$workdir"; } || blame "$why" || return
+  workdir=$PWD
   [ -w . ] || err unwritable "$workdir: no right to write" || return
   find_boot
 }
@@ -222,7 +228,8 @@ lease_state() { # -> epoch; holder (empty: free), ttl, age, held (since it was t
   local rest since beat
   current
   if [ "${known-}" != "$epoch" ]; then # the text of an epoch never changes
-    lease_text=$(readlink "lease/$epoch")
+    lease_text=
+    [ "$epoch" = 1000000000 ] || lease_text=$(readlink "lease/$epoch")
     known=$epoch
   fi
   holder='' ttl=0 age=0 held=0 expired=yes cut=''
@@ -1041,8 +1048,26 @@ case ${1-}:$# in supervise:5) shift && supervise "$@"; exit ;; esac
 # a file of an odd name is the least of it. So a program is looked at before each start.
 
 find_machine() { # -> machine, as `uname` says; it may be any text
-  machine=${machine:-$(uname -m)}
+  [ -n "${machine-}" ] || find_names
   machine=${machine:-unknown}
+}
+find_names() { # -> names, machine: as `uname -snrm`; no process where the kernel tells all of it (since Linux 6.1)
+  local one
+  names=
+  {
+    read -r one </proc/self/personality
+    case $one in
+      00000000) # to others it may name another machine
+        for one in ostype hostname osrelease arch; do
+          read -r one <"$kernel/$one" && [ -n "$one" ] || { names='' && break; }
+          names="$names $one"
+        done
+        ;;
+    esac
+  } 2>/dev/null
+  names=${names# }
+  names=${names:-$(uname -snrm)}
+  machine=${names##* }
 }
 find_bytes() { # -> DEL, ONE, ...: bytes of ELF headers
   [ -z "${DEL-}" ] || return 0
@@ -1847,8 +1872,7 @@ do_probe() { send "$(probe "$@" 2>/dev/null)"; } # name of a Python interpreter.
 probe() { # sections for farm/device/probe.py
   local name limit='' loaders='' line
   ! command -v timeout >/dev/null || limit='timeout 30'
-  part uname && name=$(uname -snrm) && put "$name"
-  machine=${name##* }
+  part uname && find_names && put "$names"
   part machine
   if [ -n "${FARM_MACHINE-}" ]; then put "$FARM_MACHINE"; else { read -r line </etc/machine-id && put "$line"; } fi
   part boot && { [ "$boot" = - ] || put "$boot"; }
@@ -1865,7 +1889,7 @@ probe() { # sections for farm/device/probe.py
     getprop | grep -E '^\[ro\.(product\.manufacturer|product\.model|soc\.manufacturer|soc\.model|board\.platform|build\.version\.release)\]'
   part loaders && find_loaders
   part libc && ask_libc
-  part narrow && find_machine
+  part narrow
   case $machine in aarch64 | x86_64) runs_narrow && put yes || put no ;; esac
   part shell && shell_name
   part tools
@@ -2031,7 +2055,7 @@ receive() { # workdir digest offset size [gzip] ; what comes is appended to a pa
   put ""
   open_workdir "$1" || return
   is_digest "$2" && is_size "$3" && is_size "$4" || err usage "receive workdir digest offset size [gzip]" || return
-  local part="incoming/$2" reader=cat why sum=
+  local part="incoming/$2" reader=cat why there sum=
   [ "${5-}" != gzip ] || reader="zcat"
   [ "$3" != 0 ] || rm -f "$part" # 0 begins anew
   size_of "$part"
@@ -2039,28 +2063,40 @@ receive() { # workdir digest offset size [gzip] ; what comes is appended to a pa
   minus "$4" "$3"
   if [ ${#REPLY} -lt 8 ]; then
     why=$({ $reader >>"$part"; } 2>&1)
+    size_of "$part"
+    there=$REPLY
   else
-    why=$({ : >>"$part"; } 2>&1) && why=$(append "$part") && sum=${why##*"$NL"} && why=${why%"$sum"}
+    why=$({ : >>"$part"; } 2>&1) && read_told "$(append "$part")"
   fi
   if [ -n "$why" ]; then
     case $why in *'No space left'* | *uota*exceeded*) rm -f "$part" ;; esac # leave room for others
     blame "$why" || return
   fi
-  size_of "$part"
-  [ "$REPLY" = "$4" ] || err short "$REPLY" "of $4 are here" || return
+  [ "$there" = "$4" ] || err short "$there" "of $4 are here" || return
   keep "$part" "$2" "$sum"
 }
 runs_on() { look "$1" && [ "$state" != Z ]; } # pid
-append() { # part -> on stdout: what went wrong, then a line with the digest of the whole file, which is read and written
-  # to the disk while more of it comes: a large one is ready soon after its last byte
+append() { # part -> on stdout: what went wrong, its size, and the digest of the whole file, a line each. It is read and
+  # written to the disk while more of it comes: a large one is ready soon after its last byte. Its size is that of the
+  # moment in which nothing more came: soon after a cut connection another process may go on with the same file.
   exec 3<&0
-  $reader <&3 2>&1 >>"$1" &
+  {
+    $reader <&3 2>&1 >>"$1" || put "the upload could not be written"
+    size_of "$1"
+    put "$REPLY"
+  } &
   local writer=$! sum
   while runs_on $writer && doze && doze && doze; do flush "$1"; done >/dev/null 2>&1 &
   sum=$({ while runs_on $writer; do cat <&4 && doze; done && cat <&4; } 4<"$1" | sha256sum)
-  wait $writer || put "the upload could not be written"
   wait
   put "${sum%% *}"
+}
+
+read_told() { # what `append` said -> why, there, sum
+  sum=${1##*"$NL"}
+  why=${1%"$NL$sum"}
+  there=${why##*"$NL"}
+  why=${why%"$there"}
 }
 
 unpack() { # workdir count [gzip] ; a tar archive of so many small files, each as <aa>/<digest>: all are kept, or none
@@ -2106,18 +2142,17 @@ assemble() { # workdir digest size sent_bytes ops... ; a file, of ranges of file
   put ""
   open_workdir "$1" || return
   is_digest "$2" && is_size "$3" && is_size "$4" || err usage "assemble workdir digest size sent ops..." || return
-  local digest="$2" size="$3" sent="$4" part="incoming/$2" fresh="incoming/$2.new" reader=cat why sum op
+  local digest="$2" size="$3" sent="$4" part="incoming/$2" fresh="incoming/$2.new" reader=cat why there sum op
   shift 4
   for op do is_op "$op" || err usage "not an op: $op" || return; done
   why=$({ cat >"$fresh"; } 2>&1) || { rm -f "$fresh" && blame "$why"; } || return
   size_of "$fresh"
   [ "$REPLY" = "$sent" ] || { rm -f "$fresh" && err short "$REPLY" "of $sent are here"; } || return
   rm -f "$part"
-  why=$({ : >>"$part"; } 2>&1) && why=$(join "$@" 2>/dev/null | append "$part") && sum=${why##*"$NL"} && why=${why%"$sum"}
+  why=$({ : >>"$part"; } 2>&1) && read_told "$(join "$@" 2>/dev/null | append "$part")"
   rm -f "$fresh"
-  size_of "$part"
   [ -z "$why" ] || { rm -f "$part" && blame "$why"; } || return
-  [ "$REPLY" = "$size" ] || { rm -f "$part" && err short "$REPLY" "of $size could be put together"; } || return
+  [ "$there" = "$size" ] || { rm -f "$part" && err short "$there" "of $size could be put together"; } || return
   keep "$part" "$digest" "$sum"
 }
 is_op() { # -> file, offset, from, length

@@ -17,8 +17,9 @@ TAIL_CHARS = 300
 
 # What runs before there is an agent: `sh -c BOOTSTRAP farm serve|install WORKDIR SHA256 SIZE_BYTES`. On one
 # line, and no `!`: csh passes on no other word. An agent whose file is damaged (a power cut while it was
-# written) counts as absent; where its digest cannot be told, the agent itself says which tool is missing. On
-# a full disk the agents of other versions go, which these install anew: then there is room for this one.
+# written) counts as absent; where its digest cannot be told, the agent itself says which tool is missing. It
+# is looked at once after each start of the device, and where its file was touched since. On a full disk the
+# agents of other versions go, which these install anew: then there is room for this one.
 BOOTSTRAP = """
 fail() { echo; echo "farm-agent 1 err $1"; echo "$2" >&2; exit 1; };
 case $2 in
@@ -31,12 +32,18 @@ if [ "$1" = install ]; then
   why=$({ mkdir -p "$w/agents" && cat >"$agent.$$" && [ "$(wc -c <"$agent.$$")" -eq "$4" ] &&
     mv -f "$agent.$$" "$agent"; } 2>&1) && echo && echo "farm-agent 1 ok" && exit;
   rm -f "$agent.$$";
-  case $why in *"No space left"* | *uota*exceeded*) rm -f "$w"/agents/*.sh; fail disk-full "$why" ;; esac;
+  case $why in *"No space left"* | *uota*exceeded*)
+    rm -f "$w"/agents/*.sh "$w"/agents/*.boot; fail disk-full "$why" ;; esac;
   fail unwritable "$why";
 fi;
 [ -f "$agent" ] || fail absent "no agent yet";
-sum=$3; command -v sha256sum >/dev/null && sum=$(sha256sum <"$agent");
-[ "${sum%% *}" = "$3" ] || fail absent "a damaged agent";
+seen=$w/agents/$3.boot; now=; was=;
+{ read -r now </proc/sys/kernel/random/boot_id; [ -f "$seen" ] && read -r was <"$seen"; } 2>/dev/null;
+if [ -n "$now" ] && [ "$now" = "$was" ] && [ "$seen" -nt "$agent" ]; then :; else
+  sum=$3; command -v sha256sum >/dev/null && sum=$(sha256sum <"$agent");
+  [ "${sum%% *}" = "$3" ] || fail absent "a damaged agent";
+  { echo "$now" >"$seen"; } 2>/dev/null;
+fi;
 exec sh "$agent" serve "$2"
 """.replace("\n", " ").strip()
 

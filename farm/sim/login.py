@@ -47,6 +47,8 @@ def login_script(home: Path, login: Login) -> bytes:
         lines.append(b"export FARM_STAT=/dev/null")
     if heat_file(home).exists():
         lines.append(b'export FARM_SYS="$HOME/.sim/sys"')
+    if (tools_folder(home) / "uname").exists():
+        lines.append(b"export FARM_KERNEL=/dev/null")  # the agent would ask the kernel
     if login.forced is not None:
         return b"\n".join((*lines, login.forced.encode(), b""))
     shell = _found("bash" if login.rc and login.shell == "sh" else login.shell)

@@ -8,6 +8,7 @@ import hashlib
 import os
 import random
 import re
+import shlex
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -74,7 +75,7 @@ async def test_the_agent_installs_itself_once_and_then_starts_in_one_round_trip(
     assert len(connection.opened) == 3
     installed = connection.phone.workdir / "agents" / f"{SHA256}.sh"
     assert installed.read_bytes() == SCRIPT
-    assert list(installed.parent.iterdir()) == [installed]
+    assert {one.suffix for one in installed.parent.iterdir()} == {".sh", ".boot"}
     second = await connection.start()
     assert len(connection.opened) == 4
     assert first.workdir == second.workdir == str(connection.phone.workdir)
@@ -168,6 +169,34 @@ async def test_a_damaged_agent_on_the_device_heals(connection: LocalConnection, 
     before = len(connection.opened)
     await connection.start()
     assert len(connection.opened) == before + 3
+    assert installed.read_bytes() == SCRIPT
+
+
+async def test_the_agent_is_looked_at_once_after_each_start_of_the_device(connection: LocalConnection):
+    seen = connection.phone.folder / "seen"
+    connection.phone.replace_tool("sha256sum", f'echo >>{shlex.quote(str(seen))}; exec REAL "$@"')
+    await connection.start()
+    await asyncio.sleep(1.1)  # a mark that is not newer than the agent does not count; busybox sees seconds
+    await connection.start()
+    looks = seen.read_text().count("\n")
+    await connection.start()
+    await connection.start()
+    assert seen.read_text().count("\n") == looks
+    (mark,) = (connection.phone.workdir / "agents").glob("*.boot")
+    mark.write_text("of an earlier start\n")
+    await connection.start()
+    assert seen.read_text().count("\n") == looks + 1
+
+
+async def test_what_a_power_cut_damaged_heals_although_its_time_is_the_old_one(connection: LocalConnection):
+    await connection.start()
+    installed = connection.phone.workdir / "agents" / f"{SHA256}.sh"
+    mark = installed.with_suffix(".boot")
+    times = installed.stat()
+    installed.write_bytes(bytes(len(SCRIPT)))
+    os.utime(installed, ns=(times.st_atime_ns, times.st_mtime_ns))
+    mark.write_text("of an earlier start\n")
+    await connection.start()
     assert installed.read_bytes() == SCRIPT
 
 

@@ -236,17 +236,22 @@ def test_what_programs_complain_of_on_stderr_is_not_taken_for_a_process_id(phone
 
 
 @pytest.mark.parametrize(
-    "files",
+    ("files", "why"),
     [
-        {"exit": "\0" * 20},
+        ({"exit": "\0" * 20}, "lost"),
         *(  # each looks four times for a writer, and waits a second for it
-            pytest.param(files, marks=pytest.mark.long)
-            for files in ({}, {"exit": ""}, {"exit": " " * 80 + "\n"}, {"pid": "", "taken": ""})
+            pytest.param(files, why, marks=pytest.mark.long)
+            for files, why in (
+                ({}, "unstarted"),
+                ({"exit": ""}, "unstarted"),
+                ({"exit": " " * 80 + "\n"}, "lost"),
+                ({"pid": "", "taken": ""}, "lost"),
+            )
         ),
     ],
 )
 def test_a_job_whose_files_were_lost_in_a_power_cut_is_forgotten_as_any_other(
-    phone: Phone, agent: Talk, files: dict[str, str]
+    phone: Phone, agent: Talk, files: dict[str, str], why: str
 ):
     job = phone.workdir / "spool" / "j"
     job.mkdir()
@@ -254,7 +259,7 @@ def test_a_job_whose_files_were_lost_in_a_power_cut_is_forgotten_as_any_other(
         (job / name).write_text(text)
     epoch = agent("lease", "me", 600)[0]
     assert agent("jobs") == ("j=exited",)
-    assert agent("poll", "j") == ("exited", "137", "lost", "0", "0", "0")
+    assert agent("poll", "j") == ("exited", "137", why, "0", "0", "0")
     agent("drop", "j")
     assert agent("jobs") == ()
     agent("release", epoch)

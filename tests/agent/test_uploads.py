@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import random
+import shlex
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -51,6 +55,13 @@ def assemble(phone: Phone, new: Artifact, made: Recipe, data: bytes | None = Non
     sizes = (new.size_bytes, made.sent_bytes)
     words = ("assemble", phone.workdir, new.sha256, *sizes, *made.words())
     return phone.once(*words, data=fresh if data is None else data)
+
+
+def until(is_so: Callable[[], bool]) -> None:
+    give_up = time.monotonic() + 30
+    while not is_so():
+        assert time.monotonic() < give_up
+        time.sleep(0.005)
 
 
 def incoming(phone: Phone) -> list[str]:
@@ -136,3 +147,21 @@ def test_a_file_whose_older_version_is_gone_or_another_is_not_made(
 def test_a_recipe_has_only_ranges_of_the_store_and_of_what_is_sent(phone: Phone, op: str):
     digest = hashlib.sha256(b"").hexdigest()
     assert phone.once("assemble", phone.workdir, digest, 5, 0, op).code == "usage"
+
+
+def test_an_upload_that_was_cut_is_gone_on_with_before_its_first_process_has_ended(phone: Phone, agent: Talk):
+    """A cut connection leaves one that looks at what came; meanwhile the rest comes through another."""
+    data = random.Random(4).randbytes(24_000_000)
+    digest = hashlib.sha256(data).hexdigest()
+    kept = f"{shlex.quote(str(phone.folder))}/kept.$$"
+    phone.replace_tool("sha256sum", f'cat >{kept}; sleep 1; exec REAL "$@" <{kept}')
+    with ThreadPoolExecutor() as threads:
+        first = threads.submit(phone.receive, digest, 0, data[:12_000_000], len(data))
+        part = phone.workdir / "incoming" / digest
+        until(lambda: part.exists() and part.stat().st_size == 12_000_000)
+        rest = threads.submit(phone.receive, digest, 12_000_000, data[12_000_000:])
+        until(lambda: part.stat().st_size == len(data))
+        assert not first.done()
+        assert (first.result().code, first.result().fields[0]) == ("short", "12000000")
+        assert rest.result().status is Status.OK
+    assert phone.stored(digest).read_bytes() == data

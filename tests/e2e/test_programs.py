@@ -25,7 +25,7 @@ def one(tmp_path: Path, forks: Forks) -> Iterator[Lab]:
     """A lab of one device, `one`, whose `uname` can be replaced."""
     tools = tmp_path / "tools"
     tools.mkdir()
-    with sshd(tmp_path / "device", rc=f"PATH={tools}:$PATH") as server:
+    with sshd(tmp_path / "device", rc=f"PATH={tools}:$PATH; export FARM_KERNEL=/dev/null") as server:
         yield Lab(
             tmp_path, LoopbackFarm({"one": server}, known_hosts(tmp_path / "known_hosts", server)), forks
         )
