@@ -1263,16 +1263,13 @@ do_poll() { # job
 }
 tell_state() { put "$id ok $is $code $why $out_size $err_size $telemetry_size"; }
 
-do_wait() { # job ; as `poll`, but once it has ended: what is asked meanwhile is answered before
-  local pid left=''
+do_wait() { # job ; as `poll`, but once it has ended, and nothing else is answered before
   is_starting "$1" || job_state "$1" || err unknown "$1" || return
   # Where the system hides the supervisor's pipe the asking goes on as with `poll`.
   [ "$is" = running ] && [ -p "/proc/$supervisor/fd/5" ] || { tell_state && return; }
-  for pid in $waiters; do
-    is_ours "$pid" && left="$left $pid"
-  done
-  await </dev/null 4<&- &
-  waiters="$left $!"
+  await
+  [ -d "spool/$job" ] || err unknown "$job" || return
+  tell_state
 }
 await() { # the end of the supervisor, which holds this pipe: blocks in the kernel, costs nothing
   # Opened for writing too at first: the pipe of an older agent's job has a name, and waits for a writer, who may be
@@ -1280,20 +1277,14 @@ await() { # the end of the supervisor, which holds this pipe: blocks in the kern
   local looks=50
   {
     command exec 5<>"/proc/$supervisor/fd/5" && command exec 6</proc/self/fd/5 && exec 5>&- && read -r _ <&6
+    exec 5>&- 6<&-
   } 2>/dev/null
   # The files of one that was killed are closed before it is gone from the process table.
   while job_state "$job" && [ "$is" = running ] && [ $looks -gt 0 ]; do
     doze
     looks=$((looks - 1))
   done
-  [ ! -d "spool/$job" ] || tell_state
 }
-end_waiters() {
-  local pid
-  for pid in $waiters; do
-    is_ours "$pid" && kill -KILL "$pid"
-  done
-} 2>/dev/null
 
 do_kill() { # job
   job_state "$1" || err unknown "$1" || return
@@ -2008,10 +1999,10 @@ print("good" if good else "bad", sys.executable, sys.implementation.name, "%d.%d
 
 # ---- the three ways to be called ------------------------------------------------------------------------
 
-do_bye() { end_waiters; ok && exit 0; }
+do_bye() { ok && exit 0; }
 
 serve() { # workdir
-  id='farm-agent 1' waiters='' # so stands an error in the place of the greeting
+  id='farm-agent 1' # so stands an error in the place of the greeting
   put "" # what a login shell said before may lack its newline
   open_workdir "$1" || return
   answer $$ "$workdir"
@@ -2044,7 +2035,6 @@ serve() { # workdir
       *) err usage "$verb with $# arguments" ;;
     esac
   done
-  end_waiters
 }
 
 # ---- uploads ---------------------------------------------------------------------------------------------

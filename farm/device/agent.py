@@ -43,8 +43,6 @@ REMOVED_AT_ONCE = 200
 SET_AT_ONCE = 60
 HELD_FIELDS = {"held": 5, HELD_ELSEWHERE: 6}
 DEFAULTS = Deadlines()
-SAFETY_POLL_S = 10.0
-"""How long an end can stay unknown that the agent does not report (of a supervisor that was killed)."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +105,11 @@ class Agent:
     def beside(self, other: Agent) -> None:
         """Both have one connection: as long as transfers of the other move, no reply of this one is late."""
         self._line.beside = other._line
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether it was asked something that is not answered yet."""
+        return self._line.is_busy
 
     @property
     def heard_at(self) -> float:
@@ -304,19 +307,10 @@ class Agent:
         return parse_state(await self._ok("poll", job))
 
     async def wait(self, job: str) -> JobState:
-        """As `poll`, once the job has ended; at once where the device cannot wait for it.
-
-        Not on a line on which anything reads data: the answer may come in the middle of them.
+        """As `poll`, once the job has ended; at once where the device cannot wait for it. Until then this
+        agent answers nothing else, and nothing bounds it: whoever waits looks at the job with another one.
         """
-        answer = asyncio.ensure_future(self._line.call("wait", job, deadline=None))
-        try:
-            while not (await asyncio.wait({answer}, timeout=SAFETY_POLL_S))[0]:
-                state = await self.poll(job)
-                if state.exit_code is not None:
-                    return state
-            return parse_state((await answer)[0])
-        finally:
-            answer.cancel()
+        return parse_state((await self._line.call("wait", job, deadline=None))[0])
 
     async def gather(self, job: str, limit_bytes: int) -> Gathered:
         """What an ended job left behind, with up to `limit_bytes` (at most 9999999) of each stream."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from farm.device.agent import Agent
+from farm.device.faults import late
 from farm.device.restarts import LOST_JOB
 from farm.device.session import Session
-from farm.device.spool import JobSpec
+from farm.device.spool import Gathered, JobSpec
 from farm.device.taking import OWN_ENDS, ended_by_itself
 from farm.errors import DeviceError
 
@@ -16,6 +17,8 @@ __all__ = ["Ended", "JobSpec", "SmallOutcome", "run_small", "start_job", "wait_f
 
 FIRST_POLL_S = 0.05
 LAST_POLL_S = 0.5
+SAFETY_POLL_S = 10.0
+"""How long an end can stay unknown that the agent does not report."""
 SMALL_OUTPUT_BYTES = 1 << 20
 TAIL_CHARS = 300
 LOST_EXIT_CODE = 137
@@ -25,10 +28,14 @@ DROPPED_AT_ONCE = 30
 
 @dataclass(frozen=True)
 class Ended:
-    """How a job ended. `why` is `-` or the limit that ended it, in the agent's words."""
+    """How a job ended. `why` is `-` or the limit that ended it, in the agent's words. `left` is what it left
+    where that was asked for and came with its end, which was known for `known_s` then.
+    """
 
     exit_code: int
     why: str
+    left: Gathered | None = field(default=None, compare=False)
+    known_s: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True)
@@ -63,14 +70,15 @@ async def start_job(session: Session, spec: JobSpec) -> None:
     await session.call(start)
 
 
-async def wait_for_job(session: Session, spec: JobSpec) -> Ended:
-    """Wait for the end of a job. The device reports it; where it cannot, polls are rare, so that they do
-    not disturb what is measured. A job that outlives its own limit lost who supervises it: it is ended.
+async def wait_for_job(session: Session, spec: JobSpec, limit_bytes: int | None = None) -> Ended:
+    """Wait for the end of a job. The device reports it, and with `limit_bytes` sends with it what the job
+    left (see `Agent.gather`): a round trip less. Where it cannot report, polls are rare, so that they do not
+    disturb what is measured. A job that outlives its own limit lost who supervises it: it is ended.
     """
     limit_s = spec.wall_s + session.deadlines.lost_s if spec.wall_s else None
     try:
         async with asyncio.timeout(limit_s):
-            return await _with_lease(session, spec.name, await _end_of(session, spec.name))
+            return await _with_lease(session, spec.name, await _end_of(session, spec.name, limit_bytes))
     except TimeoutError:
         await session.call(lambda agent: agent.kill(spec.name))
         state = await session.call(lambda agent: agent.poll(spec.name))
@@ -91,14 +99,39 @@ async def _with_lease(session: Session, name: str, ended: Ended) -> Ended:
     return ended
 
 
-async def _end_of(session: Session, name: str) -> Ended:
+async def _end_of(session: Session, name: str, limit_bytes: int | None) -> Ended:
     pause_s = FIRST_POLL_S
     while True:
-        state = await session.pulse(lambda agent: agent.wait(name))
-        if state.exit_code is not None:
-            return Ended(state.exit_code, state.why)
+        ended = await session.wait(lambda agent: _told(session, agent, name, limit_bytes))
+        if ended is not None:
+            return ended
         await asyncio.sleep(pause_s)
         pause_s = min(pause_s * 1.5, LAST_POLL_S)
+
+
+async def _told(session: Session, agent: Agent, name: str, limit_bytes: int | None) -> Ended | None:
+    """The end as this agent tells it, and what the job left, asked for at once. None: it cannot wait.
+    Raises DeviceError `no-reply` when the session's other agent knows of the end and this one does not.
+    """
+    state = asyncio.ensure_future(agent.wait(name))
+    left = None if limit_bytes is None else asyncio.ensure_future(agent.gather(name, limit_bytes))
+    clock = asyncio.get_running_loop().time
+    try:
+        is_over = False
+        while not (await asyncio.wait({state}, timeout=SAFETY_POLL_S))[0]:
+            seen = await session.call(lambda other: other.poll(name))
+            was_over, is_over = is_over, seen.exit_code is not None
+            if was_over and is_over and not state.done():
+                raise late(f"the end of {name} was not told", session.deadlines, "reply")
+        code, why, known_at = state.result().exit_code, state.result().why, clock()
+        if code is None:
+            return None
+        return Ended(code, why, await left if left else None, clock() - known_at)
+    finally:
+        asked = [call for call in (state, left) if call is not None]
+        for call in asked:
+            call.cancel()
+        await asyncio.gather(*asked, return_exceptions=True)
 
 
 async def settle_left(session: Session) -> None:
@@ -150,7 +183,9 @@ async def run_small(session: Session, spec: JobSpec) -> SmallOutcome:
     """
     spec = replace(spec, name=session.job_name(spec.name))
     await start_job(session, spec)
-    ended = await wait_for_job(session, spec)
-    left = await session.call(lambda agent: agent.gather(spec.name, SMALL_OUTPUT_BYTES))
+    ended = await wait_for_job(session, spec, SMALL_OUTPUT_BYTES)
+    left = ended.left
+    if left is None:
+        left = await session.call(lambda agent: agent.gather(spec.name, SMALL_OUTPUT_BYTES))
     await session.call(lambda agent: agent.drop(spec.name))
     return SmallOutcome(ended.exit_code, ended.why, left.stdout.begin, left.stderr.begin)

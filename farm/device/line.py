@@ -55,6 +55,11 @@ class Line:
         """When the last reply came, by the loop's clock."""
         self._reader = asyncio.create_task(self._read(), name="replies of an agent")
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a request has no reply yet, be it one that nobody waits for any more."""
+        return bool(self._waiting)
+
     async def call(
         self, verb: str, *arguments: str, limit_bytes: int = 0, deadline: str | None = "reply"
     ) -> Answer:
@@ -156,7 +161,7 @@ class Line:
         """
         if self._taking or self._failure is not None:
             return
-        oldest = next((call for call in self._waiting.values() if call.deadline is not None), None)
+        oldest = next(iter(self._waiting.values()), None)
         if self._timer is not None and self._timer[0] is oldest:
             return
         self._unwatch()

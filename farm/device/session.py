@@ -233,7 +233,17 @@ class Session:
         return result
 
     async def pulse(self, conversation: Conversation[T]) -> T:
-        """As `call`, beside what the agent is busy with: with a second one, for what is short or waits."""
+        """As `call`, for what is short: beside what the agent is busy with, with the second one, the pulse.
+        In a round the pulse waits, and the agent is idle.
+        """
+
+        def idle() -> Agent | None:
+            return self._agent if self._pulse is None or self._pulse.is_busy else self._pulse
+
+        return await self._converse(idle, conversation)
+
+    async def wait(self, conversation: Conversation[T]) -> T:
+        """As `call`, for what is answered at the end of a round: with the pulse."""
         return await self._converse(lambda: self._pulse, conversation)
 
     async def _converse(self, partner: Callable[[], Agent | None], conversation: Conversation[T]) -> T:
@@ -256,6 +266,7 @@ class Session:
         self._connection = await self._transport.connect()
         agent, self._pulse = await self._start_agent(), await self._start_agent()
         self._pulse.beside(agent)
+        agent.beside(self._pulse)
         self._agent = agent
         self._generation += 1
         self._outage.connected()
@@ -298,7 +309,8 @@ class Session:
             if generation != self._generation:
                 return
             self._note(f"connection lost, trying again: {error.message}")
-            self._outage.begins(self._pulse.heard_at if self._pulse else None)
+            agents = filter(None, (self._agent, self._pulse))
+            self._outage.begins(max((agent.heard_at for agent in agents), default=None))
             began = asyncio.get_running_loop().time()
             try:
                 await self._drop()
@@ -404,8 +416,10 @@ class Session:
             async with asyncio.timeout(CLOSE_LIMIT_S):
                 if self._agent is not None and self._lease is not None:
                     await self._agent.release(self._lease.epoch)
-                for agent in filter(None, (self._pulse, self._agent)):
-                    await agent.bye()
+                if self._pulse is not None and not self._pulse.is_busy:
+                    await self._pulse.bye()  # one that waits ends when it finds that nobody listens
+                if self._agent is not None:
+                    await self._agent.bye()
         except (DeviceError, TimeoutError) as error:
             self._note(
                 f"could not say goodbye ({error}); the device frees itself in {self.deadlines.lease_ttl_s} s"

@@ -30,7 +30,7 @@ from farm.run.deploy import Deployed, environment_of
 from farm.run.disk import disk_error
 from farm.run.measure.assess import assessed
 from farm.run.measure.readings import BESIDE, asked_for, read_readings, with_exact_times
-from farm.run.pull.collect import LIMITS, OTHER, Pulled, Rules, collect
+from farm.run.pull.collect import BLOCK_BYTES, LIMITS, OTHER, Pulled, Rules, collect
 from farm.worker import LateError, WorkerError, in_worker
 
 OUT_DIR = "."
@@ -144,7 +144,7 @@ async def run_round(here: OnDevice, made: Ready, one: Round, *, adopt: bool = Fa
     folder = directory.round_folder(*cell.id.split("/"), round_name(one))
     rules = Rules(here.room if adopt else None, here.context.recorder.hider.log, here.allowance)
     try:
-        pulled = await collect(here.session, executed.job, folder, one, rules)
+        pulled = await collect(here.session, executed.job, folder, one, rules, executed.ended.left)
         log = await read_log(pulled, one, here.context.settings.deadlines)
         return await asyncio.to_thread(_concluded, here, one, executed, pulled, log)
     except OSError as error:
@@ -206,18 +206,20 @@ async def execute(here: OnDevice, made: Ready, one: Round) -> Executed:
     spec = JobSpec(name, argv, deadlines.round_s, deadlines.silence_s, environment, folders, made.copies)
     if name in here.session.left:
         here.session.left.discard(name)
-        return Executed(name, argv, None, None, await wait_for_job(here.session, spec), made.names)
+        ended = await wait_for_job(here.session, spec, BLOCK_BYTES)
+        return Executed(name, argv, None, None, ended, made.names)
     started_at, began = datetime.now(UTC).isoformat(timespec="milliseconds"), clock()
     await start_job(here.session, spec)
     ended = await _see_through(here.session, spec)
-    return Executed(name, argv, started_at, round(clock() - began, 3), ended, made.names)
+    wall_s = round(clock() - began - ended.known_s, 3)
+    return Executed(name, argv, started_at, wall_s, ended, made.names)
 
 
 async def _see_through(session: Session, spec: JobSpec) -> Ended:
     """Wait for the end of a job; one whose last words are those of a hang does not take its silence limit."""
     watch = asyncio.create_task(_end_hang(session, spec.name), name=f"watch over {spec.name}")
     try:
-        return await wait_for_job(session, spec)
+        return await wait_for_job(session, spec, BLOCK_BYTES)
     finally:
         watch.cancel()
         # What the device answers here, the wait for the job is answered too.

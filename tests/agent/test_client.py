@@ -396,31 +396,15 @@ async def test_calls_at_the_same_time_each_get_their_own_answer(agent: Agent):
     assert answers == [(Missing(digest, 0),) for digest in digests]
 
 
-async def test_an_end_is_told_while_others_are_answered(
-    agent: Agent, epoch: int, connection: LocalConnection
-):
-    await agent.start_job(
-        epoch, JobSpec("j", ("sh", "-c", "while [ ! -e ../tmp/go ]; do sleep 0.1; done"), 60)
-    )
-    waiting = asyncio.create_task(agent.wait("j"))
-    for _ in range(3):
-        await agent.beat(epoch)
-    assert not waiting.done()
-    (connection.phone.workdir / "spool/j/tmp/go").touch()
-    async with asyncio.timeout(60):
-        assert (await waiting).exit_code == 0
-        assert (await agent.wait("j")).exit_code == 0
-
-
-async def test_an_end_that_nobody_tells_is_found_by_asking(phone: Phone, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("farm.device.agent.SAFETY_POLL_S", 0.2)
+async def test_what_is_asked_behind_one_that_waits_has_its_time_from_the_answer_on(phone: Phone):
     liar = (
-        "echo 'farm-agent 1 1 /x'; while read -r id verb _; do "
-        "[ $verb = wait ] || echo $id ok exited 3 - 1 2 3; done; exit; "
+        "echo 'farm-agent 1 1 /x'; read -r id _; read -r next _; sleep 1; "
+        "echo $id ok exited 0 - 0 0 0; echo $next data 1 1 0 0 0; echo; read -r _; exit; "
     )
     connection = LocalConnection(phone, liar)
-    agent = await connection.start()
-    assert await agent.wait("j") == JobState(3, "-", 1, 2, 3)
+    agent = await connection.start(Deadlines(work_s=0.3))
+    ended, left = await asyncio.gather(agent.wait("j"), agent.gather("j", 10))
+    assert (ended.exit_code, left.files) == (0, ())
     await connection.close()
 
 
@@ -429,7 +413,8 @@ async def test_who_waits_finds_the_line_lost_when_it_is(connection: LocalConnect
     epoch = (await agent.lease("tester", 600)).epoch
     await agent.start_job(epoch, JobSpec("j", ("sleep", "300"), 60))
     waiting = asyncio.create_task(agent.wait("j"))
-    await agent.beat(epoch)
+    await asyncio.sleep(0)
+    assert agent.is_busy
     await connection.close()
     with pytest.raises(DeviceError) as error:
         await waiting

@@ -249,6 +249,55 @@ async def test_a_job_whose_starter_was_killed_is_started_again_under_another_lea
     assert once.exists()
 
 
+WAITS = JobSpec("j", ("sh", "-c", "while [ ! -e ../tmp/go ]; do sleep 0.1; done; echo left; exit 3"), 600)
+
+
+async def waiting_for(session: Session, spec: JobSpec) -> asyncio.Task[Ended]:
+    await start_job(session, spec)
+    waiting = asyncio.create_task(wait_for_job(session, spec, 100))
+    async with asyncio.timeout(30):
+        while not session._pulse.is_busy:
+            await asyncio.sleep(0)
+    return waiting
+
+
+async def test_in_a_round_the_pulse_waits_and_the_other_agent_answers(phone: Phone, reach: Reach):
+    async with reach.session() as session:
+        waiting = await waiting_for(session, WAITS)
+        for _ in range(3):
+            await session.pulse(lambda agent: agent.beat(session.epoch))
+        state = await session.call(lambda agent: agent.poll("j"))
+        assert (state.exit_code, waiting.done()) == (None, False)
+        (phone.workdir / "spool/j/tmp/go").touch()
+        async with asyncio.timeout(60):
+            ended = await waiting
+        assert ended == Ended(3, "-")
+        assert ended.left.stdout.begin == b"left\n"
+        assert not session._pulse.is_busy
+        assert len(reach.connections) == 1
+
+
+async def test_who_does_not_ask_for_what_a_job_left_gets_its_end_alone(phone: Phone, reach: Reach):
+    async with reach.session() as session:
+        await start_job(session, WAITS)
+        (phone.workdir / "spool/j/tmp/go").touch()
+        assert (await wait_for_job(session, WAITS)).left is None
+
+
+async def test_a_round_that_is_cancelled_is_ended_and_leaves_no_agent(phone: Phone, reach: Reach):
+    with contextlib.suppress(asyncio.CancelledError):
+        async with reach.session() as session:
+            waiting = await waiting_for(session, WAITS)
+            waiting.cancel()
+            await asyncio.wait([waiting])
+            state = await session.call(lambda agent: agent.poll("j"))
+            assert state.exit_code is None
+            raise asyncio.CancelledError
+    assert phone.talk()("holder") == ()
+    until(lambda: not set(agents_of(phone.folder)) - {talk.process.pid for talk in phone.talks})
+    until(lambda: not phone.processes())
+
+
 async def test_agents_that_are_stopped_are_left_for_new_ones(
     phone: Phone, reach: Reach, monkeypatch: pytest.MonkeyPatch
 ):

@@ -1,59 +1,77 @@
-"""Who waits for a job is told its end unasked."""
+"""Who waits for a job is told its end, and what it left."""
 
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 
 from farm.device import wire
 from tests.agent.shells import Phone, Talk, until
 
 
-def test_an_end_is_told_unasked_and_what_is_asked_meanwhile_is_answered_before(
+def ask(talk: Talk, number: int, *words: object) -> None:
+    talk.process.stdin.write(wire.request(number, *map(str, words)))
+    talk.process.stdin.flush()
+
+
+def told(talk: Talk) -> wire.Reply:
+    return wire.parse_reply(talk.process.stdout.readline())
+
+
+def test_an_end_is_told_when_it_comes_and_behind_it_what_was_asked_with_it(
     agent: Talk, epoch: int, phone: Phone
 ):
-    agent.start(epoch, "j", "sh", "-c", "while [ ! -e ../tmp/go ]; do sleep 0.1; done; exit 3")
-    agent.process.stdin.write(wire.request(901, "wait", "j"))
+    agent.start(epoch, "j", "sh", "-c", "while [ ! -e ../tmp/go ]; do sleep 0.1; done; echo left; exit 3")
+    waiting = phone.talk()
+    ask(waiting, 901, "wait", "j")
+    ask(waiting, 902, "gather", "j", 100)
     for _ in range(3):
-        agent("beat", epoch)
+        agent("beat", epoch)  # another agent is there for what comes meanwhile
     (phone.workdir / "spool/j/tmp/go").touch()
-    reply = wire.parse_reply(agent.process.stdout.readline())
-    assert (reply.id, reply.fields[:3]) == (901, ("exited", "3", "-"))
-    assert agent("wait", "j") == agent("poll", "j")
+    ended, left = told(waiting), told(waiting)
+    assert (ended.id, ended.fields[:3]) == (901, ("exited", "3", "-"))
+    assert left.id == 902
+    assert b"left\n" in waiting.process.stdout.read(left.size_bytes)
+    assert waiting("wait", "j") == agent("poll", "j")
 
 
 def test_many_may_wait_for_many_jobs(phone: Phone, agent: Talk, epoch: int):
-    other = phone.talk()
-    for name in ("a", "b"):
+    waiting = {name: [phone.talk(), phone.talk()] for name in ("a", "b")}
+    for name, talks in waiting.items():
         agent.start(epoch, name, "sleep", "300")
-        for talk in (agent, other):
-            talk.process.stdin.write(wire.request(901 + ord(name), "wait", name))
-            talk.process.stdin.flush()
-    third = phone.talk()
-    third("kill", "b")
-    for talk in (agent, other):
-        assert wire.parse_reply(talk.process.stdout.readline()).id == 901 + ord("b")
-    agent("beat", epoch)
-    third("kill", "a")
-    for talk in (agent, other):
-        assert wire.parse_reply(talk.process.stdout.readline()).id == 901 + ord("a")
+        for talk in talks:
+            ask(talk, 901, "wait", name)
+    for name in ("b", "a"):
+        agent("kill", name)
+        for talk in waiting[name]:
+            assert told(talk).fields[0] == "exited"
+            talk("beat", epoch)
 
 
-def test_nothing_waits_any_more_when_the_agent_has_ended(phone: Phone, epoch: int):
-    """Only the job is left then."""
-    talk = phone.talk()
-    talk.start(epoch, "j", "sleep", "300")
+def test_one_that_waits_for_nobody_any_more_ends_with_its_job_and_looks_at_nothing(
+    phone: Phone, agent: Talk, epoch: int
+):
+    """Its connection was lost; another one has the device, and begins the next round."""
+    looks = phone.folder / "looks"
+    agent.start(epoch, "j", "sh", "-c", "echo out >out.txt; sleep 300")
     before = set(phone.processes())
-    for number in (901, 902):
-        talk.process.stdin.write(wire.request(number, "wait", "j"))
-    talk.process.stdin.flush()
-    until(lambda: len(set(phone.processes()) - before) >= 2)
-    talk.leave()
-    until(lambda: not waiters(phone, before))
+    lost = phone.talk()
+    ask(lost, 901, "wait", "j")
+    ask(lost, 902, "gather", "j", 100)
+    phone.talks.remove(lost)
+    lost.process.stdin.close()
+    lost.process.stdout.close()
+    until(lambda: len(agents(phone, before)) == 1)
+    phone.replace_tool("sha256sum", f'echo >>{shlex.quote(str(looks))}; exec REAL "$@"')
+    agent("kill", "j")
+    until(lambda: not agents(phone, before))
+    assert not looks.exists()
+    lost.process.wait()
 
 
-def waiters(phone: Phone, before: set[int]) -> list[str]:
-    """The agents that have come since, without what a watch does once a second."""
+def agents(phone: Phone, before: set[int]) -> list[str]:
+    """Those that have come since, without what a watch does once a second."""
     return [
         command for pid, command in phone.processes().items() if pid not in before and "\0serve\0" in command
     ]
@@ -61,11 +79,25 @@ def waiters(phone: Phone, before: set[int]) -> list[str]:
 
 def test_a_supervisor_that_is_killed_is_told_to_those_who_wait(phone: Phone, agent: Talk, epoch: int):
     agent.start(epoch, "j", "sleep", "300")
-    agent.process.stdin.write(wire.request(901, "wait", "j"))
-    agent("beat", epoch)
+    waiting = phone.talk()
+    ask(waiting, 901, "wait", "j")
+    until(lambda: blocks(waiting.process.pid))
     os.kill(int((phone.workdir / "spool/j/pid").read_text().split()[0]), signal.SIGKILL)
-    reply = wire.parse_reply(agent.process.stdout.readline())
-    assert reply.fields[:3] == ("exited", "137", "lost")
+    assert told(waiting).fields[:3] == ("exited", "137", "lost")
+
+
+def blocks(pid: int) -> bool:
+    """Whether it reads from a pipe that is not its input."""
+    return any(fd in os.listdir(f"/proc/{pid}/fd") for fd in ("5", "6"))
+
+
+def test_a_job_that_is_forgotten_meanwhile_is_one_that_nobody_knows(phone: Phone, agent: Talk, epoch: int):
+    agent.start(epoch, "j", "sleep", "300")
+    phone.change_script('  [ -d "spool/$job" ] || err', '  rm -rf spool/j; [ -d "spool/$job" ] || err')
+    waiting = phone.talk()
+    ask(waiting, 901, "wait", "j")
+    agent("kill", "j")
+    assert told(waiting).code == "unknown"
 
 
 def test_where_a_supervisor_has_no_pipe_to_be_seen_the_one_who_waits_is_answered_at_once(phone: Phone):
@@ -80,7 +112,7 @@ def test_where_a_supervisor_has_no_pipe_to_be_seen_the_one_who_waits_is_answered
 
 def test_who_begins_to_wait_when_a_supervisor_has_just_gone_is_told(phone: Phone):
     gone = "  kill -KILL $supervisor; while is_supervised; do sleep 0.1; done\n"
-    phone.change_script("  await </dev/null", f"{gone}  await </dev/null")
+    phone.change_script("  await\n", f"{gone}  await\n")
     agent = phone.talk()
     epoch = agent("lease", "me", 60)[0]
     agent.start(epoch, "j", "sleep", "300")

@@ -49,7 +49,7 @@ from tests.agent.test_telemetry import (  # noqa: F401
     test_telemetry_says_what_its_columns_are,
 )
 from tests.agent.test_waits import (  # noqa: F401
-    test_an_end_is_told_unasked_and_what_is_asked_meanwhile_is_answered_before,
+    test_an_end_is_told_when_it_comes_and_behind_it_what_was_asked_with_it,
     test_many_may_wait_for_many_jobs,
 )
 from tests.arm.board import Board

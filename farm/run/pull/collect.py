@@ -16,7 +16,7 @@ from pathlib import Path
 
 from farm.device.disk.room import Room
 from farm.device.session import Conversation, Session
-from farm.device.spool import FileEntry, Stream
+from farm.device.spool import FileEntry, Gathered, Stream
 from farm.model.artifact import Produced
 from farm.model.matrix import Round
 from farm.options import outputs
@@ -116,19 +116,22 @@ async def collect(
     folder: RoundFolder,
     one: Round,
     rules: Rules,
+    left: Gathered | None = None,
 ) -> Pulled:
-    """Pull the streams and the files under the job's out/; the device keeps them until the job is dropped.
+    """Pull the streams and the files under the job's out/, of which `left` is here already; the device keeps
+    them until the job is dropped.
 
     Raises DeviceError when the device cannot go on, OSError when this machine's disk cannot.
     """
-    gathered = await session.call(lambda agent: agent.gather(job, BLOCK_BYTES))
-    lacking = await asyncio.to_thread(_lacking, folder, gathered.files)
+    if left is None:
+        left = await session.call(lambda agent: agent.gather(job, BLOCK_BYTES))
+    lacking = await asyncio.to_thread(_lacking, folder, left.files)
     together = Together(session, job, lacking, LIMITS.files)
     round_ = _Collection(session, job, folder, rules, together)
     try:
         for name in ("stdout", "stderr", "telemetry"):
-            await round_.stream(name, getattr(gathered, name))
-        for entry in gathered.files:
+            await round_.stream(name, getattr(left, name))
+        for entry in left.files:
             await round_.file(entry, role_of(entry.path, one))
     finally:
         await together.close()
