@@ -2075,13 +2075,18 @@ append() { # part -> on stdout: what went wrong, its size, and the digest of the
     size_of "$1"
     put "$REPLY"
   } &
-  local writer=$! sum
-  while runs_on $writer && doze && doze && doze; do flush "$1"; done >/dev/null 2>&1 &
-  sum=$({ while runs_on $writer; do cat <&4 && doze; done && cat <&4; } 4<"$1" | sha256sum)
+  local writer=$! sum looks=0
+  while runs_on $writer && rest; do flush "$1"; done >/dev/null 2>&1 &
+  sum=$({ while runs_on $writer; do cat <&4 && linger; done && cat <&4; } 4<"$1" | sha256sum)
   wait
   put "${sum%% *}"
 }
 
+rest() { sleep 0.3 2>/dev/null || sleep 1; }
+linger() { # less often when it takes long: each look is two processes, and ten uploads at once are short of the cores
+  looks=$((looks + 1))
+  if [ $looks -le 10 ]; then doze; else rest; fi
+}
 read_told() { # what `append` said -> why, there, sum
   sum=${1##*"$NL"}
   why=${1%"$NL$sum"}
