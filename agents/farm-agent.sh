@@ -2085,7 +2085,7 @@ append() { # part -> on stdout: what went wrong, its size, and the digest of the
 rest() { sleep 0.3 2>/dev/null || sleep 1; }
 linger() { # less often when it takes long: each look is two processes, and ten uploads at once are short of the cores
   looks=$((looks + 1))
-  if [ $looks -le 10 ]; then doze; else rest; fi
+  if [ "$looks" -le 10 ]; then doze; else rest; fi
 }
 read_told() { # what `append` said -> why, there, sum
   sum=${1##*"$NL"}

@@ -7,7 +7,8 @@ Starts so many simulated devices (a real sshd each), lets each contender reach a
 order that is drawn for each repetition, and counts wall time, processor time and the memory of its largest
 process (not below that of this script, which starts them). VENV is a virtual environment with what
 benchmarks/rivals/requirements.txt names; without it only what farm's own has is measured. `facts`: the
-contender asks what a device is; the others run `uname -a`. farm's work on the device is that of the bare
+contender asks what a device is (pyinfra for what it has of the facts that farm asks for); the others run
+`uname -a`, or ask for one fact that is as much. farm's work on the device is that of the bare
 loop with its agent, which is on the devices already for both. The home folder of all has no SSH
 configuration: what reading one costs is not seen here (decision 0047). With --delay-ms each device is behind
 a proxy that holds each piece back for half as long in each direction; it runs on the same cores, so it is for
@@ -68,6 +69,11 @@ class Contender:
     most: int = 10_000
 
 
+PYINFRA_FACTS = (
+    "server.Hostname server.KernelVersion server.Arch server.LinuxDistribution server.Date "
+    "hardware.Cpus hardware.Memory hardware.BlockDevices"
+)
+"""What it can tell of that which farm's agent tells: a third of it."""
 AGENT, BARE, FARM, ANSIBLE = "asyncssh agent", "asyncssh uname", "farm", "ansible raw"
 CONTENDERS = (
     Contender(FARM, "{python} -m farm devices check --inventory {inventory} --json", True, False),
@@ -78,7 +84,8 @@ CONTENDERS = (
     Contender("parallel-ssh", "{rpython} {rivals}/parallel_ssh.py {hosts}"),
     Contender("clush", "{bin}/clush -S -f {forks} -o '-F {config}' -w {range} uname -a"),
     Contender("pyinfra", "{bin}/pyinfra -y --parallel {forks} {pyinfra} exec -- uname -a"),
-    Contender("pyinfra facts", "{bin}/pyinfra -y --parallel {forks} {pyinfra} fact server.Kernel", True),
+    Contender("pyinfra kernel", "{bin}/pyinfra -y --parallel {forks} {pyinfra} fact server.Kernel"),
+    Contender("pyinfra facts", "{bin}/pyinfra -y --parallel {forks} {pyinfra} fact " + PYINFRA_FACTS, True),
     Contender(ANSIBLE, "{bin}/ansible all -i {ansible} -f {forks} -m raw -a 'uname -a'"),
     Contender("ansible facts", "{bin}/ansible all -i {ansible} -f {forks} -m setup", True, most=100),
 )

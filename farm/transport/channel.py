@@ -7,10 +7,9 @@ import contextlib
 import re
 import signal
 
-import asyncssh
-
 from farm.errors import DeviceError, Fault
 from farm.transport.faults import Peer, failure, lost
+from farm.transport.library import asyncssh
 
 LINE_LIMIT_BYTES = 1 << 20
 STDERR_LIMIT_BYTES = 1 << 16

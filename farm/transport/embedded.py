@@ -14,11 +14,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import asyncssh
-
 from farm.transport.channel import Stream
 from farm.transport.faults import Peer
 from farm.transport.known_hosts import host_name
+from farm.transport.library import asyncssh
 from farm.transport.route import ALWAYS, Hop
 
 _HOST = "127.0.0.1"

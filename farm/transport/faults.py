@@ -6,9 +6,8 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import asyncssh
-
 from farm.errors import DeviceError, Fault, Stage
+from farm.transport.library import asyncssh
 from farm.visible import visible
 
 LOST = "connection-lost"

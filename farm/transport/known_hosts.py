@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-import asyncssh
-
 from farm.errors import RequestError
 from farm.files import write_atomic
+from farm.transport.library import asyncssh
 from farm.transport.openssh.configuration import DEFAULT_PORT
 
 # Preferred first; one handshake per row when the keys of a host are fetched.

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, cast
 from weakref import WeakKeyDictionary
 
-import asyncssh
 import tenacity
 
 from farm.errors import DeviceError, Fault, RequestError
@@ -15,6 +14,7 @@ from farm.transport.base import Timeouts
 from farm.transport.channel import ClientSession, SshChannel
 from farm.transport.faults import LOST, TRANSLATED, Peer, failure, lost, translate
 from farm.transport.known_hosts import KEY_KINDS, Trust, describe, trust
+from farm.transport.library import asyncssh
 from farm.transport.route import Hop
 
 _LOGINS_PER_JUMP_HOST = 8

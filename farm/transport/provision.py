@@ -18,7 +18,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
-import asyncssh
 import fabric
 import paramiko
 from invoke.exceptions import AuthFailure, CommandTimedOut, WatcherError
@@ -31,6 +30,7 @@ from farm.model.limits.deadlines import Deadlines
 from farm.transport.channel import command_line
 from farm.transport.faults import failure
 from farm.transport.known_hosts import Trust
+from farm.transport.library import asyncssh
 from farm.transport.link import trust_of
 from farm.transport.openssh.configuration import DEFAULT_PORT
 from farm.transport.route import Hop, route

@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import asyncssh
-
 from farm.errors import Fault, RequestError
 from farm.model.device import Address, Device
 from farm.transport.address import ssh_argv
 from farm.transport.faults import Peer, failure
 from farm.transport.known_hosts import host_name
+from farm.transport.library import asyncssh
 from farm.transport.openssh.configuration import DEFAULT_PORT, Settings, settings_of
 from farm.transport.openssh.options import options_of
 
