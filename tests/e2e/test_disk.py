@@ -192,7 +192,7 @@ async def test_a_disk_that_farm_filled_to_the_last_byte_takes_agent_lease_and_bu
     lab = Lab(tmp_path, small)
     model = artifact_of(lab.file("model.mge", 1000))
     await lab.deploy(lab.file("first", 1000), model)
-    (script,) = small.glob("agents/*")
+    (script,) = small.glob("agents/*.sh")
     script.rename(script.with_name(f"{'0' * 64}.sh"))
     filler = small / "cas" / "ab" / ("ab" * 32)
     filler.parent.mkdir(exist_ok=True)
