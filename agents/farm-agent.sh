@@ -32,7 +32,7 @@ set -f # nothing that comes from outside is a pattern; `set +f` stands where one
 sys=${FARM_SYS:-/sys} # tests have devices with heat of their own there
 cpu_times=${FARM_STAT:-/proc/stat} # and without the neighbours that a test may have
 kernel=${FARM_KERNEL:-/proc/sys/kernel} # and with an `uname` of a test
-TAB='	' NL='
+machine='' TAB='	' NL='
 '
 
 # ---- words of the protocol ------------------------------------------------------------------------------
@@ -48,8 +48,9 @@ else
   fetch() { read -r line <"$1"; }
 fi
 
+CR=''
 find_cr() { # -> CR: a carriage return, for which dash has to fork
-  [ -n "${CR-}" ] || CR=$'\r'
+  [ -n "$CR" ] || CR=$'\r'
   [ ${#CR} -eq 1 ] || CR=$(printf '\r')
 }
 
@@ -307,7 +308,7 @@ do_lease() { # holder ttl_s [epoch] ; with the epoch of a lease that is held: th
   fi
   beat 2>/dev/null || beat_again 2>/dev/null || err disk-full "cannot write the beat" || return
   # shellcheck disable=SC2086 # words or none
-  ok "$epoch" "$boot" $before ${machine:+alone}
+  ok "$epoch" "$boot" $before ${own_room:+alone}
 }
 
 beat_again() { # on a full disk: in the place that the beat of an earlier lease takes
@@ -359,7 +360,7 @@ do_release() { # epoch
   lease_state
   [ -n "$holder" ] || { ok && return; } # the reply to an earlier release was lost
   [ "$epoch" = "$1" ] || err stale "the lease is no longer $1 but $epoch" || return
-  end_all killed || err stuck "$REPLY" || return
+  end_all released || err stuck "$REPLY" || return
   restore_all "$1"
   claim free || { [ -z "$REPLY" ] || blame "$REPLY" || return; }
   leave_machine
@@ -425,18 +426,18 @@ tell_rival() { # as see_rival -> the reply; fails
   err held-elsewhere "$rival" "$its_age" "$its_ttl" 0 "$its_held" "$its_workdir"
 }
 
-take_machine() { # holder, encoded, ttl -> machine: our room, empty where there is no lock; fails when a rival has it
+take_machine() { # holder, encoded, ttl -> own_room: our room, empty where there is no lock; fails when a rival has it
   local tries=0 text
-  machine=''
+  own_room=''
   while [ -n "$shared" ] && [ $tries -lt 5 ]; do
     tries=$((tries + 1))
     ! see_rival || return
     is_mark "$mark" || break
     clock
-    machine=$shared/room.$$.$now.$tries
-    mkdir "$machine" 2>/dev/null || { machine='' && continue; }
-    { put $((now + 1000000000)) >"$machine/beat"; } 2>/dev/null
-    encode "$workdir" && text="held:$now:$2:$boot:${machine##*/}:$1 $REPLY"
+    own_room=$shared/room.$$.$now.$tries
+    mkdir "$own_room" 2>/dev/null || { own_room='' && continue; }
+    { put $((now + 1000000000)) >"$own_room/beat"; } 2>/dev/null
+    encode "$workdir" && text="held:$now:$2:$boot:${own_room##*/}:$1 $REPLY"
     if ln -s "$text" "$shared/$((mark + 1))" 2>/dev/null; then
       highest "$shared"
       if [ "$REPLY" = $((mark + 1)) ]; then
@@ -445,16 +446,16 @@ take_machine() { # holder, encoded, ttl -> machine: our room, empty where there 
       fi
       rm -f "$shared/$((mark + 1))"
     fi
-    clear_room "$machine"
-    machine=''
+    clear_room "$own_room"
+    own_room=''
   done
   return 0
 }
 
-own_machine() { # our room is `machine`; what we and others left behind goes, as far as we may remove it
+own_machine() { # our room is `own_room`; what we and others left behind goes, as far as we may remove it
   local old text
   [ ! -h lease/machine ] || rm -f lease/machine
-  ln -s "$machine" lease/machine
+  ln -s "$own_room" lease/machine
   set +f
   for old in "$shared"/1*; do
     [ "${old##*/}" != "$REPLY" ] || continue
@@ -1267,8 +1268,12 @@ do_wait() { # job ; as `poll`, but once it has ended, and nothing else is answer
   is_starting "$1" || job_state "$1" || err unknown "$1" || return
   # Where the system hides the supervisor's pipe the asking goes on as with `poll`.
   [ "$is" = running ] && [ -p "/proc/$supervisor/fd/5" ] || { tell_state && return; }
+  # Where a connection was lost and nobody told its server, who waits on the next one is the one who is listened to.
+  { put $$ >"spool/$job/waiter"; } 2>/dev/null || { tell_state && return; }
   await
   [ -d "spool/$job" ] || err unknown "$job" || return
+  { read -r REPLY <"spool/$job/waiter"; } 2>/dev/null
+  [ "$REPLY" = $$ ] || exit 0
   tell_state
 }
 await() { # the end of the supervisor, which holds this pipe: blocks in the kernel, costs nothing
@@ -1379,8 +1384,11 @@ in_parts() { # size -> high, low
 do_gather() { # job max ; all that is left of an ended job, as far as it is not long: its streams and what is below out/
   local listing='' stream size total max="$2" shown='' sizes=''
   is_number "$2" && [ ${#2} -le 7 ] || err usage "gather job max" || return
+  ! is_starting "$1" || err running "$1" || return
   job_state "$1" || err unknown "$1" || return
   [ "$is" = exited ] || err running "$1" || return
+  # To look at its files would be work in the time of who has the device next.
+  case $why in released | lease-lost) err stale "the lease of $1 ended" || return ;; esac
   ! has_any "spool/$job/out" || listing=$(cd "spool/$job/out" && list .)
   total=$((${#listing} + 1))
   for stream in "stdout $out_size" "stderr $err_size" "telemetry $telemetry_size"; do
@@ -2090,6 +2098,7 @@ linger() { # less often when it takes long: each look is two processes, and ten 
 read_told() { # what `append` said -> why, there, sum
   sum=${1##*"$NL"}
   why=${1%"$NL$sum"}
+  is_digest "$sum" || { sum='' && why=$1; } # a `sha256sum` that was killed
   there=${why##*"$NL"}
   why=${why%"$there"}
 }

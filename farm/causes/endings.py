@@ -21,6 +21,7 @@ ENDINGS: dict[str, Ending] = {
         "raise --silence-limit if the model is that slow",
     ),
     "killed": Ending("killed", FARM, "the round was stopped on request"),
+    "released": Ending("killed", FARM, "the round was stopped, since its lease was given back"),
     "lease-lost": Ending(
         "lease-lost",
         FARM,

@@ -28,15 +28,18 @@ def apart(work: Callable[[], T]) -> Callable[[], T]:
         os.close(into)
         return work
     if not child:
-        with contextlib.suppress(BaseException), os.fdopen(into, "wb") as stream:
-            pickle.dump(work(), stream)
-        os._exit(0)
+        try:
+            with contextlib.suppress(BaseException), os.fdopen(into, "wb") as stream:
+                pickle.dump(work(), stream)
+        finally:
+            os._exit(0)
     os.close(into)
 
     def result() -> T:
         with os.fdopen(out, "rb") as stream:
             data = stream.read()
-        os.waitpid(child, 0)
+        with contextlib.suppress(ChildProcessError):  # who started this one ignores SIGCHLD
+            os.waitpid(child, 0)
         with contextlib.suppress(pickle.UnpicklingError, EOFError):
             return pickle.loads(data)  # type: ignore[no-any-return]  # noqa: S301 - of our own process
         return work()  # again, for its error

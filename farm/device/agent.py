@@ -80,7 +80,7 @@ class Held:
 class Agent:
     """A started agent. Each call raises DeviceError.
 
-    Calls may overlap; the agent carries them out one after the other, but for `wait`. One that is cancelled
+    Calls may overlap; the agent carries them out one after the other. One that is cancelled
     is still answered in the background: after Ctrl-C the lease can be given back. All may be called again
     after a lost connection: jobs and artifacts have names.
     """

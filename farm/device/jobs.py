@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from farm.device.agent import Agent
-from farm.device.faults import late
+from farm.device.faults import lost
 from farm.device.restarts import LOST_JOB
 from farm.device.session import Session
-from farm.device.spool import Gathered, JobSpec
+from farm.device.spool import Gathered, JobSpec, JobState
 from farm.device.taking import OWN_ENDS, ended_by_itself
 from farm.errors import DeviceError
 
@@ -23,6 +24,7 @@ SMALL_OUTPUT_BYTES = 1 << 20
 TAIL_CHARS = 300
 LOST_EXIT_CODE = 137
 UNSTARTED = "unstarted"
+KILLED = "killed"
 DROPPED_AT_ONCE = 30
 
 
@@ -77,13 +79,14 @@ async def wait_for_job(session: Session, spec: JobSpec, limit_bytes: int | None 
     """
     limit_s = spec.wall_s + session.deadlines.lost_s if spec.wall_s else None
     try:
-        async with asyncio.timeout(limit_s):
-            return await _with_lease(session, spec.name, await _end_of(session, spec.name, limit_bytes))
+        async with asyncio.timeout(limit_s) as limit:
+            waiting = _Waiting(session, spec.name, limit_bytes, limit)
+            return await _with_lease(session, spec.name, await waiting.ended())
     except TimeoutError:
         await session.call(lambda agent: agent.kill(spec.name))
         state = await session.call(lambda agent: agent.poll(spec.name))
         code = LOST_EXIT_CODE if state.exit_code is None else state.exit_code
-        return Ended(code, "wall-limit" if state.why == "killed" else state.why)
+        return Ended(code, "wall-limit" if state.why == KILLED else state.why)
 
 
 async def _with_lease(session: Session, name: str, ended: Ended) -> Ended:
@@ -99,39 +102,56 @@ async def _with_lease(session: Session, name: str, ended: Ended) -> Ended:
     return ended
 
 
-async def _end_of(session: Session, name: str, limit_bytes: int | None) -> Ended:
-    pause_s = FIRST_POLL_S
-    while True:
-        ended = await session.wait(lambda agent: _told(session, agent, name, limit_bytes))
-        if ended is not None:
-            return ended
-        await asyncio.sleep(pause_s)
-        pause_s = min(pause_s * 1.5, LAST_POLL_S)
+@dataclass
+class _Waiting:
+    """For the end of a job, which may be told on more than one connection. `limit` is only for the end."""
 
+    session: Session
+    name: str
+    limit_bytes: int | None
+    limit: asyncio.Timeout
+    known_at: float | None = None
 
-async def _told(session: Session, agent: Agent, name: str, limit_bytes: int | None) -> Ended | None:
-    """The end as this agent tells it, and what the job left, asked for at once. None: it cannot wait.
-    Raises DeviceError `no-reply` when the session's other agent knows of the end and this one does not.
-    """
-    state = asyncio.ensure_future(agent.wait(name))
-    left = None if limit_bytes is None else asyncio.ensure_future(agent.gather(name, limit_bytes))
-    clock = asyncio.get_running_loop().time
-    try:
+    async def ended(self) -> Ended:
+        pause_s = FIRST_POLL_S
+        while True:
+            ended = await self.session.wait(self._told)
+            if ended is not None:
+                return ended
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 1.5, LAST_POLL_S)
+
+    async def _told(self, agent: Agent) -> Ended | None:
+        """The end as this agent tells it, and what the job left, asked for at once. None: it cannot wait."""
+        wait = asyncio.ensure_future(agent.wait(self.name))
+        asked: list[asyncio.Future[Any]] = [wait]
+        if self.limit_bytes is not None:
+            asked.append(asyncio.ensure_future(agent.gather(self.name, self.limit_bytes)))
+        try:
+            await self._watched(wait)
+            state, clock = wait.result(), asyncio.get_running_loop().time
+            if state.exit_code is None:
+                return None
+            self.limit.reschedule(None)
+            self.known_at = self.known_at or clock()
+            is_result = state.why in (*OWN_ENDS, KILLED)
+            left = await asked[1] if asked[1:] and is_result else None
+            return Ended(state.exit_code, state.why, left, clock() - self.known_at)
+        finally:
+            for call in asked:
+                call.cancel()
+            await asyncio.gather(*asked, return_exceptions=True)
+
+    async def _watched(self, wait: asyncio.Future[JobState]) -> None:
+        """Raises DeviceError `connection-lost` when the session's other agent knows of the end and this one
+        does not.
+        """
         is_over = False
-        while not (await asyncio.wait({state}, timeout=SAFETY_POLL_S))[0]:
-            seen = await session.call(lambda other: other.poll(name))
+        while not (await asyncio.wait({wait}, timeout=SAFETY_POLL_S))[0]:
+            seen = await self.session.call(lambda other: other.poll(self.name))
             was_over, is_over = is_over, seen.exit_code is not None
-            if was_over and is_over and not state.done():
-                raise late(f"the end of {name} was not told", session.deadlines, "reply")
-        code, why, known_at = state.result().exit_code, state.result().why, clock()
-        if code is None:
-            return None
-        return Ended(code, why, await left if left else None, clock() - known_at)
-    finally:
-        asked = [call for call in (state, left) if call is not None]
-        for call in asked:
-            call.cancel()
-        await asyncio.gather(*asked, return_exceptions=True)
+            if was_over and is_over and not wait.done():
+                raise lost(f"the end of {self.name} was not told")
 
 
 async def settle_left(session: Session) -> None:

@@ -42,7 +42,7 @@ seen=$w/agents/$3.boot; now=; was=;
 if [ -n "$now" ] && [ "$now" = "$was" ] && [ "$seen" -nt "$agent" ]; then :; else
   sum=$3; command -v sha256sum >/dev/null && sum=$(sha256sum <"$agent");
   [ "${sum%% *}" = "$3" ] || fail absent "a damaged agent";
-  { echo "$now" >"$seen"; } 2>/dev/null;
+  [ -z "$now" ] || { echo "$now" >"$seen"; } 2>/dev/null;
 fi;
 exec sh "$agent" serve "$2"
 """.replace("\n", " ").strip()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ctypes.util
+import os
 
 # It looks for liboqs and nettle, which have further algorithms. What the loader's cache does not have Python
-# asks of a compiler and a linker, where there are any: seven processes. A library that is only there could
-# not be loaded by its name either.
-_asked = {
-    name: getattr(ctypes.util, name) for name in ("_findLib_gcc", "_findLib_ld") if hasattr(ctypes.util, name)
-}
+# asks of a compiler and a linker, where there are any: seven processes. Without LD_LIBRARY_PATH, a library
+# that is only there could not be loaded by its name either.
+_names = () if "LD_LIBRARY_PATH" in os.environ else ("_findLib_gcc", "_findLib_ld")
+_asked = {name: getattr(ctypes.util, name) for name in _names if hasattr(ctypes.util, name)}
 for _name in _asked:
     setattr(ctypes.util, _name, lambda _library: None)
 try:

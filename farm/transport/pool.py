@@ -38,7 +38,7 @@ class Pool:
     async def close(self) -> None:
         """End what was begun for nobody."""
         begun = [one for one in self._transports.values() if isinstance(one, _Begun)]
-        await asyncio.gather(*(one.end() for one in begun))
+        await asyncio.gather(*(one.end() for one in begun), return_exceptions=True)
 
 
 class _Begun:

@@ -387,7 +387,7 @@ async def test_a_call_that_is_cancelled_leaves_the_line_in_step(agent: Agent, ep
     with pytest.raises(asyncio.CancelledError):
         await call
     assert await agent.holder() is None
-    assert (await agent.poll("j")).why == "killed"
+    assert (await agent.poll("j")).why == "released"
 
 
 async def test_calls_at_the_same_time_each_get_their_own_answer(agent: Agent):

@@ -307,6 +307,7 @@ def test_a_job_that_another_session_is_about_to_start_is_waited_for(phone: Phone
     second = phone.talk()
     assert refused(second, "start", epoch, "j", 60, 60, 0, 0, 0, "true").code == "exists"
     assert second("poll", "j")[0] == second("wait", "j")[0] == "running"
+    assert refused(second, "gather", "j", 100).code == "running"
     gate.touch()
     assert second.ended("j") == (0, "-")
     second("release", epoch)

@@ -102,7 +102,7 @@ def test_release_leaves_no_process_and_frees_the_device(phone: Phone, agent: Tal
     agent("release", epoch)
     until(lambda: not phone.processes())
     assert agent("holder") == ()
-    assert {agent("poll", name)[2] for name in ("a", "b")} == {"killed"}
+    assert {agent("poll", name)[2] for name in ("a", "b")} == {"released"}
 
 
 def test_a_round_whose_supervisor_was_killed_is_lost_and_leaves_nothing(

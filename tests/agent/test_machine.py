@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import threading
 from pathlib import Path
@@ -11,7 +12,8 @@ import pytest
 
 from farm.device import wire
 from farm.logs.processes import Supervised, parse_supervised
-from tests.agent.shells import Phone, Talk, refused, until
+from tests.agent.shells import Phone, Refused, Talk, refused, until
+from tests.elves import AARCH64, X86_64, elf, program
 
 SLEEP = "/bin/sleep"
 
@@ -223,3 +225,16 @@ def test_jobs_of_other_workdirs_are_found(phone: Phone):
     talk("release", epoch)
     assert job not in parse_supervised(mine.data("others").decode())
     leave_all(other)
+
+
+def test_who_has_the_machine_is_still_told_of_a_program_for_another_one(
+    phone: Phone, agent: Talk, shared: Path, tmp_path: Path
+):
+    mine = phone.talk()
+    epoch, *words = mine("lease", "ann", 60)
+    assert "alone" in words
+    other = AARCH64 if platform.machine() == "x86_64" else X86_64
+    with pytest.raises(Refused) as refusal:
+        mine.start(epoch, "j", str(program(tmp_path / "other", elf(other))))
+    assert refusal.value.code == "wrong-architecture"
+    mine("release", epoch)

@@ -284,6 +284,19 @@ async def test_who_does_not_ask_for_what_a_job_left_gets_its_end_alone(phone: Ph
         assert (await wait_for_job(session, WAITS)).left is None
 
 
+async def test_the_limit_of_a_round_is_for_its_end_and_not_for_the_look_at_what_it_left(
+    phone: Phone, reach: Reach
+):
+    phone.replace_tool("sha256sum", 'sleep 3; exec REAL "$@"')
+    spec = JobSpec("j", ("sh", "-c", "echo x >out.txt"), 1)
+    async with reach.session(reply_s=0.5, keepalive_s=0.1) as session:
+        await start_job(session, spec)
+        ended = await wait_for_job(session, spec, 100)
+        assert ended == Ended(0, "-")
+        assert ended.left is not None
+        assert ended.known_s > 1, "it is not the round's time"
+
+
 async def test_a_round_that_is_cancelled_is_ended_and_leaves_no_agent(phone: Phone, reach: Reach):
     with contextlib.suppress(asyncio.CancelledError):
         async with reach.session() as session:

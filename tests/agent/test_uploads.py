@@ -165,3 +165,15 @@ def test_an_upload_that_was_cut_is_gone_on_with_before_its_first_process_has_end
         assert (first.result().code, first.result().fields[0]) == ("short", "12000000")
         assert rest.result().status is Status.OK
     assert phone.stored(digest).read_bytes() == data
+
+
+def test_an_upload_whose_digest_was_not_told_meanwhile_is_looked_at_once_more(phone: Phone, agent: Talk):
+    """By a process that was killed, as one is where memory runs out."""
+    data = random.Random(5).randbytes(12_000_000)
+    once = shlex.quote(str(phone.folder / "once"))
+    phone.replace_tool(
+        "sha256sum", f'[ -e {once} ] || {{ : >{once}; cat >/dev/null; kill -KILL $$; }}; exec REAL "$@"'
+    )
+    digest = hashlib.sha256(data).hexdigest()
+    assert phone.receive(digest, 0, data).status is Status.OK
+    assert phone.stored(digest).read_bytes() == data

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shlex
 import signal
+from functools import partial
+from pathlib import Path
 
 from farm.device import wire
 from tests.agent.shells import Phone, Talk, until
@@ -36,17 +38,40 @@ def test_an_end_is_told_when_it_comes_and_behind_it_what_was_asked_with_it(
     assert waiting("wait", "j") == agent("poll", "j")
 
 
-def test_many_may_wait_for_many_jobs(phone: Phone, agent: Talk, epoch: int):
-    waiting = {name: [phone.talk(), phone.talk()] for name in ("a", "b")}
-    for name, talks in waiting.items():
+def is_written(path: Path, text: str) -> bool:
+    return path.exists() and path.read_text() == text
+
+
+def test_many_jobs_may_be_waited_for(phone: Phone, agent: Talk, epoch: int):
+    waiting = {name: phone.talk() for name in ("a", "b")}
+    for name, talk in waiting.items():
         agent.start(epoch, name, "sleep", "300")
-        for talk in talks:
-            ask(talk, 901, "wait", name)
+        ask(talk, 901, "wait", name)
     for name in ("b", "a"):
         agent("kill", name)
-        for talk in waiting[name]:
-            assert told(talk).fields[0] == "exited"
-            talk("beat", epoch)
+        assert told(waiting[name]).fields[0] == "exited"
+        waiting[name]("beat", epoch)
+
+
+def test_of_two_that_wait_for_a_job_the_later_one_is_told_and_the_other_ends(
+    phone: Phone, agent: Talk, epoch: int
+):
+    """A connection that the device does not know to be lost, and the one after it."""
+    agent.start(epoch, "j", "sleep", "300")
+    waiter = phone.workdir / "spool/j/waiter"
+    half_open, talk = phone.talk(), phone.talk()
+    for one in (half_open, talk):
+        ask(one, 901, "wait", "j")
+        ask(one, 902, "gather", "j", 100)
+        until(partial(is_written, waiter, f"{one.process.pid}\n"))
+    agent("kill", "j")
+    assert told(talk).fields[0] == "exited"
+    assert told(talk).id == 902
+    phone.talks.remove(half_open)
+    assert half_open.process.stdout.read() == b""
+    half_open.process.wait()
+    half_open.process.stdin.close()
+    half_open.process.stdout.close()
 
 
 def test_one_that_waits_for_nobody_any_more_ends_with_its_job_and_looks_at_nothing(

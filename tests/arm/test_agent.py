@@ -50,7 +50,7 @@ from tests.agent.test_telemetry import (  # noqa: F401
 )
 from tests.agent.test_waits import (  # noqa: F401
     test_an_end_is_told_when_it_comes_and_behind_it_what_was_asked_with_it,
-    test_many_may_wait_for_many_jobs,
+    test_many_jobs_may_be_waited_for,
 )
 from tests.arm.board import Board
 from tests.arm.phones import BoardPhone, There

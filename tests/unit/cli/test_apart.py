@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 import pytest
 
@@ -43,3 +44,11 @@ def test_where_there_can_be_no_child_it_is_done_here(monkeypatch, call):
     monkeypatch.setattr(os, call, refused)
     assert apart(os.getpid)() == os.getpid()
     assert len(os.listdir("/proc/self/fd")) == files
+
+
+def test_a_parent_that_ignores_the_ends_of_children_has_the_result_all_the_same():
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        assert apart(lambda: 7)() == 7
+    finally:
+        signal.signal(signal.SIGCHLD, before)
