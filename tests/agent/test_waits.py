@@ -121,6 +121,7 @@ def test_a_job_that_is_forgotten_meanwhile_is_one_that_nobody_knows(phone: Phone
     phone.change_script('  [ -d "spool/$job" ] || err', '  rm -rf spool/j; [ -d "spool/$job" ] || err')
     waiting = phone.talk()
     ask(waiting, 901, "wait", "j")
+    until((phone.workdir / "spool/j/waiter").exists)
     agent("kill", "j")
     assert told(waiting).code == "unknown"
 
