@@ -1388,7 +1388,7 @@ do_gather() { # job max ; all that is left of an ended job, as far as it is not 
   job_state "$1" || err unknown "$1" || return
   [ "$is" = exited ] || err running "$1" || return
   # To look at its files would be work in the time of who has the device next.
-  case $why in released | lease-lost) err stale "the lease of $1 ended" || return ;; esac
+  case $why in released | lease-lost) err unknown "$1" || return ;; esac
   ! has_any "spool/$job/out" || listing=$(cd "spool/$job/out" && list .)
   total=$((${#listing} + 1))
   for stream in "stdout $out_size" "stderr $err_size" "telemetry $telemetry_size"; do

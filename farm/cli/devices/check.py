@@ -60,5 +60,7 @@ def command(
         shown.watch(chosen, runs_dir, deadlines, every or EVERY_S, json=json)
         return
     gravest = once.check(chosen, runs_dir, deadlines, json=json)
-    if gravest & {"error", *(("warning",) if strict else ())}:
+    from farm.run.health.nouns import Severity  # it is there by now
+
+    if gravest & {Severity.ERROR, *((Severity.WARNING,) if strict else ())}:
         raise typer.Exit(ExitCode.CELLS_FAILED)

@@ -17,12 +17,13 @@ from farm.transport.pool import open_transports
 if TYPE_CHECKING:
     from farm.cli.devices.checking.shown import Devices
     from farm.run.devices.check import Checked
+    from farm.run.health.nouns import Severity
 
 
-def check(devices: Devices, runs_dir: Path, deadlines: Deadlines, *, json: bool) -> set[str]:
+def check(devices: Devices, runs_dir: Path, deadlines: Deadlines, *, json: bool) -> set[Severity]:
     """Look, and show it; the gravest finding of each device."""
     checked = run(_looked_at(devices, runs_dir, deadlines))
-    gravest: set[str] = _shown().show(checked, runs_dir, json=json)
+    gravest: set[Severity] = _shown().show(checked, runs_dir, json=json)
     return gravest
 
 

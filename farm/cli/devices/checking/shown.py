@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from farm.model.limits.deadlines import Deadlines
 from farm.plan.builds import builds_beside
 from farm.run.devices.check import Beside, Checked, check_through
 from farm.run.devices.past import slower_devices
+from farm.run.health.nouns import Severity
 from farm.run.health.rules import worst
 from farm.store.notes.quarantine import released
 from farm.transport.base import Transports
@@ -33,7 +33,7 @@ async def looked_at(
     return await check_through(transports, devices[1], await _beside(devices, runs_dir, deadlines))
 
 
-def show(checked: Sequence[Checked], runs_dir: Path, *, json: bool) -> set[str]:
+def show(checked: Sequence[Checked], runs_dir: Path, *, json: bool) -> set[Severity]:
     """Show it; the gravest finding of each device. Those that pass leave their quarantine."""
     if json:
         show_json(checked)
@@ -43,7 +43,7 @@ def show(checked: Sequence[Checked], runs_dir: Path, *, json: bool) -> set[str]:
         table.show(checked)
     for name in released(runs_dir, [one.device for one in checked if not one.error]):
         say(f"{name}: released from quarantine")
-    return {gravest.value for one in checked if (gravest := worst(one.findings))}
+    return {gravest for one in checked if (gravest := worst(one.findings))}
 
 
 def watch(devices: Devices, runs_dir: Path, deadlines: Deadlines, every_s: float, *, json: bool) -> None:
@@ -68,8 +68,7 @@ async def _watched(
 async def _beside(devices: Devices, runs_dir: Path, deadlines: Deadlines) -> Beside:
     """What this machine knows of the devices."""
     loaded, chosen = devices
-    beside = Beside(runs_dir, deadlines=deadlines)
     names = [device.name for device in chosen]
     slower = await slower_devices(runs_dir, names, deadlines, lambda text: say(text, "yellow"))
     has_builds = await asyncio.to_thread(builds_beside, loaded) is not None
-    return replace(beside, slower=slower, has_builds=has_builds)
+    return Beside(runs_dir, slower, has_builds, deadlines)
