@@ -8,7 +8,8 @@ from farm.cli.bench.failures import failures_of
 from farm.cli.bench.outputs import outputs_lines
 from farm.cli.bench.skips import skips_of
 from farm.cli.terminal.comparisons import summary
-from farm.cli.terminal.console import out, say, show_error, show_json
+from farm.cli.terminal.console import out, say, show_error
+from farm.cli.terminal.json_output import show_json
 from farm.cli.terminal.results import results_table
 from farm.errors import RunError
 from farm.model.run import CellStatus, Results

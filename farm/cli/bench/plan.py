@@ -14,7 +14,8 @@ from farm.cli.bench.ceilings import ceilings_json, ceilings_lines
 from farm.cli.bench.request_options import takes_request
 from farm.cli.bench.sampling import comparisons_of, duel_json, expected_json
 from farm.cli.bench.skips import skips_of
-from farm.cli.terminal.console import out, plain, show_json
+from farm.cli.terminal.console import out, plain
+from farm.cli.terminal.json_output import show_json
 from farm.cli.terminal.progress import Bar
 from farm.cli.terminal.tables import plan_table
 from farm.model.artifact import Artifact

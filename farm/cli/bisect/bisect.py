@@ -23,7 +23,8 @@ from farm.cli.bench.request_options import takes_request
 from farm.cli.bisect.measuring import Bench
 from farm.cli.bisect.order_options import Given, asked_of, builds_of
 from farm.cli.runs.output import write_output
-from farm.cli.terminal.console import out, plain, say, show_json
+from farm.cli.terminal.console import out, plain, say
+from farm.cli.terminal.json_output import show_json
 from farm.cli.terminal.tables import simple_table
 from farm.compare.words import percent
 from farm.errors import ExitCode, FarmError, RequestError, RunError

@@ -9,7 +9,8 @@ import typer
 
 from farm.cli import arguments as args
 from farm.cli.catalogue.row_json import as_json
-from farm.cli.terminal.console import out, plain, show_json
+from farm.cli.terminal.console import out, plain
+from farm.cli.terminal.json_output import show_json
 from farm.cli.terminal.tables import simple_table
 from farm.options import CATALOGUE, search
 

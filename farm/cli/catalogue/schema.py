@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from farm.cli.terminal.console import show_json
+from farm.cli.terminal.json_output import show_json
 from farm.inventory import acknowledged, builds, suite
 from farm.inventory import devices as inventory
 from farm.sim.lab import reader as lab

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from farm.cli import arguments as args
-from farm.cli.terminal.console import out, say, show_json
+from farm.cli.terminal.console import out, say
+from farm.cli.terminal.json_output import show_json
 from farm.cli.terminal.loop import run
 from farm.cli.terminal.tables import simple_table
 from farm.device.former import own_name

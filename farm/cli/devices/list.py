@@ -6,7 +6,8 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from farm.cli import arguments as args
-from farm.cli.terminal.console import out, show_json
+from farm.cli.terminal.console import out
+from farm.cli.terminal.json_output import show_json
 from farm.cli.terminal.tables import simple_table
 from farm.inventory import read_devices
 from farm.model.device import ALL_DEVICES, Device

@@ -10,7 +10,8 @@ import typer
 
 from farm.cli import arguments as args
 from farm.cli.bench.deadline_options import with_deadlines
-from farm.cli.terminal.console import out, plain, say, show_json
+from farm.cli.terminal.console import out, plain, say
+from farm.cli.terminal.json_output import show_json
 from farm.cli.terminal.loop import run
 from farm.device.former import own_name
 from farm.errors import ExitCode, RequestError

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from farm.cli import arguments as args
-from farm.cli.terminal.console import out, plain, say, show_json
+from farm.cli.terminal.console import out, plain, say
+from farm.cli.terminal.json_output import show_json
 from farm.cli.terminal.loop import run
 from farm.errors import ExitCode
 from farm.inventory import read_devices

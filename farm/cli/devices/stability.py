@@ -14,7 +14,8 @@ from rich.table import Table
 from farm.analysis.sample_size import MOST_PAIRS
 from farm.analysis.verdicts import FEWEST_PAIRS
 from farm.cli import arguments as args
-from farm.cli.terminal.console import out, plain, say, show_json
+from farm.cli.terminal.console import out, plain, say
+from farm.cli.terminal.json_output import show_json
 from farm.cli.terminal.tables import simple_table
 from farm.compare.stability import Answer, Fitness, Question, Session, Standing, ranking, sessions_of
 from farm.compare.words import change_of, interval, percent

@@ -13,7 +13,8 @@ from farm.analysis.dumps.diverged import sentence
 from farm.cli import arguments as args
 from farm.cli.dumps.sources import named
 from farm.cli.dumps.tables import shown
-from farm.cli.terminal.console import out, say, show_json
+from farm.cli.terminal.console import out, say
+from farm.cli.terminal.json_output import show_json
 from farm.cli.terminal.loop import run
 from farm.cli.terminal.progress import Bar
 from farm.errors import ExitCode, RequestError

@@ -12,7 +12,8 @@ from rich.console import RenderableType
 
 from farm.analysis.dumps.memory import memory_timeline
 from farm.cli import arguments as args
-from farm.cli.terminal.console import out, plain, show_json
+from farm.cli.terminal.console import out, plain
+from farm.cli.terminal.json_output import show_json
 from farm.cli.terminal.tables import simple_table
 from farm.dumps.malformed import MalformedError
 from farm.dumps.static_mem import MAX_BYTES, parse_static_memory

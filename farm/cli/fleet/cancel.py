@@ -9,7 +9,8 @@ import typer
 from farm.cli import arguments as args
 from farm.cli.bench.deadline_options import with_deadlines
 from farm.cli.fleet import store_options as fleet
-from farm.cli.terminal.console import out, plain, show_json
+from farm.cli.terminal.console import out, plain
+from farm.cli.terminal.json_output import show_json
 from farm.model.limits.deadlines import Deadlines
 
 SETTINGS: dict[str, Any] = {"epilog": "Examples:\n\n  farm runs cancel nightly-2026-11-23\n\n"

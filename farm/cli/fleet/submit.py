@@ -14,7 +14,8 @@ from farm.cli.bench.catalogue_options import normalise
 from farm.cli.bench.deadline_options import with_deadlines
 from farm.cli.bench.request_options import takes_request
 from farm.cli.fleet import store_options as fleet
-from farm.cli.terminal.console import out, plain, say, show_json
+from farm.cli.terminal.console import out, plain, say
+from farm.cli.terminal.json_output import show_json
 from farm.cli.terminal.progress import Bar
 from farm.errors import RequestError
 from farm.model.limits.deadlines import Deadlines

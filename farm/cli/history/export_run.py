@@ -9,7 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from farm.cli import arguments as args
-from farm.cli.terminal.console import out, plain, say, show_json
+from farm.cli.terminal.console import out, plain, say
+from farm.cli.terminal.json_output import show_json
 from farm.cli.terminal.progress import Bar
 from farm.errors import RequestError
 from farm.report.numerals import count, in_bytes

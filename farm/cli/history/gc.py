@@ -10,7 +10,8 @@ import typer
 
 from farm.cli import arguments as args
 from farm.cli.history.times import ago_s
-from farm.cli.terminal.console import out, plain, say, show_json
+from farm.cli.terminal.console import out, plain, say
+from farm.cli.terminal.json_output import show_json
 from farm.cli.terminal.tables import simple_table
 from farm.errors import FarmError, RequestError, RunError
 from farm.report.numerals import count, in_bytes

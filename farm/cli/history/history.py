@@ -13,7 +13,8 @@ from farm.cli.history.as_json import as_json
 from farm.cli.history.as_text import lines
 from farm.cli.history.database import Database, brought_up
 from farm.cli.history.times import since_s
-from farm.cli.terminal.console import out, plain, show_json
+from farm.cli.terminal.console import out, plain
+from farm.cli.terminal.json_output import show_json
 from farm.compare.amounts import fraction
 from farm.errors import RequestError
 from farm.history.database import opened

@@ -10,7 +10,8 @@ import typer
 
 from farm.cli import arguments as args
 from farm.cli.history.database import Database, brought_up
-from farm.cli.terminal.console import out, plain, show_json
+from farm.cli.terminal.console import out, plain
+from farm.cli.terminal.json_output import show_json
 from farm.history.database import shown
 from farm.report.numerals import count
 

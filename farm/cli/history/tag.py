@@ -9,7 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from farm.cli import arguments as args
-from farm.cli.terminal.console import out, plain, show_json
+from farm.cli.terminal.console import out, plain
+from farm.cli.terminal.json_output import show_json
 from farm.cli.terminal.tables import simple_table
 from farm.errors import RequestError
 from farm.store.notes.tags import all_tags, remove_tag, set_tag

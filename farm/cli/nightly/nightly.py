@@ -12,7 +12,8 @@ from farm.cli import arguments as args
 from farm.cli.bench.deadline_options import with_deadlines
 from farm.cli.nightly.measured import Measured, Tonight, measured
 from farm.cli.nightly.telling import Room, told
-from farm.cli.terminal.console import out, plain, say, show_json
+from farm.cli.terminal.console import out, plain, say
+from farm.cli.terminal.json_output import show_json
 from farm.errors import ExitCode, FarmError
 from farm.inventory import acknowledged
 from farm.inventory import suite as suites

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from farm.cli import arguments as args
-from farm.cli.terminal.console import out, plain, show_json
+from farm.cli.terminal.console import out, plain
+from farm.cli.terminal.json_output import show_json
 from farm.cli.terminal.tables import simple_table
 from farm.errors import RunError
 from farm.export.formats import FORMATS

@@ -16,7 +16,8 @@ from farm.cli.profiles import tables
 from farm.cli.profiles.grouping import By
 from farm.cli.profiles.sources import sources
 from farm.cli.profiles.values import comparison_json
-from farm.cli.terminal.console import out, plain, say, show_json
+from farm.cli.terminal.console import out, plain, say
+from farm.cli.terminal.json_output import show_json
 from farm.errors import RequestError
 from farm.store.profiles import Source
 

@@ -14,7 +14,8 @@ from farm.cli.profiles import tables
 from farm.cli.profiles.grouping import By
 from farm.cli.profiles.sources import choose, is_file, profiled, sources
 from farm.cli.profiles.values import profile_json, summary_json
-from farm.cli.terminal.console import out, plain, say, show_json
+from farm.cli.terminal.console import out, plain, say
+from farm.cli.terminal.json_output import show_json
 from farm.errors import RequestError
 from farm.model.operators import Ceilings
 from farm.store.profiles import Profiled, of_cell

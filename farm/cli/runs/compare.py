@@ -12,7 +12,8 @@ from farm.cli import arguments as args
 from farm.cli.bench.outputs import checks_lines
 from farm.cli.runs.outputs import outputs_of_both
 from farm.cli.terminal.comparisons import comparisons_table, counted
-from farm.cli.terminal.console import out, plain, say, show_json
+from farm.cli.terminal.console import out, plain, say
+from farm.cli.terminal.json_output import show_json
 from farm.compare.amounts import fraction
 from farm.compare.outcome import code_of, counts, ranked, unknown
 from farm.compare.runs import TwoRuns, compare_runs

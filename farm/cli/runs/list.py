@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from farm.cli import arguments as args
-from farm.cli.terminal.console import out, plain, say, show_json
+from farm.cli.terminal.console import out, plain, say
+from farm.cli.terminal.json_output import show_json
 from farm.cli.terminal.tables import simple_table
 from farm.errors import RequestError
 from farm.store.notes.tags import all_tags

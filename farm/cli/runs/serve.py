@@ -12,7 +12,8 @@ import typer
 from farm.cli import arguments as args
 from farm.cli import failure
 from farm.cli.bench.deadline_options import with_deadlines
-from farm.cli.terminal.console import out, plain, say, show_json
+from farm.cli.terminal.console import out, plain, say
+from farm.cli.terminal.json_output import show_json
 from farm.cli.terminal.loop import run
 from farm.errors import RequestError
 from farm.inventory import read_devices

@@ -8,7 +8,8 @@ from typing import Any
 from farm.cli import arguments as args
 from farm.cli.bench.outputs import outputs_lines
 from farm.cli.terminal.comparisons import summary
-from farm.cli.terminal.console import out, plain, show_json
+from farm.cli.terminal.console import out, plain
+from farm.cli.terminal.json_output import show_json
 from farm.cli.terminal.results import results_table
 from farm.model.run import RunStatus
 from farm.report.parts.environment import outages_of, restarts_of

@@ -18,7 +18,8 @@ from farm.cli.bench.deadline_options import with_deadlines
 from farm.cli.sim.arguments import LabDeadlines, LabFile
 from farm.cli.sim.live import Display
 from farm.cli.sim.telling import COLUMNS, as_json, rows, say_missed
-from farm.cli.terminal.console import out, plain, say, show_json
+from farm.cli.terminal.console import out, plain, say
+from farm.cli.terminal.json_output import show_json
 from farm.cli.terminal.loop import run
 from farm.cli.terminal.tables import simple_table
 from farm.files import user_path

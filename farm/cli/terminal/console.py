@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from dataclasses import fields, is_dataclass
-from typing import Any, TextIO
+from typing import TextIO
 
 from rich.console import Console
 from rich.text import Text
@@ -44,15 +42,3 @@ def show_error(error: FarmError) -> None:
         hint = Text("  try: ", style="bold")
         hint.append_text(plain(error.hint))
         err.print(hint)
-
-
-def show_json(value: Any) -> None:
-    """Print JSON on stdout; a command with --json prints nothing else there."""
-    print(json.dumps(value, indent=1, default=_fields))  # noqa: T201 - rich would wrap it
-
-
-def _fields(value: Any) -> Any:
-    """Of a dataclass, not copied as `asdict` would; the text of anything else that JSON does not know."""
-    if is_dataclass(value):
-        return {one.name: getattr(value, one.name) for one in fields(value)}
-    return str(value)

@@ -11,7 +11,8 @@ import typer
 from farm.cli import arguments as args
 from farm.cli.bench.catalogue_options import normalise, takes_options
 from farm.cli.bench.deadline_options import with_deadlines
-from farm.cli.terminal.console import out, plain, say, show_json
+from farm.cli.terminal.console import out, plain, say
+from farm.cli.terminal.json_output import show_json
 from farm.cli.tune.begin import Begun, begun, build_of, facts_of, new_tune, require_same, target_of
 from farm.cli.tune.shown import answer, dropped_lines, table, tell, told_space
 from farm.cli.tune.step import How, measured, require_new

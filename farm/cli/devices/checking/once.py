@@ -22,22 +22,26 @@ if TYPE_CHECKING:
 
 def check(devices: Devices, runs_dir: Path, deadlines: Deadlines, *, json: bool) -> set[Severity]:
     """Look, and show it; the gravest finding of each device."""
-    checked = run(_looked_at(devices, runs_dir, deadlines))
-    gravest: set[Severity] = _shown().show(checked, runs_dir, json=json)
+    checked = run(_looked_at(devices, runs_dir, deadlines, json=json))
+    gravest: set[Severity] = _shown(json=json).show(checked, runs_dir, json=json)
     return gravest
 
 
-async def _looked_at(devices: Devices, runs_dir: Path, deadlines: Deadlines) -> tuple[Checked, ...]:
+async def _looked_at(
+    devices: Devices, runs_dir: Path, deadlines: Deadlines, *, json: bool
+) -> tuple[Checked, ...]:
     loaded, chosen = devices
     timeouts = Timeouts.of(deadlines)
     async with open_transports(chosen, known_hosts=loaded.known_hosts, timeouts=timeouts) as transports:
         transports.connect_ahead()
-        shown = await asyncio.to_thread(_shown)
+        shown = await asyncio.to_thread(_shown, json=json)
         checked: tuple[Checked, ...] = await shown.looked_at(devices, transports, runs_dir, deadlines)
     return checked
 
 
-def _shown() -> ModuleType:
+def _shown(*, json: bool) -> ModuleType:
     from farm.cli.devices.checking import shown
 
+    if not json:
+        from farm.cli.devices.checking import table  # noqa: F401 - rich takes long, too
     return shown

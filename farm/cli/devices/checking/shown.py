@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from farm.cli.terminal.console import say, show_json
+from farm.cli.terminal.json_output import show_json
 from farm.cli.terminal.loop import run
 from farm.model.device import Device, Inventory
 from farm.model.limits.deadlines import Deadlines
@@ -33,12 +33,19 @@ async def looked_at(
     return await check_through(transports, devices[1], await _beside(devices, runs_dir, deadlines))
 
 
+def say(text: str, style: str = "") -> None:
+    """See `console.say`."""
+    from farm.cli.terminal import console  # it takes as long to import as a device takes to answer
+
+    console.say(text, style)
+
+
 def show(checked: Sequence[Checked], runs_dir: Path, *, json: bool) -> set[Severity]:
     """Show it; the gravest finding of each device. Those that pass leave their quarantine."""
     if json:
         show_json(checked)
     else:
-        from farm.cli.devices.checking import table  # it takes longer to import than a device to answer
+        from farm.cli.devices.checking import table
 
         table.show(checked)
     for name in released(runs_dir, [one.device for one in checked if not one.error]):

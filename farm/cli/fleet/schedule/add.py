@@ -15,7 +15,8 @@ from farm.cli.bench.deadline_options import with_deadlines
 from farm.cli.bench.request_options import takes_request
 from farm.cli.fleet import store_options as fleet
 from farm.cli.fleet.submit import require_possible
-from farm.cli.terminal.console import out, plain, show_json
+from farm.cli.terminal.console import out, plain
+from farm.cli.terminal.json_output import show_json
 from farm.cli.terminal.progress import Bar
 from farm.model.limits.deadlines import Deadlines
 from farm.model.request import Request

@@ -7,7 +7,8 @@ from typing import Any
 from farm.cli import arguments as args
 from farm.cli.bench.deadline_options import with_deadlines
 from farm.cli.fleet import store_options as fleet
-from farm.cli.terminal.console import out, plain, show_json
+from farm.cli.terminal.console import out, plain
+from farm.cli.terminal.json_output import show_json
 from farm.cli.terminal.tables import simple_table
 from farm.model.limits.deadlines import Deadlines
 
