@@ -275,6 +275,7 @@ claim() { # text of the next state; fails when another was faster, or with what 
     REPLY=
     return 1
   fi
+  known=$next lease_text=$1
   old=$((next - 8))
   [ -h "lease/$old" ] && rm -f "lease/$old" "lease/beat.$old"
   return 0
@@ -291,6 +292,7 @@ do_lease() { # holder ttl_s [epoch] ; with the epoch of a lease that is held: th
   before=$cut
   may_take || err held "$holder" "$age" "$ttl" "$epoch" "$held" || return
   find_shared
+  read_mark=
   if see_rival; then tell_rival || return; fi
   clock
   until claim "held:$now:$2:$boot:$name"; do
@@ -299,7 +301,7 @@ do_lease() { # holder ttl_s [epoch] ; with the epoch of a lease that is held: th
     may_take || err held "$holder" "$age" "$ttl" "$epoch" "$held" || return
     clock
   done
-  [ ! -d lease/ran ] || rm -rf lease/ran # the names of jobs of earlier leases, which can start no more
+  forget_names
   end_all lease-lost || err stuck "$REPLY" || return # what an earlier lease left running
   restore_all "$epoch"
   if ! take_machine "$name" "$2"; then
@@ -310,6 +312,8 @@ do_lease() { # holder ttl_s [epoch] ; with the epoch of a lease that is held: th
   # shellcheck disable=SC2086 # words or none
   ok "$epoch" "$boot" $before ${own_room:+alone}
 }
+
+forget_names() { [ ! -d lease/ran ] || rm -rf lease/ran; } # of jobs of earlier leases, which can start no more
 
 beat_again() { # on a full disk: in the place that the beat of an earlier lease takes
   local old=lease/none
@@ -364,6 +368,8 @@ do_release() { # epoch
   restore_all "$1"
   claim free || { [ -z "$REPLY" ] || blame "$REPLY" || return; }
   leave_machine
+  forget_names
+  touch_used
   ok
 }
 
@@ -371,7 +377,7 @@ do_release() { # epoch
 # The lease is of a workdir. Where all users of the machine share a sticky folder, farm-machine in it keeps workdirs
 # apart: links with numbers as above, `free` or `held:<since>:<ttl>:<boot>:<room>:<holder> <workdir>`. A room is a
 # folder beside them that only its owner writes, with the time of the last beat; lease/machine of the workdir that
-# has the machine leads there. Nobody can remove what another user left: it is free once it is too old. And all of it
+# has the machine names it. Nobody can remove what another user left: it is free once it is too old. And all of it
 # may be another user's trap: numbers are checked before they are counted with, and only plain files are read.
 
 GRACE_S=10 # until what ran under a lease that ended has surely ended, too
@@ -394,21 +400,23 @@ find_shared() { # -> shared: where users of this machine find each other; empty:
 is_mark() { case $1 in *[!0-9]*) return 1 ;; 1?????????) ;; *) return 1 ;; esac }
 
 see_rival() { # -> mark: the highest number; rival, its_workdir (encoded), its_age, its_ttl, its_held: who has the
-  # machine from another workdir; fails when nobody has
-  local text since room beat
+  # machine from another workdir; fails when nobody has -> dead_room: of who had it and did not leave it
+  local text since its_boot room beat own_room
   [ -n "$shared" ] || return
   highest "$shared"
-  mark=$REPLY
+  mark=$REPLY dead_room=''
   is_mark "$mark" || return
-  text=$(readlink "$shared/$mark" 2>/dev/null)
-  case $text in held:*:*:*:*:*' '*) text=${text#held:} ;; *) return 1 ;; esac
+  [ "$mark" = "$read_mark" ] || { mark_text=$(readlink "$shared/$mark" 2>/dev/null) && read_mark=$mark; } # for this lease
+  case $mark_text in held:*:*:*:*:*' '*) text=${mark_text#held:} ;; *) return 1 ;; esac
   since=${text%%:*} text=${text#*:}
   its_ttl=${text%%:*} text=${text#*:}
-  [ "${text%%:*}" = "$boot" ] || return # the device was restarted since
-  text=${text#*:}
+  its_boot=${text%%:*} text=${text#*:}
   room=${text%%:*} text=${text#*:}
   is_number "$since" && is_number "$its_ttl" && is_name "$room" || return
-  [ ! "$shared/$room" -ef lease/machine ] || return # ours: who has the lease of this workdir has the machine
+  dead_room=$shared/$room
+  [ "$its_boot" = "$boot" ] || return # the device was restarted since
+  find_own_room
+  [ "$dead_room" != "$own_room" ] || return # ours: who has the lease of this workdir has the machine
   clock
   its_held=$((now - since))
   room=$shared/$room/beat
@@ -417,7 +425,7 @@ see_rival() { # -> mark: the highest number; rival, its_workdir (encoded), its_a
   fi
   its_age=$((now - since))
   [ "$its_age" -ge 0 ] && [ "$its_age" -le $((its_ttl + GRACE_S)) ] || return
-  rival=${text%% *} its_workdir=${text#* }
+  dead_room='' rival=${text%% *} its_workdir=${text#* }
 }
 
 tell_rival() { # as see_rival -> the reply; fails
@@ -427,8 +435,9 @@ tell_rival() { # as see_rival -> the reply; fails
 }
 
 take_machine() { # holder, encoded, ttl -> own_room: our room, empty where there is no lock; fails when a rival has it
-  local tries=0 text
-  own_room=''
+  local tries=0 text former
+  find_own_room
+  former=$own_room own_room=''
   while [ -n "$shared" ] && [ $tries -lt 5 ]; do
     tries=$((tries + 1))
     ! see_rival || return
@@ -452,42 +461,53 @@ take_machine() { # holder, encoded, ttl -> own_room: our room, empty where there
   return 0
 }
 
-own_machine() { # our room is `own_room`; what we and others left behind goes, as far as we may remove it
-  local old text
+# lease/machine is a file with the path of our room, or an empty line; a link to it where an older agent was.
+find_own_room() { # -> own_room
+  own_room=
+  if [ -h lease/machine ]; then own_room=$(readlink lease/machine); else read -r own_room <lease/machine; fi
+} 2>/dev/null
+
+own_machine() { # our room is `own_room`; those of who had the machine and did not leave it go
   [ ! -h lease/machine ] || rm -f lease/machine
-  ln -s "$own_room" lease/machine
-  set +f
-  for old in "$shared"/1*; do
-    [ "${old##*/}" != "$REPLY" ] || continue
-    text=$(readlink "$old")
-    case $text in
-      held:*:*:*:*) text=${text#held:*:*:*:} && is_name "${text%%:*}" && clear_room "$shared/${text%%:*}" ;;
-    esac
-    rm -f "$old"
-  done
-  set -f
+  put "$own_room" 1<>lease/machine # in place: it needs no more of a disk that is full
+  [ -z "$former" ] || clear_room "$former"
+  [ -z "$dead_room" ] || [ "$dead_room" = "$former" ] || clear_room "$dead_room"
   return 0
 } 2>/dev/null
 
-clear_room() { # path ; not with `rm -r`: root would follow where another user leads it meanwhile
-  [ -h "$1" ] || { rm -f "$1/beat" && rmdir "$1"; }
+clear_room() { # path, other files... ; not with `rm -r`: root would follow where another user leads it meanwhile
+  local room="$1"
+  shift
+  if [ -d "$room" ] && [ ! -h "$room" ]; then set -- "$room/beat" "$@"; fi
+  rm -f "$@"
+  [ "${1-}" != "$room/beat" ] || rmdir "$room"
 } 2>/dev/null
 
 beat_of_machine() {
-  [ ! -h lease/machine ] || { put $((now + 1000000000)) 1<>lease/machine/beat; } 2>/dev/null || :
+  find_own_room
+  [ -z "$own_room" ] || { put $((now + 1000000000)) 1<>"$own_room/beat"; } 2>/dev/null || :
 }
 
-leave_machine() { # other workdirs may have it
-  local room
-  room=$(readlink lease/machine) || return 0
-  rm -f lease/machine
-  highest "${room%/*}"
-  if is_mark "$REPLY"; then
-    case $(readlink "${room%/*}/$REPLY") in
-      held:*:"${room##*/}":*) ln -s free "${room%/*}/$((REPLY + 1))" && rm -f "${room%/*}/$REPLY" ;;
-    esac
-  fi
-  clear_room "$room"
+leave_machine() { # other workdirs may have it; earlier marks go, as far as we may remove them
+  local folder last old
+  find_own_room
+  [ -n "$own_room" ] || return 0
+  if [ -h lease/machine ]; then rm -f lease/machine; else put "" 1<>lease/machine; fi
+  folder=${own_room%/*}
+  highest "$folder"
+  last=$REPLY
+  is_mark "$last" || { clear_room "$own_room" && return; }
+  case $(readlink "$folder/$last") in
+    held:*:"${own_room##*/}":*) ln -s free "$folder/$((last + 1))" && last=$((last + 1)) ;;
+  esac
+  set +f
+  set -- "$folder"/1*
+  set -f
+  for old do
+    shift
+    [ "${old##*/}" = "$last" ] || set -- "$@" "$old"
+  done
+  clear_room "$own_room" "$@"
 } 2>/dev/null
 
 do_others() { # command lines of what may supervise a job, of all workdirs, as /proc/<pid>/cmdline has them
@@ -1485,11 +1505,11 @@ entry() { REPLY=cas/${1%"${1#??}"}/$1; } # digest -> REPLY: where it is kept
 flush() { fsync "$1" 2>/dev/null || sync "$1" 2>/dev/null || sync; }
 
 do_have() { # digest... ; a linked entry counts as missing
-  local digest missing='' used=''
+  local digest missing=''
   for digest do
     is_digest "$digest" || err usage "not a digest: $digest" || return
     if is_kept "$digest"; then
-      used="$used $REPLY"
+      use "$REPLY"
     else
       REPLY=0
       [ -f "incoming/$digest" ] && size_of "incoming/$digest"
@@ -1497,10 +1517,18 @@ do_have() { # digest... ; a linked entry counts as missing
     fi
   done
   # shellcheck disable=SC2086 # hexadecimal names
-  [ -z "$used" ] || touch -c $used
-  # shellcheck disable=SC2086
   ok $missing
 }
+use() { # path of the store ; what was not used for longest goes first, and the times of files are for that
+  used="$used $1" uses=$((uses + 1))
+  [ $uses -lt 200 ] || touch_used
+}
+touch_used() { # one process for all of a session, when its rounds are over
+  # shellcheck disable=SC2086 # hexadecimal names
+  [ -z "$used" ] || touch -c $used
+  used='' uses=0
+} 2>/dev/null
+used='' uses=0
 
 do_verify() { # digest... ; entries that are not what they should be go, and are told: see flush
   local digest files='' count=0 damaged=''
@@ -1593,11 +1621,11 @@ do_tree() { # name (relative-path=digest)... ; whole or not at all
       ln -s "$workdir/$REPLY" "$new/$path" || exit
     done && mv "$new" "$tree"; } 2>&1) || { rm -rf "$new" && blame "$why"; } || return
   fi
-  touch -c "$tree" # it is the last that goes
+  use "$tree" # it is the last that goes
   ok "$workdir/$tree"
 }
 
-do_stock() { send "$(stock 2>/dev/null)"; }
+do_stock() { touch_used && send "$(stock 2>/dev/null)"; }
 stock() { # sections for farm/device/disk/stock.py: what there is, what was not used for longest before the rest
   part df && df -Pk .
   part sizes && du -ak cas incoming
@@ -2007,7 +2035,7 @@ print("good" if good else "bad", sys.executable, sys.implementation.name, "%d.%d
 
 # ---- the three ways to be called ------------------------------------------------------------------------
 
-do_bye() { ok && exit 0; }
+do_bye() { touch_used && ok && exit 0; }
 
 serve() { # workdir
   id='farm-agent 1' # so stands an error in the place of the greeting

@@ -145,7 +145,7 @@ async def deploy(
         await pusher.push(files, lacking=lacking)
         base = await _push_wheel(pusher, facts, wheel, pythons[0])
     else:
-        lacking = await _make_room(pusher, tuple(wanted.values()))
+        lacking = await _make_room(pusher, facts, tuple(wanted.values()))
         await pusher.push(files, lacking=lacking)
     for part in parts.values():
         await pusher.push(_files_of(part.files), lacking=lacking)
@@ -156,7 +156,7 @@ async def deploy(
 
 
 async def _make_room(
-    pusher: Pusher[Session, Room], files: Sequence[Artifact], more_bytes: int = 0
+    pusher: Pusher[Session, Room], facts: Facts, files: Sequence[Artifact], more_bytes: int = 0
 ) -> Collection[str]:
     """For what is missing of `files`, of which nothing will be removed, and `more_bytes`; the digests of what
     is missing.
@@ -165,7 +165,8 @@ async def _make_room(
     missing = {item.sha256: item.present_bytes for item in await pusher.missing(files)}
     sizes = {file.sha256: file.size_bytes for file in files}
     lacking_bytes = sum(max(sizes[sha256] - there, 0) for sha256, there in missing.items())
-    await pusher.room.make(more_bytes + lacking_bytes)
+    push_bytes = more_bytes + lacking_bytes
+    await pusher.room.make_before(push_bytes, facts.disk_free_bytes, facts.disk_bytes)
     return missing
 
 
@@ -176,13 +177,13 @@ async def _make_room_for_wheel(
     runner = _files_of(agents.runner_files())
     if pusher.session.device.is_local:
         pusher.room.need(artifact.sha256 for artifact in (*runner, *_files_of(wheel.libraries)))
-        return await _make_room(pusher, files)
+        return await _make_room(pusher, facts, files)
     libraries = _files_of(wheel.libraries if facts.gpus else wheel.cpu_libraries)
     pusher.room.need(library.sha256 for library in libraries)
     if not await pusher.missing(libraries):
-        return await _make_room(pusher, (*files, *runner))
+        return await _make_room(pusher, facts, (*files, *runner))
     pack = await (wheel.full_pack if facts.gpus else wheel.cpu_pack)()
-    return await _make_room(pusher, (*files, *runner, pack.artifact), pack.unpacked_bytes)
+    return await _make_room(pusher, facts, (*files, *runner, pack.artifact), pack.unpacked_bytes)
 
 
 def _files_of(named: Iterable[tuple[str, Artifact]]) -> list[Artifact]:

@@ -106,7 +106,9 @@ def test_beats_keep_the_machine_and_without_them_it_is_free(phone: Phone, shared
     assert refused(talk, "lease", "bob", 60).code == "held-elsewhere"
     beats_stop(shared)
     assert is_alone(talk("lease", "bob", 60))
-    assert len(list(shared.glob("farm-machine/*"))) == 2  # one link, one room
+    assert len(list(shared.glob("farm-machine/room.*"))) == 1
+    talk("release", talk("holder")[3])
+    assert len(list(shared.glob("farm-machine/*"))) == 1  # that it is free
     leave_all(other)
 
 
@@ -139,8 +141,12 @@ def test_a_restart_of_the_device_frees_the_machine(phone: Phone, shared: Path):
     folder.mkdir()
     folder.chmod(0o1777)
     (folder / "1000000007").symlink_to(f"held:{uptime()}:60:another-boot:room.1.1.1:ann /home/ann")
-    assert is_alone(phone.talk()("lease", "bob", 60))
-    assert not (folder / "1000000007").is_symlink()
+    mine = phone.talk()
+    epoch = mine("lease", "bob", 60)
+    assert is_alone(epoch)
+    mine("release", epoch[0])
+    assert str((folder / "1000000009").readlink()) == "free"
+    assert len(list(folder.iterdir())) == 1
 
 
 @pytest.mark.parametrize("mode", [0o755, 0o777])

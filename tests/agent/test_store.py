@@ -196,6 +196,7 @@ def filled(phone: Phone, agent: Talk, tmp_path: Path) -> list[str]:
         os.utime(phone.stored(digests[-1]), (index, index))
     for name, index in (("old", 0), ("new", 1)):
         agent("tree", name, f"sub/a file={digests[index]}")
+        agent.data("stock")  # what was used is noted before it is listed
         os.utime(phone.workdir / "trees" / name, (index, index))
     return digests
 

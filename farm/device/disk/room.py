@@ -37,6 +37,14 @@ class Room:
         """From now on these are not removed; those of earlier calls neither."""
         self._needed.update(sha256s)
 
+    async def make_before(self, push_bytes: int, free_bytes: int | None, disk_bytes: int | None) -> None:
+        """`make`, unless nothing is to be pushed and the disk, of which this was known at the probe, has its
+        reserve: the listing would cost a device that has all files half a dozen programs for nothing.
+        """
+        reserve_bytes = self._session.device.store.reserve.of(disk_bytes) or 0
+        if push_bytes or free_bytes is None or free_bytes < reserve_bytes:
+            await self.make(push_bytes)
+
     async def make(self, push_bytes: int, *, at_least_bytes: int = 0) -> None:
         """Remove what was not used for longest, as far as the device's limits and a push of so many bytes ask
         for it, and `at_least_bytes` of it where there is so much.
