@@ -57,6 +57,7 @@ def rank_sum_depth(first: int, second: int, level: float) -> int:
     return _exact_depth(_rank_sum_chances(first, second), level)
 
 
+@lru_cache(maxsize=1024)
 def sign_depth(values: int, level: float) -> int:
     """The same for the values themselves and their median (the sign test)."""
     import numpy as np

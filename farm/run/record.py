@@ -107,15 +107,23 @@ class Recorder:
         return recorder
 
     def _keep(self, event: Event) -> Future[None]:
-        kept = changed(event, lambda text: self.hider.text(writable(text)))
-        self._progress.apply(kept)
-        return self._journal.put(kept)
+        return self._put(changed(event, self._writable))
+
+    def _put(self, event: Event) -> Future[None]:
+        """All strings of the event are writable."""
+        self._progress.apply(event)
+        return self._journal.put(event)
+
+    def _writable(self, text: str) -> str:
+        return self.hider.text(writable(text))
 
     def device(self, name: str, **fields: Any) -> None:
-        """Keep facts of a device: fields of DeviceRecord."""
+        """Keep facts of a device: fields of DeviceRecord. Only they are gone through for what cannot be
+        written or must be hidden: all else was before.
+        """
         before = self._progress.device(name)
-        if (after := replace(before, **fields)) != before:
-            self._keep(DeviceChanged(device=after))
+        if (after := replace(before, **changed(fields, self._writable))) != before:
+            self._put(DeviceChanged(device=after))
 
     def deployed(self, cells: Sequence[Cell], runtime_digest: str | None) -> None:
         """Keep what runs these cells."""
