@@ -124,7 +124,7 @@ async def _settings(
     own: Mapping[str, tuple[str, ...]] | None = None,
 ) -> Settings:
     """By the answer to the question, or by one for all hosts and what is the host's `own`."""
-    values = _values(await _answer(question)) if told is None else {**_values(told), **(own or {})}
+    values = {**_values(await _answer(question) if told is None else told), **(own or {})}
     values |= await _replaced(values, question)
     changed = frozenset(name for name in values if values[name] != defaults.get(name))
     return Settings(
@@ -296,7 +296,9 @@ def _content(file: IO[bytes]) -> str:
     return os.fsdecode(file.read())
 
 
-def _values(answer: str) -> dict[str, tuple[str, ...]]:
+@functools.lru_cache(maxsize=16)
+def _values(answer: str) -> Mapping[str, tuple[str, ...]]:
+    """Of an answer, which for hosts that are alike is the same text: nobody changes what is returned."""
     found: dict[str, list[str]] = {}
     for line in answer.split("\n"):
         keyword, _, value = line.partition(" ")
