@@ -13,7 +13,7 @@ from farm.model.device import Runtime, RuntimeKind
 from farm.model.matrix import Cell, Model
 from farm.plan.layout import Files, content_digest, input_digest
 from farm.plan.matrix import needed_artifacts
-from farm.store.cache.kept import ChangedError, KeptStore
+from farm.store.cache.kept import ChangedError, KeptStore, Space
 from farm.store.cache.products import Product
 from farm.store.manifest import (
     MANIFEST,
@@ -89,9 +89,10 @@ class Keeper:
         except OSError as error:
             yield _why(error)
             return
+        space = Space(self._store)
         for one in files:
             try:
-                self._store.keep(one)
+                self._store.keep(one, space)
                 self._done.add(one.sha256)
             except ChangedError as error:
                 yield str(error)

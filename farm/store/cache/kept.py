@@ -18,6 +18,7 @@ import re
 import secrets
 import shutil
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,9 +87,10 @@ class KeptStore:
         """Whether the user wants nothing to be kept."""
         return 0 in (self.share.percent, self.share.most_bytes)
 
-    def keep(self, artifact: Artifact) -> None:
-        """Keep a copy of a file. Raises ChangedError when it has another digest by now, FullError when there
-        is no room beside what runs refer to, OSError when it cannot be read or written.
+    def keep(self, artifact: Artifact, space: Space | None = None) -> None:
+        """Keep a copy of a file; `space` is that of the files before it, where there are many. Raises
+        ChangedError when it has another digest by now, FullError when there is no room beside what runs refer
+        to, OSError when it cannot be read or written.
         """
         path = digest_path(self.root, artifact.sha256)
         if _has(path, artifact.size_bytes):
@@ -96,13 +98,15 @@ class KeptStore:
             self._name(artifact)
             return
         private_folder(path.parent)
-        self._make_room(artifact)
+        space = space or Space(self)
+        space.make(artifact.size_bytes)
         temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
         try:
             _copy(artifact.path, temporary)
             if sha256_of(temporary) != artifact.sha256:
                 raise ChangedError(f"{artifact.path} was changed or removed after the run was planned")
             temporary.replace(path)
+            space.taken(artifact.size_bytes)
         finally:
             temporary.unlink(missing_ok=True)
         self._name(artifact)
@@ -179,33 +183,16 @@ class KeptStore:
         """How much it may hold. Raises OSError."""
         return self.share.of(shutil.disk_usage(private_folder(self.root)).total) or 0
 
-    def _make_room(self, artifact: Artifact) -> None:
-        """Remove what no run refers to, least recently used first, until there is room for a file."""
-        stored, disk = self.stored(), shutil.disk_usage(self.root)
-        limit_bytes, reserve_bytes = self.limit_bytes(), RESERVE.of(disk.total) or 0
-        held_bytes, free_bytes = sum(one.size_bytes for one in stored), disk.free
-        lacking_bytes = artifact.size_bytes + max(held_bytes - limit_bytes, reserve_bytes - free_bytes)
-        if lacking_bytes <= 0:
-            return
-        removable = self._removable(stored)
-        if sum(one.size_bytes for one in removable) < lacking_bytes:
-            raise FullError(errno.ENOSPC, self._why_full(held_bytes, limit_bytes, free_bytes), str(self.root))
-        for one in removable:
-            if lacking_bytes <= 0:
-                break
-            one.path.unlink(missing_ok=True)
-            lacking_bytes -= one.size_bytes
-
     def clean(self) -> int:
         """Remove what no run refers to; how many bytes that were. Raises OSError."""
         freed_bytes = 0
-        for one in self._removable(self.stored()):
+        for one in self.removable(self.stored()):
             one.path.unlink(missing_ok=True)
             freed_bytes += one.size_bytes
         return freed_bytes
 
-    def _removable(self, stored: Sequence[Stored]) -> list[Stored]:
-        """In the same order."""
+    def removable(self, stored: Sequence[Stored]) -> list[Stored]:
+        """What no run refers to, in the same order. Raises OSError."""
         referred = frozenset[str]().union(*(one.digests for one in self.references()))
         begun_before = time.time() - UNFINISHED_S
         return [
@@ -216,14 +203,55 @@ class KeptStore:
             )
         ]
 
-    @staticmethod
-    def _why_full(held_bytes: int, limit_bytes: int, free_bytes: int) -> str:
-        from humanize import naturalsize
 
-        return (
-            f"no room: it holds {naturalsize(held_bytes)} of runs that are still there, of at most "
-            f"{naturalsize(limit_bytes)} ({VARIABLE}), and the disk has {naturalsize(free_bytes)} free"
-        )
+class Space:
+    """Space in a store for files that are kept one after the other. What it holds is listed with the first of
+    them: to list it for each would take longer the more there are.
+    """
+
+    def __init__(self, store: KeptStore) -> None:
+        self._store = store
+        self._held_bytes: int | None = None
+        self._removable: deque[Stored] | None = None
+
+    def taken(self, size_bytes: int) -> None:
+        """So much more is held now."""
+        self._held_bytes = (self._held_bytes or 0) + size_bytes
+
+    def make(self, size_bytes: int) -> None:
+        """Remove what no run refers to, least recently used first, until there is room for a file. Raises
+        FullError, with nothing removed, and OSError.
+        """
+        if self._held_bytes is None:
+            self._held_bytes = sum(one.size_bytes for one in self._store.stored())
+        disk, limit_bytes = shutil.disk_usage(self._store.root), self._store.limit_bytes()
+        over_bytes = max(self._held_bytes - limit_bytes, (RESERVE.of(disk.total) or 0) - disk.free)
+        if size_bytes + over_bytes > 0:
+            self._remove(size_bytes + over_bytes, limit_bytes, disk.free)
+
+    def _remove(self, lacking_bytes: int, limit_bytes: int, free_bytes: int) -> None:
+        if self._removable is None:
+            self._removable = deque(self._store.removable(self._store.stored()))
+        if sum(one.size_bytes for one in self._removable) < lacking_bytes:
+            why = _why_full(self._held_bytes or 0, limit_bytes, free_bytes)
+            raise FullError(errno.ENOSPC, why, str(self._store.root))
+        while lacking_bytes > 0 and self._removable:
+            one = self._removable.popleft()
+            with contextlib.suppress(FileNotFoundError):
+                if one.path.stat().st_mtime != one.used_at:
+                    continue  # another farm uses it by now
+                one.path.unlink()
+            lacking_bytes -= one.size_bytes
+            self.taken(-one.size_bytes)
+
+
+def _why_full(held_bytes: int, limit_bytes: int, free_bytes: int) -> str:
+    from humanize import naturalsize
+
+    return (
+        f"no room: it holds {naturalsize(held_bytes)} of runs that are still there, of at most "
+        f"{naturalsize(limit_bytes)} ({VARIABLE}), and the disk has {naturalsize(free_bytes)} free"
+    )
 
 
 def kept_store() -> KeptStore:

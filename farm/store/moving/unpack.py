@@ -19,7 +19,7 @@ from typing import IO
 from farm.errors import RequestError, RunError
 from farm.files import PRIVATE_FILE, private_folder
 from farm.model.artifact import Artifact
-from farm.store.cache.kept import ChangedError, KeptStore
+from farm.store.cache.kept import ChangedError, KeptStore, Space
 from farm.store.manifest import MANIFEST, read_manifest
 from farm.store.moving.contents import (
     AGAIN,
@@ -176,10 +176,11 @@ def _copy(source: IO[bytes], target: Path) -> str:
 
 def _keep(folder: Path, contents: Contents, kept: KeptStore) -> str | None:
     """What was pushed goes into the store; why it did not. Without it the run comes all the same."""
+    space = Space(kept)
     for one in contents.files:
         if one.path.startswith(f"{KEPT}/"):
             try:
-                kept.keep(Artifact(one.sha256, one.sha256, one.size_bytes, folder / one.path))
+                kept.keep(Artifact(one.sha256, one.sha256, one.size_bytes, folder / one.path), space)
             except (ChangedError, OSError) as error:
                 return str(error)
     return None

@@ -21,7 +21,7 @@ from farm.model.artifact import Artifact
 from farm.model.limits.disk import Portion
 from farm.store.artifacts import artifact_of
 from farm.store.cache import kept
-from farm.store.cache.kept import ChangedError, FullError, KeptStore, kept_store
+from farm.store.cache.kept import ChangedError, FullError, KeptStore, Space, kept_store
 
 KB = 1000
 
@@ -126,6 +126,42 @@ def test_a_run_may_refer_to_more_files_later(store: KeptStore, tmp_path: Path) -
     store.refer(path, ["b" * 64])
     (one,) = store.references()
     assert one.digests == {"a" * 64, "b" * 64}
+
+
+def test_of_many_files_the_first_alone_lists_the_store_and_all_keep_within_it(
+    store: KeptStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = file(tmp_path, "old")
+    store.keep(old)
+    looks: list[KeptStore] = []
+    listed = KeptStore.stored
+    monkeypatch.setattr(KeptStore, "stored", lambda self: listed(looks.append(self) or self))  # type: ignore[func-returns-value]
+    space = Space(store)
+    small = [file(tmp_path, f"{number}", KB // 2) for number in range(12)]
+    store.refer(manifest(tmp_path, "run"), [one.sha256 for one in small])
+    for one in small:
+        store.keep(one, space)
+    assert len(looks) == 1
+    store.keep(file(tmp_path, "more", KB), space)  # there is no room beside the old one
+    monkeypatch.undo()
+    assert old.sha256 not in held(store)
+    with pytest.raises(FullError):
+        store.keep(file(tmp_path, "large", 5 * KB), space)
+    assert {one.sha256 for one in small} < held(store)
+
+
+def test_what_another_farm_uses_meanwhile_is_not_removed_for_room(store: KeptStore, tmp_path: Path) -> None:
+    first, second, third = (file(tmp_path, name, 3 * KB) for name in ("1", "2", "3"))
+    for number, one in enumerate((first, second, third)):
+        store.keep(one)
+        age(store, one, 3600 - number)
+    space = Space(store)
+    store.keep(file(tmp_path, "4", 3 * KB), space)
+    assert held(store) >= {second.sha256, third.sha256}
+    KeptStore(store.root, store.share).find(second.sha256)
+    store.keep(file(tmp_path, "5", 3 * KB), space)
+    assert second.sha256 in held(store)
+    assert third.sha256 not in held(store)
 
 
 def test_a_file_that_is_larger_than_the_store_removes_nothing(store: KeptStore, tmp_path: Path) -> None:
