@@ -377,7 +377,7 @@ do_release() { # epoch
 # The lease is of a workdir. Where all users of the machine share a sticky folder, farm-machine in it keeps workdirs
 # apart: links with numbers as above, `free` or `held:<since>:<ttl>:<boot>:<room>:<holder> <workdir>`. A room is a
 # folder beside them that only its owner writes, with the time of the last beat; lease/machine of the workdir that
-# has the machine names it. Nobody can remove what another user left: it is free once it is too old. And all of it
+# has the machine leads there. Nobody can remove what another user left: it is free once it is too old. And all of it
 # may be another user's trap: numbers are checked before they are counted with, and only plain files are read.
 
 GRACE_S=10 # until what ran under a lease that ended has surely ended, too
@@ -401,7 +401,7 @@ is_mark() { case $1 in *[!0-9]*) return 1 ;; 1?????????) ;; *) return 1 ;; esac 
 
 see_rival() { # -> mark: the highest number; rival, its_workdir (encoded), its_age, its_ttl, its_held: who has the
   # machine from another workdir; fails when nobody has -> dead_room: of who had it and did not leave it
-  local text since its_boot room beat own_room
+  local text since its_boot room beat
   [ -n "$shared" ] || return
   highest "$shared"
   mark=$REPLY dead_room=''
@@ -415,8 +415,7 @@ see_rival() { # -> mark: the highest number; rival, its_workdir (encoded), its_a
   is_number "$since" && is_number "$its_ttl" && is_name "$room" || return
   dead_room=$shared/$room
   [ "$its_boot" = "$boot" ] || return # the device was restarted since
-  find_own_room
-  [ "$dead_room" != "$own_room" ] || return # ours: who has the lease of this workdir has the machine
+  [ ! "$dead_room" -ef lease/machine ] || return # ours: who has the lease of this workdir has the machine
   clock
   its_held=$((now - since))
   room=$shared/$room/beat
@@ -435,9 +434,8 @@ tell_rival() { # as see_rival -> the reply; fails
 }
 
 take_machine() { # holder, encoded, ttl -> own_room: our room, empty where there is no lock; fails when a rival has it
-  local tries=0 text former
-  find_own_room
-  former=$own_room own_room=''
+  local tries=0 text
+  own_room=''
   while [ -n "$shared" ] && [ $tries -lt 5 ]; do
     tries=$((tries + 1))
     ! see_rival || return
@@ -461,17 +459,13 @@ take_machine() { # holder, encoded, ttl -> own_room: our room, empty where there
   return 0
 }
 
-# lease/machine is a file with the path of our room, or an empty line; a link to it where an older agent was.
-find_own_room() { # -> own_room
-  own_room=
-  if [ -h lease/machine ]; then own_room=$(readlink lease/machine); else read -r own_room <lease/machine; fi
-} 2>/dev/null
-
-own_machine() { # our room is `own_room`; those of who had the machine and did not leave it go
-  [ ! -h lease/machine ] || rm -f lease/machine
-  put "$own_room" 1<>lease/machine # in place: it needs no more of a disk that is full
-  [ -z "$former" ] || clear_room "$former"
-  [ -z "$dead_room" ] || [ "$dead_room" = "$former" ] || clear_room "$dead_room"
+own_machine() { # our room is `own_room`; that of who had the machine and did not leave it goes, may it be ours
+  if [ -h lease/machine ]; then
+    clear_room "$(readlink lease/machine)"
+    rm -f lease/machine
+  fi
+  ln -s "$own_room" lease/machine
+  [ -z "$dead_room" ] || clear_room "$dead_room"
   return 0
 } 2>/dev/null
 
@@ -484,30 +478,31 @@ clear_room() { # path, other files... ; not with `rm -r`: root would follow wher
 } 2>/dev/null
 
 beat_of_machine() {
-  find_own_room
-  [ -z "$own_room" ] || { put $((now + 1000000000)) 1<>"$own_room/beat"; } 2>/dev/null || :
+  [ ! -h lease/machine ] || { put $((now + 1000000000)) 1<>lease/machine/beat; } 2>/dev/null || :
 }
 
 leave_machine() { # other workdirs may have it; earlier marks go, as far as we may remove them
-  local folder last old
-  find_own_room
-  [ -n "$own_room" ] || return 0
-  if [ -h lease/machine ]; then rm -f lease/machine; else put "" 1<>lease/machine; fi
-  folder=${own_room%/*}
+  local room="${own_room-}" folder last old
+  [ -h lease/machine ] || return 0
+  [ -n "$room" ] && [ "$room" -ef lease/machine ] || room=$(readlink lease/machine) || return 0
+  folder=${room%/*} own_room=''
   highest "$folder"
   last=$REPLY
-  is_mark "$last" || { clear_room "$own_room" && return; }
-  case $(readlink "$folder/$last") in
-    held:*:"${own_room##*/}":*) ln -s free "$folder/$((last + 1))" && last=$((last + 1)) ;;
-  esac
-  set +f
-  set -- "$folder"/1*
-  set -f
+  if is_mark "$last"; then
+    case $(readlink "$folder/$last") in
+      held:*:"${room##*/}":*) ln -s free "$folder/$((last + 1))" && last=$((last + 1)) ;;
+    esac
+    set +f
+    set -- "$folder"/1*
+    set -f
+  else
+    set --
+  fi
   for old do
     shift
     [ "${old##*/}" = "$last" ] || set -- "$@" "$old"
   done
-  clear_room "$own_room" "$@"
+  clear_room "$room" lease/machine "$@"
 } 2>/dev/null
 
 do_others() { # command lines of what may supervise a job, of all workdirs, as /proc/<pid>/cmdline has them
@@ -2071,6 +2066,7 @@ serve() { # workdir
       *) err usage "$verb with $# arguments" ;;
     esac
   done
+  touch_used
 }
 
 # ---- uploads ---------------------------------------------------------------------------------------------

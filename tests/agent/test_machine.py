@@ -123,6 +123,17 @@ def test_the_next_lease_of_a_workdir_has_its_machine(phone: Phone, shared: Path)
     leave_all(other)
 
 
+@pytest.mark.parametrize("goes_on", [False, True], ids=["another session", "the same session"])
+def test_nothing_of_a_room_is_left_when_the_machine_is_given_back(phone: Phone, shared: Path, goes_on: bool):
+    mine = phone.talk()
+    epoch = mine("lease", "ann", 60)[0]
+    epoch = mine("lease", "ann again", 60, epoch)[0]
+    assert len(list(shared.glob("farm-machine/room.*"))) == 1
+    (mine if goes_on else phone.talk())("release", epoch)
+    assert [path.name for path in shared.glob("farm-machine/*")] == ["1000000003"]
+    assert not (phone.workdir / "lease" / "machine").is_symlink()
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become somebody without rights")
 def test_what_another_user_left_behind_keeps_nobody_out(phone: Phone, shared: Path):
     mine, other = phone.talk(), another(phone)
@@ -131,8 +142,14 @@ def test_what_another_user_left_behind_keeps_nobody_out(phone: Phone, shared: Pa
     talk = other.talk_as_nobody()
     assert refused(talk, "lease", "nobody", 60).code == "held-elsewhere"
     beats_stop(shared)
-    assert is_alone(talk("lease", "nobody", 60))
+    epoch = talk("lease", "nobody", 60)
+    assert is_alone(epoch)
     assert refused(mine, "lease", "root", 60, mine("holder")[3]).fields[0] == "nobody"
+    talk("release", epoch[0])
+    assert len(list(shared.glob("farm-machine/room.*"))) == 1  # nobody may not remove root's
+    epoch = mine("lease", "root", 60, mine("holder")[3])
+    mine("release", epoch[0])
+    assert len(list(shared.glob("farm-machine/*"))) == 1
     leave_all(other)
 
 

@@ -223,6 +223,26 @@ def test_the_stock_has_files_and_trees_the_oldest_first_with_what_they_take(
     assert trees == [("trees/old", digests[0]), ("trees/new", digests[1]), ("trees/.new.7",)]
 
 
+@pytest.mark.parametrize("end", ["release", "bye", "a lost connection"])
+def test_what_a_session_used_is_the_last_that_goes_however_it_ends(
+    phone: Phone, agent: Talk, tmp_path: Path, end: str
+):
+    digests = filled(phone, agent, tmp_path)
+    mine = phone.talk()
+    epoch = mine("lease", "me", 60)[0]
+    assert mine("have", digests[1], digests[0]) == ()
+    mine("tree", "old", f"sub/a file={digests[0]}")
+    if end == "release":
+        mine("release", epoch)
+    elif end == "bye":
+        mine("bye")
+    else:
+        mine.leave()
+    stock = parse_stock(agent.data("stock").decode())
+    assert [file.sha256 for file in stock.files if file.sha256][:2] == digests[2:]
+    assert [tree.path for tree in stock.trees] == ["trees/new", "trees/old"]
+
+
 def test_what_is_removed_is_gone_and_nothing_else(phone: Phone, agent: Talk, epoch: int, tmp_path: Path):
     digests = filled(phone, agent, tmp_path)
     stock = parse_stock(agent.data("stock").decode())

@@ -92,14 +92,19 @@ class Lab:
         ):
             yield session
 
-    async def deploy(self, build: Path, model: Artifact) -> tuple[Deployed, Pusher]:
+    async def deploy(
+        self,
+        build: Path,
+        model: Artifact,
+        facts: Facts = Facts(),  # noqa: B008 - frozen
+    ) -> tuple[Deployed, Pusher]:
         """As a bench does, of one cell."""
         device = self.device(build)
         plan = plan_of([device], [Model("m", model)], [Variant("v", OptionSet())])
         async with self.session(device) as session:
             pusher = Pusher(session, Room(session, self.notes.append))
             parts = {device.runtime: Part(await own_files_of(device.runtime))}
-            return await deploy(pusher, plan.cells, Facts(), None, parts), pusher
+            return await deploy(pusher, plan.cells, facts, None, parts), pusher
 
     def kept(self) -> set[str]:
         """Digests of the whole files in the store."""
@@ -134,6 +139,28 @@ async def test_within_the_share_earlier_builds_stay(tmp_path: Path, small: Path)
     for build in builds:
         await lab.deploy(build.path, model)
     assert lab.kept() == {model.sha256, builds[1].sha256, builds[2].sha256}
+
+
+@pytest.mark.parametrize(
+    ("free_bytes", "stays"),
+    [(3 * MB, True), (MB // 20, False), (None, False)],
+    ids=["enough", "none", "unknown"],
+)
+async def test_where_nothing_is_to_be_pushed_room_is_made_for_the_reserve_alone(
+    tmp_path: Path, small: Path, free_bytes: int | None, stays: bool
+) -> None:
+    lab = Lab(tmp_path, small, StoreLimits(share=Portion(100)))
+    model, old = artifact_of(lab.file("model.mge", 1000)), artifact_of(lab.file("old", MB))
+    build = artifact_of(lab.file("build", MB))
+    await lab.deploy(old.path, model)
+    await lab.deploy(build.path, model)
+    lab.limits = StoreLimits(share=Portion(30))
+    facts = Facts(disk_bytes=4 * MB, disk_free_bytes=free_bytes)
+    await lab.deploy(build.path, model, facts)
+    assert (old.sha256 in lab.kept()) is stays
+    new = artifact_of(lab.file("new", 1000))
+    await lab.deploy(new.path, model, facts)
+    assert old.sha256 not in lab.kept()
 
 
 async def test_what_can_never_fit_is_refused_before_anything_is_pushed_or_removed(
