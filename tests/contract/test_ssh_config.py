@@ -374,7 +374,7 @@ async def test_openssh_is_asked_once_for_hosts_that_its_configuration_does_not_t
     found = await asyncio.gather(*map(settings_of, BOARDS))
     assert len(questions()) == 1
     for address, settings in zip(BOARDS, found, strict=True):
-        alone = configuration._values(await configuration._answer(settings.question))
+        alone = dict(configuration._values(await configuration._answer(settings.question)))
         del alone["loglevel"]  # of no use to farm, and changed by the question for all
         assert {name: settings.values[name] for name in alone} == alone
         assert (settings.host, settings.port) == (address.host, int(alone["port"][0]))

@@ -30,7 +30,7 @@ from farm.run.keeping import Keeper
 from farm.run.measure.against import against
 from farm.run.planned import Origin, planned_results
 from farm.store.artifacts import artifact_of
-from farm.store.cache.kept import KeptStore
+from farm.store.cache.kept import KeptStore, Space
 from farm.store.cache.products import Product, ProductStore
 from farm.store.manifest import MANIFEST
 from farm.store.runs import RunDirectory
@@ -215,7 +215,7 @@ async def test_products_of_searches_are_put_back_into_their_cache(
 
 async def test_what_cannot_be_kept_is_a_note_and_is_told_once(tmp_path: Path, night: Night) -> None:
     class Full(KeptStore):
-        def keep(self, artifact: Artifact) -> None:
+        def keep(self, artifact: Artifact, space: Space | None = None) -> None:
             raise OSError(errno.ENOSPC, "No space left on device", str(self.root))
 
     notes: list[str] = []
@@ -237,7 +237,7 @@ async def test_the_event_loop_goes_on_while_files_are_kept(tmp_path: Path, night
     goes_on = threading.Event()
 
     class Slow(KeptStore):
-        def keep(self, artifact: Artifact) -> None:
+        def keep(self, artifact: Artifact, space: Space | None = None) -> None:
             assert goes_on.wait(60)
 
     keeper = Keeper(Slow(tmp_path / "slow"), RunDirectory.create(tmp_path / "runs", "slow"))
