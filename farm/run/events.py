@@ -23,7 +23,7 @@ class Kind(StrEnum):
 @dataclass(frozen=True)
 class Event:
     """One step of one device. `done` and `total` count rounds (ROUND) or bytes (TRANSFER); `left` is how long
-    the device has still to work, where that is known.
+    the device has still to work, where that is known. `boot_id` is the device's, once it was probed.
     """
 
     device: str
@@ -32,6 +32,7 @@ class Event:
     done: int = 0
     total: int | None = None
     left: Span | None = None
+    boot_id: str | None = None
 
 
 Listener = Callable[[Event], None]

@@ -77,6 +77,7 @@ class Lane:
         self._is_checked = self._earlier.is_checked
         self._allowance = Allowance()
         self._live: Session | None = None
+        self._boot_id: str | None = None
 
     def abandon(self) -> None:
         """Another process goes on with this lane: the lease is not given back when it is cancelled."""
@@ -200,6 +201,7 @@ class Lane:
     async def _probe(self, session: Session) -> Facts:
         self._step("probing")
         facts = await session.call(lambda agent: agent.probe(self._fitting.pythons))
+        self._boot_id = facts.boot_id
         if self._measuring is None and not self._earlier.has_rounds:  # those of the start of the run
             self._recorder.device(self._device.name, facts=facts)
         return facts
@@ -365,7 +367,8 @@ class Lane:
     def _emit(
         self, kind: Kind, text: str, done: int = 0, total: int | None = None, *, left: Span | None = None
     ) -> None:
-        self._context.listener(Event(self._device.name, kind, text, done, total, left))
+        event = Event(self._device.name, kind, text, done, total, left, self._boot_id)
+        self._context.listener(event)
 
 
 def _what(cell: Cell, one: Round) -> str:

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from ipaddress import ip_address
 from pathlib import Path
 from threading import Thread
 from typing import Annotated, Any
@@ -165,27 +164,32 @@ def measure(
 
 
 def _preparing_meanwhile(plan: Plan, told: Listener) -> Listener:
-    """Where no device is this machine, the end is prepared in the first round, in which nobody waits for it:
-    that takes a third of a second.
+    """Where no device is this machine, the end is prepared in a round when all have come to theirs, in which
+    nobody waits for it: that takes a third of a second.
     """
-    thread = Thread(target=_prepare_ending, daemon=True)
+    thread, here = Thread(target=_prepare_ending, daemon=True), _boot_id()
+    still_to_come = {cell.device.name for cell in plan.cells}
+    may_begin = not any(device.is_local for device in plan.devices)
 
     def listen(event: Event) -> None:
-        if event.kind is Kind.ROUND and thread.ident is None:
+        nonlocal may_begin
+        if event.kind in (Kind.ROUND, Kind.FAILED, Kind.FINISHED):
+            still_to_come.discard(event.device)
+            # A container on this machine, or a name of it, has its kernel.
+            may_begin = may_begin and (event.boot_id is None or event.boot_id != here)
+        if event.kind is Kind.ROUND and may_begin and not still_to_come:
+            may_begin = False
             with contextlib.suppress(RuntimeError):  # no more threads: it comes at the end, then
                 thread.start()
         told(event)
 
-    return told if any(map(_is_here, plan.devices)) else listen
+    return listen
 
 
-def _is_here(device: Device) -> bool:
-    """Whether a device is this machine, as far as its address says."""
-    host = device.address.host
-    try:
-        return device.is_local or host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
+def _boot_id() -> str | None:
+    with contextlib.suppress(OSError):
+        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+    return None
 
 
 def _prepare_ending() -> None:

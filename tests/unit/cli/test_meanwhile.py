@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from threading import Event as Signal
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -25,24 +26,54 @@ def plan_for(*names: str) -> Any:
     return plan_of(devices, [model], [Variant("plain", OptionSet())])
 
 
-def test_the_report_is_prepared_in_the_first_round(monkeypatch: pytest.MonkeyPatch) -> None:
-    prepared, heard = Signal(), list[Event]()
-    monkeypatch.setattr(bench, "_prepare_ending", prepared.set)
-    told = bench._preparing_meanwhile(plan_for("arm-1"), heard.append)
-    events = [Event("arm-1", Kind.STEP, "connecting"), *2 * [Event("arm-1", Kind.ROUND, "timed 1 of 2")]]
-    told(events[0])
-    assert not prepared.is_set()
-    told(events[1])
-    assert prepared.wait(PATIENCE_S)
-    told(events[2])
-    assert heard == events
+HERE = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
 
 
-@pytest.mark.parametrize("name", [LOCAL, "localhost", "127.0.0.1", "::1"])
+def coming(name: str, boot_id: str | None = "another") -> list[Event]:
+    """What a lane tells until its first round."""
+    return [
+        Event(name, Kind.STEP, "connecting"),
+        Event(name, Kind.STEP, "probing"),
+        Event(name, Kind.ROUND, "timed 1 of 2", boot_id=boot_id),
+    ]
+
+
+def test_the_report_is_prepared_when_all_devices_have_come_to_their_rounds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    prepared, heard, done = list[str](), list[Event](), Signal()
+
+    def prepare() -> None:
+        prepared.append("once")
+        done.set()
+
+    monkeypatch.setattr(bench, "_prepare_ending", prepare)
+    told = bench._preparing_meanwhile(plan_for("arm-1", "arm-2", "arm-3"), heard.append)
+    events = [*coming("arm-1"), Event("arm-2", Kind.FAILED, "connect: no"), *coming("arm-3", None)]
+    for event in events[:-1]:
+        told(event)
+    assert not prepared
+    again = Event("arm-1", Kind.ROUND, "timed 2 of 2", boot_id="another")
+    told(events[-1])
+    assert done.wait(PATIENCE_S)
+    told(again)
+    assert heard == [*events, again]
+    assert prepared == ["once"]
+
+
+@pytest.mark.parametrize("name", [LOCAL, "a.name.of.this.machine"])
+@pytest.mark.parametrize("is_first", [True, False])
 def test_nothing_is_prepared_beside_a_round_on_this_machine(
-    monkeypatch: pytest.MonkeyPatch, name: str
+    monkeypatch: pytest.MonkeyPatch, name: str, is_first: bool
 ) -> None:
     monkeypatch.setattr(bench, "_prepare_ending", lambda: pytest.fail("it would be measured"))
+    started: list[Thread] = []
+    monkeypatch.setattr(Thread, "start", started.append)
     heard: list[Event] = []
     told = bench._preparing_meanwhile(plan_for("arm-1", name), heard.append)
-    assert told == heard.append
+    both = coming("arm-1"), coming(name, None if name == LOCAL else HERE)
+    events = [*both[not is_first], *both[is_first], *both[0][-1:], *both[1][-1:]]
+    for event in events:
+        told(event)
+    assert heard == events
+    assert not started
