@@ -244,3 +244,11 @@ def test_numpy_and_scipy_are_imported_when_they_are_needed():
     program = f"import sys, {', '.join(f'farm.analysis.{name}' for name in modules)}\n"
     program += "sys.exit('numpy' in sys.modules or 'scipy' in sys.modules)"
     subprocess.run((sys.executable, "-c", program), check=True, timeout=60)
+
+
+def test_the_interval_of_a_median_needs_no_numpy():
+    """Lanes ask for it between two rounds, where its import would keep all of them waiting."""
+    program = "import sys\nfrom farm.analysis.summary import median_interval\n"
+    program += "assert median_interval([float(n) for n in range(20)]) == (5.0, 14.0)\n"
+    program += "sys.exit('numpy' in sys.modules)"
+    subprocess.run((sys.executable, "-c", program), check=True, timeout=60)
