@@ -1,5 +1,6 @@
-"""Simulated devices that stand for other machines: they see no processes but their own, and what they do
-takes nothing from the controller's processor. Needs root.
+"""Simulated devices that stand for other machines: they see no processes but their own, what they do takes
+nothing from the controller's processor, and their disks are memory: a hundred boards do not share one disk.
+Needs root.
 
 What an agent looks for among all processes costs as much as there are: a hundred devices that see each
 other's cost ten thousand times what one costs, which no real device does.
@@ -11,6 +12,7 @@ import contextlib
 import os
 import shutil
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -24,6 +26,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 PATIENCE_S = 30.0
 LAST = 19
+MEMORY = Path("/dev/shm")
 AUTOGROUP = Path("/proc/sys/kernel/sched_autogroup_enabled")
 # dash reaps as the first process of a namespace what nobody else waits for.
 INIT = ("unshare", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c", "sleep infinity & wait")
@@ -31,6 +34,13 @@ APART = Login(
     forced='exec nsenter -t "$(cat "$HOME/../init")" -p -m -- '
     'sh -c \'cd "$HOME" && exec sh -c "$SSH_ORIGINAL_COMMAND"\''
 )
+
+
+@contextlib.contextmanager
+def disks_of_their_own() -> Iterator[Path]:
+    """A folder for devices, in memory where there is such a place."""
+    with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as name:
+        yield Path(name)
 
 
 @contextlib.contextmanager

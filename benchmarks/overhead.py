@@ -3,16 +3,16 @@
     .venv/bin/python -m benchmarks.overhead [--devices 1,100] [--rounds 2] [--round-s 5] [--delay-ms 0]
         [--known] [--out FILE]
 
-The devices see no processes but their own, and stand back (benchmarks/apart.py, needs root); what they run
-costs next to nothing (benchmarks/fixed_rounds.py). They are new to farm, or with --known had a bench before,
-so that the files are there. For each number
-of devices: the wall time of `farm bench`, over the length of one device's rounds; the bare loop of asyncssh
-for the same devices (benchmarks/rivals/bare.py), in the same call; and of each device the time from the end
-of a round (of its program, by the device's own record) to the start of the next, less what the program takes
-until it can note its start. Each is a line of FILE (benchmarks/data/overhead.jsonl). Wanted: the bench at
-most 1.05 of its rounds plus the bare loop; from start to start at most 40 ms more than the round. With
---delay-ms each device is behind a proxy that holds each piece back for half as long in each direction; then
-120 ms are wanted, and of the whole nothing. Exit code 1 when one is missed.
+The devices see no processes but their own, stand back, and have disks of their own (benchmarks/apart.py,
+needs root); what they run costs next to nothing (benchmarks/fixed_rounds.py). They are new to farm, or with
+--known had a bench before, so that the files are there. For each number of devices: the wall time of `farm
+bench`, over the length of one device's rounds; the bare loop of asyncssh for the same devices
+(benchmarks/rivals/bare.py), in the same call; and of each device the time from the end of a round (of its
+program, by the device's own record) to the start of the next, less what the program takes until it can note
+its start. Each is a line of FILE (benchmarks/data/overhead.jsonl). Wanted: the bench at most 1.05 of its
+rounds plus the bare loop; from start to start at most 40 ms more than the round. With --delay-ms each device
+is behind a proxy that holds each piece back for half as long in each direction; then 120 ms are wanted, and
+of the whole nothing. Exit code 1 when one is missed.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import raw_records
-from benchmarks.apart import APART, apart, devices_stand_back, in_front
+from benchmarks.apart import APART, apart, devices_stand_back, disks_of_their_own, in_front
 from benchmarks.fan_out import AGENT, CONTENDERS, as_installed, placed, run, through_proxies
 from benchmarks.fixed_rounds import fixed_rounds
 from farm.sim.fleet import Fleet, fleet
@@ -92,10 +92,10 @@ def benched(running: Fleet, folder: Path, rounds: int, iterations: int) -> float
 async def measured(count: int, asked: Asked) -> dict[str, Any]:
     """One record."""
     wanted = {f"d{n}": Properties(login=APART) for n in range(1, count + 1)}
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, disks_of_their_own() as disks:
         folder = Path(name)
         async with contextlib.AsyncExitStack() as stack:
-            running = await stack.enter_async_context(fleet(wanted, folder))
+            running = await stack.enter_async_context(fleet(wanted, disks))
             stack.enter_context(apart(running.devices))
             stack.enter_context(devices_stand_back())
             iterations = {fixed_rounds(device, asked.round_s) for device in running.devices.values()}.pop()
