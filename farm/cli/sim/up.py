@@ -104,8 +104,11 @@ async def _watch(fleet: Fleet, lasts_s: float) -> None:
     """Show what happens, until the time is over."""
     until = time.monotonic() + lasts_s
     with Display(fleet.devices) as display:
-        while (left_s := until - time.monotonic()) > 0:
-            await asyncio.sleep(min(LOOK_S, left_s))
+        try:
+            while (left_s := until - time.monotonic()) > 0:
+                await asyncio.sleep(min(LOOK_S, left_s))
+                display.update(await asyncio.to_thread(look, fleet.devices))
+        finally:  # what happened since the last look
             display.update(await asyncio.to_thread(look, fleet.devices))
 
 
