@@ -134,21 +134,18 @@ async def deploy(
     Raises DeviceError, stage `deploy`: `disk-full`, `digest-mismatch`, `file-changed`, `preload-path`.
     """
     session = pusher.session
-    files = needed_artifacts(cells)
-    wanted = {artifact.sha256: artifact for artifact in files}
+    wanted = {artifact.sha256: artifact for artifact in needed_artifacts(cells)}
     wanted |= {artifact.sha256: artifact for part in parts.values() for _, artifact in part.files}
-    base: Files = ()
+    files = tuple(wanted.values())  # together: each push of small ones is a channel and a dozen programs
     pythons = [part.python for part in parts.values() if part.python]
+    base: Files = ()
     if pythons:
         assert wheel is not None, "farm.run.programs.program refuses a device without it"
-        lacking = await _make_room_for_wheel(pusher, facts, wheel, tuple(wanted.values()))
+        lacking = await _make_room_for_wheel(pusher, facts, wheel, files)
         await pusher.push(files, lacking=lacking)
         base = await _push_wheel(pusher, facts, wheel, pythons[0])
     else:
-        lacking = await _make_room(pusher, facts, tuple(wanted.values()))
-        await pusher.push(files, lacking=lacking)
-    for part in parts.values():
-        await pusher.push(_files_of(part.files), lacking=lacking)
+        await pusher.push(files, lacking=await _make_room(pusher, facts, files))
     programs = {runtime: await _lay_out(session, part, base) for runtime, part in parts.items()}
     models = dict.fromkeys(cell.model for cell in cells)
     folders = {model: await session.call(_laying_out(model)) for model in models}
