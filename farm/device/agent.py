@@ -36,6 +36,8 @@ SENSE_LIMIT_BYTES = 1 << 18
 PROCESSES_LIMIT_BYTES = 8 << 20
 LISTING_LIMIT_BYTES = 16 << 20
 STOCK_LIMIT_BYTES = 16 << 20
+SMALL_TEXT_BYTES = 16 << 10
+"""Of a listing that is read at once; a longer one is read in a thread."""
 """What a reply may have. Such texts are read in threads: one of a device that lies takes seconds, in which
 the connections to others must stay alive.
 """
@@ -317,6 +319,8 @@ class Agent:
         all_bytes = LISTING_LIMIT_BYTES + 3 * limit_bytes
         words = ("gather", job, str(limit_bytes))
         reply, data = await self._line.call(*words, limit_bytes=all_bytes, deadline="work")
+        if len(data) <= SMALL_TEXT_BYTES:
+            return parse_gathered(reply, data, limit_bytes)
         return await asyncio.to_thread(parse_gathered, reply, data, limit_bytes)
 
     async def read(self, job: str, path: str, offset: int, count: int) -> bytes:

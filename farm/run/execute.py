@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from zlib import crc32
 
 from farm.analysis.steady import round_value
@@ -145,6 +146,12 @@ async def run_round(here: OnDevice, made: Ready, one: Round, *, adopt: bool = Fa
     rules = Rules(here.room if adopt else None, here.context.recorder.hider.log, here.allowance)
     try:
         pulled = await collect(here.session, executed.job, folder, one, rules, executed.ended.left)
+        if _is_small(pulled):
+
+            def read_and_concluded() -> RoundResult:
+                return _concluded(here, one, executed, pulled, read_round_log(*_logs(pulled, one)))
+
+            return await asyncio.to_thread(read_and_concluded)
         log = await read_log(pulled, one, here.context.settings.deadlines)
         return await asyncio.to_thread(_concluded, here, one, executed, pulled, log)
     except OSError as error:
@@ -165,16 +172,23 @@ def _concluded(here: OnDevice, one: Round, executed: Executed, pulled: Pulled, l
 
 async def read_log(pulled: Pulled, one: Round, deadlines: Deadlines) -> RoundLog:
     """The log of a round, whatever is in it: the event loop goes on meanwhile. Raises OSError."""
-    paths = pulled.logs.get("stdout"), pulled.logs.get("stderr")
-    runs = int(one.options.get("thread") or 1)
-    if sum(kept.size_bytes for kept in pulled.artifacts if kept.role in LOGS) <= SMALL_LOG_BYTES:
-        return await asyncio.to_thread(read_round_log, *paths, runs)
+    if _is_small(pulled):
+        return await asyncio.to_thread(read_round_log, *_logs(pulled, one))
     try:
-        return await in_worker(deadlines.read_log_s, read_round_log, *paths, runs)
+        return await in_worker(deadlines.read_log_s, read_round_log, *_logs(pulled, one))
     except LateError:
         return replace(round_log("", ""), unread=f"not read {deadlines.ran_out('read-log')}")
     except WorkerError as error:
         return replace(round_log("", ""), unread=str(error))
+
+
+def _is_small(pulled: Pulled) -> bool:
+    return sum(kept.size_bytes for kept in pulled.artifacts if kept.role in LOGS) <= SMALL_LOG_BYTES
+
+
+def _logs(pulled: Pulled, one: Round) -> tuple[Path | None, Path | None, int]:
+    """What `read_round_log` reads, and of how many runs."""
+    return pulled.logs.get("stdout"), pulled.logs.get("stderr"), int(one.options.get("thread") or 1)
 
 
 def job_of(here: OnDevice, cell: Cell, one: Round) -> str:

@@ -28,6 +28,7 @@ from farm.visible import one_line
 BLOCK_BYTES = 1 << 20
 MOST_ASKED = 3
 """Blocks of a file that are asked for before the first of them has come."""
+STREAMS = ("stdout", "stderr", "telemetry")
 MOST_NOTES = 5
 LONGEST_NAME = 80
 OTHER = "file"
@@ -125,12 +126,11 @@ async def collect(
     """
     if left is None:
         left = await session.call(lambda agent: agent.gather(job, BLOCK_BYTES))
-    lacking = await asyncio.to_thread(_lacking, folder, left.files)
+    lacking = await asyncio.to_thread(_lacking, folder, left.files) if left.files else []
     together = Together(session, job, lacking, LIMITS.files)
     round_ = _Collection(session, job, folder, rules, together)
     try:
-        for name in ("stdout", "stderr", "telemetry"):
-            await round_.stream(name, getattr(left, name))
+        await round_.streams({name: getattr(left, name) for name in STREAMS})
         for entry in left.files:
             await round_.file(entry, role_of(entry.path, one))
     finally:
@@ -184,21 +184,41 @@ class _Collection:
     def pulled(self) -> Pulled:
         return Pulled(dict(self.logs), tuple(self.kept), frozenset(self.paths), tuple(self.refused))
 
-    async def stream(self, name: str, stream: Stream) -> None:
-        if not stream.size_bytes:
-            return
-        size_bytes = min(stream.size_bytes, LIMITS.log_bytes)
-        if stream.size_bytes > size_bytes:
-            why = f"{name} after its first {size_bytes >> 20} MiB, of {stream.size_bytes:,} bytes"
-            self.refused.append(Refused(OTHER, why))
+    async def streams(self, streams: Mapping[str, Stream]) -> None:
+        """Those that are here already are kept in one go: devices wait for this between two rounds."""
+        here, far = dict[str, bytes](), list[Wanted]()
+        for name, stream in streams.items():
+            size_bytes = min(stream.size_bytes, LIMITS.log_bytes)
+            if stream.size_bytes > size_bytes:
+                why = f"{name} after its first {size_bytes >> 20} MiB, of {stream.size_bytes:,} bytes"
+                self.refused.append(Refused(OTHER, why))
+            if len(stream.begin) < size_bytes:
+                far.append(Wanted(name, size_bytes, stream.begin))
+            elif size_bytes and self._may_take(name, size_bytes):
+                here[name] = stream.begin[:size_bytes]
+        kept = await asyncio.to_thread(self._keep_logs, here) if here else {}
+        for wanted in far:
+            try:
+                incoming = await self._pull(wanted)
+            except RefusedError as error:
+                self.refused.append(Refused(wanted.name, str(error)))
+            else:
+                kept[wanted.name] = await asyncio.to_thread(self._keep_stream, incoming, wanted.name)
+        for name in filter(kept.__contains__, streams):
+            self.kept.append(kept[name])
+            self.logs[name] = self.folder.path(kept[name])
+
+    def _may_take(self, name: str, size_bytes: int) -> bool:
         try:
-            incoming = await self._pull(Wanted(name, size_bytes, stream.begin))
+            self.rules.allowance.take(size_bytes)
         except RefusedError as error:
             self.refused.append(Refused(name, str(error)))
-            return
-        produced = await asyncio.to_thread(self._keep_stream, incoming, name)
-        self.kept.append(produced)
-        self.logs[name] = self.folder.path(produced)
+            return False
+        return True
+
+    def _keep_logs(self, logs: Mapping[str, bytes]) -> dict[str, Produced]:
+        hide = self.rules.hide or bytes
+        return {name: self._keep_content(hide(log), name, f"{name}.txt") for name, log in logs.items()}
 
     def _keep_stream(self, incoming: Incoming, name: str) -> Produced:
         if self.rules.hide is not None:
@@ -257,6 +277,10 @@ class _Collection:
             return self.folder.link(entry.sha256, role=role, name=name)
         if len(content) != entry.size_bytes or sha256(content).hexdigest() != entry.sha256:
             return None
+        return self._keep_content(content, role, name)
+
+    def _keep_content(self, content: bytes, role: str, name: str) -> Produced:
+        """Raises BadNameError, OSError."""
         incoming = self.folder.incoming()
         try:
             incoming.add(content)

@@ -123,7 +123,10 @@ class KeptStore:
         return tuple(found)
 
     def _name(self, artifact: Artifact) -> None:
-        known = [one for one in self._named(artifact.name) if one != artifact.sha256]
+        named = self._named(artifact.name)
+        if named[-1:] == [artifact.sha256]:
+            return
+        known = [one for one in named if one != artifact.sha256]
         path = self._names(artifact.name)
         private_folder(path.parent)
         write_atomic(path, "\n".join((*known, artifact.sha256)[-MOST_VERSIONS:]).encode(), is_synced=False)
@@ -153,7 +156,8 @@ class KeptStore:
         place = os.fsencode(manifest.absolute())
         path = private_folder(self.root / RUNS) / hashlib.sha256(place).hexdigest()[:16]
         known = path.read_text("ascii").split() if path.exists() else [quote_from_bytes(place)]
-        write_atomic(path, "\n".join(dict.fromkeys((*known, *digests))).encode("ascii"))
+        if not set(digests) <= set(known):
+            write_atomic(path, "\n".join(dict.fromkeys((*known, *digests))).encode("ascii"))
 
     def references(self) -> tuple[Reference, ...]:
         """The runs that refer to files here; those that were removed are forgotten. Raises OSError."""

@@ -44,6 +44,7 @@ async def test_what_may_be_long_is_read_in_a_thread(
         return parse(*given)
 
     monkeypatch.setattr(module, parser, spy)
+    monkeypatch.setattr(module, "SMALL_TEXT_BYTES", -1)  # nothing is that short
     agent = Agent(None, Told(), "/w", "/w/agent.sh", Deadlines())  # type: ignore[arg-type]
     await getattr(agent, ask)(*words)
     assert readers

@@ -128,6 +128,18 @@ def test_a_run_may_refer_to_more_files_later(store: KeptStore, tmp_path: Path) -
     assert one.digests == {"a" * 64, "b" * 64}
 
 
+def test_what_is_known_already_is_not_written_again(store: KeptStore, tmp_path: Path) -> None:
+    path, one, other = manifest(tmp_path, "run"), file(tmp_path, "1", KB), file(tmp_path, "2", KB)
+    store.refer(path, [one.sha256, other.sha256])
+    store.keep(one)
+    notes = [*(store.root / "runs").iterdir(), *(store.root / "names").iterdir()]
+    before = [(note, note.stat().st_ino) for note in notes]
+    store.refer(path, [other.sha256])
+    store.keep(one)
+    assert [(note, note.stat().st_ino) for note in notes] == before
+    assert [artifact.sha256 for artifact in store.versions(one.name)] == [one.sha256]
+
+
 def test_of_many_files_the_first_alone_lists_the_store_and_all_keep_within_it(
     store: KeptStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
