@@ -83,6 +83,11 @@ BENCHMARKS = {
         "overhead --devices 100 --known",
         "overhead --devices 3 --round-s 1 --known",
     ),
+    "overhead-disk": Benchmark(
+        "The same, with the run's folder on this machine's disk",
+        "overhead --devices 100 --known --on-disk",
+        "overhead --devices 3 --round-s 1 --known --on-disk",
+    ),
     "overhead-far": Benchmark(
         "A bench beside its rounds, 50 ms away",
         "overhead --devices 1 --rounds 5 --round-s 2 --delay-ms 50",
