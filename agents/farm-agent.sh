@@ -301,7 +301,7 @@ do_lease() { # holder ttl_s [epoch] ; with the epoch of a lease that is held: th
     may_take || err held "$holder" "$age" "$ttl" "$epoch" "$held" || return
     clock
   done
-  forget_names
+  [ ! -d lease/ran ] || rm -rf lease/ran # the names of jobs of earlier leases, which can start no more
   end_all lease-lost || err stuck "$REPLY" || return # what an earlier lease left running
   restore_all "$epoch"
   if ! take_machine "$name" "$2"; then
@@ -312,8 +312,6 @@ do_lease() { # holder ttl_s [epoch] ; with the epoch of a lease that is held: th
   # shellcheck disable=SC2086 # words or none
   ok "$epoch" "$boot" $before ${own_room:+alone}
 }
-
-forget_names() { [ ! -d lease/ran ] || rm -rf lease/ran; } # of jobs of earlier leases, which can start no more
 
 beat_again() { # on a full disk: in the place that the beat of an earlier lease takes
   local old=lease/none
@@ -368,7 +366,6 @@ do_release() { # epoch
   restore_all "$1"
   claim free || { [ -z "$REPLY" ] || blame "$REPLY" || return; }
   leave_machine
-  forget_names
   touch_used
   ok
 }
@@ -500,7 +497,8 @@ leave_machine() { # other workdirs may have it; earlier marks go, as far as we m
   fi
   for old do
     shift
-    [ "${old##*/}" = "$last" ] || set -- "$@" "$old"
+    # Not a later one: the machine may be another's by now.
+    ! is_mark "${old##*/}" || [ "${old##*/}" -ge "$last" ] || set -- "$@" "$old"
   done
   clear_room "$room" lease/machine "$@"
 } 2>/dev/null

@@ -112,6 +112,19 @@ def test_beats_keep_the_machine_and_without_them_it_is_free(phone: Phone, shared
     leave_all(other)
 
 
+FASTER = """
+REAL "$@" || exit
+case $2,$3 in free,*farm-machine/*) REAL -s "held:1:9:boot:room.1.1.1:bob /home/bob" "${3%??}99" ;; esac
+"""
+
+
+def test_who_gives_the_machine_back_leaves_it_to_who_was_faster(phone: Phone, shared: Path):
+    phone.replace_tool("ln", FASTER)
+    mine = phone.talk()
+    mine("release", mine("lease", "ann", 60)[0])
+    assert [path.name for path in sorted(shared.glob("farm-machine/*"))] == ["1000000002", "1000000099"]
+
+
 def test_the_next_lease_of_a_workdir_has_its_machine(phone: Phone, shared: Path):
     mine, other = phone.talk(), another(phone)
     epoch = mine("lease", "ann", 60)[0]
