@@ -4,7 +4,8 @@
         [--only NAME,NAME] [--out FILE]
 
 Starts so many simulated devices (a real sshd each), lets each contender reach all of them in turn, in an
-order that is drawn for each repetition, and counts wall time, processor time and the memory of its largest
+order that is drawn for each repetition (farm and the bare loops, whose ratios are close to what is wanted,
+three times in each), and counts wall time, processor time and the memory of its largest
 process (not below that of this script, which starts them). VENV is a virtual environment with what
 benchmarks/rivals/requirements.txt names; without it only what farm's own has is measured. `facts`: the
 contender asks what a device is (pyinfra for what it has of the facts that farm asks for); the others run
@@ -75,6 +76,8 @@ PYINFRA_FACTS = (
 )
 """What it can tell of that which farm's agent tells: a third of it."""
 AGENT, BARE, FARM, ANSIBLE = "asyncssh agent", "asyncssh uname", "farm", "ansible raw"
+CLOSE, CLOSE_TURNS = frozenset({AGENT, BARE, FARM}), 3
+"""Those whose ratios differ from their bounds by less than one measurement from the next: each has more."""
 CONTENDERS = (
     Contender(FARM, "{python} -m farm devices check --inventory {inventory} --json", True, False),
     Contender(AGENT, "{python} {rivals}/bare.py {hosts} {known} {agent} '5 ok' {requests}", True, False),
@@ -207,7 +210,8 @@ async def measured(given: argparse.Namespace, count: int) -> None:
             chosen = [one for one in chosen if not given.only or one.name in given.only]
             await asyncio.to_thread(run, place, CONTENDERS[0])  # the agent gets there
             for _ in range(given.repeat):
-                for contender in random.sample(chosen, len(chosen)):
+                turns = [one for one in chosen for _ in range(CLOSE_TURNS if one.name in CLOSE else 1)]
+                for contender in random.sample(turns, len(turns)):
                     record = await asyncio.to_thread(run, place, contender)
                     at = datetime.now(UTC).isoformat(timespec="seconds")
                     raw_records.append(given.out, {"at": at, "load": os.getloadavg()[0], **record})
