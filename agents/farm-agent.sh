@@ -330,8 +330,9 @@ do_holder() { # who holds the device, if someone does
 
 do_break() { # epoch who ; the lease of this epoch, and no other, ends now, whoever holds it
   [ -n "$2" ] && [ ${#2} -le 200 ] || err usage "break epoch who" || return
-  local who
+  local who room
   encode "$2" && who=$REPLY
+  find_room
   lease_state
   until [ "$epoch" = "$1" ] && [ -n "$holder" ] && claim "broken:$who"; do
     [ "$epoch" = "$1" ] && [ -n "$holder" ] || err stale "the lease is no longer $1 but $epoch" || return
@@ -340,7 +341,7 @@ do_break() { # epoch who ; the lease of this epoch, and no other, ends now, whoe
   done
   end_all lease-lost || err stuck "$REPLY" || return
   restore_all
-  leave_machine
+  leave_machine "$room"
   ok
 }
 
@@ -364,8 +365,8 @@ do_release() { # epoch
   [ "$epoch" = "$1" ] || err stale "the lease is no longer $1 but $epoch" || return
   end_all released || err stuck "$REPLY" || return
   restore_all "$1"
-  claim free || { [ -z "$REPLY" ] || blame "$REPLY" || return; }
-  leave_machine
+  find_room
+  if claim free; then leave_machine "$room"; elif [ -n "$REPLY" ]; then blame "$REPLY" || return; fi
   touch_used
   ok
 }
@@ -374,7 +375,7 @@ do_release() { # epoch
 # The lease is of a workdir. Where all users of the machine share a sticky folder, farm-machine in it keeps workdirs
 # apart: links with numbers as above, `free` or `held:<since>:<ttl>:<boot>:<room>:<holder> <workdir>`. A room is a
 # folder beside them that only its owner writes, with the time of the last beat; lease/machine of the workdir that
-# has the machine leads there. Nobody can remove what another user left: it is free once it is too old. And all of it
+# has the machine leads there, and nowhere once it is given back. Nobody can remove what another user left: it is free once it is too old. And all of it
 # may be another user's trap: numbers are checked before they are counted with, and only plain files are read.
 
 GRACE_S=10 # until what ran under a lease that ended has surely ended, too
@@ -457,11 +458,9 @@ take_machine() { # holder, encoded, ttl -> own_room: our room, empty where there
 }
 
 own_machine() { # our room is `own_room`; that of who had the machine and did not leave it goes, may it be ours
-  if [ -h lease/machine ]; then
-    clear_room "$(readlink lease/machine)"
-    rm -f lease/machine
-  fi
-  ln -s "$own_room" lease/machine
+  # A room of the same second has the same name.
+  [ ! -d lease/machine ] || [ lease/machine -ef "$own_room" ] || clear_room "$(readlink lease/machine)"
+  ln -sfn "$own_room" lease/machine
   [ -z "$dead_room" ] || clear_room "$dead_room"
   return 0
 } 2>/dev/null
@@ -478,10 +477,14 @@ beat_of_machine() {
   [ ! -h lease/machine ] || { put $((now + 1000000000)) 1<>lease/machine/beat; } 2>/dev/null || :
 }
 
-leave_machine() { # other workdirs may have it; earlier marks go, as far as we may remove them
-  local room="${own_room-}" folder last old
-  [ -h lease/machine ] || return 0
-  [ -n "$room" ] && [ "$room" -ef lease/machine ] || room=$(readlink lease/machine) || return 0
+find_room() { # -> room: of this workdir, to be found while its lease is still ours: then it may be another's
+  room=${own_room-}
+  [ -n "$room" ] && [ "$room" -ef lease/machine ] || { [ -d lease/machine ] && room=$(readlink lease/machine); } || room=''
+} 2>/dev/null
+
+leave_machine() { # room ; other workdirs may have it; earlier marks go, as far as we may remove them
+  local room="$1" folder last old
+  [ -n "$room" ] && [ -d "$room" ] || return 0 # the next holder of this workdir has taken it over
   folder=${room%/*} own_room=''
   highest "$folder"
   last=$REPLY
@@ -500,7 +503,7 @@ leave_machine() { # other workdirs may have it; earlier marks go, as far as we m
     # Not a later one: the machine may be another's by now.
     ! is_mark "${old##*/}" || [ "${old##*/}" -ge "$last" ] || set -- "$@" "$old"
   done
-  clear_room "$room" lease/machine "$@"
+  clear_room "$room" "$@"
 } 2>/dev/null
 
 do_others() { # command lines of what may supervise a job, of all workdirs, as /proc/<pid>/cmdline has them
@@ -883,7 +886,7 @@ supervise() { # workdir job forks numbers
   conclude "$code" "${why:--}"
   guard_settings "$its_epoch"
   exec 5>&-
-  [ "$why" != lease-lost ] || { lease_state && [ -n "$holder" ] && [ -n "$expired" ] && claim free && leave_machine; }
+  [ "$why" != lease-lost ] || { find_room && lease_state && [ -n "$holder" ] && [ -n "$expired" ] && claim free && leave_machine "$room"; }
 }
 
 guard_settings() { # epoch ; where settings of the device were changed and nobody is left who would restore them

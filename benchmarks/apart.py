@@ -1,6 +1,5 @@
-"""Simulated devices that stand for other machines: they see no processes but their own, what they do takes
-nothing from the controller's processor, and their disks are memory: a hundred boards do not share one disk.
-Needs root.
+"""Simulated devices that stand for other machines: they see no processes but their own, and what they do
+takes nothing from the controller's processor. Needs root.
 
 What an agent looks for among all processes costs as much as there are: a hundred devices that see each
 other's cost ten thousand times what one costs, which no real device does.
@@ -38,8 +37,10 @@ APART = Login(
 
 @contextlib.contextmanager
 def disks_of_their_own() -> Iterator[Path]:
-    """A folder for devices, in memory where there is such a place."""
-    with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as name:
+    """A folder in memory, where a hundred boards do not wait for one disk."""
+    if not MEMORY.is_dir():
+        raise SystemExit(f"needs {MEMORY}, a file system in memory")
+    with tempfile.TemporaryDirectory(dir=MEMORY) as name:
         yield Path(name)
 
 

@@ -14,9 +14,9 @@ rounds plus the bare loop; from start to start at most 40 ms more than the round
 is behind a proxy that holds each piece back for half as long in each direction; then 120 ms are wanted, and
 of the whole nothing. Exit code 1 when one is missed.
 
-The run's own folder is in memory as well, or with --on-disk where temporary files are: a round makes about
-ten files and folders, for which an ext4 without a journal may take 3 ms of processor time (it looks at each
-inode that was freed in the last minute, `recently_deleted`), a tmpfs 0.1 ms.
+The controller's files (runs, caches) are in memory as well, or with --on-disk where temporary files are: a
+round makes about ten files and folders, for which an ext4 without a journal may take 3 ms of processor time
+(it looks at each inode that was freed in the last minute, `recently_deleted`), a tmpfs 0.1 ms.
 """
 
 from __future__ import annotations

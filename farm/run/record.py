@@ -122,7 +122,8 @@ class Recorder:
         written or must be hidden: all else was before.
         """
         before = self._progress.device(name)
-        if (after := replace(before, **changed(fields, self._writable))) != before:
+        clean = {name: changed(value, self._writable) for name, value in fields.items()}
+        if (after := replace(before, **clean)) != before:
             self._put(DeviceChanged(device=after))
 
     def deployed(self, cells: Sequence[Cell], runtime_digest: str | None) -> None:

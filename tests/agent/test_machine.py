@@ -125,6 +125,28 @@ def test_who_gives_the_machine_back_leaves_it_to_who_was_faster(phone: Phone, sh
     assert [path.name for path in sorted(shared.glob("farm-machine/*"))] == ["1000000002", "1000000099"]
 
 
+NEXT = """
+REAL "$@" || exit
+case $2,$3 in
+  free,lease/* | broken:*,lease/*)
+    mkdir SHARED/room.9.9.9 && echo 1000000000 >SHARED/room.9.9.9/beat
+    REAL -s "held:1:9:boot:room.9.9.9:bob WORKDIR" SHARED/1000000009 && REAL -sfn SHARED/room.9.9.9 lease/machine ;;
+esac
+"""
+
+
+@pytest.mark.parametrize("verb", ["release", "break"])
+def test_who_loses_a_workdir_leaves_the_machine_to_its_next_holder(phone: Phone, shared: Path, verb: str):
+    folder = shared / "farm-machine"
+    phone.replace_tool("ln", NEXT.replace("SHARED", f"'{folder}'"))
+    mine = phone.talk()
+    epoch = mine("lease", "ann", 60)[0]
+    (mine if verb == "release" else phone.talk())(verb, epoch, *(["root"] if verb == "break" else []))
+    assert (phone.workdir / "lease" / "machine").resolve() == folder / "room.9.9.9"
+    assert (folder / "room.9.9.9" / "beat").exists()
+    assert max(path.name for path in folder.glob("1*")) == "1000000009"
+
+
 def test_the_next_lease_of_a_workdir_has_its_machine(phone: Phone, shared: Path):
     mine, other = phone.talk(), another(phone)
     epoch = mine("lease", "ann", 60)[0]
@@ -144,7 +166,7 @@ def test_nothing_of_a_room_is_left_when_the_machine_is_given_back(phone: Phone, 
     assert len(list(shared.glob("farm-machine/room.*"))) == 1
     (mine if goes_on else phone.talk())("release", epoch)
     assert [path.name for path in shared.glob("farm-machine/*")] == ["1000000003"]
-    assert not (phone.workdir / "lease" / "machine").is_symlink()
+    assert not (phone.workdir / "lease" / "machine").exists()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become somebody without rights")

@@ -18,7 +18,6 @@ import re
 import secrets
 import shutil
 import time
-from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -210,13 +209,12 @@ class KeptStore:
 
 class Space:
     """Space in a store for files that are kept one after the other. What it holds is listed with the first of
-    them: to list it for each would take longer the more there are.
+    them, and when something has to go: to list it for each would take longer the more there are.
     """
 
     def __init__(self, store: KeptStore) -> None:
         self._store = store
         self._held_bytes: int | None = None
-        self._removable: deque[Stored] | None = None
 
     def taken(self, size_bytes: int) -> None:
         """So much more is held now."""
@@ -228,25 +226,33 @@ class Space:
         """
         if self._held_bytes is None:
             self._held_bytes = sum(one.size_bytes for one in self._store.stored())
-        disk, limit_bytes = shutil.disk_usage(self._store.root), self._store.limit_bytes()
-        over_bytes = max(self._held_bytes - limit_bytes, (RESERVE.of(disk.total) or 0) - disk.free)
-        if size_bytes + over_bytes > 0:
-            self._remove(size_bytes + over_bytes, limit_bytes, disk.free)
+        if self._lacking_bytes(size_bytes) > 0:
+            self._remove(size_bytes)
 
-    def _remove(self, lacking_bytes: int, limit_bytes: int, free_bytes: int) -> None:
-        if self._removable is None:
-            self._removable = deque(self._store.removable(self._store.stored()))
-        if sum(one.size_bytes for one in self._removable) < lacking_bytes:
-            why = _why_full(self._held_bytes or 0, limit_bytes, free_bytes)
+    def _lacking_bytes(self, size_bytes: int) -> int:
+        disk = shutil.disk_usage(self._store.root)
+        over_bytes = (self._held_bytes or 0) - self._store.limit_bytes()
+        return size_bytes + max(over_bytes, (RESERVE.of(disk.total) or 0) - disk.free)
+
+    def _remove(self, size_bytes: int) -> None:
+        """And a hundredth of the store more, so that not each of many files needs a look at all."""
+        stored = self._store.stored()
+        self._held_bytes = sum(one.size_bytes for one in stored)
+        lacking_bytes, limit_bytes = self._lacking_bytes(size_bytes), self._store.limit_bytes()
+        if lacking_bytes <= 0:
+            return  # another farm removed some
+        removable = self._store.removable(stored)
+        if sum(one.size_bytes for one in removable) < lacking_bytes:
+            free_bytes = shutil.disk_usage(self._store.root).free
+            why = _why_full(self._held_bytes, limit_bytes, free_bytes)
             raise FullError(errno.ENOSPC, why, str(self._store.root))
-        while lacking_bytes > 0 and self._removable:
-            one = self._removable.popleft()
-            with contextlib.suppress(FileNotFoundError):
-                if one.path.stat().st_mtime != one.used_at:
-                    continue  # another farm uses it by now
-                one.path.unlink()
-            lacking_bytes -= one.size_bytes
-            self.taken(-one.size_bytes)
+        freed_bytes = 0
+        for one in removable:
+            if freed_bytes >= lacking_bytes + limit_bytes // 100:
+                break
+            one.path.unlink(missing_ok=True)
+            freed_bytes += one.size_bytes
+        self.taken(-freed_bytes)
 
 
 def _why_full(held_bytes: int, limit_bytes: int, free_bytes: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from farm.errors import Fault
@@ -15,6 +16,7 @@ from farm.model.run import CellResult, CellStatus, PreparationResult, RoundResul
 from farm.options import parse
 from farm.run.planned import Origin
 from farm.run.record import Recorder
+from farm.run.secrets import Hider
 from farm.store.journal import read_journal
 from farm.store.runs import RunDirectory
 from tests.unit.plans import plan_of
@@ -68,4 +70,12 @@ async def test_a_round_is_in_the_journal_with_all_its_facts_before_the_next_one_
     await recorder.round(cell, TIMED, reproduce="", is_last=False)
     (event,) = (e for e in read_journal(tmp_path / "r" / "journal.jsonl").events if isinstance(e, RoundEnded))
     assert (event.cell, event.round) == (cell.id, TIMED)
+    await ended(recorder)
+
+
+async def test_a_secret_that_is_the_name_of_a_field_is_hidden_in_texts_alone(tmp_path: Path) -> None:
+    recorder, cell = await recorder_of(tmp_path, "--range 1000")
+    recorder.hider = Hider([replace(cell.device, environment=(("DB_PASSWORD", "engine"),))])
+    recorder.device("d", engine="the engine of the year")
+    assert recorder.record("d").engine == "the *** of the year"
     await ended(recorder)
