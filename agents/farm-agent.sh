@@ -375,8 +375,9 @@ do_release() { # epoch
 # The lease is of a workdir. Where all users of the machine share a sticky folder, farm-machine in it keeps workdirs
 # apart: links with numbers as above, `free` or `held:<since>:<ttl>:<boot>:<room>:<holder> <workdir>`. A room is a
 # folder beside them that only its owner writes, with the time of the last beat; lease/machine of the workdir that
-# has the machine leads there, and nowhere once it is given back. Nobody can remove what another user left: it is free once it is too old. And all of it
-# may be another user's trap: numbers are checked before they are counted with, and only plain files are read.
+# has the machine leads there, and nowhere once it is given back. Nobody can remove what another user left: it is free
+# once it is too old. And all of it may be another user's trap: numbers are checked before they are counted with, only
+# plain files are read, and no link is left to a room that is not ours any more while there are beats.
 
 GRACE_S=10 # until what ran under a lease that ended has surely ended, too
 
@@ -454,6 +455,8 @@ take_machine() { # holder, encoded, ttl -> own_room: our room, empty where there
     clear_room "$own_room"
     own_room=''
   done
+  # That of an earlier lease, in whose place anybody may have made something by now: beats would go there.
+  [ -n "$own_room" ] || [ ! -h lease/machine ] || rm -f lease/machine
   return 0
 }
 

@@ -112,6 +112,22 @@ def test_beats_keep_the_machine_and_without_them_it_is_free(phone: Phone, shared
     leave_all(other)
 
 
+def test_beats_of_a_lease_without_the_machine_go_into_no_room_that_somebody_made_since(
+    phone: Phone, shared: Path
+):
+    mine = phone.talk()
+    mine("release", mine("lease", "ann", 60)[0])
+    room, secret = (phone.workdir / "lease" / "machine").readlink(), phone.folder / "secret"
+    secret.write_text("mine")
+    room.mkdir()
+    (room / "beat").symlink_to(secret)
+    (shared / "farm-machine" / "1zzz").touch()  # makes the lock useless
+    lease = mine("lease", "ann", 60)
+    assert not is_alone(lease)
+    mine("beat", lease[0])
+    assert secret.read_text() == "mine"
+
+
 FASTER = """
 REAL "$@" || exit
 case $2,$3 in free,*farm-machine/*) REAL -s "held:1:9:boot:room.1.1.1:bob /home/bob" "${3%??}99" ;; esac
