@@ -1,7 +1,8 @@
 #!/bin/sh
 # farm-agent: what the farm keeps on a device. Speaks the line protocol of docs/agent-protocol.md (version 1).
 #
-#   sh farm-agent.sh serve WORKDIR                     answers requests on stdin until it ends
+#   sh farm-agent.sh serve WORKDIR [SELF]              answers requests on stdin until it ends; SELF: this file, for a
+#                                                      shell that reads it with `.`
 #   sh farm-agent.sh receive WORKDIR DIGEST OFFSET SIZE [gzip]    appends stdin to a partial upload
 #   sh farm-agent.sh unpack WORKDIR COUNT [gzip]       keeps the small files of a tar archive on stdin
 #   sh farm-agent.sh assemble WORKDIR DIGEST SIZE SENT OPS...     makes a file of parts of others and of stdin
@@ -29,6 +30,9 @@ umask 022
 unset CDPATH
 set -f # nothing that comes from outside is a pattern; `set +f` stands where one is meant
 [ -z "${KSH_VERSION-}" ] || set +U
+self=$0
+[ "${1-}:$#" != serve:3 ] || self=$3
+case $self in /*) ;; *) self=$PWD/$self ;; esac
 sys=${FARM_SYS:-/sys} # tests have devices with heat of their own there
 cpu_times=${FARM_STAT:-/proc/stat} # and without the neighbours that a test may have
 kernel=${FARM_KERNEL:-/proc/sys/kernel} # and with an `uname` of a test
@@ -189,6 +193,12 @@ take_apart() { # line of a process -> as look
   user_time=${12} system_time=${13} waited_user=${14} waited_system=${15}
 }
 
+offset_of() { # pid descriptor -> REPLY: where it stands in its file; no fork. See proc(5), fdinfo
+  REPLY=0
+  { read -r _ REPLY <"/proc/$1/fdinfo/$2"; } 2>/dev/null
+  REPLY=${REPLY:-0}
+}
+
 is_ours() { look "$1" && [ "$parent" = $$ ]; } # pid ; a child's number cannot be another's before it was waited for
 doze() { sleep 0.1 2>/dev/null || sleep 1; }
 
@@ -283,93 +293,357 @@ claim() { # text of the next state; fails when another was faster, or with what 
 
 beat() { clock && put $((now + 1000000000)) 1<>"lease/beat.$epoch" && beat_of_machine; }
 
-do_lease() { # holder ttl_s [epoch] ; with the epoch of a lease that is held: this one, and no other, is taken over
-  [ -n "$1" ] && [ ${#1} -le 200 ] && is_number "$2" && [ "$2" -gt 0 ] ||
-    err usage "lease holder ttl_s [epoch]" || return
-  local name former="${3-}" before
-  encode "$1" && name=$REPLY
-  lease_state
-  before=$cut
-  may_take || err held "$holder" "$age" "$ttl" "$epoch" "$held" || return
-  find_shared
-  read_mark=
-  if see_rival; then tell_rival || return; fi
-  clock
-  until claim "held:$now:$2:$boot:$name"; do
-    [ -z "$REPLY" ] || blame "$REPLY" || return
-    lease_state # someone was faster; if it was only a job that gave its lost lease back, the device is free
-    may_take || err held "$holder" "$age" "$ttl" "$epoch" "$held" || return
-    clock
-  done
-  [ ! -d lease/ran ] || rm -rf lease/ran # the names of jobs of earlier leases, which can start no more
-  end_all lease-lost || err stuck "$REPLY" || return # what an earlier lease left running
-  restore_all "$epoch"
-  if ! take_machine "$name" "$2"; then
-    claim free
-    tell_rival || return
-  fi
-  beat 2>/dev/null || beat_again 2>/dev/null || err disk-full "cannot write the beat" || return
-  # shellcheck disable=SC2086 # words or none
-  ok "$epoch" "$boot" $before ${own_room:+alone}
-}
-
-beat_again() { # on a full disk: in the place that the beat of an earlier lease takes
-  local old=lease/none
-  set +f
-  for old in lease/beat.1*; do [ "$old" = "lease/beat.$epoch" ] || break; done
-  set -f
-  [ -s "$old" ] && clock && put $((now + 1000000000)) 1<>"$old" && mv -f "$old" "lease/beat.$epoch"
-}
-
-may_take() { [ -n "$expired" ] || [ "$epoch" = "$former" ]; }
-
 do_holder() { # who holds the device, if someone does
   lease_state
   if [ -n "$expired" ] || [ -z "$holder" ]; then ok; else ok "$holder" "$age" "$ttl" "$epoch" "$held"; fi
 }
 
-do_break() { # epoch who ; the lease of this epoch, and no other, ends now, whoever holds it
-  [ -n "$2" ] && [ ${#2} -le 200 ] || err usage "break epoch who" || return
-  local who room
-  encode "$2" && who=$REPLY
-  find_room
-  lease_state
-  until [ "$epoch" = "$1" ] && [ -n "$holder" ] && claim "broken:$who"; do
-    [ "$epoch" = "$1" ] && [ -n "$holder" ] || err stale "the lease is no longer $1 but $epoch" || return
-    [ -z "$REPLY" ] || blame "$REPLY" || return
-    lease_state
-  done
-  end_all lease-lost || err stuck "$REPLY" || return
-  restore_all
-  leave_machine "$room"
-  ok
+# ---- which programs the kernel runs ---------------------------------------------------------------------
+# What the kernel does not know, `execvp` (so `env`, `setsid`) hands to a shell, which runs its bytes as commands:
+# a file of an odd name is the least of it. So a program is looked at before each start.
+
+find_machine() { # -> machine, as `uname` says; it may be any text
+  [ -n "${machine-}" ] || find_names
+  machine=${machine:-unknown}
+}
+find_names() { # -> names, machine: as `uname -snrm`; no process where the kernel tells all of it (since Linux 6.1)
+  local one
+  names=
+  {
+    read -r one </proc/self/personality
+    case $one in
+      00000000) # to others it may name another machine
+        for one in ostype hostname osrelease arch; do
+          read -r one <"$kernel/$one" && [ -n "$one" ] || { names='' && break; }
+          names="$names $one"
+        done
+        ;;
+    esac
+  } 2>/dev/null
+  names=${names# }
+  names=${names:-$(uname -snrm)}
+  machine=${names##* }
+}
+find_bytes() { # -> DEL, ONE, ...: bytes of ELF headers
+  [ -z "${DEL-}" ] || return 0
+  DEL=$'\177' ONE=$'\001' TWO=$'\002' THREE=$'\003' ARM64=$'\267'
+  [ ${#DEL} -ne 1 ] || return 0
+  # shellcheck disable=SC2046
+  set -- $(printf '\177 \001 \002 \003 \267')
+  DEL=${1-} ONE=${2-} TWO=${3-} THREE=${4-} ARM64=${5-}
 }
 
-do_resume() { # epoch [boot, as `lease` told it]
-  # A link that was not on the disk yet is gone after a power cut, and its number may be another's by now.
-  [ "${2:-$boot}" = "$boot" ] || err device-restarted "boot $boot instead of $2" || return
-  renew "$1" && ok "$boot"
+look_at() { # file -> kind: what it is for, `script`, `cut` or `other`; empty where it cannot be read
+  local head=''
+  kind=''
+  [ -f "$1" ] || return 0
+  find_bytes
+  { { head=$(head -c 20 <&3) && offset_of $$ 3; } 3<"$1"; } 2>/dev/null || return 0
+  case $head in
+    "${DEL}ELF"*) [ "$REPLY" -ge 20 ] || { kind='cut' && return; } ;;
+    '#!'*) kind=script && return ;;
+    *) kind=other && return ;;
+  esac
+  head=${head#????}
+  case ${head%"${head#?}"}${head#"${head%?}"} in # its class, and its machine: shells leave out the zeros at the end
+    "$TWO>") kind='64-bit x86' ;;
+    "$ONE$THREE") kind='32-bit x86' ;;
+    "$TWO$ARM64") kind='64-bit ARM' ;;
+    "$ONE(") kind='32-bit ARM' ;;
+    *) kind='another architecture' ;;
+  esac
 }
-do_beat() { renew "$1" && ok; } # epoch
-renew() { # epoch ; tells why not
-  if ! valid "$1"; then
-    [ -z "$cut" ] || [ "$epoch" != "$1" ] || err device-restarted "$REPLY" || return
-    tell_stale "$1" || return
+
+runs() { # kind ; whether the kernel runs it; true where nobody here knows
+  case $machine:$1 in
+    x86_64:'64-bit x86' | aarch64:'64-bit ARM' | armv8*:'64-bit ARM' | arm*:'32-bit ARM') return ;;
+    aarch64:'32-bit ARM' | x86_64:'32-bit x86') ! runs_narrow || return 0 ;;
+  esac
+  [ -n "${own_kind-}" ] || { look_at "/proc/$$/exe" && own_kind=${kind:--} kind=$1; }
+  case $machine:$1 in
+    *:"$own_kind") ;;
+    x86_64:* | aarch64:* | arm*:* | i[3-6]86:*) return 1 ;;
+  esac
+}
+
+runs_narrow() { # whether a kernel of 64 bits runs programs of 32 bits: it is asked once after each of its starts
+  local of=''
+  [ -n "${narrow-}" ] || { { read -r of narrow <"$workdir/narrow"; } 2>/dev/null; }
+  [ -z "$of" ] || [ "$of" = "$boot" ] || narrow=
+  case $narrow in
+    yes | no) ;;
+    *)
+      try_narrow
+      [ "$boot" = - ] || { put "$boot $narrow" >"$workdir/narrow"; } 2>/dev/null
+      ;;
+  esac
+  [ "$narrow" = yes ]
+}
+try_narrow() { # -> narrow: by a program that does nothing but end with 42
+  local file="$workdir/incoming/narrow.$$"
+  narrow=no
+  { narrow_program >"$file" && chmod 700 "$file" && (exec env "$file") </dev/null >/dev/null; } 2>/dev/null
+  [ $? -ne 42 ] || narrow=yes
+  rm -f "$file"
+}
+narrow_program() { # a header, one segment, `exit(42)`
+  local number='\050' entry='\124\0\1\0' start='\0\0\1\0' flags='\0\0\0\5' # ARM
+  local code='\1\160\240\343\52\0\240\343\0\0\0\357'
+  if [ "$machine" = x86_64 ]; then
+    number='\003' flags='\0\0\0\0' code='\61\300\100\263\52\315\200\220\220\220\220\220'
   fi
-  beat 2>/dev/null || err disk-full "cannot write the beat" || return
+  # shellcheck disable=SC2059
+  printf "\\177ELF\\1\\1\\1\\0\\0\\0\\0\\0\\0\\0\\0\\0\\2\\0$number\\0\\1\\0\\0\\0$entry\\64\\0\\0\\0\\0\\0\\0\\0$flags\\64\\0\\40\\0\\1\\0\\0\\0\\0\\0\\0\\0"
+  # shellcheck disable=SC2059
+  printf "\\1\\0\\0\\0\\0\\0\\0\\0$start${start}\\144\\0\\0\\0\\144\\0\\0\\0\\5\\0\\0\\0\\0\\20\\0\\0$code\\0\\0\\0\\0"
 }
 
-do_release() { # epoch
-  lease_state
-  [ -n "$holder" ] || { ok && return; } # the reply to an earlier release was lost
-  [ "$epoch" = "$1" ] || err stale "the lease is no longer $1 but $epoch" || return
-  end_all released || err stuck "$REPLY" || return
-  restore_all "$1"
-  find_room
-  if claim free; then leave_machine "$room"; elif [ -n "$REPLY" ]; then blame "$REPLY" || return; fi
-  touch_used
-  ok
+# ---- what the device is ---------------------------------------------------------------------------------
+
+do_hello() { # text... ; says the texts back, which shows that the line is clean for all bytes
+  local shell
+  shell=$(shell_name)
+  ok "shell=${shell##*/}" "$@"
 }
+
+shell_name() {
+  local folder name blanks="$IFS"
+  case ${KSH_VERSION-}:${BASH_VERSION-} in
+    ?*:*) put mksh && return ;;
+    *:?*) put bash && return ;;
+  esac
+  IFS=:
+  for folder in $PATH; do
+    for name in dash busybox; do
+      [ ! "$folder/$name" -ef "/proc/$$/exe" ] || { IFS=$blanks && put "$folder/$name" && return; }
+    done
+  done
+  IFS=$blanks
+  readlink "/proc/$$/exe"
+}
+
+do_settings() { # what of earlier leases could not be restored: holder path value why
+  local file first who path value why left=''
+  set +f
+  for file in settings/left.*; do
+    { read -r first _ who <"$file"; } 2>/dev/null && [ "$first" = "$boot" ] || continue
+    while read -r path value why; do
+      [ "$path" = "$boot" ] || left="$left $who $path $value $why"
+    done <"$file"
+  done
+  set -f
+  put "$id ok$left"
+}
+
+do_date() { ok "$(date +%s 2>/dev/null)"; } # by the clock that people see, seconds since 1970; empty: it has none
+
+do_probe() { send "$(probe "$@" 2>/dev/null)"; } # name of a Python interpreter... ; none: none is asked for
+
+probe() { # sections for farm/device/probe.py
+  local name limit='' loaders='' line
+  ! command -v timeout >/dev/null || limit='timeout 30'
+  part uname && find_names && put "$names"
+  part machine
+  if [ -n "${FARM_MACHINE-}" ]; then put "$FARM_MACHINE"; else { read -r line </etc/machine-id && put "$line"; } fi
+  part boot && { [ "$boot" = - ] || put "$boot"; }
+  part files && probe_files
+  part tree # texts that end with a zero byte, which shells leave out
+  line='' && { read -r line <"$sys/firmware/devicetree/base/model"; }
+  [ -z "$line" ] || put "$line"
+  [ ! -r "$sys/firmware/devicetree/base/compatible" ] || tr '\0' ' ' <"$sys/firmware/devicetree/base/compatible"
+  part nvidia && ask_gpus
+  part pythons && ask_pythons "$@"
+  part getprop
+  ! command -v getprop >/dev/null ||
+    getprop | grep -E '^\[ro\.(product\.manufacturer|product\.model|soc\.manufacturer|soc\.model|board\.platform|build\.version\.release)\]'
+  part loaders && find_loaders
+  part libc && ask_libc
+  part narrow
+  case $machine in aarch64 | x86_64) runs_narrow && put yes || put no ;; esac
+  part shell && shell_name
+  part tools
+  for name in flock setsid taskset timeout sha256sum dd awk numactl perf nvidia-smi getprop sudo \
+    /bin/sh /bin/bash /usr/bin/env; do
+    command -v "$name" >/dev/null && put "$name"
+  done
+  part df && exec df -Pk "$workdir" # the last: its process is this one
+}
+part() { put "" && put "== $1"; }
+
+probe_files() { # lines `<path>:<text>`, of files below /sys without it; one process reads them all
+  # Lines that nobody reads are left out, since toybox writes each by itself: of the memory, the process, the system's
+  # name, and of each processor.
+  local names path root depth none
+  none="([^M]|M[^e]|Mem[^TA]).* kB|HugePages_.*|([ABD-Zunvx][^:]*|C[ao][^:]*|Cpus_allowed):$TAB.*|[A-OQ-Z][A-Z_]*=.*"
+  none="$none|([^CFHMcfmpu]|c[^p]|cpu[^ ]|cpu [^m]|CPU [avr]|fpu|micro|model$TAB|physical)[^:]*$TAB:.*|power management:.*"
+  cd "$sys" || return
+  set --
+  while IFS=: read -r _ names path; do # the limits of a control group, and of all that it is in
+    path=${path%/} root=fs/cgroup/$names depth=0
+    case ,$names, in
+      ,,) [ -f fs/cgroup/cgroup.controllers ] || continue && root=fs/cgroup ;;
+      *,cpu,* | *,cpuset,* | *,memory,*) ;;
+      *) continue ;;
+    esac
+    while [ $depth -lt 16 ]; do
+      set -- "$@" "$root$path/cpu.max" "$root$path/memory.max" "$root$path/cpuset.cpus.effective"
+      [ "$root" = fs/cgroup ] || set -- "$@" "$root$path/cpu.cfs_quota_us" "$root$path/cpu.cfs_period_us" \
+        "$root$path/memory.limit_in_bytes" "$root$path/cpuset.effective_cpus"
+      [ -n "$path" ] || break
+      path=${path%/*} depth=$((depth + 1))
+    done
+  done </proc/self/cgroup
+  set +f
+  grep -HsvE "^($none)?\$" \
+    /etc/os-release /proc/cpuinfo /proc/meminfo /proc/self/status /proc/loadavg \
+    devices/system/cpu/online devices/system/cpu/smt/active devices/system/cpu/cpu0/cpufreq/scaling_driver \
+    devices/system/cpu/cpu0/cpufreq/scaling_available_governors devices/system/cpu/intel_pstate/no_turbo \
+    devices/system/cpu/cpufreq/boost devices/cpu_core/cpus devices/cpu_atom/cpus \
+    devices/soc0/machine devices/soc0/family devices/soc0/soc_id \
+    devices/system/cpu/cpu[0-9]*/cpufreq/cpuinfo_m[ai][xn]_freq devices/system/cpu/cpu[0-9]*/cpu_capacity \
+    devices/system/cpu/cpu[0-9]*/cpufreq/scaling_governor devices/system/cpu/cpu[0-9]*/cpufreq/scaling_max_freq \
+    devices/system/cpu/cpu[0-9]*/regs/identification/midr_el1 \
+    devices/system/clocksource/clocksource0/current_clocksource hypervisor/type class/dmi/id/sys_vendor \
+    class/dmi/id/product_name class/thermal/thermal_zone[0-9]*/temp class/thermal/thermal_zone[0-9]*/type \
+    class/power_supply/*/type class/power_supply/*/online class/power_supply/*/status \
+    class/power_supply/*/capacity "$@"
+  set -f
+  cd "$workdir" || exit
+}
+
+ask_gpus() { # names of columns, then a line for each; drivers refuse a question with a name that they do not know
+  local basic=name,driver_version,memory.total fields
+  command -v nvidia-smi >/dev/null || return 0
+  fields=$basic,compute_cap,memory.used,pstate,persistence_mode,clocks.sm,clocks.max.sm,clocks.mem
+  fields=$fields,temperature.gpu,power.draw,power.limit
+  for fields in "$fields,clocks_throttle_reasons.active" "$fields,clocks_event_reasons.active" "$basic,compute_cap" "$basic"; do
+    # shellcheck disable=SC2086
+    $limit nvidia-smi "--query-gpu=$fields" --format=csv && return
+  done
+}
+
+find_loaders() { # -> loaders, and a line for each: what loads dynamic programs
+  local file folder
+  set +f
+  for file in /lib/ld-*.so* /lib[36]*/ld-*.so* /usr/lib/ld-*.so* /system/bin/linker*; do
+    [ ! -f "$file" ] || { put "$file" && loaders="$loaders $file"; }
+  done
+  for folder in /lib/*-linux-*; do # of thousands of files: it is asked for those names that are known, not listed
+    for file in $loaders; do
+      [ ! -f "$folder/${file##*/}" ] || put "$folder/${file##*/}"
+    done
+  done
+  set -f
+}
+ask_libc() { # glibc's loader, since 2.33, at half the cost of `getconf`
+  local file
+  case $loaders in */ld-musl-* | */ld-[0-9]* | */linker*) return ;; esac # its name says it
+  for file in $loaders; do
+    case $machine:$file in
+      x86_64:/lib64/ld-linux-x86-64.so.2 | aarch64:/lib/ld-linux-aarch64.so.1) "$file" --version && return ;;
+    esac
+  done
+  getconf GNU_LIBC_VERSION || { command -v ldd >/dev/null && ldd --version 2>&1 | head -n 2; } || ask_loaders
+}
+ask_loaders() { # of busybox systems: the first that can be run says which library it is of
+  local file line
+  find_machine
+  for file in $loaders; do
+    case $machine:$file in
+      x86_64:*/ld-linux-x86-64.so.2 | aarch64:*/ld-linux-aarch64.so.1) ;;
+      *) look_at "$file" && runs "$kind" || continue ;;
+    esac
+    "$file" --version 2>&1 | { read -r line && put "$line" && read -r line && put "$line"; }
+    return
+  done
+}
+
+ask_pythons() { # name... ; until one answers that it is CPython and new enough
+  local name file one asked='' line words
+  for name do
+    case $name in '~/'*) name=${HOME-}${name#'~'} ;; esac
+    file=$(command -v "$name") || continue
+    for one in $asked; do
+      [ ! "$one" -ef "$file" ] || continue 2
+    done
+    asked="$asked $file"
+    # shellcheck disable=SC2086
+    line=$($limit "$file" -c "$ASK_PYTHON")
+    put "${line#* }"
+    [ "${line%% *}" != good ] || return 0
+  done
+}
+
+ASK_PYTHON='
+import sys
+try:
+    from importlib.util import find_spec
+    has = "numpy" if find_spec("numpy") else "-"
+except Exception:
+    has = "-"
+good = sys.implementation.name == "cpython" and sys.version_info >= (3, 6)
+# Its own path: what stands in PATH may be a wrapper that starts slowly.
+print("good" if good else "bad", sys.executable, sys.implementation.name, "%d.%d.%d" % sys.version_info[:3], has)
+'
+
+# ---- requests -------------------------------------------------------------------------------------------
+
+do_bye() {
+  [ -z "${used-}" ] || touch_used
+  ok && exit 0
+}
+
+greet() { # workdir
+  id='farm-agent 1' # so stands an error in the place of the greeting
+  put "" # what a login shell said before may lack its newline
+  open_workdir "$1" && answer $$ "$workdir"
+}
+
+serve() { # answers stdin to its end; fails at a request that needs what stands further down, which is `pending` then
+  local line argument verb
+  while :; do
+    line=$pending pending=
+    [ -n "$line" ] || IFS= read -r line || return 0 # a last line without its newline is a cut request: it is dropped
+    # shellcheck disable=SC2086 # splitting is meant
+    set -- $line
+    id=0
+    if [ $# -lt 2 ] || ! is_number "$1"; then err usage "not a request: id verb argument..."; continue; fi
+    case $whole:$2 in
+      yes:* | :hello | :date | :probe | :holder | :settings | :bye) ;;
+      *) pending=$line && return 1 ;;
+    esac
+    id=$1 verb=$2
+    shift 2
+    case $line in
+      *%*)
+        for argument do
+          shift
+          if decode "$argument"; then set -- "$@" "$REPLY"; else verb=%; fi
+        done
+        ;;
+    esac
+    case $verb:$# in
+      hello:* | probe:* | have:* | verify:* | adopt:3 | link:[2-9]* | link:1?* | tree:[1-9]* | stock:0 | \
+        remove:[2-9] | remove:[1-9]?* | set:[4-9] | set:[1-9]?* | unset:1 | settings:0 | may:[2-9] | date:0 | holder:0 | break:2 | lease:[23] | \
+        resume:[12] | beat:1 | release:1 | start:[89] | start:[1-9]?* | sense:0 | processes:0 | others:0 | poll:1 | wait:1 | \
+        gather:2 | read:4 | pick:[3-9] | pick:[1-9]?* | kill:1 | drop:[1-9]* | jobs:0 | bye:0)
+        "do_$verb" "$@" </dev/null
+        ;;
+      %:*) err usage "an escape that is none" ;;
+      *) err usage "$verb with $# arguments" ;;
+    esac
+  done
+}
+
+# Who asks what the device is, and who holds it, needs no more than this: a shell reads a file as it goes. Where
+# settings may have to be restored, all is read first.
+whole='' pending=''
+case ${1-}:$# in
+  serve:[23])
+    greet "$2" || exit
+    [ -d settings ] || ! serve || exit 0
+    ;;
+esac
 
 # ---- the machine ----------------------------------------------------------------------------------------
 # The lease is of a workdir. Where all users of the machine share a sticky folder, farm-machine in it keeps workdirs
@@ -381,93 +655,7 @@ do_release() { # epoch
 
 GRACE_S=10 # until what ran under a lease that ended has surely ended, too
 
-find_shared() { # -> shared: where users of this machine find each other; empty: there is no such place
-  local folder
-  shared=''
-  set -- /run/lock /tmp
-  [ -z "${FARM_SHARED-}" ] || set -- "$FARM_SHARED"
-  for folder do
-    [ -k "$folder" ] && [ -w "$folder" ] || continue
-    folder=$folder/farm-machine
-    [ -d "$folder" ] || { mkdir "$folder" && chmod 1777 "$folder"; } 2>/dev/null
-    [ -k "$folder" ] || doze # another is just making it
-    [ -k "$folder" ] && [ -w "$folder" ] && [ ! -h "$folder" ] && shared=$folder
-    return 0
-  done
-}
-
 is_mark() { case $1 in *[!0-9]*) return 1 ;; 1?????????) ;; *) return 1 ;; esac }
-
-see_rival() { # -> mark: the highest number; rival, its_workdir (encoded), its_age, its_ttl, its_held: who has the
-  # machine from another workdir; fails when nobody has -> dead_room: of who had it and did not leave it
-  local text since its_boot room beat
-  [ -n "$shared" ] || return
-  highest "$shared"
-  mark=$REPLY dead_room=''
-  is_mark "$mark" || return
-  [ "$mark" = "$read_mark" ] || { mark_text=$(readlink "$shared/$mark" 2>/dev/null) && read_mark=$mark; } # for this lease
-  case $mark_text in held:*:*:*:*:*' '*) text=${mark_text#held:} ;; *) return 1 ;; esac
-  since=${text%%:*} text=${text#*:}
-  its_ttl=${text%%:*} text=${text#*:}
-  its_boot=${text%%:*} text=${text#*:}
-  room=${text%%:*} text=${text#*:}
-  is_number "$since" && is_number "$its_ttl" && is_name "$room" || return
-  dead_room=$shared/$room
-  [ "$its_boot" = "$boot" ] || return # the device was restarted since
-  [ ! "$dead_room" -ef lease/machine ] || return # ours: who has the lease of this workdir has the machine
-  clock
-  its_held=$((now - since))
-  room=$shared/$room/beat
-  if [ -f "$room" ] && ! [ -h "$room" ] && { read -r beat <"$room"; } 2>/dev/null && is_mark "$beat"; then
-    since=$((beat - 1000000000))
-  fi
-  its_age=$((now - since))
-  [ "$its_age" -ge 0 ] && [ "$its_age" -le $((its_ttl + GRACE_S)) ] || return
-  dead_room='' rival=${text%% *} its_workdir=${text#* }
-}
-
-tell_rival() { # as see_rival -> the reply; fails
-  decode "$rival" && rival=$REPLY
-  decode "$its_workdir" && its_workdir=$REPLY
-  err held-elsewhere "$rival" "$its_age" "$its_ttl" 0 "$its_held" "$its_workdir"
-}
-
-take_machine() { # holder, encoded, ttl -> own_room: our room, empty where there is no lock; fails when a rival has it
-  local tries=0 text
-  own_room=''
-  while [ -n "$shared" ] && [ $tries -lt 5 ]; do
-    tries=$((tries + 1))
-    ! see_rival || return
-    is_mark "$mark" || break
-    clock
-    own_room=$shared/room.$$.$now.$tries
-    mkdir "$own_room" 2>/dev/null || { own_room='' && continue; }
-    { put $((now + 1000000000)) >"$own_room/beat"; } 2>/dev/null
-    encode "$workdir" && text="held:$now:$2:$boot:${own_room##*/}:$1 $REPLY"
-    if ln -s "$text" "$shared/$((mark + 1))" 2>/dev/null; then
-      highest "$shared"
-      if [ "$REPLY" = $((mark + 1)) ]; then
-        own_machine
-        return
-      fi
-      rm -f "$shared/$((mark + 1))"
-    fi
-    clear_room "$own_room"
-    own_room=''
-  done
-  # That of an earlier lease, in whose place anybody may have made something by now: beats would go there.
-  [ -n "$own_room" ] || [ ! -h lease/machine ] || rm -f lease/machine
-  return 0
-}
-
-own_machine() { # our room is `own_room`; that of who had the machine and did not leave it goes, may it be ours
-  # A room of the same second has the same name.
-  [ ! -d lease/machine ] || [ lease/machine -ef "$own_room" ] || clear_room "$(readlink lease/machine)"
-  ln -sfn "$own_room" lease/machine
-  [ -z "$dead_room" ] || clear_room "$dead_room"
-  return 0
-} 2>/dev/null
-
 clear_room() { # path, other files... ; not with `rm -r`: root would follow where another user leads it meanwhile
   local room="$1"
   shift
@@ -475,16 +663,13 @@ clear_room() { # path, other files... ; not with `rm -r`: root would follow wher
   rm -f "$@"
   [ "${1-}" != "$room/beat" ] || rmdir "$room"
 } 2>/dev/null
-
 beat_of_machine() {
   [ ! -h lease/machine ] || { put $((now + 1000000000)) 1<>lease/machine/beat; } 2>/dev/null || :
 }
-
 find_room() { # -> room: of this workdir, to be found while its lease is still ours: then it may be another's
   room=${own_room-}
   [ -n "$room" ] && [ "$room" -ef lease/machine ] || { [ -d lease/machine ] && room=$(readlink lease/machine); } || room=''
 } 2>/dev/null
-
 leave_machine() { # room ; other workdirs may have it; earlier marks go, as far as we may remove them
   local room="$1" folder last old
   [ -n "$room" ] && [ -d "$room" ] || return 0 # the next holder of this workdir has taken it over
@@ -508,15 +693,6 @@ leave_machine() { # room ; other workdirs may have it; earlier marks go, as far 
   done
   clear_room "$room" "$@"
 } 2>/dev/null
-
-do_others() { # command lines of what may supervise a job, of all workdirs, as /proc/<pid>/cmdline has them
-  local copy="lease/others.$$"
-  # shellcheck disable=SC2046 # splitting is meant
-  (cd /proc && set +f && exec cat $(grep -ls supervise [0-9]*/cmdline)) >"$copy" 2>/dev/null
-  size_of "$copy"
-  answer data "$REPLY" && cat "$copy"
-  rm -f "$copy"
-}
 
 # ---- where a job is, and its end ------------------------------------------------------------------------
 
@@ -569,11 +745,6 @@ is_supervised() {
 }
 
 written() { offset_of "$supervisor" "$1"; } # descriptor of the supervisor -> REPLY: bytes that went through it
-offset_of() { # pid descriptor -> REPLY: where it stands in its file; no fork. See proc(5), fdinfo
-  REPLY=0
-  { read -r _ REPLY <"/proc/$1/fdinfo/$2"; } 2>/dev/null
-  REPLY=${REPLY:-0}
-}
 
 members() { # of the round job, child, supervisor -> REPLY: pids of its living processes; grouped: one is in its group
   # All that did not leave the session, and all that carry the round's mark in their environment: a process can
@@ -895,7 +1066,7 @@ supervise() { # workdir job forks numbers
 guard_settings() { # epoch ; where settings of the device were changed and nobody is left who would restore them
   [ -d settings ] && [ -e "settings/$1" ] && ! is_guarded "$1" || return 0
   # The pipe, descriptor 5, says that the round is supervised.
-  (exec setsid sh "${self:-$0}" guard "$workdir" "$1" </dev/null >/dev/null 2>&1 4<&- 5>&- 6>&- 7>&- 8>&-) &
+  (exec setsid sh "$self" guard "$workdir" "$1" </dev/null >/dev/null 2>&1 4<&- 5>&- 6>&- 7>&- 8>&-) &
 }
 is_guarded() { # epoch -> guard: the process
   local guard_born
@@ -1063,128 +1234,183 @@ watch_gpu() { # a line a second of each NVIDIA GPU, until the supervisor is gone
 # A supervisor knows all that it needs: what follows is not even read.
 case ${1-}:$# in supervise:5) shift && supervise "$@"; exit ;; esac
 
-# ---- which programs the kernel runs ---------------------------------------------------------------------
-# What the kernel does not know, `execvp` (so `env`, `setsid`) hands to a shell, which runs its bytes as commands:
-# a file of an odd name is the least of it. So a program is looked at before each start.
+# ---- taking and giving back ------------------------------------------------------------------------------
 
-find_machine() { # -> machine, as `uname` says; it may be any text
-  [ -n "${machine-}" ] || find_names
-  machine=${machine:-unknown}
-}
-find_names() { # -> names, machine: as `uname -snrm`; no process where the kernel tells all of it (since Linux 6.1)
-  local one
-  names=
-  {
-    read -r one </proc/self/personality
-    case $one in
-      00000000) # to others it may name another machine
-        for one in ostype hostname osrelease arch; do
-          read -r one <"$kernel/$one" && [ -n "$one" ] || { names='' && break; }
-          names="$names $one"
-        done
-        ;;
-    esac
-  } 2>/dev/null
-  names=${names# }
-  names=${names:-$(uname -snrm)}
-  machine=${names##* }
-}
-find_bytes() { # -> DEL, ONE, ...: bytes of ELF headers
-  [ -z "${DEL-}" ] || return 0
-  DEL=$'\177' ONE=$'\001' TWO=$'\002' THREE=$'\003' ARM64=$'\267'
-  [ ${#DEL} -ne 1 ] || return 0
-  # shellcheck disable=SC2046
-  set -- $(printf '\177 \001 \002 \003 \267')
-  DEL=${1-} ONE=${2-} TWO=${3-} THREE=${4-} ARM64=${5-}
-}
-
-look_at() { # file -> kind: what it is for, `script`, `cut` or `other`; empty where it cannot be read
-  local head=''
-  kind=''
-  [ -f "$1" ] || return 0
-  find_bytes
-  { { head=$(head -c 20 <&3) && offset_of $$ 3; } 3<"$1"; } 2>/dev/null || return 0
-  case $head in
-    "${DEL}ELF"*) [ "$REPLY" -ge 20 ] || { kind='cut' && return; } ;;
-    '#!'*) kind=script && return ;;
-    *) kind=other && return ;;
-  esac
-  head=${head#????}
-  case ${head%"${head#?}"}${head#"${head%?}"} in # its class, and its machine: shells leave out the zeros at the end
-    "$TWO>") kind='64-bit x86' ;;
-    "$ONE$THREE") kind='32-bit x86' ;;
-    "$TWO$ARM64") kind='64-bit ARM' ;;
-    "$ONE(") kind='32-bit ARM' ;;
-    *) kind='another architecture' ;;
-  esac
-}
-
-runs() { # kind ; whether the kernel runs it; true where nobody here knows
-  case $machine:$1 in
-    x86_64:'64-bit x86' | aarch64:'64-bit ARM' | armv8*:'64-bit ARM' | arm*:'32-bit ARM') return ;;
-    aarch64:'32-bit ARM' | x86_64:'32-bit x86') ! runs_narrow || return 0 ;;
-  esac
-  [ -n "${own_kind-}" ] || { look_at "/proc/$$/exe" && own_kind=${kind:--} kind=$1; }
-  case $machine:$1 in
-    *:"$own_kind") ;;
-    x86_64:* | aarch64:* | arm*:* | i[3-6]86:*) return 1 ;;
-  esac
-}
-
-runs_narrow() { # whether a kernel of 64 bits runs programs of 32 bits: it is asked once after each of its starts
-  local of=''
-  [ -n "${narrow-}" ] || { { read -r of narrow <"$workdir/narrow"; } 2>/dev/null; }
-  [ -z "$of" ] || [ "$of" = "$boot" ] || narrow=
-  case $narrow in
-    yes | no) ;;
-    *)
-      try_narrow
-      [ "$boot" = - ] || { put "$boot $narrow" >"$workdir/narrow"; } 2>/dev/null
-      ;;
-  esac
-  [ "$narrow" = yes ]
-}
-try_narrow() { # -> narrow: by a program that does nothing but end with 42
-  local file="$workdir/incoming/narrow.$$"
-  narrow=no
-  { narrow_program >"$file" && chmod 700 "$file" && (exec env "$file") </dev/null >/dev/null; } 2>/dev/null
-  [ $? -ne 42 ] || narrow=yes
-  rm -f "$file"
-}
-narrow_program() { # a header, one segment, `exit(42)`
-  local number='\050' entry='\124\0\1\0' start='\0\0\1\0' flags='\0\0\0\5' # ARM
-  local code='\1\160\240\343\52\0\240\343\0\0\0\357'
-  if [ "$machine" = x86_64 ]; then
-    number='\003' flags='\0\0\0\0' code='\61\300\100\263\52\315\200\220\220\220\220\220'
+do_lease() { # holder ttl_s [epoch] ; with the epoch of a lease that is held: this one, and no other, is taken over
+  [ -n "$1" ] && [ ${#1} -le 200 ] && is_number "$2" && [ "$2" -gt 0 ] ||
+    err usage "lease holder ttl_s [epoch]" || return
+  local name former="${3-}" before
+  encode "$1" && name=$REPLY
+  lease_state
+  before=$cut
+  may_take || err held "$holder" "$age" "$ttl" "$epoch" "$held" || return
+  find_shared
+  read_mark=
+  if see_rival; then tell_rival || return; fi
+  clock
+  until claim "held:$now:$2:$boot:$name"; do
+    [ -z "$REPLY" ] || blame "$REPLY" || return
+    lease_state # someone was faster; if it was only a job that gave its lost lease back, the device is free
+    may_take || err held "$holder" "$age" "$ttl" "$epoch" "$held" || return
+    clock
+  done
+  [ ! -d lease/ran ] || rm -rf lease/ran # the names of jobs of earlier leases, which can start no more
+  end_all lease-lost || err stuck "$REPLY" || return # what an earlier lease left running
+  restore_all "$epoch"
+  if ! take_machine "$name" "$2"; then
+    claim free
+    tell_rival || return
   fi
-  # shellcheck disable=SC2059
-  printf "\\177ELF\\1\\1\\1\\0\\0\\0\\0\\0\\0\\0\\0\\0\\2\\0$number\\0\\1\\0\\0\\0$entry\\64\\0\\0\\0\\0\\0\\0\\0$flags\\64\\0\\40\\0\\1\\0\\0\\0\\0\\0\\0\\0"
-  # shellcheck disable=SC2059
-  printf "\\1\\0\\0\\0\\0\\0\\0\\0$start${start}\\144\\0\\0\\0\\144\\0\\0\\0\\5\\0\\0\\0\\0\\20\\0\\0$code\\0\\0\\0\\0"
+  beat 2>/dev/null || beat_again 2>/dev/null || err disk-full "cannot write the beat" || return
+  # shellcheck disable=SC2086 # words or none
+  ok "$epoch" "$boot" $before ${own_room:+alone}
 }
 
-require_program() { # program, as `env` would find it in the folder of the job ; fails where the kernel would not run it
-  local file="$1" folder blanks="$IFS"
-  case $1 in
-    /*) ;;
-    */*) file=$dir/out/$1 ;;
-    *)
-      IFS=:
-      for folder in $search; do
-        [ ! -f "$folder/$1" ] || { file=$folder/$1 && break; }
-      done
-      IFS=$blanks
-      ;;
-  esac
-  [ "$file" != "${looked-}" ] && [ -x "$file" ] || return 0 # `env` says what is missing, or not executable
-  find_machine
-  look_at "$file"
-  case $kind in
-    '' | script) ;; # what cannot be read, no shell can run either
-    cut | other) err not-a-program "$1" || return ;;
-    *) runs "$kind" || err wrong-architecture "$1" "$kind" "$machine" || return ;;
-  esac
-  case $file in "$workdir"/trees/*) looked=$file ;; esac # what has its digest in its name stays as it is
+beat_again() { # on a full disk: in the place that the beat of an earlier lease takes
+  local old=lease/none
+  set +f
+  for old in lease/beat.1*; do [ "$old" = "lease/beat.$epoch" ] || break; done
+  set -f
+  [ -s "$old" ] && clock && put $((now + 1000000000)) 1<>"$old" && mv -f "$old" "lease/beat.$epoch"
+}
+
+may_take() { [ -n "$expired" ] || [ "$epoch" = "$former" ]; }
+
+do_break() { # epoch who ; the lease of this epoch, and no other, ends now, whoever holds it
+  [ -n "$2" ] && [ ${#2} -le 200 ] || err usage "break epoch who" || return
+  local who room
+  encode "$2" && who=$REPLY
+  find_room
+  lease_state
+  until [ "$epoch" = "$1" ] && [ -n "$holder" ] && claim "broken:$who"; do
+    [ "$epoch" = "$1" ] && [ -n "$holder" ] || err stale "the lease is no longer $1 but $epoch" || return
+    [ -z "$REPLY" ] || blame "$REPLY" || return
+    lease_state
+  done
+  end_all lease-lost || err stuck "$REPLY" || return
+  restore_all
+  leave_machine "$room"
+  ok
+}
+
+do_resume() { # epoch [boot, as `lease` told it]
+  # A link that was not on the disk yet is gone after a power cut, and its number may be another's by now.
+  [ "${2:-$boot}" = "$boot" ] || err device-restarted "boot $boot instead of $2" || return
+  renew "$1" && ok "$boot"
+}
+do_beat() { renew "$1" && ok; } # epoch
+renew() { # epoch ; tells why not
+  if ! valid "$1"; then
+    [ -z "$cut" ] || [ "$epoch" != "$1" ] || err device-restarted "$REPLY" || return
+    tell_stale "$1" || return
+  fi
+  beat 2>/dev/null || err disk-full "cannot write the beat" || return
+}
+
+do_release() { # epoch
+  lease_state
+  [ -n "$holder" ] || { ok && return; } # the reply to an earlier release was lost
+  [ "$epoch" = "$1" ] || err stale "the lease is no longer $1 but $epoch" || return
+  end_all released || err stuck "$REPLY" || return
+  restore_all "$1"
+  find_room
+  if claim free; then leave_machine "$room"; elif [ -n "$REPLY" ]; then blame "$REPLY" || return; fi
+  touch_used
+  ok
+}
+
+find_shared() { # -> shared: where users of this machine find each other; empty: there is no such place
+  local folder
+  shared=''
+  set -- /run/lock /tmp
+  [ -z "${FARM_SHARED-}" ] || set -- "$FARM_SHARED"
+  for folder do
+    [ -k "$folder" ] && [ -w "$folder" ] || continue
+    folder=$folder/farm-machine
+    [ -d "$folder" ] || { mkdir "$folder" && chmod 1777 "$folder"; } 2>/dev/null
+    [ -k "$folder" ] || doze # another is just making it
+    [ -k "$folder" ] && [ -w "$folder" ] && [ ! -h "$folder" ] && shared=$folder
+    return 0
+  done
+}
+
+see_rival() { # -> mark: the highest number; rival, its_workdir (encoded), its_age, its_ttl, its_held: who has the
+  # machine from another workdir; fails when nobody has -> dead_room: of who had it and did not leave it
+  local text since its_boot room beat
+  [ -n "$shared" ] || return
+  highest "$shared"
+  mark=$REPLY dead_room=''
+  is_mark "$mark" || return
+  [ "$mark" = "$read_mark" ] || { mark_text=$(readlink "$shared/$mark" 2>/dev/null) && read_mark=$mark; } # for this lease
+  case $mark_text in held:*:*:*:*:*' '*) text=${mark_text#held:} ;; *) return 1 ;; esac
+  since=${text%%:*} text=${text#*:}
+  its_ttl=${text%%:*} text=${text#*:}
+  its_boot=${text%%:*} text=${text#*:}
+  room=${text%%:*} text=${text#*:}
+  is_number "$since" && is_number "$its_ttl" && is_name "$room" || return
+  dead_room=$shared/$room
+  [ "$its_boot" = "$boot" ] || return # the device was restarted since
+  [ ! "$dead_room" -ef lease/machine ] || return # ours: who has the lease of this workdir has the machine
+  clock
+  its_held=$((now - since))
+  room=$shared/$room/beat
+  if [ -f "$room" ] && ! [ -h "$room" ] && { read -r beat <"$room"; } 2>/dev/null && is_mark "$beat"; then
+    since=$((beat - 1000000000))
+  fi
+  its_age=$((now - since))
+  [ "$its_age" -ge 0 ] && [ "$its_age" -le $((its_ttl + GRACE_S)) ] || return
+  dead_room='' rival=${text%% *} its_workdir=${text#* }
+}
+
+tell_rival() { # as see_rival -> the reply; fails
+  decode "$rival" && rival=$REPLY
+  decode "$its_workdir" && its_workdir=$REPLY
+  err held-elsewhere "$rival" "$its_age" "$its_ttl" 0 "$its_held" "$its_workdir"
+}
+
+take_machine() { # holder, encoded, ttl -> own_room: our room, empty where there is no lock; fails when a rival has it
+  local tries=0 text
+  own_room=''
+  while [ -n "$shared" ] && [ $tries -lt 5 ]; do
+    tries=$((tries + 1))
+    ! see_rival || return
+    is_mark "$mark" || break
+    clock
+    own_room=$shared/room.$$.$now.$tries
+    mkdir "$own_room" 2>/dev/null || { own_room='' && continue; }
+    { put $((now + 1000000000)) >"$own_room/beat"; } 2>/dev/null
+    encode "$workdir" && text="held:$now:$2:$boot:${own_room##*/}:$1 $REPLY"
+    if ln -s "$text" "$shared/$((mark + 1))" 2>/dev/null; then
+      highest "$shared"
+      if [ "$REPLY" = $((mark + 1)) ]; then
+        own_machine
+        return
+      fi
+      rm -f "$shared/$((mark + 1))"
+    fi
+    clear_room "$own_room"
+    own_room=''
+  done
+  # That of an earlier lease, in whose place anybody may have made something by now: beats would go there.
+  [ -n "$own_room" ] || [ ! -h lease/machine ] || rm -f lease/machine
+  return 0
+}
+
+own_machine() { # our room is `own_room`; that of who had the machine and did not leave it goes, may it be ours
+  # A room of the same second has the same name.
+  [ ! -d lease/machine ] || [ lease/machine -ef "$own_room" ] || clear_room "$(readlink lease/machine)"
+  ln -sfn "$own_room" lease/machine
+  [ -z "$dead_room" ] || clear_room "$dead_room"
+  return 0
+} 2>/dev/null
+
+do_others() { # command lines of what may supervise a job, of all workdirs, as /proc/<pid>/cmdline has them
+  local copy="lease/others.$$"
+  # shellcheck disable=SC2046 # splitting is meant
+  (cd /proc && set +f && exec cat $(grep -ls supervise [0-9]*/cmdline)) >"$copy" 2>/dev/null
+  size_of "$copy"
+  answer data "$REPLY" && cat "$copy"
+  rm -f "$copy"
 }
 
 # ---- jobs, as the controller asks for them --------------------------------------------------------------
@@ -1495,6 +1721,38 @@ digests_of() { # plain paths ; a file that vanishes meanwhile is left out, which
   done
 }
 
+require_program() { # program, as `env` would find it in the folder of the job ; fails where the kernel would not run it
+  local file="$1" folder blanks="$IFS"
+  case $1 in
+    /*) ;;
+    */*) file=$dir/out/$1 ;;
+    *)
+      IFS=:
+      for folder in $search; do
+        [ ! -f "$folder/$1" ] || { file=$folder/$1 && break; }
+      done
+      IFS=$blanks
+      ;;
+  esac
+  [ "$file" != "${looked-}" ] && [ -x "$file" ] || return 0 # `env` says what is missing, or not executable
+  find_machine
+  look_at "$file"
+  case $kind in
+    '' | script) ;; # what cannot be read, no shell can run either
+    cut | other) err not-a-program "$1" || return ;;
+    *) runs "$kind" || err wrong-architecture "$1" "$kind" "$machine" || return ;;
+  esac
+  case $file in "$workdir"/trees/*) looked=$file ;; esac # what has its digest in its name stays as it is
+}
+
+do_sense() { # two lines as of telemetry, of now
+  local line child=''
+  [ -n "${columns-}" ] || find_sensors
+  clock && sample whole
+  send "$columns$NL$line"
+}
+do_processes() { send "$(cd /proc && set +f && exec grep -hs . [0-9]*/stat)"; } # a line for each, see proc(5)
+
 # ---- the store ------------------------------------------------------------------------------------------
 
 entry() { REPLY=cas/${1%"${1#??}"}/$1; } # digest -> REPLY: where it is kept
@@ -1756,18 +2014,6 @@ do_unset() { # epoch ; tells as `settings`
   restore_all "$1"
   do_settings
 }
-do_settings() { # what of earlier leases could not be restored: holder path value why
-  local file first who path value why left=''
-  set +f
-  for file in settings/left.*; do
-    { read -r first _ who <"$file"; } 2>/dev/null && [ "$first" = "$boot" ] || continue
-    while read -r path value why; do
-      [ "$path" = "$boot" ] || left="$left $who $path $value $why"
-    done <"$file"
-  done
-  set -f
-  put "$id ok$left"
-}
 
 restore_all() { # (epoch of this process) ; of leases that have ended and of this one: the last first
   local file files=''
@@ -1858,220 +2104,6 @@ guard() { # workdir epoch
   done
 } 2>/dev/null
 PAUSE_OF_GUARD_S=5
-
-# ---- what the device is ---------------------------------------------------------------------------------
-
-do_hello() { # text... ; says the texts back, which shows that the line is clean for all bytes
-  local shell
-  shell=$(shell_name)
-  ok "shell=${shell##*/}" "$@"
-}
-
-shell_name() {
-  local folder name blanks="$IFS"
-  case ${KSH_VERSION-}:${BASH_VERSION-} in
-    ?*:*) put mksh && return ;;
-    *:?*) put bash && return ;;
-  esac
-  IFS=:
-  for folder in $PATH; do
-    for name in dash busybox; do
-      [ ! "$folder/$name" -ef "/proc/$$/exe" ] || { IFS=$blanks && put "$folder/$name" && return; }
-    done
-  done
-  IFS=$blanks
-  readlink "/proc/$$/exe"
-}
-
-do_sense() { # two lines as of telemetry, of now
-  local line child=''
-  [ -n "${columns-}" ] || find_sensors
-  clock && sample whole
-  send "$columns$NL$line"
-}
-do_processes() { send "$(cd /proc && set +f && exec grep -hs . [0-9]*/stat)"; } # a line for each, see proc(5)
-
-do_date() { ok "$(date +%s 2>/dev/null)"; } # by the clock that people see, seconds since 1970; empty: it has none
-
-do_probe() { send "$(probe "$@" 2>/dev/null)"; } # name of a Python interpreter... ; none: none is asked for
-
-probe() { # sections for farm/device/probe.py
-  local name limit='' loaders='' line
-  ! command -v timeout >/dev/null || limit='timeout 30'
-  part uname && find_names && put "$names"
-  part machine
-  if [ -n "${FARM_MACHINE-}" ]; then put "$FARM_MACHINE"; else { read -r line </etc/machine-id && put "$line"; } fi
-  part boot && { [ "$boot" = - ] || put "$boot"; }
-  part files && probe_files
-  part tree # texts that end with a zero byte, which shells leave out
-  line='' && { read -r line <"$sys/firmware/devicetree/base/model"; }
-  [ -z "$line" ] || put "$line"
-  [ ! -r "$sys/firmware/devicetree/base/compatible" ] || tr '\0' ' ' <"$sys/firmware/devicetree/base/compatible"
-  part df && df -Pk "$workdir"
-  part nvidia && ask_gpus
-  part pythons && ask_pythons "$@"
-  part getprop
-  ! command -v getprop >/dev/null ||
-    getprop | grep -E '^\[ro\.(product\.manufacturer|product\.model|soc\.manufacturer|soc\.model|board\.platform|build\.version\.release)\]'
-  part loaders && find_loaders
-  part libc && ask_libc
-  part narrow
-  case $machine in aarch64 | x86_64) runs_narrow && put yes || put no ;; esac
-  part shell && shell_name
-  part tools
-  for name in flock setsid taskset timeout sha256sum dd awk numactl perf nvidia-smi getprop sudo \
-    /bin/sh /bin/bash /usr/bin/env; do
-    command -v "$name" >/dev/null && put "$name"
-  done
-}
-part() { put "" && put "== $1"; }
-
-probe_files() { # lines `<path>:<text>`, of files below /sys without it; one process reads them all
-  # Lines that nobody reads are left out, since toybox writes each by itself: of the memory, the process, the system's
-  # name, and of each processor.
-  local names path root depth none
-  none="([^M]|M[^e]|Mem[^TA]).* kB|HugePages_.*|([ABD-Zunvx][^:]*|C[ao][^:]*|Cpus_allowed):$TAB.*|[A-OQ-Z][A-Z_]*=.*"
-  none="$none|(vendor_id|cpu [fcM]|stepping|micro|cache|physical|siblings|core id|apicid|initial|fpu|cpuid|wp|bugs|[bB]ogo"
-  none="$none|clflush|address|vmx|CPU [avr])[^:]*$TAB:.*|(model|TLB size)$TAB+:.*|power management:.*"
-  cd "$sys" || return
-  set --
-  while IFS=: read -r _ names path; do # the limits of a control group, and of all that it is in
-    path=${path%/} root=fs/cgroup/$names depth=0
-    case ,$names, in
-      ,,) [ -f fs/cgroup/cgroup.controllers ] || continue && root=fs/cgroup ;;
-      *,cpu,* | *,cpuset,* | *,memory,*) ;;
-      *) continue ;;
-    esac
-    while [ $depth -lt 16 ]; do
-      set -- "$@" "$root$path/cpu.max" "$root$path/memory.max" "$root$path/cpuset.cpus.effective"
-      [ "$root" = fs/cgroup ] || set -- "$@" "$root$path/cpu.cfs_quota_us" "$root$path/cpu.cfs_period_us" \
-        "$root$path/memory.limit_in_bytes" "$root$path/cpuset.effective_cpus"
-      [ -n "$path" ] || break
-      path=${path%/*} depth=$((depth + 1))
-    done
-  done </proc/self/cgroup
-  set +f
-  grep -HsvE "^($none)?\$" \
-    /etc/os-release /proc/cpuinfo /proc/meminfo /proc/self/status /proc/loadavg \
-    devices/system/cpu/online devices/system/cpu/smt/active devices/system/cpu/cpu0/cpufreq/scaling_driver \
-    devices/system/cpu/cpu0/cpufreq/scaling_available_governors devices/system/cpu/intel_pstate/no_turbo \
-    devices/system/cpu/cpufreq/boost devices/cpu_core/cpus devices/cpu_atom/cpus \
-    devices/soc0/machine devices/soc0/family devices/soc0/soc_id \
-    devices/system/cpu/cpu[0-9]*/cpufreq/cpuinfo_m[ai][xn]_freq devices/system/cpu/cpu[0-9]*/cpu_capacity \
-    devices/system/cpu/cpu[0-9]*/cpufreq/scaling_governor devices/system/cpu/cpu[0-9]*/cpufreq/scaling_max_freq \
-    devices/system/cpu/cpu[0-9]*/regs/identification/midr_el1 \
-    devices/system/clocksource/clocksource0/current_clocksource hypervisor/type class/dmi/id/sys_vendor \
-    class/dmi/id/product_name class/thermal/thermal_zone[0-9]*/temp class/thermal/thermal_zone[0-9]*/type \
-    class/power_supply/*/type class/power_supply/*/online class/power_supply/*/status \
-    class/power_supply/*/capacity "$@"
-  set -f
-  cd "$workdir" || exit
-}
-
-ask_gpus() { # names of columns, then a line for each; drivers refuse a question with a name that they do not know
-  local basic=name,driver_version,memory.total fields
-  command -v nvidia-smi >/dev/null || return 0
-  fields=$basic,compute_cap,memory.used,pstate,persistence_mode,clocks.sm,clocks.max.sm,clocks.mem
-  fields=$fields,temperature.gpu,power.draw,power.limit
-  for fields in "$fields,clocks_throttle_reasons.active" "$fields,clocks_event_reasons.active" "$basic,compute_cap" "$basic"; do
-    # shellcheck disable=SC2086
-    $limit nvidia-smi "--query-gpu=$fields" --format=csv && return
-  done
-}
-
-find_loaders() { # -> loaders, and a line for each: what loads dynamic programs
-  local file
-  set +f
-  for file in /lib/ld-*.so* /lib[36]*/ld-*.so* /lib/*/ld-*.so* /usr/lib/ld-*.so* /system/bin/linker*; do
-    [ ! -f "$file" ] || { put "$file" && loaders="$loaders $file"; }
-  done
-  set -f
-}
-ask_libc() {
-  case $loaders in */ld-musl-* | */ld-[0-9]* | */linker*) return ;; esac # its name says it
-  getconf GNU_LIBC_VERSION || { command -v ldd >/dev/null && ldd --version 2>&1 | head -n 2; } || ask_loaders
-}
-ask_loaders() { # of busybox systems: the first that can be run says which library it is of
-  local file line
-  find_machine
-  for file in $loaders; do
-    case $machine:$file in
-      x86_64:*/ld-linux-x86-64.so.2 | aarch64:*/ld-linux-aarch64.so.1) ;;
-      *) look_at "$file" && runs "$kind" || continue ;;
-    esac
-    "$file" --version 2>&1 | { read -r line && put "$line" && read -r line && put "$line"; }
-    return
-  done
-}
-
-ask_pythons() { # name... ; until one answers that it is CPython and new enough
-  local name file one asked='' line words
-  for name do
-    case $name in '~/'*) name=${HOME-}${name#'~'} ;; esac
-    file=$(command -v "$name") || continue
-    for one in $asked; do
-      [ ! "$one" -ef "$file" ] || continue 2
-    done
-    asked="$asked $file"
-    # shellcheck disable=SC2086
-    line=$($limit "$file" -c "$ASK_PYTHON")
-    put "${line#* }"
-    [ "${line%% *}" != good ] || return 0
-  done
-}
-
-ASK_PYTHON='
-import sys
-try:
-    from importlib.util import find_spec
-    has = "numpy" if find_spec("numpy") else "-"
-except Exception:
-    has = "-"
-good = sys.implementation.name == "cpython" and sys.version_info >= (3, 6)
-# Its own path: what stands in PATH may be a wrapper that starts slowly.
-print("good" if good else "bad", sys.executable, sys.implementation.name, "%d.%d.%d" % sys.version_info[:3], has)
-'
-
-# ---- the three ways to be called ------------------------------------------------------------------------
-
-do_bye() { touch_used && ok && exit 0; }
-
-serve() { # workdir
-  id='farm-agent 1' # so stands an error in the place of the greeting
-  put "" # what a login shell said before may lack its newline
-  open_workdir "$1" || return
-  answer $$ "$workdir"
-  look $$ && agent_born=$born
-  restore_all
-  local line argument verb
-  while IFS= read -r line; do # a last line without its newline is a cut request: it is dropped
-    # shellcheck disable=SC2086 # splitting is meant
-    set -- $line
-    id=0
-    if [ $# -lt 2 ] || ! is_number "$1"; then err usage "not a request: id verb argument..."; continue; fi
-    id=$1 verb=$2
-    shift 2
-    case $line in
-      *%*)
-        for argument do
-          shift
-          if decode "$argument"; then set -- "$@" "$REPLY"; else verb=%; fi
-        done
-        ;;
-    esac
-    case $verb:$# in
-      hello:* | probe:* | have:* | verify:* | adopt:3 | link:[2-9]* | link:1?* | tree:[1-9]* | stock:0 | \
-        remove:[2-9] | remove:[1-9]?* | set:[4-9] | set:[1-9]?* | unset:1 | settings:0 | may:[2-9] | date:0 | holder:0 | break:2 | lease:[23] | \
-        resume:[12] | beat:1 | release:1 | start:[89] | start:[1-9]?* | sense:0 | processes:0 | others:0 | poll:1 | wait:1 | \
-        gather:2 | read:4 | pick:[3-9] | pick:[1-9]?* | kill:1 | drop:[1-9]* | jobs:0 | bye:0)
-        "do_$verb" "$@" </dev/null
-        ;;
-      %:*) err usage "an escape that is none" ;;
-      *) err usage "$verb with $# arguments" ;;
-    esac
-  done
-  touch_used
-}
 
 # ---- uploads ---------------------------------------------------------------------------------------------
 # Each has a channel of its own, whose input is the file: it ends with it.
@@ -2236,8 +2268,14 @@ hand() { # workdir host_key command digest... ; a file of the store is the input
   [ "$code" = 0 ] || err unreached "$code"
 }
 
-case $0 in /*) self=$0 ;; *) self=$PWD/$0 ;; esac
 case ${1-}:$# in
-  hand:[5-9] | hand:[1-9]?* | serve:2 | receive:[56] | unpack:[34] | assemble:[6-9] | assemble:[1-9]?* | guard:3) "$@" ;;
+  serve:[23])
+    whole=yes
+    look $$ && agent_born=$born
+    restore_all
+    serve
+    touch_used
+    ;;
+  hand:[5-9] | hand:[1-9]?* | receive:[56] | unpack:[34] | assemble:[6-9] | assemble:[1-9]?* | guard:3) "$@" ;;
   *) put "usage: farm-agent.sh serve WORKDIR" >&2 && exit 64 ;;
 esac

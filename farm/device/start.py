@@ -16,11 +16,13 @@ STDERR_S = 5.0
 TAIL_CHARS = 300
 
 # What runs before there is an agent: `sh -c BOOTSTRAP farm serve|install WORKDIR SHA256 SIZE_BYTES`. On one
-# line, and no `!`: csh passes on no other word. An agent whose file is damaged (a power cut while it was
-# written) counts as absent; where its digest cannot be told, the agent itself says which tool is missing. It
-# is looked at once after each start of the device, and where its file was touched since. On a full disk the
-# agents of other versions go, which these install anew: then there is room for this one.
+# line, and no `!`: csh passes on no other word. It becomes the agent, since another shell would take a
+# tenth of a check; its first line is what `ps` shows. An agent whose file is damaged (a power cut while it
+# was written) counts as absent; where its digest cannot be told, the agent itself says which tool is
+# missing. It is looked at once after each start of the device, and where its file was touched since. On a
+# full disk the agents of other versions go, which these install anew: then there is room for this one.
 BOOTSTRAP = """
+: farm-agent, which serves a controller;
 fail() { echo; echo "farm-agent 1 err $1"; echo "$2" >&2; exit 1; };
 case $2 in
   "~" | "~/"*) [ -n "${HOME-}" ] || fail no-home "HOME is not set on the device"; w=$HOME${2#"~"} ;;
@@ -44,7 +46,8 @@ if [ -n "$now" ] && [ "$now" = "$was" ] && [ "$seen" -nt "$agent" ]; then :; els
   [ "${sum%% *}" = "$3" ] || fail absent "a damaged agent";
   [ -z "$now" ] || { echo "$now" >"$seen"; } 2>/dev/null;
 fi;
-exec sh "$agent" serve "$2"
+set -- serve "$2" "$agent";
+. "$agent"
 """.replace("\n", " ").strip()
 
 

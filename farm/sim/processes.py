@@ -34,6 +34,8 @@ def _role(pid: int) -> str | None:
     match _read(pid, "cmdline").split(b"\0"):
         case [_, script, role, *_] if script.endswith(b".sh"):
             return role.decode("ascii", "replace")
+        case [_, b"-c", _, b"farm", role, *_]:  # the one that became an agent: see `farm.device.start`
+            return role.decode("ascii", "replace")
     return None
 
 

@@ -15,6 +15,7 @@ from farm.transport.channel import ClientSession, SshChannel
 from farm.transport.faults import LOST, TRANSLATED, Peer, failure, lost, translate
 from farm.transport.known_hosts import KEY_KINDS, Trust, describe, trust
 from farm.transport.library import asyncssh
+from farm.transport.reading import in_turn
 from farm.transport.route import Hop
 
 _LOGINS_PER_JUMP_HOST = 8
@@ -267,7 +268,7 @@ async def shown_host_keys(
 
 async def trust_of(hop: Hop, known_hosts: Path) -> Trust:
     """`trust` for a hop, read in a thread: these files may lie on a disk that is slow or far away."""
-    return await asyncio.to_thread(trust, hop.known_as, known_hosts, hop.known_hosts)
+    return await in_turn(trust, hop.known_as, known_hosts, hop.known_hosts)
 
 
 async def _login(

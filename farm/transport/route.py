@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import functools
 import platform
 import shlex
 from collections.abc import Mapping
@@ -19,6 +19,7 @@ from farm.transport.known_hosts import host_name
 from farm.transport.library import asyncssh
 from farm.transport.openssh.configuration import DEFAULT_PORT, Settings, settings_of
 from farm.transport.openssh.options import options_of
+from farm.transport.reading import in_turn
 
 _MAX_HOPS = 8
 _FAST_WITH_AES = "^aes128-gcm@openssh.com,aes256-gcm@openssh.com"
@@ -94,7 +95,7 @@ async def _hop(
     peer = Peer(device, address.host, shlex.join((*ssh_argv(address, "-v", identity=identity), "true")))
     try:
         settings = await settings_of(address)
-        return await asyncio.to_thread(_configured, peer, settings, identity, also)
+        return await in_turn(_configured, peer, settings, identity, also)
     except RequestError as error:
         hint = error.hint or peer.debug
         raise failure(peer, "ssh-config", Fault.USER, "{error}", error=str(error), hint=hint) from error
@@ -212,6 +213,7 @@ def _title(user: str, host: str, port: int) -> str:
     return f"{user}@{f'[{host}]' if ':' in host else host}" + (f":{port}" if port != DEFAULT_PORT else "")
 
 
+@functools.cache
 def _has_aes() -> bool:
     """Whether this CPU has AES instructions: then AES-GCM costs half of what ChaCha20 does."""
     try:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,8 +15,8 @@ from hypothesis import strategies as st
 
 from farm.device import wire
 from farm.device.probe import parse_facts
-from farm.model.device import Python
-from tests.agent.shells import PATIENCE_S, Phone, Refused, Talk
+from farm.model.device import Facts, Python
+from tests.agent.shells import AGENT, PATIENCE_S, Phone, Refused, Talk
 
 TEXT = st.binary(max_size=40).filter(lambda raw: b"\0" not in raw).map(os.fsdecode)
 
@@ -92,6 +94,61 @@ def test_end_of_input_ends_the_agent(agent: Talk):
 def test_bye_ends_the_agent(agent: Talk):
     agent("bye")
     assert agent.process.wait(PATIENCE_S) == 0
+
+
+FIRST = (b"1 hello a%20b", b"2 date", b"3 probe python3", b"4 holder", b"5 settings", b"7 bye")
+
+
+def told_by(phone: Phone, *requests: bytes) -> tuple[list[str], bytes]:
+    """The first two words of each reply, and what stands on stderr."""
+    process = phone.popen("serve", phone.workdir, stderr=subprocess.PIPE)
+    output, errors = process.communicate(b"\n".join((*requests, b"")), PATIENCE_S)
+    assert process.returncode == 0
+    return re.findall(r"^[0-9] (?:ok|err|data)\b", output.decode("utf-8", "replace"), re.MULTILINE), errors
+
+
+def lasting_facts(phone: Phone, *before: str) -> Facts:
+    """What a device says of itself twice alike, when it was asked for something else `before`."""
+    (phone.workdir / "narrow").unlink(missing_ok=True)  # so that it finds out again
+    agent = phone.talk()
+    for verb in before:
+        agent(verb)
+    facts = parse_facts(agent.data("probe", sys.executable).decode("utf-8", "replace"))
+    agent.leave()
+    return replace(
+        facts,
+        disk_free_bytes=0,
+        load_average_1m=0.0,
+        memory_available_bytes=0,
+        temperatures_c=(),
+        unreadable=(),
+    )
+
+
+def test_who_asks_what_a_device_is_needs_no_more_than_the_first_part_of_the_agent(phone: Phone):
+    """A shell has not read the rest by then; see docs/decisions/0051-the-first-part-of-the-agent.md."""
+    whole = lasting_facts(phone, "jobs")  # which has it read all
+    phone.script = phone.folder / "part.sh"
+    phone.script.write_text(AGENT.read_text().partition("# ---- the machine ---")[0])
+    assert told_by(phone, *FIRST) == (["1 ok", "2 ok", "3 data", "4 ok", "5 ok", "7 ok"], b"")
+    assert lasting_facts(phone) == whole
+
+
+def test_a_request_that_needs_the_rest_of_the_agent_is_answered_in_its_turn_and_once(phone: Phone):
+    *first, bye = FIRST
+    told, errors = told_by(phone, *first, b"6 nothing", bye, b"8 date")
+    assert told == ["1 ok", "2 ok", "3 data", "4 ok", "5 ok", "6 err", "7 ok"]
+    leases = (b"1 lease me 60", b"2 lease you 60", b"3 holder", b"4 release 1000000001", b"5 lease you 60")
+    assert told_by(phone, *leases) == (["1 ok", "2 err", "3 ok", "4 ok", "5 ok"], errors)
+
+
+@pytest.mark.parametrize(
+    "ends", [b"", b"1 date\n", b"1 date\n2 jobs\n"], ids=["at once", "first part", "both"]
+)
+def test_where_its_input_ends_the_agent_ends_without_an_error(phone: Phone, ends: bytes):
+    process = phone.popen("serve", phone.workdir, stderr=subprocess.PIPE)
+    assert process.communicate(ends + b"3 dat", PATIENCE_S)[1] == b""
+    assert process.returncode == 0
 
 
 def test_a_home_in_the_workdir_is_expanded_by_the_agent(phone: Phone):

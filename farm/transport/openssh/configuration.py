@@ -25,6 +25,7 @@ from weakref import WeakKeyDictionary
 from farm.errors import RequestError
 from farm.model.device import Address
 from farm.transport.openssh import alike
+from farm.transport.reading import in_turn
 
 DEFAULT_PORT = 22
 READ_LIMIT_S = 30.0
@@ -91,9 +92,9 @@ async def settings_of(address: Address) -> Settings:
     refuses, that cannot be read without it, or that takes longer than READ_LIMIT_S.
     """
     try:
-        start = await asyncio.to_thread(_start)
+        start = await in_turn(_start)
         if start is None:
-            return await asyncio.to_thread(_unconfigured, address)
+            return await in_turn(_unconfigured, address)
         ssh, flags, defaults, own = start
         question = (ssh, "-T", "-G", *flags, *_given(address), "--", address.host)
         if alike.is_plain(address.host) and not address.proxy_jump:

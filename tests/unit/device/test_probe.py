@@ -242,6 +242,11 @@ def test_nothing_gives_no_facts():
         ("ldd (GNU libc) 2.17", "glibc 2.17"),
         ("musl libc (x86_64)", "musl"),
         ("something else", None),
+        (
+            "ld.so (Debian GLIBC 2.36-9+deb12u13) stable release version 2.36.\nCopyright (C) 2022",
+            "glibc 2.36",
+        ),
+        ("ld.so (GNU libc) stable release version 2.38.\nCopyright (C) 2023", "glibc 2.38"),
     ],
 )
 def test_the_c_library_names_itself(text: str, libc: str | None):

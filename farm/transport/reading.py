@@ -1,0 +1,71 @@
+"""The files of SSH (configuration, keys, known hosts), read in one thread at a time.
+
+They are small and there are some for each device: in more threads those of a hundred devices cost twice the
+processor time, for these wait for one another's turn at Python, not for the disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from functools import partial
+from typing import Any, ParamSpec, TypeVar
+from weakref import WeakKeyDictionary
+
+T = TypeVar("T")
+P = ParamSpec("P")
+
+TURN_S = 2.0
+"""Who has not had its turn by then waits no longer: the file of another may lie on a disk that is gone."""
+
+
+class _Turns:
+    """Works through what waits, in a thread of the event loop's, which is given back when nothing does."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[tuple[Future[Any], Callable[[], Any]]] = deque()
+        self._is_working = False
+        self._lock = threading.Lock()
+
+    def add(self, work: Callable[[], T]) -> Future[T]:
+        future: Future[T] = Future()
+        with self._lock:
+            self._waiting.append((future, work))
+            starts, self._is_working = not self._is_working, True
+        if starts:
+            asyncio.get_running_loop().run_in_executor(None, self._work)
+        return future
+
+    def _work(self) -> None:
+        while True:
+            with self._lock:
+                if not self._waiting:
+                    self._is_working = False
+                    return
+                future, work = self._waiting.popleft()
+            if future.set_running_or_notify_cancel():
+                try:
+                    future.set_result(work())
+                except BaseException as error:  # noqa: BLE001 - who waits for it gets it
+                    future.set_exception(error)
+
+
+_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, _Turns] = WeakKeyDictionary()
+
+
+async def in_turn(work: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
+    """As `asyncio.to_thread`, in the order of the calls."""
+    turns = _turns.setdefault(asyncio.get_running_loop(), _Turns())
+    queued = turns.add(partial(work, *args, **named))
+    future = asyncio.wrap_future(queued)
+    try:
+        await asyncio.wait((future,), timeout=TURN_S)
+    except asyncio.CancelledError:
+        future.cancel()
+        raise
+    if queued.cancel():
+        return await asyncio.to_thread(work, *args, **named)
+    return await future
