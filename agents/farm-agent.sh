@@ -151,7 +151,8 @@ open_workdir() { # as the controller wrote it -> workdir, absolute, and the curr
     /*) workdir=$1 ;;
     *) err usage "workdir must be absolute or begin with ~/: $1" || return ;;
   esac
-  for tool in $TOOLS; do
+  # shellcheck disable=SC2086 # names
+  type $TOOLS >/dev/null 2>&1 || for tool in $TOOLS; do
     command -v "$tool" >/dev/null || err no-tool "$tool" || return
   done
   for folder in cas incoming trees spool lease; do
@@ -461,11 +462,12 @@ probe() { # sections for farm/device/probe.py
   part narrow
   case $machine in aarch64 | x86_64) runs_narrow && put yes || put no ;; esac
   part shell && shell_name
-  part tools
+  part tools && line=
   for name in flock setsid taskset timeout sha256sum dd awk numactl perf nvidia-smi getprop sudo \
     /bin/sh /bin/bash /usr/bin/env; do
-    command -v "$name" >/dev/null && put "$name"
-  done
+    command -v "$name" && line=$line$name$NL
+  done >/dev/null # once, and not for each
+  put "$line"
   part df && exec df -Pk "$workdir" # the last: its process is this one
 }
 part() { put "" && put "== $1"; }
