@@ -639,7 +639,7 @@ serve() { # answers stdin to its end; fails at a request that needs what stands 
 
 # Who asks what the device is, and who holds it, needs no more than this: a shell reads a file as it goes. Where
 # settings may have to be restored, all is read first.
-whole='' pending=''
+whole='' pending='' used=''
 case ${1-}:$# in
   serve:[23])
     greet "$2" || exit

@@ -161,8 +161,10 @@ def _libc(lines: list[str]) -> str | None:
     text = " ".join(lines[:2])[:TEXT_LIMIT]
     if "musl" in text:
         return "musl"
-    match = re.search(r"(?:glibc|GLIBC|GNU libc)\D{0,40}(\d+\.\d+)", text) or re.search(
-        r"\)\s+(\d+\.\d+)$", first(lines)
+    match = (
+        re.match(r"ld\.so \(.{0,200}\) \w+ release version (\d+\.\d+)", text)
+        or re.search(r"(?:glibc|GLIBC|GNU libc)\D{0,40}(\d+\.\d+)", text)
+        or re.search(r"\)\s+(\d+\.\d+)$", first(lines))
     )
     return f"glibc {match[1]}" if match else None
 

@@ -29,6 +29,8 @@ class _Turns:
         self._waiting: deque[tuple[Future[Any], Callable[[], Any]]] = deque()
         self._is_working = False
         self._lock = threading.Lock()
+        self.is_stuck = False
+        """What is read now takes so long that nobody stands behind it any more."""
 
     def add(self, work: Callable[[], T]) -> Future[T]:
         future: Future[T] = Future()
@@ -39,9 +41,14 @@ class _Turns:
             asyncio.get_running_loop().run_in_executor(None, self._work)
         return future
 
+    def give_up(self) -> None:
+        with self._lock:
+            self.is_stuck = self._is_working
+
     def _work(self) -> None:
         while True:
             with self._lock:
+                self.is_stuck = False
                 if not self._waiting:
                     self._is_working = False
                     return
@@ -59,6 +66,8 @@ _turns: WeakKeyDictionary[asyncio.AbstractEventLoop, _Turns] = WeakKeyDictionary
 async def in_turn(work: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
     """As `asyncio.to_thread`, in the order of the calls."""
     turns = _turns.setdefault(asyncio.get_running_loop(), _Turns())
+    if turns.is_stuck:
+        return await asyncio.to_thread(work, *args, **named)
     queued = turns.add(partial(work, *args, **named))
     future = asyncio.wrap_future(queued)
     try:
@@ -67,5 +76,6 @@ async def in_turn(work: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
         future.cancel()
         raise
     if queued.cancel():
+        turns.give_up()
         return await asyncio.to_thread(work, *args, **named)
     return await future

@@ -68,7 +68,8 @@ class Lab:
     def left_over(self) -> str:
         """What of farm's own runs on the first board."""
         return self.boards[0].run(
-            "for p in /proc/[0-9]*; do tr '\\0' ' ' <$p/cmdline; echo; done 2>/dev/null | grep '/\\.cache/farm/' || true"
+            "for p in /proc/[0-9]*; do tr '\\0' ' ' <$p/cmdline; echo; done 2>/dev/null"
+            " | grep -e '/\\.cache/farm/' -e '[:] farm-agent,' || true"
         )
 
 

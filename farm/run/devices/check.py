@@ -26,7 +26,6 @@ from farm.run.programs.platform import device_python, require_wheel_platform
 from farm.store.notes.quarantine import in_quarantine
 from farm.transport.base import Timeouts, Transports
 from farm.transport.pool import open_transports, places_for
-from farm.transport.reading import in_turn
 
 MOST_ASKED = 8
 """Settings in one question to an agent."""
@@ -141,7 +140,7 @@ async def look_at(device: Device, transports: Transports, beside: Beside) -> Loo
     seen = Look(device, has_builds=beside.has_builds, slower=beside.slower.get(device.name))
     try:
         async with asyncio.timeout(beside.deadlines.check_s):
-            seen = await in_turn(_with_files, seen, beside.runs_dir)
+            seen = await asyncio.to_thread(_with_files, seen, beside.runs_dir)
             return await _asked(seen, transports)
     except DeviceError as error:
         trouble = Trouble(error.cause, error.stage.value, error.message, error.hint)

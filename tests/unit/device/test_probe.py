@@ -246,6 +246,11 @@ def test_nothing_gives_no_facts():
             "ld.so (Debian GLIBC 2.36-9+deb12u13) stable release version 2.36.\nCopyright (C) 2022",
             "glibc 2.36",
         ),
+        (
+            "ld.so (Gentoo 2.39-r6 (patchset 7)) stable release version 2.39.\nCopyright (C) 2024",
+            "glibc 2.39",
+        ),
+        ("ld.so (crosstool-NG 1.26.0) stable release version 2.38.\nCopyright (C) 2023", "glibc 2.38"),
         ("ld.so (GNU libc) stable release version 2.38.\nCopyright (C) 2023", "glibc 2.38"),
     ],
 )

@@ -39,6 +39,8 @@ async def test_behind_a_file_that_hangs_nobody_waits_for_long(monkeypatch: pytes
     await asyncio.sleep(0)
     assert await asyncio.gather(*(in_turn(int, str(number)) for number in range(3))) == [0, 1, 2]
     assert not stuck.done()
+    monkeypatch.setattr(reading, "TURN_S", 60.0)
+    assert await in_turn(int, "3") == 3  # nobody stands behind it again
     hangs.set()
     assert await stuck is True
     assert await in_turn(int, "4") == 4
