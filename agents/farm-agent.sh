@@ -591,7 +591,7 @@ print("good" if good else "bad", sys.executable, sys.implementation.name, "%d.%d
 # ---- requests -------------------------------------------------------------------------------------------
 
 do_bye() {
-  [ -z "${used-}" ] || touch_used
+  [ -z "$used" ] || touch_used
   ok && exit 0
 }
 
@@ -637,7 +637,7 @@ serve() { # answers stdin to its end; fails at a request that needs what stands 
   done
 }
 
-# Who asks what the device is, and who holds it, needs no more than this: a shell reads a file as it goes. Where
+# Who asks what the device is, and who holds it, needs no more than this: a shell takes in a file as it goes. Where
 # settings may have to be restored, all is read first.
 whole='' pending='' used=''
 case ${1-}:$# in
@@ -658,6 +658,7 @@ esac
 GRACE_S=10 # until what ran under a lease that ended has surely ended, too
 
 is_mark() { case $1 in *[!0-9]*) return 1 ;; 1?????????) ;; *) return 1 ;; esac }
+
 clear_room() { # path, other files... ; not with `rm -r`: root would follow where another user leads it meanwhile
   local room="$1"
   shift
@@ -665,13 +666,16 @@ clear_room() { # path, other files... ; not with `rm -r`: root would follow wher
   rm -f "$@"
   [ "${1-}" != "$room/beat" ] || rmdir "$room"
 } 2>/dev/null
+
 beat_of_machine() {
   [ ! -h lease/machine ] || { put $((now + 1000000000)) 1<>lease/machine/beat; } 2>/dev/null || :
 }
+
 find_room() { # -> room: of this workdir, to be found while its lease is still ours: then it may be another's
   room=${own_room-}
   [ -n "$room" ] && [ "$room" -ef lease/machine ] || { [ -d lease/machine ] && room=$(readlink lease/machine); } || room=''
 } 2>/dev/null
+
 leave_machine() { # room ; other workdirs may have it; earlier marks go, as far as we may remove them
   local room="$1" folder last old
   [ -n "$room" ] && [ -d "$room" ] || return 0 # the next holder of this workdir has taken it over

@@ -30,13 +30,14 @@ import asyncssh
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from farm.transport.known_hosts import trust
-from tests.agent.shells import AGENT, Phone, Refused, Talk, make_box, make_path
+from tests.agent.shells import AGENT, Phone, Refused, make_box, make_path
 
 PR_SET_CHILD_SUBREAPER = 36
 FEW, MANY = 300, 1300
 POLLS_S = (0.05, 1.5, 0.5)
 """How a controller asks an agent that cannot tell: the first pause, its growth, the longest."""
 KNOWN_HOSTS_LINES = 1000
+CHECK = b"1 date\n2 probe\n3 holder\n4 settings\n5 bye\n"
 DEVICES = 50
 ROW = "{:44}{:>8}{:>8}{:>8}{:>7} {}"
 
@@ -53,12 +54,13 @@ class Figure:
 class Device:
     """A running agent with the lease, spoken to as the controller speaks to an agent of its kind."""
 
-    def __init__(self, talk: Talk, spool: Path) -> None:
-        self.talk = talk
-        self.spool = spool
-        self.epoch = int(talk("lease", "benchmark", 600)[0])
+    def __init__(self, phone: Phone) -> None:
+        self.phone = phone
+        self.talk = phone.talk()
+        self.spool = phone.workdir / "spool"
+        self.epoch = int(self.talk("lease", "benchmark", 600)[0])
         try:
-            talk("wait", "nobody")
+            self.talk("wait", "nobody")
         except Refused as refusal:
             self.tells = refusal.code == "unknown"
             """It knows `wait` and `gather`."""
@@ -109,7 +111,7 @@ class Bench:
             path = make_path(Path(folder, "bin"), self.shell, box)
             Path(folder, "bin", "python3").symlink_to(os.path.realpath(sys.executable))
             phone = Phone(Path(folder), path, self.shell, self.script)
-            device = Device(phone.talk(), phone.workdir / "spool")
+            device = Device(phone)
             yield device
             device.talk("release", device.epoch)
             device.talk.leave()
@@ -196,7 +198,20 @@ def late_ms(bench: Bench) -> float:
     return statistics.median(late)
 
 
+def check_ms(bench: Bench) -> float:
+    """An agent that is asked what `farm devices check` asks, from its start to its end. The shell that looks
+    for it before is not in it.
+    """
+
+    def check(device: Device, _: int) -> None:
+        process = device.phone.popen("serve", device.phone.workdir)
+        process.communicate(CHECK)
+
+    return bench.cpu_ms(check)
+
+
 FIGURES = (
+    Figure("a check by an agent of its own, CPU ms", None, check_ms),
     Figure("probe of a native device, CPU ms", 12, probe_ms),
     Figure(f"job of /bin/true among {FEW} processes, CPU ms", 20, job_ms),
     Figure("for each further process, CPU us", 25, process_us),

@@ -64,7 +64,7 @@ _turns: WeakKeyDictionary[asyncio.AbstractEventLoop, _Turns] = WeakKeyDictionary
 
 
 async def in_turn(work: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
-    """As `asyncio.to_thread`, in the order of the calls."""
+    """As `asyncio.to_thread`, in the order of the calls. Raises what `work` does."""
     turns = _turns.setdefault(asyncio.get_running_loop(), _Turns())
     if turns.is_stuck:
         return await asyncio.to_thread(work, *args, **named)
@@ -73,7 +73,8 @@ async def in_turn(work: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
     try:
         await asyncio.wait((future,), timeout=TURN_S)
     except asyncio.CancelledError:
-        future.cancel()
+        if not future.cancel() and not future.cancelled():
+            future.exception()  # nobody else asks for it any more
         raise
     if queued.cancel():
         turns.give_up()
