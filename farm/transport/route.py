@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import platform
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -19,10 +17,10 @@ from farm.transport.known_hosts import host_name
 from farm.transport.library import asyncssh
 from farm.transport.openssh.configuration import DEFAULT_PORT, Settings, settings_of
 from farm.transport.openssh.options import options_of
+from farm.transport.openssh.preferred import preferred
 from farm.transport.reading import in_turn
 
 _MAX_HOPS = 8
-_FAST_WITH_AES = "^aes128-gcm@openssh.com,aes256-gcm@openssh.com"
 
 # A connection must not need user input, nor give access to this machine.
 ALWAYS: Mapping[str, Any] = {
@@ -114,6 +112,7 @@ def _configured(
     jumps = _jumps(settings.line("proxyjump"), peer)
     options = {
         **ALWAYS,
+        **preferred(),
         **options_of(settings),
         "host": settings.host,
         "port": settings.port,
@@ -127,8 +126,6 @@ def _configured(
             options["agent_path"] = None
     if jumps:
         options["proxy_command"] = None
-    if "ciphers" not in settings.changed and _has_aes():
-        options["encryption_algs"] = _FAST_WITH_AES
     timeout_s = settings.line("connecttimeout")
     return Hop(
         peer=peer,
@@ -211,13 +208,3 @@ def _jumps(text: str | None, peer: Peer) -> tuple[Address, ...]:
 
 def _title(user: str, host: str, port: int) -> str:
     return f"{user}@{f'[{host}]' if ':' in host else host}" + (f":{port}" if port != DEFAULT_PORT else "")
-
-
-@functools.cache
-def _has_aes() -> bool:
-    """Whether this CPU has AES instructions: then AES-GCM costs half of what ChaCha20 does."""
-    try:
-        facts = Path("/proc/cpuinfo").read_text("ascii", "replace")
-    except OSError:
-        return platform.machine() in {"arm64", "x86_64", "AMD64"}
-    return any("aes" in line.split() for line in facts.splitlines() if line.startswith(("flags", "Features")))

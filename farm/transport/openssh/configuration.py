@@ -92,9 +92,9 @@ async def settings_of(address: Address) -> Settings:
     refuses, that cannot be read without it, or that takes longer than READ_LIMIT_S.
     """
     try:
-        start = await in_turn(_start)
+        start = await _started()
         if start is None:
-            return await in_turn(_unconfigured, address)
+            return await _unconfigured(address)
         ssh, flags, defaults, own = start
         question = (ssh, "-T", "-G", *flags, *_given(address), "--", address.host)
         if alike.is_plain(address.host) and not address.proxy_jump:
@@ -160,7 +160,28 @@ def place_of(question: Sequence[str], pattern: str) -> str | None:
 # --------------------------------------------------------------------------- whom to ask
 
 
-def _start() -> tuple[str, tuple[str, ...], Mapping[str, tuple[str, ...]], alike.Own] | None:
+_Start = tuple[str, tuple[str, ...], Mapping[str, tuple[str, ...]], alike.Own]
+_looks: dict[asyncio.AbstractEventLoop, asyncio.Task[_Start | None]] = {}
+"""Those under way."""
+
+
+async def _started() -> _Start | None:
+    """`_start`; those who ask while it is looked at share one look."""
+    loop = asyncio.get_running_loop()
+    look = _looks.get(loop)
+    if look is None:
+        look = _looks[loop] = loop.create_task(in_turn(_start), name="whom to ask about SSH")
+        look.add_done_callback(_looked)
+    return await asyncio.shield(look)
+
+
+def _looked(look: asyncio.Task[_Start | None]) -> None:
+    _looks.pop(look.get_loop(), None)
+    if not look.cancelled():
+        look.exception()  # nobody may wait for it any more
+
+
+def _start() -> _Start | None:
     """The program, its flags and its defaults, and the user's file; None where there is nothing to be read.
 
     OpenSSH looks into the home folder of /etc/passwd. Where $HOME is another, its file is named to it, and
@@ -231,11 +252,12 @@ def _given(address: Address) -> tuple[str, ...]:
     return tuple(words)
 
 
-def _unconfigured(address: Address) -> Settings:
+async def _unconfigured(address: Address) -> Settings:
+    user = address.user
+    if not user:
+        user = await in_turn(_login_name)
     values = {**_USUAL, "proxyjump": (address.proxy_jump,)} if address.proxy_jump else _USUAL
-    return Settings(
-        address.host, address.port or DEFAULT_PORT, address.user or _login_name(), values, frozenset()
-    )
+    return Settings(address.host, address.port or DEFAULT_PORT, user, values, frozenset())
 
 
 def _login_name() -> str:
