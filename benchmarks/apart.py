@@ -1,5 +1,5 @@
-"""Simulated devices that stand for other machines: they see no processes but their own, and what they do
-takes nothing from the controller's processor. Needs root.
+"""Simulated devices that stand for other machines: they see no processes but their own, were started another
+time than this machine, and what they do takes nothing from the controller's processor. Needs root.
 
 What an agent looks for among all processes costs as much as there are: a hundred devices that see each
 other's cost ten thousand times what one costs, which no real device does.
@@ -14,6 +14,7 @@ import subprocess
 import tempfile
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import ParamSpec, TypeVar
@@ -28,7 +29,10 @@ LAST = 19
 MEMORY = Path("/dev/shm")
 AUTOGROUP = Path("/proc/sys/kernel/sched_autogroup_enabled")
 # dash reaps as the first process of a namespace what nobody else waits for.
-INIT = ("unshare", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c", "sleep infinity & wait")
+INIT = (
+    *("unshare", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c"),
+    'mount --bind "$0" /proc/sys/kernel/random/boot_id && { sleep infinity & wait; }',
+)
 APART = Login(
     forced='exec nsenter -t "$(cat "$HOME/../init")" -p -m -- '
     'sh -c \'cd "$HOME" && exec sh -c "$SSH_ORIGINAL_COMMAND"\''
@@ -51,7 +55,9 @@ def apart(devices: Mapping[str, SimulatedDevice]) -> Iterator[None]:
         raise SystemExit("needs root, and unshare and nsenter (the package util-linux)")
     with contextlib.ExitStack() as stack:
         for device in devices.values():
-            holder = subprocess.Popen(INIT, stdin=subprocess.DEVNULL)
+            boot = device.home.parent / "boot_id"
+            boot.write_text(f"{uuid.uuid4()}\n")
+            holder = subprocess.Popen((*INIT, str(boot)), stdin=subprocess.DEVNULL)
             stack.callback(holder.wait)
             stack.callback(holder.kill)
             (device.home.parent / "init").write_text(str(_first_of(holder.pid)))
