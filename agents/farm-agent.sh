@@ -108,12 +108,13 @@ decode() { # field -> REPLY; fails on an unknown escape
 }
 
 answer() { # word field... -> one reply line
-  local line="$id" field
+  local line="$id" some='' count=0 field
   for field do
     encode "$field"
-    line="$line $REPLY"
+    some="$some $REPLY" count=$((count + 1))
+    [ $((count % 64)) -ne 0 ] || line=$line$some some= # a shell copies the whole of a text that grows, for each word
   done
-  put "$line"
+  put "$line$some"
 }
 ok() { answer ok "$@"; }
 err() { answer err "$@" && return 1; } # fails, so that `err ... || return` leaves the verb
@@ -1768,7 +1769,7 @@ entry() { REPLY=cas/${1%"${1#??}"}/$1; } # digest -> REPLY: where it is kept
 flush() { fsync "$1" 2>/dev/null || sync "$1" 2>/dev/null || sync; }
 
 do_have() { # digest... ; a linked entry counts as missing
-  local digest missing=''
+  local digest missing='' some='' count=0
   for digest do
     is_digest "$digest" || err usage "not a digest: $digest" || return
     if is_kept "$digest"; then
@@ -1776,11 +1777,12 @@ do_have() { # digest... ; a linked entry counts as missing
     else
       REPLY=0
       [ -f "incoming/$digest" ] && size_of "incoming/$digest"
-      missing="$missing $digest=$REPLY"
+      some="$some $digest=$REPLY" count=$((count + 1))
+      [ $((count % 64)) -ne 0 ] || missing=$missing$some some= # as in `answer`
     fi
   done
   # shellcheck disable=SC2086 # hexadecimal names
-  ok $missing
+  ok $missing $some
 }
 use() { # path of the store ; what was not used for longest goes first, and the times of files are for that
   used="$used $1" uses=$((uses + 1))
@@ -2199,6 +2201,8 @@ keep_all() { # what is in new gets its place; a folder that is not there yet wit
   local folder whole=''
   (cd "$new" && touch -c -- */*) || return # last used now, by the device's clock
   sync -f "$new" 2>/dev/null || sync || return
+  # One process, where file systems and the tool have hard links, instead of one for each folder.
+  ! cp -rlf "$new/." cas/ 2>/dev/null || return 0
   for folder in "$new"/*; do
     if [ -d "cas/${folder##*/}" ]; then mv -f "$folder"/* "cas/${folder##*/}/" || return; else whole="$whole $folder"; fi
   done

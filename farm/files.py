@@ -16,6 +16,8 @@ _AnyPath = TypeVar("_AnyPath", bound=PurePath)
 NAME_BYTES = 120
 """How long a name may be in a file name of at most 255 bytes, with what is put before and behind it."""
 
+_USUAL = re.compile(r"[A-Za-z0-9_+=]([A-Za-z0-9._+=-]*[A-Za-z0-9_+=])?")
+
 
 PRIVATE_FILE, PRIVATE_FOLDER, SHARED_FILE = 0o600, 0o700, 0o666
 """Modes that the umask makes narrower: what farm keeps is for its user, what a user names is as any file."""
@@ -63,6 +65,8 @@ def path_name(name: str) -> str:
     """A name as one safe path component of this machine: letters and digits of any script, `._-+=`; never
     empty, never dots alone. A name that had to be changed ends with six digits of its digest.
     """
+    if _USUAL.fullmatch(name) and len(name) <= NAME_BYTES:
+        return name
     runs = groupby(unicodedata.normalize("NFC", name), _is_readable)
     safe = "".join("".join(run) if is_readable else "-" for is_readable, run in runs).strip(".-")
     try:

@@ -145,7 +145,8 @@ class Agent:
         """Which of the artifacts are missing."""
         reply = await self._ok("have", *digests)
         pairs = (field.partition("=") for field in reply.fields)
-        return tuple(Missing(digest, parse_number(size)) for digest, _, size in pairs if digest in digests)
+        asked = frozenset(digests)
+        return tuple(Missing(digest, parse_number(size)) for digest, _, size in pairs if digest in asked)
 
     async def upload(
         self,

@@ -6,7 +6,7 @@ import errno
 import hashlib
 import os
 import secrets
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from farm.files import PRIVATE_FILE, PRIVATE_FOLDER, digest_path, path_name, private_folder
 from farm.model.artifact import Produced
@@ -17,6 +17,8 @@ DEEPEST = 16
 
 OUT = "out"
 """Where the program's own files are, beside the logs: none can take a log's place."""
+
+ARTIFACTS = "artifacts"
 
 _NAMES = frozenset(
     {
@@ -44,6 +46,7 @@ class Incoming:
         handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
         self._stream = os.fdopen(handle, "w+b", buffering=0)
         self._digest = hashlib.sha256()
+        self.size_bytes = 0
 
     def add(self, block: bytes) -> None:
         left = memoryview(block)
@@ -53,6 +56,7 @@ class Incoming:
         except OSError as error:
             raise OSError(error.errno, error.strerror, str(self.path.parent)) from error
         self._digest.update(block)
+        self.size_bytes += len(block)
 
     def done(self) -> str:
         """No more comes; the digest of what came."""
@@ -70,9 +74,10 @@ class RoundFolder:
     def __init__(self, run: Path, under: Path) -> None:
         self._run = run
         self._under = under
+        self._above = under.relative_to(run).parts
 
     def incoming(self) -> Incoming:
-        return Incoming(self._run / "artifacts")
+        return Incoming(self._run / ARTIFACTS)
 
     def has(self, sha256: str, size_bytes: int) -> bool:
         """Whether a file of this digest arrived before, with its whole size."""
@@ -85,22 +90,37 @@ class RoundFolder:
         """Keep a file that arrived, and link it. Raises BadNameError, OSError."""
         sha256 = incoming.done()
         kept = self._kept(sha256)
-        kept.parent.mkdir(PRIVATE_FOLDER, exist_ok=True)
-        incoming.path.replace(kept)
-        return self.link(sha256, role=role, name=name)
+        try:
+            incoming.path.replace(kept)
+        except FileNotFoundError:  # the first of its folder
+            kept.parent.mkdir(PRIVATE_FOLDER, exist_ok=True)
+            incoming.path.replace(kept)
+        return self._linked(sha256, incoming.size_bytes, role, name)
+
+    def keep_content(self, content: bytes, *, role: str, name: str) -> Produced:
+        """The same for one that is here as a whole. Raises likewise; leaves nothing half-done."""
+        incoming = self.incoming()
+        try:
+            incoming.add(content)
+            return self.keep(incoming, role=role, name=name)
+        except BaseException:
+            incoming.discard()
+            raise
 
     def link(self, sha256: str, *, role: str, name: str) -> Produced:
         """Give a kept file a readable name. Raises BadNameError as `place`, OSError where the disk fails."""
-        link, kept = self.place(name), self._kept(sha256)
+        return self._linked(sha256, self._kept(sha256).stat().st_size, role, name)
+
+    def _linked(self, sha256: str, size_bytes: int, role: str, name: str) -> Produced:
+        parts = (*self._above, *_parts(name))
+        path, link = "/".join(parts), self._run.joinpath(*parts)
         try:
-            private_folder(link.parent)
-            link.unlink(missing_ok=True)
-            link.symlink_to(os.path.relpath(kept, link.parent))
+            _symlink(link, "../" * (len(parts) - 1) + f"{digest_path(PurePosixPath(ARTIFACTS), sha256)}")
         except OSError as error:
             if error.errno not in _NAMES:
                 raise
             raise BadNameError(f"no file can be called so: {error.strerror}") from error
-        return Produced(role, link.relative_to(self._run).as_posix(), sha256, kept.stat().st_size)
+        return Produced(role, path, sha256, size_bytes)
 
     def path(self, produced: Produced) -> Path:
         """Where a file is that was kept."""
@@ -111,12 +131,29 @@ class RoundFolder:
 
         Raises BadNameError when no file can be called so here.
         """
-        parts = [path_name(writable(part)) for part in name.split("/") if part not in ("", ".", "..")]
-        if not parts or name.endswith("/"):
-            raise BadNameError("it has no name")
-        if len(parts) > DEEPEST:
-            raise BadNameError(f"its name has more than {DEEPEST} folders")
-        return self._under.joinpath(*parts)
+        return self._under.joinpath(*_parts(name))
 
     def _kept(self, sha256: str) -> Path:
-        return digest_path(self._run / "artifacts", sha256)
+        return digest_path(self._run / ARTIFACTS, sha256)
+
+
+def _parts(name: str) -> list[str]:
+    """Of a name below a round's folder, each made safe. Raises BadNameError."""
+    parts = [path_name(writable(part)) for part in name.split("/") if part not in ("", ".", "..")]
+    if not parts or name.endswith("/"):
+        raise BadNameError("it has no name")
+    if len(parts) > DEEPEST:
+        raise BadNameError(f"its name has more than {DEEPEST} folders")
+    return parts
+
+
+def _symlink(link: Path, target: str) -> None:
+    """In the place of what is there; mostly nothing is, and its folder is."""
+    try:
+        link.symlink_to(target)
+    except FileNotFoundError:
+        private_folder(link.parent)
+        link.symlink_to(target)
+    except FileExistsError:
+        link.unlink()
+        link.symlink_to(target)

@@ -81,6 +81,35 @@ def test_small_files_come_in_one_archive(phone: Phone, agent: Talk, tmp_path: Pa
     assert incoming(phone) == []
 
 
+def test_they_get_their_places_where_no_file_can_have_two_names(phone: Phone, agent: Talk, tmp_path: Path):
+    phone.replace_tool("cp", "exit 1")
+    first, more = small_files(tmp_path / "a", 60), small_files(tmp_path / "b", 300, seed=2)
+    for files in (first, more, more):
+        assert unpack(phone, files).status is Status.OK
+    for one in (*first, *more):
+        assert phone.stored(one.sha256).read_bytes() == one.path.read_bytes()
+    assert incoming(phone) == []
+
+
+def test_one_that_comes_takes_the_place_of_a_link_and_not_that_of_its_target(
+    phone: Phone, agent: Talk, tmp_path: Path
+):
+    linked, other = small_files(tmp_path / "a", 2)
+    target = tmp_path / "on device.mge"
+    target.write_bytes(b"may change")
+    agent("link", linked.sha256, target)
+    assert unpack(phone, [linked, other]).status is Status.OK
+    assert target.read_bytes() == b"may change"
+    assert not phone.stored(linked.sha256).is_symlink()
+    assert phone.stored(linked.sha256).read_bytes() == linked.path.read_bytes()
+
+
+def test_what_is_missing_of_many_is_told_in_the_order_in_which_it_was_asked_for(phone: Phone, agent: Talk):
+    digests = [hashlib.sha256(b"%d" % number).hexdigest() for number in range(200)]
+    for count in (63, 64, 65, 128, 200):
+        assert agent("have", *digests[:count]) == tuple(f"{one}=0" for one in digests[:count])
+
+
 def test_of_an_archive_that_is_cut_or_damaged_nothing_is_kept(phone: Phone, agent: Talk, tmp_path: Path):
     files = small_files(tmp_path / "a", 20)
     assert unpack(phone, files, cut=9000).status is Status.ERR

@@ -60,6 +60,7 @@ def test_any_other_name_becomes_one_that_can_be_written_and_stays_different(
     assert made.isprintable()
     assert named(made) == made
     assert len({named(one) for one in HOSTILE}) == len(HOSTILE)
+    assert made.strip(".-") == made
     assert named is path_name or made.isascii()
 
 

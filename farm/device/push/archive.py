@@ -22,11 +22,12 @@ def is_small(artifact: Artifact) -> bool:
 def archives(artifacts: Sequence[Artifact]) -> Iterator[tuple[Artifact, ...]]:
     """Small files in groups that make an archive each."""
     group: list[Artifact] = []
+    size_bytes = 0
     for artifact in artifacts:
-        size_bytes = sum(one.size_bytes for one in group) + artifact.size_bytes
+        size_bytes += artifact.size_bytes
         if group and (len(group) == MOST_FILES or size_bytes > MOST_BYTES):
             yield tuple(group)
-            group = []
+            group, size_bytes = [], artifact.size_bytes
         group.append(artifact)
     if group:
         yield tuple(group)

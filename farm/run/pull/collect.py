@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
-from hashlib import sha256
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
@@ -21,8 +20,10 @@ from farm.model.artifact import Produced
 from farm.model.matrix import Round
 from farm.options import outputs
 from farm.run.measure.readings import BESIDE
+from farm.run.pull.keeping import Announced, in_batches, kept_at_once
 from farm.run.pull.together import Together
 from farm.store.folder import OUT, BadNameError, Incoming, RoundFolder
+from farm.turns import in_turn
 from farm.visible import one_line
 
 BLOCK_BYTES = 1 << 20
@@ -131,8 +132,8 @@ async def collect(
     round_ = _Collection(session, job, folder, rules, together)
     try:
         await round_.streams({name: getattr(left, name) for name in STREAMS})
-        for entry in left.files:
-            await round_.file(entry, role_of(entry.path, one))
+        for batch in in_batches(Announced(entry, role_of(entry.path, one)) for entry in left.files):
+            await round_.files(batch)
     finally:
         await together.close()
     return round_.pulled()
@@ -179,6 +180,7 @@ class _Collection:
     kept: list[Produced] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
     paths: set[str] = field(default_factory=set)
+    named: set[str] = field(default_factory=set)
     logs: dict[str, Path] = field(default_factory=dict)
 
     def pulled(self) -> Pulled:
@@ -218,7 +220,10 @@ class _Collection:
 
     def _keep_logs(self, logs: Mapping[str, bytes]) -> dict[str, Produced]:
         hide = self.rules.hide or bytes
-        return {name: self._keep_content(hide(log), name, f"{name}.txt") for name, log in logs.items()}
+        return {
+            name: self.folder.keep_content(hide(log), role=name, name=f"{name}.txt")
+            for name, log in logs.items()
+        }
 
     def _keep_stream(self, incoming: Incoming, name: str) -> Produced:
         if self.rules.hide is not None:
@@ -229,21 +234,21 @@ class _Collection:
                 incoming.add(clean)
         return self.folder.keep(incoming, role=name, name=f"{name}.txt")
 
-    async def file(self, entry: FileEntry, role: str) -> None:
+    async def files(self, entries: Sequence[Announced]) -> None:
+        """Those that are small or here already in one go, then each of the others."""
+        admitted = [one for one in entries if self._is_admitted(one)]
+        arrived = [one for one in [await self._arrived(one) for one in admitted] if one is not None]
+        kept = await in_turn(kept_at_once, self.folder, arrived)
+        for one, result in zip(arrived, kept, strict=True):
+            await self._take(one, await self._alone(one) if result is None else result)
+
+    def _is_admitted(self, one: Announced) -> bool:
         try:
-            self._admit(entry)
-            self.kept.append(await self._kept(entry, role))
+            self._admit(one.entry)
         except (RefusedError, BadNameError) as error:
-            self.refused.append(
-                Refused(role, f"{one_line(entry.path, LONGEST_NAME) or '(no name)'}: {error}")
-            )
-            return
-        if entry.path in BESIDE:
-            self.logs[role] = self.folder.path(self.kept[-1])
-        self.paths.add(entry.path)
-        if (adopt := self.rules.adopt) is not None:
-            adopt.need([entry.sha256])
-            await adopt.call(_adopting(self.job, entry), entry.size_bytes)
+            self._refuse(one, error)
+            return False
+        return True
 
     def _admit(self, entry: FileEntry) -> None:
         """Raises RefusedError for what is over a limit, BadNameError for a name."""
@@ -251,43 +256,54 @@ class _Collection:
         if self.left["files"] < 0:
             raise RefusedError(f"more than {LIMITS.files:,} files in a round")
         self.folder.place(f"{OUT}/{entry.path}")
-        if entry.path in self.paths:
+        if entry.path in self.named:
             raise RefusedError("the device names it twice")
         if entry.size_bytes > LIMITS.file_bytes:
             raise RefusedError(f"{entry.size_bytes:,} bytes, more than {LIMITS.file_bytes:,} in a file")
         if entry.size_bytes > self.left["bytes"]:
             raise RefusedError(f"more than {LIMITS.round_bytes:,} bytes in a round")
         self.left["bytes"] -= entry.size_bytes
+        self.named.add(entry.path)
 
-    async def _kept(self, entry: FileEntry, role: str) -> Produced:
-        name = f"{OUT}/{entry.path}"
-        content = b""
-        if entry in self.together:
-            self.rules.allowance.take(entry.size_bytes)
-            content = await self.together.read(entry)
-        kept = await asyncio.to_thread(self._keep_at_once, entry, content, role, name)
-        if kept is not None:
-            return kept
-        incoming = await self._pull(Wanted(name, entry.size_bytes, sha256=entry.sha256))
-        return await asyncio.to_thread(self.folder.keep, incoming, role=role, name=name)
+    def _refuse(self, one: Announced, error: Exception) -> None:
+        name = one_line(one.entry.path, LONGEST_NAME) or "(no name)"
+        self.refused.append(Refused(one.role, f"{name}: {error}"))
 
-    def _keep_at_once(self, entry: FileEntry, content: bytes, role: str, name: str) -> Produced | None:
-        """What is here already, or is this content; None: it is neither. Raises BadNameError, OSError."""
-        if self.folder.has(entry.sha256, entry.size_bytes):
-            return self.folder.link(entry.sha256, role=role, name=name)
-        if len(content) != entry.size_bytes or sha256(content).hexdigest() != entry.sha256:
-            return None
-        return self._keep_content(content, role, name)
-
-    def _keep_content(self, content: bytes, role: str, name: str) -> Produced:
-        """Raises BadNameError, OSError."""
-        incoming = self.folder.incoming()
+    async def _arrived(self, one: Announced) -> Announced | None:
+        """With its content, where that comes together with others; None: it may not come."""
+        if one.entry not in self.together:
+            return one
         try:
-            incoming.add(content)
-            return self.folder.keep(incoming, role=role, name=name)
-        except BaseException:
-            incoming.discard()
-            raise
+            self.rules.allowance.take(one.entry.size_bytes)
+        except RefusedError as error:
+            self._refuse(one, error)
+            return None
+        return replace(one, content=await self.together.read(one.entry))
+
+    async def _alone(self, one: Announced) -> Produced | Exception:
+        """A file that did not come with others, or not as it was announced; or why it is not kept."""
+        entry = one.entry
+        (kept,) = await asyncio.to_thread(kept_at_once, self.folder, [replace(one, content=b"")])
+        if kept is not None:
+            return kept  # an equal one came before it
+        try:
+            incoming = await self._pull(Wanted(one.name, entry.size_bytes, sha256=entry.sha256))
+            return await asyncio.to_thread(self.folder.keep, incoming, role=one.role, name=one.name)
+        except (RefusedError, BadNameError) as error:
+            return error
+
+    async def _take(self, one: Announced, kept: Produced | Exception) -> None:
+        entry = one.entry
+        if isinstance(kept, Exception):
+            self._refuse(one, kept)
+            return
+        self.kept.append(kept)
+        if entry.path in BESIDE:
+            self.logs[one.role] = self.folder.path(kept)
+        self.paths.add(entry.path)
+        if (adopt := self.rules.adopt) is not None:
+            adopt.need([entry.sha256])
+            await adopt.call(_adopting(self.job, entry), entry.size_bytes)
 
     async def _pull(self, wanted: Wanted) -> Incoming:
         """One file in blocks into a scratch file; a lost connection goes on where it stopped.

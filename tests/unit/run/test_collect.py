@@ -25,6 +25,8 @@ from farm.run.pull.collect import (
     Rules,
     collect,
 )
+from farm.run.pull.keeping import Announced, in_batches
+from farm.run.pull.together import MOST_BYTES, MOST_FILES, SMALL_BYTES
 from farm.store.runs import RunDirectory
 
 EMPTY = hashlib.sha256(b"").hexdigest()
@@ -296,6 +298,17 @@ async def test_small_files_come_together_and_equal_ones_once(tmp_path: Path) -> 
     kept = {one.path.partition("/out/")[2]: (run.path / one.path).read_bytes() for one in pulled.artifacts}
     assert kept == contents
     assert device.picked == [200, 50]
+
+
+def test_no_more_of_them_is_in_memory_at_once_than_of_a_call() -> None:
+    sizes = [SMALL_BYTES] * 100 + [0] * 500 + [HUGE] + [SMALL_BYTES] * 3
+    files = [Announced(FileEntry(f"{n}", EMPTY, size), "file") for n, size in enumerate(sizes)]
+    batches = list(in_batches(files))
+    assert [one for batch in batches for one in batch] == files
+    assert all(len(batch) <= MOST_FILES for batch in batches)
+    most = MOST_BYTES // SMALL_BYTES
+    assert [sum(one.entry.size_bytes == SMALL_BYTES for one in batch) for batch in batches[:6]] == [most] * 6
+    assert len(batches) == 7 + 2
 
 
 async def test_one_that_changed_meanwhile_takes_no_other_of_its_call_with_it(tmp_path: Path) -> None:
