@@ -33,6 +33,7 @@ from farm.transport.known_hosts import Trust
 from farm.transport.library import asyncssh
 from farm.transport.link import trust_of
 from farm.transport.openssh.configuration import DEFAULT_PORT
+from farm.transport.openssh.preferred import preferred
 from farm.transport.route import Hop, route
 
 logging.getLogger("paramiko").addHandler(logging.NullHandler())  # or tracebacks of it are on the terminal
@@ -93,11 +94,12 @@ class Way:
 async def way_to(device: Device, known_hosts: Path) -> Way:
     """Raises DeviceError where no host key is pinned, and for a configuration that Fabric cannot follow."""
     hops = await route(device)
+    usual = {**preferred(), "agent_path": os.environ.get("SSH_AUTH_SOCK")}
     trusts = []
     for hop in hops:
         for option, keyword in _CANNOT.items():
             value = hop.options.get(option)
-            if value and value != os.environ.get("SSH_AUTH_SOCK"):
+            if value and value != usual.get(option):
                 raise failure(
                     hop.peer,
                     "ssh-config",

@@ -342,6 +342,7 @@ def test_a_device_behind_a_jump_host_is_reached_with_both_host_keys_checked(
         ("BindAddress 127.0.0.1", "BindAddress"),
         ("IdentityAgent /tmp/agent", "IdentityAgent"),
         ("MACs hmac-sha2-256", "MACs"),
+        ("KexAlgorithms curve25519-sha256", "KexAlgorithms"),
     ],
 )
 def test_what_fabric_cannot_follow_is_refused_by_name(
