@@ -210,6 +210,13 @@ size_of() { # file -> REPLY
   REPLY=${1:-0}
 }
 
+wipe() { # paths ; as `rm -rf`, and no process where nothing is there, as mostly
+  local path
+  for path do
+    [ ! -e "$path" ] && [ ! -h "$path" ] || { rm -rf "$@"; return; }
+  done
+}
+
 is_plain() { # folder path ; a regular file, and no symbolic link on the way: it may lead out of the workdir
   local path="$1" rest="$2/"
   while [ -n "$rest" ]; do
@@ -439,7 +446,13 @@ do_settings() { # what of earlier leases could not be restored: holder path valu
 
 do_date() { ok "$(date +%s 2>/dev/null)"; } # by the clock that people see, seconds since 1970; empty: it has none
 
-do_probe() { send "$(probe "$@" 2>/dev/null)"; } # name of a Python interpreter... ; none: none is asked for
+do_probe() { # name of a Python interpreter... ; none: none is asked for
+  local facts
+  facts=$(probe "$@" 2>/dev/null)
+  numbers=${facts#*"/proc/sys/kernel/pid_max:"} numbers=${numbers%%"$NL"*} # see count_forks
+  is_number "$numbers" || numbers=
+  send "$facts"
+}
 
 probe() { # sections for farm/device/probe.py
   local name limit='' loaders='' line
@@ -498,7 +511,7 @@ probe_files() { # lines `<path>:<text>`, of files below /sys without it; one pro
   done </proc/self/cgroup
   set +f
   grep -HsvE "^($none)?\$" \
-    /etc/os-release /proc/cpuinfo /proc/meminfo /proc/self/status /proc/loadavg \
+    /etc/os-release /proc/cpuinfo /proc/meminfo /proc/self/status /proc/loadavg /proc/sys/kernel/pid_max \
     devices/system/cpu/online devices/system/cpu/smt/active devices/system/cpu/cpu0/cpufreq/scaling_driver \
     devices/system/cpu/cpu0/cpufreq/scaling_available_governors devices/system/cpu/intel_pstate/no_turbo \
     devices/system/cpu/cpufreq/boost devices/cpu_core/cpus devices/cpu_atom/cpus \
@@ -892,7 +905,7 @@ find_oldest() { # -> oldest: the lowest number that a process of the round can h
 }
 count_forks() { # -> started: the processes that were since the device was started; numbers: how many there can be
   started=
-  : "${numbers:=$(cat /proc/sys/kernel/pid_max)}" # once: byte by byte, as shells read, it cannot be read
+  : "${numbers:=$(cat /proc/sys/kernel/pid_max)}" # once, unless a probe did: byte by byte, as shells read, it cannot be read
   is_number "$numbers" && read_started && is_number "$started"
 } 2>/dev/null
 # A shell reads a script in blocks, and all else byte by byte. The file has a word and numbers on each line, and is
@@ -1261,7 +1274,7 @@ do_lease() { # holder ttl_s [epoch] ; with the epoch of a lease that is held: th
     may_take || err held "$holder" "$age" "$ttl" "$epoch" "$held" || return
     clock
   done
-  [ ! -d lease/ran ] || rm -rf lease/ran # the names of jobs of earlier leases, which can start no more
+  wipe lease/ran # the names of jobs of earlier leases, which can start no more
   end_all lease-lost || err stuck "$REPLY" || return # what an earlier lease left running
   restore_all "$epoch"
   if ! take_machine "$name" "$2"; then
@@ -1879,7 +1892,7 @@ do_tree() { # name (relative-path=digest)... ; whole or not at all
     [ "$tree/$path" -ef "$REPLY" ] || whole=
   done
   if [ -z "$whole" ] || ! [ -d "$tree" ]; then
-    why=$({ rm -rf "$new" "$tree" && mkdir "$new" && for pair do
+    why=$({ wipe "$new" "$tree" && mkdir "$new" && for pair do
       path=${pair%=*}
       case $path in */*) mkdir -p "$new/${path%/*}" || exit ;; esac
       entry "${pair##*=}"
@@ -1893,10 +1906,14 @@ do_tree() { # name (relative-path=digest)... ; whole or not at all
 do_stock() { touch_used && send "$(stock 2>/dev/null)"; }
 stock() { # sections for farm/device/disk/stock.py: what there is, what was not used for longest before the rest
   part df && df -Pk .
-  part sizes && du -ak cas incoming
-  part files && (cd cas && set +f && ls -1drt ./*/*)
-  part trees && ls -1Art trees
-  part links && ls -lRA trees
+  if has_any cas || has_any incoming; then
+    part sizes && du -ak cas incoming
+    part files && (cd cas && set +f && ls -1drt ./*/*)
+  fi
+  if has_any trees; then
+    part trees && ls -1Art trees
+    part links && ls -lRA trees
+  fi
 }
 
 do_remove() { # epoch path... ; files, partial uploads and trees of the store
@@ -2178,12 +2195,12 @@ unpack() { # workdir count [gzip] ; a tar archive of so many small files, each a
   is_number "$2" || err usage "unpack workdir count [gzip]" || return
   command -v tar >/dev/null || err no-tool tar || return
   local new="incoming/unpack.$$" why
-  why=$({ rm -rf "$new" && mkdir "$new" && if [ "${3-}" = gzip ]; then zcat | tar xf - -C "$new"; else tar xf - -C "$new"; fi; } 2>&1) ||
+  why=$({ wipe "$new" "$new.link" && mkdir "$new" && if [ "${3-}" = gzip ]; then zcat | tar xf - -C "$new"; else tar xf - -C "$new"; fi; } 2>&1) ||
     { rm -rf "$new" && blame "$why"; } || return
   set +f
   is_as_named "$2" || { rm -rf "$new" && err digest-mismatch "$REPLY"; } || return
-  why=$(keep_all 2>&1) || { rm -rf "$new" && blame "$why"; } || return
-  rm -rf "$new"
+  why=$(keep_all 2>&1) || { rm -rf "$new" "$new.link" && blame "$why"; } || return
+  rm -rf "$new" "$new.link"
   ok
 }
 is_as_named() { # count ; whether so many files are in new, each with the content that its name says
@@ -2198,16 +2215,33 @@ is_as_named() { # count ; whether so many files are in new, each with the conten
   REPLY="$left files did not come" && [ "$left" = 0 ]
 }
 keep_all() { # what is in new gets its place; a folder that is not there yet with all that is in it
-  local folder whole=''
+  local folder whole='' merged='' count=0
   (cd "$new" && touch -c -- */*) || return # last used now, by the device's clock
   sync -f "$new" 2>/dev/null || sync || return
-  # One process, where file systems and the tool have hard links, instead of one for each folder.
-  ! cp -rlf "$new/." cas/ 2>/dev/null || return 0
   for folder in "$new"/*; do
-    if [ -d "cas/${folder##*/}" ]; then mv -f "$folder"/* "cas/${folder##*/}/" || return; else whole="$whole $folder"; fi
+    if [ -d "cas/${folder##*/}" ]; then merged="$merged $folder" count=$((count + 1)); else whole="$whole $folder"; fi
   done
   # shellcheck disable=SC2086 # two hexadecimal digits each
-  [ -z "$whole" ] || mv $whole cas/
+  [ -z "$whole" ] || mv $whole cas/ || return
+  # shellcheck disable=SC2086
+  [ $count -le 4 ] || ! has_links || ! cp -rlf $merged cas/ 2>/dev/null || return 0 # a process instead of one for each
+  for folder in $merged; do
+    forget_linked "$folder"
+    set -- "$folder"/*
+    [ ! -e "$1" ] || mv -f "$@" "cas/${folder##*/}/" || return
+  done
+}
+has_links() { # whether a file can have two names here: `cp -f` of busybox takes the old one away before it sees
+  set -- "$new"/*/*
+  ln "$1" "$new.link" 2>/dev/null
+}
+forget_linked() { # folder ; what is in its place already: GNU's `mv` will not have it
+  local file linked=''
+  for file in "$1"/*; do
+    [ ! "$file" -ef "cas/${file#"$new/"}" ] || linked="$linked $file"
+  done
+  # shellcheck disable=SC2086 # digests
+  [ -z "$linked" ] || rm -f $linked
 }
 
 assemble() { # workdir digest size sent_bytes ops... ; a file, of ranges of files that are here and of what is sent. An op is

@@ -6,7 +6,6 @@ What may be slow, or fail to be imported, is imported inside: interruptions and 
 from __future__ import annotations
 
 import gc
-import os
 import sys
 
 BROKEN, INTERRUPTED = 4, 130
@@ -16,8 +15,6 @@ BROKEN, INTERRUPTED = 4, 130
 def main() -> None:
     """Entry point of the command; turns every outcome into an exit code. Raises SystemExit."""
     gc.disable()  # until farm.cli.lazy has the command: modules and classes are no garbage, and many
-    # pydantic would look for some among all installed packages, for a hundredth of a second; farm has none.
-    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     code = BROKEN
     try:
         from farm.cli.ending import run

@@ -15,8 +15,8 @@ from farm.transport.channel import ClientSession, SshChannel
 from farm.transport.faults import LOST, TRANSLATED, Peer, failure, lost, translate
 from farm.transport.known_hosts import KEY_KINDS, Trust, describe, trust
 from farm.transport.library import asyncssh
+from farm.transport.reading import in_turn
 from farm.transport.route import Hop
-from farm.turns import in_turn
 
 _LOGINS_PER_JUMP_HOST = 8
 _FIRST_WAIT_S = 0.5

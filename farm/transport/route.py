@@ -18,7 +18,7 @@ from farm.transport.library import asyncssh
 from farm.transport.openssh.configuration import DEFAULT_PORT, Settings, settings_of
 from farm.transport.openssh.options import options_of
 from farm.transport.openssh.preferred import preferred
-from farm.turns import in_turn
+from farm.transport.reading import in_turn
 
 _MAX_HOPS = 8
 

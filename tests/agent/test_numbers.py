@@ -130,6 +130,20 @@ def test_what_a_program_leaves_behind_is_found_when_the_numbers_of_processes_beg
     agent("release", epoch)
 
 
+def test_a_probe_tells_how_many_numbers_there_are_and_no_process_is_needed_for_it(phone: Phone):
+    phone.replace_tool("cat", f"echo cat >>'{phone.folder}/asked'; exec REAL \"$@\"")
+    limit = Path("/proc/sys/kernel/pid_max").read_text()
+    agent = phone.talk()
+    epoch = agent("lease", "me", 60)[0]
+    assert f"\n/proc/sys/kernel/pid_max:{limit}".encode() in agent.data("probe")
+    agent.start(epoch, "j", "sleep", "300")
+    assert not (phone.folder / "asked").exists()
+    forks = (phone.workdir / "spool/j/pid").read_text().splitlines()[0].split()[-1]
+    assert int(forks) > 1, "it was counted"
+    agent("release", epoch)
+    agent.leave()
+
+
 ANOTHER_GETS_THE_NUMBER = """
   until [ -s "STRANGER" ] && read -r stranger <"STRANGER" && [ "$stranger" = $child ]; do
     # Whoever forks meanwhile takes a number away.

@@ -223,6 +223,17 @@ def test_the_stock_has_files_and_trees_the_oldest_first_with_what_they_take(
     assert trees == [("trees/old", digests[0]), ("trees/new", digests[1]), ("trees/.new.7",)]
 
 
+def test_an_empty_store_is_not_listed(phone: Phone):
+    for tool in ("ls", "du"):
+        phone.replace_tool(tool, f"echo {tool} >>'{phone.folder}/listed'; exec REAL \"$@\"")
+    agent = phone.talk()  # shells remember where tools are
+    stock = parse_stock(agent.data("stock").decode())
+    agent.leave()
+    assert (stock.files, stock.trees) == ((), ())
+    assert stock.disk_bytes
+    assert not (phone.folder / "listed").exists()
+
+
 @pytest.mark.parametrize("end", ["release", "bye", "a lost connection"])
 def test_what_a_session_used_is_the_last_that_goes_however_it_ends(
     phone: Phone, agent: Talk, tmp_path: Path, end: str

@@ -81,13 +81,44 @@ def test_small_files_come_in_one_archive(phone: Phone, agent: Talk, tmp_path: Pa
     assert incoming(phone) == []
 
 
-def test_they_get_their_places_where_no_file_can_have_two_names(phone: Phone, agent: Talk, tmp_path: Path):
-    phone.replace_tool("cp", "exit 1")
+NO_LINKS = "echo 'not permitted' >&2; exit 1"
+HALF_WAY = """
+while [ $# -gt 2 ]; do shift; done
+for file in "$1"/*; do ln "$file" "cas/${file#incoming/*/}"; break; done
+exit 1
+"""
+
+
+@pytest.mark.parametrize(("tool", "script"), [("ln", NO_LINKS), ("cp", NO_LINKS), ("cp", HALF_WAY)])
+def test_they_get_their_places_where_files_cannot_have_two_names_or_not_all_of_them(
+    phone: Phone, agent: Talk, tmp_path: Path, tool: str, script: str
+):
+    phone.replace_tool(tool, script)
     first, more = small_files(tmp_path / "a", 60), small_files(tmp_path / "b", 300, seed=2)
     for files in (first, more, more):
         assert unpack(phone, files).status is Status.OK
     for one in (*first, *more):
         assert phone.stored(one.sha256).read_bytes() == one.path.read_bytes()
+    assert incoming(phone) == []
+
+
+def test_without_hard_links_no_tool_that_takes_the_old_file_away_first_is_asked_for_one(
+    phone: Phone, tmp_path: Path
+):
+    assert unpack(phone, small_files(tmp_path / "a", 60)).status is Status.OK
+    phone.replace_tool("ln", NO_LINKS)
+    phone.replace_tool("cp", f"echo cp >>'{phone.folder}/copies'; exit 1")
+    assert unpack(phone, small_files(tmp_path / "b", 300, seed=2)).status is Status.OK
+    assert not (phone.folder / "copies").exists()
+
+
+def test_many_of_them_are_no_process_for_each_folder_that_is_there(phone: Phone, tmp_path: Path):
+    assert unpack(phone, small_files(tmp_path / "a", 60)).status is Status.OK
+    phone.replace_tool("mv", f"echo mv >>'{phone.folder}/moves'; exec REAL \"$@\"")
+    more = small_files(tmp_path / "b", 300, seed=2)
+    assert unpack(phone, more).status is Status.OK
+    assert len((phone.folder / "moves").read_text().split()) == 1
+    assert all(phone.stored(one.sha256).stat().st_nlink == 1 for one in more)
     assert incoming(phone) == []
 
 

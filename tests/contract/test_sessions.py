@@ -97,6 +97,17 @@ def test_what_withstands_quantum_computers_comes_before_what_is_cheap(monkeypatc
     assert options["kex_algs"] == [names[i].decode() for i in (0, 3, 1, 2)]
 
 
+def test_what_asyncssh_knows_is_offered_whatever_it_lacks(monkeypatch):
+    names = [b"mlkem768x25519-sha256", b"ecdh-sha2-nistp521", b"ecdh-sha2-nistp256"]  # with FIPS
+    monkeypatch.setattr(preferred_by_farm, "get_default_kex_algs", lambda: names)
+    preferred_by_farm._kex.cache_clear()
+    try:
+        options = preferred_by_farm.preferred()
+    finally:
+        preferred_by_farm._kex.cache_clear()
+    assert options["kex_algs"] == [name.decode() for name in names]
+
+
 async def test_a_free_place_is_used_before_another_connection_is_made(tmp_path):
     with servers.sshd(tmp_path / "s", options=("MaxSessions 1",)) as server:
         connection = await connected(server, tmp_path)

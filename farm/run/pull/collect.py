@@ -23,7 +23,6 @@ from farm.run.measure.readings import BESIDE
 from farm.run.pull.keeping import Announced, in_batches, kept_at_once
 from farm.run.pull.together import Together
 from farm.store.folder import OUT, BadNameError, Incoming, RoundFolder
-from farm.turns import in_turn
 from farm.visible import one_line
 
 BLOCK_BYTES = 1 << 20
@@ -180,7 +179,7 @@ class _Collection:
     kept: list[Produced] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
     paths: set[str] = field(default_factory=set)
-    named: set[str] = field(default_factory=set)
+    named: set[Path] = field(default_factory=set)
     logs: dict[str, Path] = field(default_factory=dict)
 
     def pulled(self) -> Pulled:
@@ -238,7 +237,7 @@ class _Collection:
         """Those that are small or here already in one go, then each of the others."""
         admitted = [one for one in entries if self._is_admitted(one)]
         arrived = [one for one in [await self._arrived(one) for one in admitted] if one is not None]
-        kept = await in_turn(kept_at_once, self.folder, arrived)
+        kept = await asyncio.to_thread(kept_at_once, self.folder, arrived) if arrived else []
         for one, result in zip(arrived, kept, strict=True):
             await self._take(one, await self._alone(one) if result is None else result)
 
@@ -255,15 +254,15 @@ class _Collection:
         self.left["files"] -= 1
         if self.left["files"] < 0:
             raise RefusedError(f"more than {LIMITS.files:,} files in a round")
-        self.folder.place(f"{OUT}/{entry.path}")
-        if entry.path in self.named:
+        place = self.folder.place(f"{OUT}/{entry.path}")
+        if place in self.named:
             raise RefusedError("the device names it twice")
         if entry.size_bytes > LIMITS.file_bytes:
             raise RefusedError(f"{entry.size_bytes:,} bytes, more than {LIMITS.file_bytes:,} in a file")
         if entry.size_bytes > self.left["bytes"]:
             raise RefusedError(f"more than {LIMITS.round_bytes:,} bytes in a round")
         self.left["bytes"] -= entry.size_bytes
-        self.named.add(entry.path)
+        self.named.add(place)
 
     def _refuse(self, one: Announced, error: Exception) -> None:
         name = one_line(one.entry.path, LONGEST_NAME) or "(no name)"

@@ -25,7 +25,7 @@ from weakref import WeakKeyDictionary
 from farm.errors import RequestError
 from farm.model.device import Address
 from farm.transport.openssh import alike
-from farm.turns import in_turn
+from farm.transport.reading import in_turn
 
 DEFAULT_PORT = 22
 READ_LIMIT_S = 30.0

@@ -113,6 +113,7 @@ HUGE = 10**17
         ((FileEntry("a", EMPTY, 0), FileEntry("a/b", EMPTY, 0)), "no file can be called so"),
         ((FileEntry("a/b", EMPTY, 0), FileEntry("a", EMPTY, 0)), "no file can be called so"),
         ((FileEntry("a", EMPTY, 0), FileEntry("a", EMPTY, 0)), "names it twice"),
+        ((FileEntry("a", EMPTY, 0), FileEntry("./a", EMPTY, 0)), "names it twice"),
     ],
 )
 async def test_a_bad_name_or_size_is_a_note_on_its_round_and_no_other_file_is_lost(

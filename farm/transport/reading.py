@@ -1,8 +1,7 @@
-"""Small work with files that there is for each device, in one thread at a time: the files of SSH
-(configuration, keys, known hosts), and those that a round left.
+"""The files of SSH (configuration, keys, known hosts), read in one thread at a time.
 
-In more threads that of a hundred devices costs twice the processor time: they wait for one another's turn at
-Python, not for the disk.
+They are small and there are some for each device: in more threads those of a hundred devices cost twice the
+processor time, for these wait for one another's turn at Python, not for the disk.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ class _Turns:
         self._is_working = False
         self._lock = threading.Lock()
         self.is_stuck = False
-        """What is done now takes so long that nobody stands behind it any more."""
+        """What is read now takes so long that nobody stands behind it any more."""
 
     def add(self, work: Callable[[], T]) -> Future[T]:
         future: Future[T] = Future()

@@ -7,8 +7,8 @@ import threading
 
 import pytest
 
-from farm import turns
-from farm.turns import in_turn
+from farm.transport import reading
+from farm.transport.reading import in_turn
 
 
 async def test_files_are_read_one_at_a_time_in_the_order_of_the_calls():
@@ -33,13 +33,13 @@ async def test_an_error_is_that_of_who_asked_and_the_next_is_read_all_the_same()
 
 
 async def test_behind_a_file_that_hangs_nobody_waits_for_long(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(turns, "TURN_S", 0.05)
+    monkeypatch.setattr(reading, "TURN_S", 0.05)
     hangs = threading.Event()
     stuck = asyncio.create_task(in_turn(hangs.wait))
     await asyncio.sleep(0)
     assert await asyncio.gather(*(in_turn(int, str(number)) for number in range(3))) == [0, 1, 2]
     assert not stuck.done()
-    monkeypatch.setattr(turns, "TURN_S", 60.0)
+    monkeypatch.setattr(reading, "TURN_S", 60.0)
     assert await in_turn(int, "3") == 3  # nobody stands behind it again
     hangs.set()
     assert await stuck is True
