@@ -448,8 +448,9 @@ do_date() { ok "$(date +%s 2>/dev/null)"; } # by the clock that people see, seco
 
 do_probe() { # name of a Python interpreter... ; none: none is asked for
   local facts
-  facts=$(probe "$@" 2>/dev/null)
-  numbers=${facts#*"/proc/sys/kernel/pid_max:"} numbers=${numbers%%"$NL"*} # see count_forks
+  facts=$(probe "$@" 2>/dev/null) numbers=
+  # See count_forks. It stands near the beginning: what a shell takes for this grows with the square of what is before.
+  case $facts in *"/proc/sys/kernel/pid_max:"*) numbers=${facts#*"/proc/sys/kernel/pid_max:"} numbers=${numbers%%"$NL"*} ;; esac
   is_number "$numbers" || numbers=
   send "$facts"
 }
@@ -511,7 +512,7 @@ probe_files() { # lines `<path>:<text>`, of files below /sys without it; one pro
   done </proc/self/cgroup
   set +f
   grep -HsvE "^($none)?\$" \
-    /etc/os-release /proc/cpuinfo /proc/meminfo /proc/self/status /proc/loadavg /proc/sys/kernel/pid_max \
+    /proc/sys/kernel/pid_max /etc/os-release /proc/cpuinfo /proc/meminfo /proc/self/status /proc/loadavg \
     devices/system/cpu/online devices/system/cpu/smt/active devices/system/cpu/cpu0/cpufreq/scaling_driver \
     devices/system/cpu/cpu0/cpufreq/scaling_available_governors devices/system/cpu/intel_pstate/no_turbo \
     devices/system/cpu/cpufreq/boost devices/cpu_core/cpus devices/cpu_atom/cpus \
