@@ -12,7 +12,6 @@ import pytest
 from farm.errors import DeviceError
 from farm.transport.base import Timeouts
 from farm.transport.channel import command_line
-from farm.transport.openssh import preferred as preferred_by_farm
 from farm.transport.ssh import transport_for
 from tests import proxy, servers
 
@@ -84,28 +83,6 @@ async def test_keys_are_exchanged_as_is_cheapest_for_the_server_unless_that_is_c
         connection = await connected(server, tmp_path)
         await connection.close()
         await until(lambda: f"kex: algorithm: {used} " in server.log.read_text(errors="replace"))
-
-
-def test_what_withstands_quantum_computers_comes_before_what_is_cheap(monkeypatch):
-    names = [b"mlkem768x25519-sha256", b"curve25519-sha256", b"curve448-sha512", b"ecdh-sha2-nistp256"]
-    monkeypatch.setattr(preferred_by_farm, "get_default_kex_algs", lambda: names)
-    preferred_by_farm._kex.cache_clear()
-    try:
-        options = preferred_by_farm.preferred()
-    finally:
-        preferred_by_farm._kex.cache_clear()
-    assert options["kex_algs"] == [names[i].decode() for i in (0, 3, 1, 2)]
-
-
-def test_what_asyncssh_knows_is_offered_whatever_it_lacks(monkeypatch):
-    names = [b"mlkem768x25519-sha256", b"ecdh-sha2-nistp521", b"ecdh-sha2-nistp256"]  # with FIPS
-    monkeypatch.setattr(preferred_by_farm, "get_default_kex_algs", lambda: names)
-    preferred_by_farm._kex.cache_clear()
-    try:
-        options = preferred_by_farm.preferred()
-    finally:
-        preferred_by_farm._kex.cache_clear()
-    assert options["kex_algs"] == [name.decode() for name in names]
 
 
 async def test_a_free_place_is_used_before_another_connection_is_made(tmp_path):
