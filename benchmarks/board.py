@@ -20,7 +20,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tests.agent.shells import AGENT, Talk
+from tests.agent.shells import Talk, agent_file
 from tests.arm import programs
 from tests.arm.board import SMALL, Board, Spec, running
 from tests.arm.phones import BoardPhone, There
@@ -91,7 +91,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--agent", type=Path, default=AGENT)
+    parser.add_argument("--agent", type=Path, default=agent_file())
     parser.add_argument("--flavour", choices=("busybox", "debian"), default="busybox")
     parser.add_argument("--cpu", default=SMALL.cpu)
     parser.add_argument("--cores", type=int, default=SMALL.cores)

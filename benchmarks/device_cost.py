@@ -3,9 +3,9 @@
     .venv/bin/python benchmarks/device_cost.py [--agent PATH] [--before PATH] [--shells dash,mksh] [--times N]
 
 The agent is the one of this checkout, or any other script of protocol version 1; with `--before`, the
-figures of an earlier one (`git show COMMIT:agents/farm-agent.sh`) stand beside it, measured in turn. Costs
-are CPU time (user + system) of the agent with all that it starts: a busy machine makes them less exact, not
-wrong. How late an end is known is wall time, and means something on a quiet machine only.
+figures of an earlier one (`git archive COMMIT agents/shell | tar xO`) stand beside it, measured in turn.
+Costs are CPU time (user + system) of the agent with all that it starts: a busy machine makes them less
+exact, not wrong. How late an end is known is wall time, and means something on a quiet machine only.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ import asyncssh
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from farm.transport.known_hosts import trust
-from tests.agent.shells import AGENT, Phone, Refused, make_box, make_path
+from tests.agent.shells import Phone, Refused, agent_file, make_box, make_path
 
 PR_SET_CHILD_SUBREAPER = 36
 FEW, MANY = 300, 1300
@@ -276,7 +276,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--agent", type=Path, default=AGENT)
+    parser.add_argument("--agent", type=Path, default=agent_file())
     parser.add_argument("--before", type=Path)
     parser.add_argument("--shells", default="dash,busybox,mksh")
     parser.add_argument("--times", type=int, default=10)

@@ -6,7 +6,7 @@ The board is `scripts/arm-device --cpu cortex-a53 --cores 1 --memory 128`, whose
 million instructions a second of its own time (qemu's `-icount shift=3`), an eighth or less of a real one. All
 times are the board's own: what else this machine does has no influence on them. With `--plain`, qemu is as
 fast as it can be, and the times mean something on a quiet machine only. With `--before`, an earlier agent
-(`git show COMMIT:agents/farm-agent.sh`) is measured in turn. Exit code 1 when a figure is missed.
+(`git archive COMMIT agents/shell | tar xO`) is measured in turn. Exit code 1 when a figure is missed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tests.agent.shells import AGENT, Phone, Talk
+from farm.agents import agent_script
+from tests.agent.shells import Phone, Talk
 from tests.arm import programs
 from tests.arm.board import SMALL, Board, running
 
@@ -175,7 +176,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
     spec = dataclasses.replace(SMALL, flavour=given.flavour, qemu=() if given.plain else SLOW)
-    agent = AGENT.read_text()
+    agent = agent_script().content.decode()
     assert OFF[0] in agent
     with tempfile.TemporaryDirectory() as folder, running(spec, Path(folder) / "board") as board:
         board.run(

@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import hashlib
 from functools import cache
+from pathlib import Path
 
 from farm import resources
 from farm.errors import RunError
-from farm.model.artifact import Artifact
+from farm.model.artifact import Artifact, Script
 
+SHELL = "shell"
 RUNNER = "load_and_run.py"
 PACKAGE = "mge"
 """What RUNNER imports; it finds this folder beside itself."""
 
 
 @cache
-def agent_script() -> Artifact:
-    """The agent, a POSIX shell script. Raises RunError when this installation lacks it."""
-    return _artifact("farm-agent.sh")
+def agent_script() -> Script:
+    """The agent, one POSIX shell script: the files of `agents/shell/`, one after the other.
+
+    Raises RunError when this installation lacks it.
+    """
+    paths = sorted((resources.folder("agents") / SHELL).glob("*/*.sh"))
+    content = b"".join(map(_content, paths))
+    if not content:
+        raise _broken(SHELL)
+    return Script(content, hashlib.sha256(content).hexdigest())
 
 
 @cache
@@ -36,10 +45,16 @@ def unpack_script() -> Artifact:
 
 def _artifact(name: str) -> Artifact:
     path = resources.folder("agents") / name
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise RunError(
-            f"this installation of farm is broken: agents/{name} is missing", hint="reinstall farm"
-        ) from error
+    content = _content(path)
     return Artifact(path.name, hashlib.sha256(content).hexdigest(), len(content), path, executable=True)
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise _broken(path.relative_to(resources.folder("agents")).as_posix()) from error
+
+
+def _broken(name: str) -> RunError:
+    return RunError(f"this installation of farm is broken: agents/{name} is missing", hint="reinstall farm")

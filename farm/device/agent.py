@@ -23,7 +23,7 @@ from farm.device.wire import Reply
 from farm.errors import DeviceError
 from farm.logs.processes import Process, Supervised, parse_processes, parse_supervised
 from farm.logs.telemetry import parse_telemetry
-from farm.model.artifact import Artifact, Tree
+from farm.model.artifact import Artifact, Script, Tree
 from farm.model.device import Facts
 from farm.model.limits.deadlines import Deadlines
 from farm.model.telemetry import Sample
@@ -97,11 +97,11 @@ class Agent:
 
     @classmethod
     async def start(
-        cls, connection: Connection, workdir: str, script: bytes, sha256: str, deadlines: Deadlines = DEFAULTS
+        cls, connection: Connection, workdir: str, script: Script, deadlines: Deadlines = DEFAULTS
     ) -> Agent:
         """Start the agent, putting it on the device first when it is not there under its digest."""
-        channel, greeting = await start_agent(connection, workdir, script, sha256, deadlines)
-        path = f"{greeting.workdir}/agents/{sha256}.sh"
+        channel, greeting = await start_agent(connection, workdir, script, deadlines)
+        path = f"{greeting.workdir}/agents/{script.sha256}.sh"
         return cls(connection, Line(channel, deadlines), greeting.workdir, path, deadlines)
 
     def beside(self, other: Agent) -> None:

@@ -24,7 +24,7 @@ from farm.device.restarts import (
 )
 from farm.device.taking import Holder, Taking, sort_out
 from farm.errors import DeviceError, Fault, Stage
-from farm.model.artifact import Artifact
+from farm.model.artifact import Artifact, Script
 from farm.model.device import Device
 from farm.model.limits.deadlines import Deadlines
 from farm.transport.base import Connection, Transport
@@ -58,7 +58,7 @@ class Session:
         self,
         device: Device,
         transport: Transport,
-        script: Artifact,
+        script: Script,
         *,
         holder: str,
         deadlines: Deadlines,
@@ -273,10 +273,7 @@ class Session:
 
     async def _start_agent(self) -> Agent:
         assert self._connection is not None
-        script = self._script
-        return await Agent.start(
-            self._connection, self.device.workdir, script.path.read_bytes(), script.sha256, self.deadlines
-        )
+        return await Agent.start(self._connection, self.device.workdir, self._script, self.deadlines)
 
     async def _take_lease(self) -> None:
         holder = Holder(self._holder, self._run_id)

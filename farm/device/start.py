@@ -8,6 +8,7 @@ import contextlib
 from farm.device.faults import DISK_FULL, RefusedError, broken, late, refuse
 from farm.device.wire import Greeting, Reply, Status, WireError, parse_greeting
 from farm.errors import DeviceError
+from farm.model.artifact import Script
 from farm.model.limits.deadlines import Deadlines
 from farm.transport.base import Channel, Connection
 
@@ -52,14 +53,14 @@ set -- serve "$2" "$agent";
 
 
 async def start_agent(
-    connection: Connection, workdir: str, script: bytes, sha256: str, deadlines: Deadlines
+    connection: Connection, workdir: str, script: Script, deadlines: Deadlines
 ) -> tuple[Channel, Greeting]:
     """A running agent: one round trip when it is on the device under its digest, three when not.
 
     Raises DeviceError: the agent's codes for a workdir that cannot be, `protocol` when nothing greets,
     `no-reply` when it takes too long.
     """
-    arguments = (workdir, sha256, str(len(script)))
+    arguments = (workdir, script.sha256, str(len(script.content)))
     try:
         async with asyncio.timeout(deadlines.agent_start_s):
             for _ in range(2):
@@ -67,11 +68,11 @@ async def start_agent(
                 if started is not None:
                     return started
                 try:
-                    await _install(connection, arguments, script)
+                    await _install(connection, arguments, script.content)
                 except RefusedError as error:
                     if error.cause != DISK_FULL:
                         raise
-                    await _install(connection, arguments, script)
+                    await _install(connection, arguments, script.content)
     except TimeoutError:
         raise late("the agent did not start", deadlines, "agent-start") from None
     raise broken("the agent is not there, or damaged, although it was just installed")

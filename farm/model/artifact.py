@@ -18,6 +18,14 @@ class Artifact:
 
 
 @dataclass(frozen=True)
+class Script:
+    """What is sent to a device as it is and started there: the agent."""
+
+    content: bytes
+    sha256: str
+
+
+@dataclass(frozen=True)
 class Produced:
     """A file that a round wrote, as listed in results.json.
 

@@ -7,7 +7,7 @@ from farm.provision.nouns import NAME_OF_SCRIPT, Aim
 
 HELD = "farm: held "
 
-# As `lease_state` of agents/farm-agent.sh.
+# As `lease_state` of agents/shell.
 _HOLDER = r"""
 mark=
 for one in "$folder"/lease/1*; do [ -h "$one" ] && mark=$one; done

@@ -11,7 +11,7 @@ NEEDED = (
     "cat", "chmod", "cp", "du", "env", "grep", "head", "ln", "ls", "mkdir", "mv", "readlink", "rm", "setsid",
     "sha256sum", "sleep", "tail", "touch", "wc",
 )  # fmt: skip
-"""TOOLS of agents/farm-agent.sh: it does not start without them. A test compares."""
+"""TOOLS of agents/shell/1-check/3-device.sh: it does not start without them. A test compares."""
 
 WANTED = ("taskset", "timeout")
 """With these a device can do more: bind threads to cores, and end a tool that hangs."""

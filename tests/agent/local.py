@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 from typing import Any
 
+from farm.agents import agent_script
 from farm.device.agent import Agent
 from farm.errors import DeviceError, Fault, Stage
 from farm.model.limits.deadlines import Deadlines
 from farm.transport.base import Endpoint
-from tests.agent.shells import AGENT, Phone
+from tests.agent.shells import Phone
 
-SCRIPT = AGENT.read_bytes()
-SHA256 = hashlib.sha256(SCRIPT).hexdigest()
+SCRIPT = agent_script()
 
 
 class LocalChannel:
@@ -95,4 +94,4 @@ class LocalConnection:
             await channel.close()
 
     async def start(self, deadlines: Deadlines = Deadlines()) -> Agent:  # noqa: B008 - frozen
-        return await Agent.start(self, str(self.phone.workdir), SCRIPT, SHA256, deadlines)
+        return await Agent.start(self, str(self.phone.workdir), SCRIPT, deadlines)

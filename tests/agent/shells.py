@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import hashlib
 import os
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from farm.agents import agent_script
 from farm.device import wire
 from farm.device.spool import FileEntry, parse_gathered
-from farm.model.artifact import Artifact
+from farm.model.artifact import Artifact, Script
 from farm.store.artifacts import artifact_of
 
-AGENT = Path(__file__).parents[2] / "agents" / "farm-agent.sh"
 EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 PATIENCE_S = 60.0
 ODD_NAMES = (
@@ -39,6 +43,17 @@ SHELLS: dict[str, tuple[tuple[str, ...] | None, str]] = {
     "busybox": (("busybox", "--list"), "busybox"),
     "mksh": (("toybox",), "mksh"),  # Android's pair
 }
+
+
+@cache
+def agent_file() -> Path:
+    """The agent as a file, which a shell can be started with; gone with this process."""
+    folder = Path(tempfile.mkdtemp(prefix="farm-agent-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    folder.chmod(0o755)  # some tests become users without rights
+    path = folder / "agent.sh"
+    path.write_bytes(agent_script().content)
+    return path
 
 
 def make_box(folder: Path, shell: str) -> Path:
@@ -144,7 +159,7 @@ class Phone:
     folder: Path
     path: str
     shell: str
-    script: Path = AGENT
+    script: Path = field(default_factory=agent_file)
     talks: list[Talk] = field(default_factory=list)
     settings: dict[str, str] = field(default_factory=dict)
     """Further variables of its environment."""
@@ -194,7 +209,7 @@ class Phone:
 
     def let_in(self) -> None:
         """Let users without rights come as far as our folder and tools, which the session keeps to itself."""
-        for mine in map(Path, self.path.split(":")):
+        for mine in (self.script.parent, *map(Path, self.path.split(":"))):
             for folder in (mine, *mine.parents):
                 if folder.stat().st_mode & 0o005 != 0o005:
                     folder.chmod(0o755)
@@ -213,6 +228,11 @@ class Phone:
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=self.environment, cwd="/"
         )
         return self.talk_to(process)
+
+    def sent(self) -> Script:
+        """The agent, as a controller sends it."""
+        content = self.script.read_bytes()
+        return Script(content, hashlib.sha256(content).hexdigest())
 
     def change_script(self, old: str, new: str) -> None:
         """From here on the agent is another: to widen a moment in which something could go wrong."""

@@ -23,7 +23,7 @@ from farm.errors import DeviceError
 from farm.model.artifact import Tree
 from farm.model.limits.deadlines import Deadlines
 from farm.store.artifacts import artifact_of
-from tests.agent.local import SCRIPT, SHA256, LocalConnection
+from tests.agent.local import SCRIPT, LocalConnection
 from tests.agent.shells import Phone
 
 NOISE = "echo 'Welcome!'; printf 'last words without a newline'; "
@@ -73,8 +73,8 @@ async def ended(agent: Agent, job: str) -> JobState:
 async def test_the_agent_installs_itself_once_and_then_starts_in_one_round_trip(connection: LocalConnection):
     first = await connection.start()
     assert len(connection.opened) == 3
-    installed = connection.phone.workdir / "agents" / f"{SHA256}.sh"
-    assert installed.read_bytes() == SCRIPT
+    installed = connection.phone.workdir / "agents" / f"{SCRIPT.sha256}.sh"
+    assert installed.read_bytes() == SCRIPT.content
     assert {one.suffix for one in installed.parent.iterdir()} == {".sh", ".boot"}
     second = await connection.start()
     assert len(connection.opened) == 4
@@ -97,7 +97,7 @@ async def test_what_is_asked_in_one_moment_is_sent_together_and_answered_in_orde
 
 
 async def test_a_home_in_the_workdir_is_expanded_on_the_device(connection: LocalConnection):
-    agent = await Agent.start(connection, "~/here", SCRIPT, SHA256)
+    agent = await Agent.start(connection, "~/here", SCRIPT)
     assert agent.workdir == str(connection.phone.folder / "here")
 
 
@@ -116,7 +116,7 @@ async def test_a_workdir_that_cannot_be_is_told_with_a_reason(
 ):
     connection = LocalConnection(phone, NOISE, {"PATH": phone.path, "HOME": home})
     with pytest.raises(DeviceError) as error:
-        await Agent.start(connection, workdir, SCRIPT, SHA256)
+        await Agent.start(connection, workdir, SCRIPT)
     assert error.value.cause == cause
     assert "?" not in error.value.message
     await connection.close()
@@ -163,13 +163,18 @@ async def test_what_a_login_that_leads_nowhere_printed_is_told(phone: Phone):
 async def test_a_damaged_agent_on_the_device_heals(connection: LocalConnection, damage: str):
     """A power cut may leave a file that is cut, or as long as it should be but without content."""
     await connection.start()
-    installed = connection.phone.workdir / "agents" / f"{SHA256}.sh"
-    damaged = {"cut": SCRIPT[:9000], "zeros": bytes(len(SCRIPT)), "empty": b"", "other": b"exit 1\n"}[damage]
+    installed = connection.phone.workdir / "agents" / f"{SCRIPT.sha256}.sh"
+    damaged = {
+        "cut": SCRIPT.content[:9000],
+        "zeros": bytes(len(SCRIPT.content)),
+        "empty": b"",
+        "other": b"exit 1\n",
+    }[damage]
     installed.write_bytes(damaged)
     before = len(connection.opened)
     await connection.start()
     assert len(connection.opened) == before + 3
-    assert installed.read_bytes() == SCRIPT
+    assert installed.read_bytes() == SCRIPT.content
 
 
 async def test_the_agent_is_looked_at_once_after_each_start_of_the_device(connection: LocalConnection):
@@ -190,14 +195,14 @@ async def test_the_agent_is_looked_at_once_after_each_start_of_the_device(connec
 
 async def test_what_a_power_cut_damaged_heals_although_its_time_is_the_old_one(connection: LocalConnection):
     await connection.start()
-    installed = connection.phone.workdir / "agents" / f"{SHA256}.sh"
+    installed = connection.phone.workdir / "agents" / f"{SCRIPT.sha256}.sh"
     mark = installed.with_suffix(".boot")
     times = installed.stat()
-    installed.write_bytes(bytes(len(SCRIPT)))
+    installed.write_bytes(bytes(len(SCRIPT.content)))
     os.utime(installed, ns=(times.st_atime_ns, times.st_mtime_ns))
     mark.write_text("of an earlier start\n")
     await connection.start()
-    assert installed.read_bytes() == SCRIPT
+    assert installed.read_bytes() == SCRIPT.content
 
 
 def test_what_runs_before_the_agent_passes_through_every_login_shell():
@@ -524,5 +529,5 @@ def test_an_honest_listing_is_read():
 
 def test_every_code_of_the_agent_has_a_meaning():
     """The codes stand in the script as `err CODE`; the client's table knows them all, and no other."""
-    codes = set(re.findall(r"\berr ([a-z-]+)", SCRIPT.decode()))
+    codes = set(re.findall(r"\berr ([a-z-]+)", SCRIPT.content.decode()))
     assert codes == set(AGENT_ERRORS)

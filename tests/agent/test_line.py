@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from farm.device import wire
 from farm.device.probe import parse_facts
 from farm.model.device import Facts, Python
-from tests.agent.shells import AGENT, PATIENCE_S, Phone, Refused, Talk
+from tests.agent.shells import PATIENCE_S, Phone, Refused, Talk
 
+CHECK = Path(__file__).parents[2] / "agents" / "shell" / "1-check"
 TEXT = st.binary(max_size=40).filter(lambda raw: b"\0" not in raw).map(os.fsdecode)
 
 
@@ -129,7 +130,7 @@ def test_who_asks_what_a_device_is_needs_no_more_than_the_first_part_of_the_agen
     """A shell has not read the rest by then; see docs/decisions/0051-the-first-part-of-the-agent.md."""
     whole = lasting_facts(phone, "jobs")  # which has it read all
     phone.script = phone.folder / "part.sh"
-    phone.script.write_text(AGENT.read_text().partition("# ---- the machine ---")[0])
+    phone.script.write_text("".join(path.read_text() for path in sorted(CHECK.iterdir())))
     assert told_by(phone, *FIRST) == (["1 ok", "2 ok", "3 data", "4 ok", "5 ok", "7 ok"], b"")
     assert lasting_facts(phone) == whole
 

@@ -69,7 +69,7 @@ class Reach:
         return Session(
             device,
             self,
-            artifact_of(self.phone.script),
+            self.phone.sent(),
             holder=holder,
             deadlines=deadlines,
             note=self.notes.append,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.agent.shells import AGENT, Phone, Refused, Talk, until
+from tests.agent.shells import Phone, Refused, Talk, agent_file, until
 
 FORMER = sorted((Path(__file__).parents[1] / "data" / "agents").glob("*.sh"))
 
@@ -21,7 +21,7 @@ def old(request: pytest.FixtureRequest, phone: Phone) -> Talk:
 
 @pytest.fixture
 def new(phone: Phone) -> Talk:
-    return talk(phone, AGENT)
+    return talk(phone, agent_file())
 
 
 def talk(phone: Phone, script: Path) -> Talk:

@@ -11,11 +11,12 @@ from typing import Any, cast
 
 import pytest
 
+from farm.agents import agent_script
 from farm.model.device import Address, Device, Runtime, RuntimeKind
 from farm.provision.accounts import change_folder, change_user, check_folder, check_user
 from farm.provision.nouns import Aim
 from tests.bringup.conftest import Machines, Room
-from tests.e2e.conftest import ROOT, Outcome, until
+from tests.e2e.conftest import Outcome, until
 
 pytestmark = pytest.mark.sshd
 
@@ -162,8 +163,7 @@ def test_a_device_that_somebody_holds_is_not_touched_and_it_is_said_who(
     arm = machine()
     arm.entry = {"workdir": "/srv/farm"}
     room.write(arm_1=arm)
-    agent = (ROOT / "agents" / "farm-agent.sh").read_text()
-    arm.path("/srv/agent.sh").write_text(agent)
+    arm.path("/srv/agent.sh").write_bytes(agent_script().content)
     said = arm.sh("printf '1 lease ann@lab%%20pid%%207%%20bench 600\\n' | sh /srv/agent.sh serve /srv/farm")
     assert "\n1 ok " in said
     before = arm.tree()

@@ -30,7 +30,7 @@ def built_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_carries_agents_reports_and_models(built_wheel: Path) -> None:
     names = set(zipfile.ZipFile(built_wheel).namelist())
     assert {
-        "farm/_data/agents/farm-agent.sh",
+        "farm/_data/agents/shell/1-check/1-head.sh",
         "farm/_data/agents/wheel/load_and_run.py",
         "farm/_data/agents/wheel/unpack.py",
         "farm/_data/agents/wheel/mge/__init__.py",

@@ -92,7 +92,7 @@ async def test_slow_forks_are_those_of_every_tool_of_the_agent(devices: Path) ->
     async with odd("slow-forks", devices) as device:
         assert (await ssh(device, "echo text | grep -c t")).stdout == b"1\n"
         slow = {tool.name for tool in tools_folder(device.home).iterdir()}
-    used = re.search(r"^TOOLS='(.*)'$", agent_script().path.read_text(), re.MULTILINE)
+    used = re.search(r"^TOOLS='(.*)'$", agent_script().content.decode(), re.MULTILINE)
     assert slow == set(used[1].split()) - {"sleep"}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,12 +14,11 @@ from farm import agents
 from farm.device import jobs
 from farm.device.jobs import Ended, JobSpec, start_job, wait_for_job
 from farm.device.session import Session
-from farm.model.artifact import Artifact
+from farm.model.artifact import Script
 from farm.model.limits.deadlines import Deadlines
 from farm.sim.device import SimulatedDevice
 from farm.sim.processes import agents as agents_of
 from farm.sim.properties import Properties
-from farm.store.artifacts import artifact_of
 from farm.transport.ssh import transport_for
 from tests.proxy import ChaosProxy
 
@@ -41,7 +41,7 @@ class Lab:
         self._known = folder / "known_hosts"
         self._known.write_text(device.known_hosts_line.replace(f":{device.port} ", f":{proxy.port} ") + "\n")
 
-    def session(self, script: Artifact | None = None) -> Session:
+    def session(self, script: Script | None = None) -> Session:
         transport = transport_for(self._device, known_hosts=self._known)
         script = script or agents.agent_script()
         deadlines = Deadlines()
@@ -120,11 +120,11 @@ async def test_an_end_that_is_not_told_to_who_waits_is_found_by_the_other_agent(
 ) -> None:
     monkeypatch.setattr(jobs, "SAFETY_POLL_S", 0.2)
     once = tmp_path / "once"
-    text = agents.agent_script().path.read_text()
+    text = agents.agent_script().content.decode()
     hanging = text.replace("\n  await\n", f"\n  [ -e {once} ] || {{ : >{once}; sleep 30; }}\n  await\n")
     assert hanging != text
-    (tmp_path / "agent.sh").write_text(hanging)
-    async with lab.session(artifact_of(tmp_path / "agent.sh")) as session:
+    script = Script(hanging.encode(), hashlib.sha256(hanging.encode()).hexdigest())
+    async with lab.session(script) as session:
         waiting = await waiting_for(session)
         assert once.exists()
         lab.end()

@@ -46,7 +46,7 @@ def test_a_broken_installation_is_told(package):
     (package / "_data" / "agents").mkdir(parents=True)
     with pytest.raises(RunError) as caught:
         agents.agent_script()
-    assert str(caught.value) == "this installation of farm is broken: agents/farm-agent.sh is missing"
+    assert str(caught.value) == "this installation of farm is broken: agents/shell is missing"
 
 
 def test_scripts_are_artifacts_named_by_their_content(package):
@@ -54,20 +54,21 @@ def test_scripts_are_artifacts_named_by_their_content(package):
     (folder / "wheel" / "mge" / "deep").mkdir(parents=True)
     for name in ("load_and_run.py", "mge/b.py", "mge/a.py", "mge/deep/c.py", "unpack.py", "mge/README.md"):
         (folder / "wheel" / name).write_text(f"# {name}\n")
-    (folder / "farm-agent.sh").write_text("# farm-agent.sh\n")
+    for name in ("2-more/1-c.sh", "1-first/2-b.sh", "1-first/1-a.sh", "1-first/README.md"):
+        (folder / "shell" / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "shell" / name).write_text(f"# {name}\n")
     script = agents.agent_script()
-    assert script.path == folder / "farm-agent.sh"
-    assert script.sha256 == hashlib.sha256(b"# farm-agent.sh\n").hexdigest()
-    assert script.size_bytes == 16
-    assert script.executable
+    assert script.content == b"# 1-first/1-a.sh\n# 1-first/2-b.sh\n# 2-more/1-c.sh\n"
+    assert script.sha256 == hashlib.sha256(script.content).hexdigest()
     files = agents.runner_files()
     assert [name for name, _ in files] == ["load_and_run.py", "mge/a.py", "mge/b.py", "mge/deep/c.py"]
+    assert all(one.executable for _, one in files)
     assert [one.path for _, one in files] == [folder / "wheel" / name for name, _ in files]
     assert agents.unpack_script().path == folder / "wheel" / "unpack.py"
 
 
 def test_this_checkout_has_every_script():
-    assert agents.agent_script().size_bytes
+    assert agents.agent_script().content.startswith(b"#!/bin/sh\n")
     assert agents.runner_files()[0][0] == "load_and_run.py"
     assert agents.unpack_script().size_bytes
 

@@ -17,7 +17,7 @@ async def agent_of(device: Device, transports: Transports) -> AsyncIterator[Agen
     script = agents.agent_script()
     connection = await transports.to(device).connect()
     try:
-        agent = await Agent.start(connection, device.workdir, script.path.read_bytes(), script.sha256)
+        agent = await Agent.start(connection, device.workdir, script)
         yield agent
         await agent.bye()
     finally:

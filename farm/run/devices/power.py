@@ -110,8 +110,7 @@ async def _leased(device: Device, transports: Transports, switching: Switching) 
     script = agents.agent_script()
     connection = await transports.to(device).connect()
     try:
-        text = await asyncio.to_thread(script.path.read_bytes)
-        agent = await Agent.start(connection, device.workdir, text, script.sha256)
+        agent = await Agent.start(connection, device.workdir, script)
         lease = await _lease(agent, switching)
         try:
             yield

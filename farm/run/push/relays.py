@@ -155,12 +155,9 @@ class OneRelay:
             self.device, known_hosts=self._known_hosts, timeouts=Timeouts.of(self._deadlines)
         )
         script = await asyncio.to_thread(agents.agent_script)
-        content = await asyncio.to_thread(script.path.read_bytes)
         self._connection = await transport.connect()
         try:
-            self._agent = await Agent.start(
-                self._connection, self.device.workdir, content, script.sha256, self._deadlines
-            )
+            self._agent = await Agent.start(self._connection, self.device.workdir, script, self._deadlines)
         except BaseException:
             await self.close()
             raise

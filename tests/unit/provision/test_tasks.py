@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import subprocess
-from pathlib import Path
 
 import pytest
 
+from farm.agents import agent_script
 from farm.errors import RequestError
 from farm.inventory.devices import USER
 from farm.model.device import Address, Device, Pin, Runtime, RuntimeKind
@@ -17,13 +17,13 @@ from farm.provision.nouns import Aim, State
 from farm.provision.packages import MANAGERS, NEEDED, tools_for
 from farm.provision.tasks import TASKS, task_that_mends, tasks_named
 
-AGENT = Path(__file__).parents[3] / "agents" / "farm-agent.sh"
+AGENT = agent_script().content.decode()
 DEVICE = Device("arm-1", Address("10.0.0.1"), Runtime(RuntimeKind.WHEEL), pin=Pin("performance", how="sudo"))
 AIM = Aim(DEVICE, "bench", ("ssh-ed25519 AAAA",))
 
 
 def test_the_tools_that_are_installed_are_those_that_the_agent_asks_for() -> None:
-    found = re.search(r"^TOOLS='(.*)'$", AGENT.read_text("utf-8"), re.MULTILINE)
+    found = re.search(r"^TOOLS='(.*)'$", AGENT, re.MULTILINE)
     assert found is not None
     assert tuple(found[1].split()) == NEEDED
 
@@ -34,7 +34,7 @@ def test_each_manager_has_a_package_for_every_tool(manager: str) -> None:
 
 
 def test_what_may_be_written_by_sudo_is_what_the_agent_writes_and_no_pattern_that_matches_a_blank() -> None:
-    text = AGENT.read_text("utf-8")
+    text = AGENT
     for name in (*governor.PER_CORE, *governor.WHOLE):
         assert name in text
     assert "*" not in governor.sudoers("bench")
