@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,17 +13,17 @@ from farm.device import former
 from farm.device.agent import Agent
 from farm.device.probe import pythons_to_ask
 from farm.device.settings.pins import Refusal, Setting, wanted
-from farm.errors import DeviceError, FarmError, Stage
+from farm.errors import DeviceError, Stage
 from farm.model.device import Device, Facts
 from farm.model.limits.deadlines import Deadlines
 from farm.plan.programs import read_build
 from farm.run.devices.agents import agent_of
-from farm.run.devices.machines import machine_of
+from farm.run.devices.machines import Machine, machine_of
 from farm.run.health.nouns import Finding, Look, Severity, Slower, Trouble
 from farm.run.health.rules import findings_of
 from farm.run.health.troubles import TOO_LONG
 from farm.run.programs.platform import device_python, require_wheel_platform
-from farm.store.notes.quarantine import in_quarantine
+from farm.store.notes.quarantine import quarantine_of
 from farm.transport.base import Timeouts, Transports
 from farm.transport.pool import open_transports, places_for
 
@@ -122,15 +122,12 @@ def checked_of(look: Look) -> Checked:
 def with_twins(looks: Iterable[Look]) -> tuple[Look, ...]:
     """Each with the others that are the same machine now."""
     found = [(look, machine_of(look.facts) if look.facts else None) for look in looks]
+    names: defaultdict[Machine | None, list[str]] = defaultdict(list)
+    for look, machine in found:
+        names[machine].append(look.device.name)
+    names[None] = []  # what is not known is no twin
     return tuple(
-        replace(
-            look,
-            twins=tuple(
-                other.device.name
-                for other, its in found
-                if machine is not None and its == machine and other is not look
-            ),
-        )
+        replace(look, twins=tuple(name for name in names[machine] if name != look.device.name))
         for look, machine in found
     )
 
@@ -154,11 +151,7 @@ async def look_at(device: Device, transports: Transports, beside: Beside) -> Loo
 
 def _with_files(look: Look, runs_dir: Path | None) -> Look:
     """With what files of this machine say of it."""
-    name = look.device.name
-    quarantine = None
-    if runs_dir is not None:
-        with contextlib.suppress(FarmError):  # a folder that cannot be read says nothing of the device
-            quarantine = in_quarantine(runs_dir).get(name)
+    quarantine = quarantine_of(runs_dir, look.device.name) if runs_dir is not None else None
     return replace(look, files=read_build(look.device.runtime), quarantine=quarantine)
 
 

@@ -39,7 +39,11 @@ class Notes:
             raise RequestError(f"cannot read {self.folder}: {error.strerror}") from error
 
     def has(self, name: str) -> bool:
-        return is_name(name) and (self.folder / name).exists()
+        """False, too, where that cannot be seen."""
+        try:
+            return is_name(name) and (self.folder / name).exists()
+        except OSError:
+            return False
 
     def read(self, name: str) -> Mapping[str, str]:
         """Raises RequestError where it cannot be read."""

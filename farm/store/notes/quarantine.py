@@ -46,16 +46,22 @@ def _notes(runs_dir: Path) -> Notes:
 
 def in_quarantine(runs_dir: Path) -> Mapping[str, Quarantine]:
     """Those that hold now, by device. One that cannot be read holds: somebody wanted the device left out."""
-    notes, now = _notes(runs_dir), datetime.now(UTC)
-    found: dict[str, Quarantine] = {}
-    for name in notes.names():
-        try:
-            one = Quarantine(name, **notes.read(name))
-        except RequestError as error:
-            one = Quarantine(name, error.message, "", "", BY_HAND)
-        if one.holds(now):
-            found[name] = one
-    return found
+    found = (quarantine_of(runs_dir, name) for name in _notes(runs_dir).names())
+    return {one.device: one for one in found if one is not None}
+
+
+def quarantine_of(runs_dir: Path, device: str) -> Quarantine | None:
+    """The same of one device, whose file alone is read."""
+    notes = _notes(runs_dir)
+    if not notes.has(device):
+        return None
+    try:
+        one = Quarantine(device, **notes.read(device))
+    except RequestError as error:
+        if not notes.has(device):  # somebody ended it meanwhile
+            return None
+        one = Quarantine(device, error.message, "", "", BY_HAND)
+    return one if one.holds(datetime.now(UTC)) else None
 
 
 def put(runs_dir: Path, device: str, why: str, days: float, by: str = BY_HAND) -> Quarantine:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,7 +15,17 @@ from farm.model.device import Address, Device, Runtime, RuntimeKind
 from farm.model.matrix import Cell, Model, Plan
 from farm.model.options import OptionSet, Variant
 from farm.run.devices.quarantined import without_quarantined
-from farm.store.notes.quarantine import BY_CHECK, FOLDER, Quarantine, in_quarantine, put, released, restore
+from farm.store.notes.files import Notes
+from farm.store.notes.quarantine import (
+    BY_CHECK,
+    FOLDER,
+    Quarantine,
+    in_quarantine,
+    put,
+    quarantine_of,
+    released,
+    restore,
+)
 
 
 def device(name: str) -> Device:
@@ -61,6 +72,37 @@ def test_a_file_that_cannot_be_read_leaves_its_device_out(tmp_path: Path, text: 
     assert released(tmp_path, ["arm-1"]) == ()
     restore(tmp_path, "arm-1")
     assert in_quarantine(tmp_path) == {}
+
+
+def test_one_that_another_process_ends_while_all_are_read_leaves_no_device_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tmp_path, "arm-1", "loud fan", 1)
+    really = Notes.read
+
+    def ended_meanwhile(notes: Notes, name: str) -> Mapping[str, str]:
+        restore(tmp_path, name)
+        return really(notes, name)
+
+    monkeypatch.setattr(Notes, "read", ended_meanwhile)
+    assert in_quarantine(tmp_path) == {}
+
+
+def test_of_one_device_no_other_file_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(tmp_path, "arm-1", "loud fan", 1)
+    put(tmp_path, "arm-2", "x", 1)
+    put(tmp_path, "arm-3", "old", -1)
+    read: list[str] = []
+    really = Notes.read
+
+    def noted(notes: Notes, name: str) -> Mapping[str, str]:
+        read.append(name)
+        return really(notes, name)
+
+    monkeypatch.setattr(Notes, "read", noted)
+    found = [quarantine_of(tmp_path, name) for name in ("arm-1", "arm-3", "arm-9", "../arm-2")]
+    assert [one and one.why for one in found] == ["loud fan", None, None, None]
+    assert read == ["arm-1", "arm-3"]
 
 
 @pytest.mark.parametrize("until", ["", "soon", "2026-01-01", "9" * 30])
