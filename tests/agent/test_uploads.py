@@ -81,6 +81,21 @@ def test_small_files_come_in_one_archive(phone: Phone, agent: Talk, tmp_path: Pa
     assert incoming(phone) == []
 
 
+def test_two_uploads_of_the_same_files_at_a_time_are_both_kept(phone: Phone, agent: Talk, tmp_path: Path):
+    files, met, go = small_files(tmp_path / "a", 60), tmp_path / "met", tmp_path / "go"
+    waits = f"[ -e '{met}' ] || {{ : >'{met}'; until [ -e '{go}' ]; do sleep 0.1; done; }}"
+    phone.replace_tool("mv", f'{waits}; exec REAL "$@"')
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(unpack, phone, files)
+        until(met.exists)
+        assert unpack(phone, files).status is Status.OK
+        go.touch()
+        assert first.result().status is Status.OK
+    assert agent("have", *(one.sha256 for one in files)) == ()
+    assert all(phone.stored(one.sha256).read_bytes() == one.path.read_bytes() for one in files)
+    assert incoming(phone) == []
+
+
 NO_LINKS = "echo 'not permitted' >&2; exit 1"
 HALF_WAY = """
 while [ $# -gt 2 ]; do shift; done

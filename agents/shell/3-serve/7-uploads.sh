@@ -90,7 +90,7 @@ keep_all() { # what is in new gets its place; a folder that is not there yet wit
     if [ -d "cas/${folder##*/}" ]; then merged="$merged $folder" count=$((count + 1)); else whole="$whole $folder"; fi
   done
   # shellcheck disable=SC2086 # two hexadecimal digits each
-  [ -z "$whole" ] || mv $whole cas/ || return
+  [ -z "$whole" ] || mv $whole cas/ 2>/dev/null || merged="$merged $whole" # another upload may have made one meanwhile
   # shellcheck disable=SC2086
   [ $count -le 4 ] || ! has_links || ! cp -rlf $merged cas/ 2>/dev/null || return 0 # a process instead of one for each
   for folder in $merged; do
