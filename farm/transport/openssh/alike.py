@@ -11,7 +11,6 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from weakref import WeakKeyDictionary
 
 from farm.errors import RequestError
 
@@ -52,7 +51,7 @@ class _Known:
     answer: asyncio.Task[str | None]
 
 
-_known: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Key, _Known]] = WeakKeyDictionary()
+_known: dict[asyncio.AbstractEventLoop, dict[Key, _Known]] = {}
 
 
 def is_plain(host: str) -> bool:
@@ -67,6 +66,9 @@ async def answer_for_all(ssh: str, flags: tuple[str, ...], own: Own, ask: Ask) -
     """
     loop = asyncio.get_running_loop()
     key = ssh, flags, own
+    for other in list(_known):
+        if other.is_closed():  # its answer is a task of it, and would keep it for ever
+            _known.pop(other, None)
     kept = _known.setdefault(loop, {})
     known = kept.get(key)
     if known is None or known.until < loop.time():
