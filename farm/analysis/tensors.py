@@ -41,7 +41,8 @@ def difference(candidate: Values, reference: Values, tolerance: Tolerance) -> Te
         candidate, reference = replace(candidate, scale=None), replace(reference, scale=None)
     with np.errstate(all="ignore"):
         found = replace(found, tolerance=_scaled(tolerance, reference), scale=reference.scale)
-        sums = _Sums(found.tolerance, BITS.get(candidate.dtype) if _is_same(candidate, reference) else None)
+        bits = BITS.get(candidate.dtype) if _is_same(candidate, reference) else None
+        sums = _Sums(found.tolerance, bits, means_the_same=_means_the_same(candidate, reference))
         for ours, theirs in _parts(candidate, reference):
             sums.add(Part(ours, widened(candidate, ours)), Part(theirs, widened(reference, theirs)))
         return _filled(found, sums, _agreement(candidate, reference))
@@ -49,6 +50,12 @@ def difference(candidate: Values, reference: Values, tolerance: Tolerance) -> Te
 
 def _is_same(candidate: Values, reference: Values) -> bool:
     return candidate.dtype == reference.dtype and candidate.flat.dtype == reference.flat.dtype
+
+
+def _means_the_same(candidate: Values, reference: Values) -> bool:
+    """Whether equal stored values are equal values: not where they have scales of their own."""
+    ours, theirs = (candidate.scale, candidate.zero_point), (reference.scale, reference.zero_point)
+    return _is_same(candidate, reference) and (candidate.scale is None or ours == theirs)
 
 
 def _why_not(candidate: Values, reference: Values) -> str | None:
@@ -103,11 +110,14 @@ class Part(NamedTuple):
 
 
 class _Sums:
-    """What has been seen so far of two tensors. `bits` is None where there are no ULP between them."""
+    """What has been seen so far of two tensors. `bits` is None where there are no ULP between them;
+    `means_the_same`: where two are stored alike they are equal.
+    """
 
-    def __init__(self, tolerance: Tolerance, bits: Bits | None) -> None:
+    def __init__(self, tolerance: Tolerance, bits: Bits | None, *, means_the_same: bool) -> None:
         self._tolerance = tolerance
         self._bits = bits
+        self._means_the_same = means_the_same
         self.seen = 0
         self.finite = 0
         self.mismatches = 0
@@ -132,7 +142,8 @@ class _Sums:
         self.signal += signal
         self.own += own
         finite = ours.size if both is None else int(np.count_nonzero(both))
-        if finite and both is None and np.array_equal(candidate.stored, reference.stored):
+        is_equal = self._means_the_same and np.array_equal(candidate.stored, reference.stored)
+        if finite and both is None and is_equal:
             self._equal(theirs, signal)
         elif finite:
             self._apart(candidate, reference, ours, theirs, both)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from farm.analysis.values import Values
 from farm.model.outputs import TensorDifference, Tolerance
 
 LOOSE = Tolerance("float32", 1e-3, 1e-5)
+EXACT = Tolerance("exact", 0.0, 0.0)
 
 
 @pytest.fixture(autouse=True)
@@ -189,3 +191,19 @@ def test_values_of_less_than_a_byte_are_compared_one_by_one() -> None:
     tolerance, _ = tolerance_for(("qint4", "qint4"))
     found = difference(Values("a", "qint4", (4,), ours), Values("a", "qint4", (4,), theirs), tolerance)
     assert (found.elements, found.mismatches, found.at, found.problem) == (4, 1, (2,), None)
+
+
+@pytest.mark.parametrize(("scale", "zero_point"), [(0.2, 0), (0.1, 3)])
+def test_values_that_are_stored_alike_and_mean_others_differ(scale: float, zero_point: int) -> None:
+    array = np.arange(1, 9, dtype=np.int8)
+    theirs = replace(values(array, "qint8"), scale=0.1, zero_point=0)
+    found = difference(replace(theirs, scale=scale, zero_point=zero_point), theirs, EXACT)
+    assert found.mismatches == 8
+    assert found.max_abs == pytest.approx(max(abs((q - zero_point) * scale - q * 0.1) for q in range(1, 9)))
+    assert difference(theirs, theirs, EXACT).mismatches == 0
+
+
+def test_the_bits_of_a_bfloat16_are_no_number_of_another_type() -> None:
+    bits = np.array([0x3F80, 0x4000], np.uint16)  # 1 and 2
+    found = difference(values(bits, "bfloat16"), values(bits.astype(np.float32), "float32"), EXACT)
+    assert found.mismatches == 2
