@@ -9,6 +9,7 @@ import pytest
 from farm.runtime import install
 from farm.runtime.install import InstalledRuntime
 from tests import blocking
+from tests.agent.shells import forget_agent_file
 from tests.forked import Forks
 
 pytest_plugins = ["tests.session"]
@@ -19,6 +20,13 @@ def nothing_blocks() -> Iterator[None]:
     """No code of farm may stop an event loop, in whatever test."""
     with blocking.nothing_blocks():
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_agent_stays() -> Iterator[None]:
+    """Which tests start as a file."""
+    yield
+    forget_agent_file()
 
 
 @pytest.fixture(scope="session")

@@ -27,6 +27,7 @@ from farm.errors import DeviceError, Fault, Stage
 from farm.model.artifact import Artifact, Script
 from farm.model.device import Device
 from farm.model.limits.deadlines import Deadlines
+from farm.tasks import ended
 from farm.transport.base import Connection, Transport
 
 T = TypeVar("T")
@@ -136,8 +137,7 @@ class Session:
         try:
             await self._begin()
         except BaseException as error:
-            await self._leave()
-            await self._over(type(error), error, error.__traceback__)
+            await self.__aexit__(type(error), error, error.__traceback__)
             raise
         return self
 
@@ -191,16 +191,19 @@ class Session:
     async def _stop_heart(self) -> None:
         heart, self._heart = self._heart, None
         if heart is not None:
-            heart.cancel()
-            with contextlib.suppress(asyncio.CancelledError, DeviceError):
-                await heart
+            await ended(heart, DeviceError)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._stop_heart()
-        await self._leave()
+        if not self._whole.expired():
+            self._whole.reschedule(None)  # the work is done; leaving has a limit of its own
+        cancelled = await self._leave()
+        if cancelled is not None:
+            kind, error, trace = type(cancelled), cancelled, cancelled.__traceback__
         await self._over(kind, error, trace)
+        if cancelled is not None:
+            raise cancelled
 
     def _limited(self) -> asyncio.Timeout:
         """The earlier of the two limits that there may be."""
@@ -396,8 +399,8 @@ class Session:
         if connection is not None:
             await connection.close()
 
-    async def _leave(self) -> None:
-        """Give the lease back and close; bounded, and not cut short by a second cancellation."""
+    async def _leave(self) -> asyncio.CancelledError | None:
+        """Give the lease back and close; bounded. A cancellation does not cut it short: it is the result."""
         leaving = asyncio.create_task(self._leave_now(), name=f"leaving {self.device.name}")
         cancelled: asyncio.CancelledError | None = None
         while not leaving.done():
@@ -405,12 +408,12 @@ class Session:
                 await asyncio.shield(leaving)
             except asyncio.CancelledError as error:
                 cancelled = error
-        if cancelled is not None:
-            raise cancelled
+        return cancelled
 
     async def _leave_now(self) -> None:
         try:
             async with asyncio.timeout(CLOSE_LIMIT_S):
+                await self._stop_heart()
                 if self._agent is not None and self._lease is not None:
                     await self._agent.release(self._lease.epoch)
                 if self._pulse is not None and not self._pulse.is_busy:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -32,6 +31,7 @@ from farm.run.disk import disk_error
 from farm.run.measure.assess import assessed
 from farm.run.measure.readings import BESIDE, asked_for, read_readings, with_exact_times
 from farm.run.pull.collect import BLOCK_BYTES, LIMITS, OTHER, Pulled, Rules, collect
+from farm.tasks import ended
 from farm.worker import LateError, WorkerError, in_worker
 
 OUT_DIR = "."
@@ -235,10 +235,7 @@ async def _see_through(session: Session, spec: JobSpec) -> Ended:
     try:
         return await wait_for_job(session, spec, BLOCK_BYTES)
     finally:
-        watch.cancel()
-        # What the device answers here, the wait for the job is answered too.
-        with contextlib.suppress(asyncio.CancelledError, DeviceError):
-            await watch
+        await ended(watch, DeviceError)  # what it is answered, the wait for the job was answered too
 
 
 async def _end_hang(session: Session, job: str) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from farm.errors import DeviceError
 from farm.model.device import Device
+from farm.tasks import ended
 from farm.transport.base import Connection, Timeouts, Transport
 from farm.transport.embedded import EmbeddedServer
 from farm.transport.ssh import transport_for
@@ -62,11 +63,11 @@ class _Begun:
         return connection
 
     async def end(self) -> None:
-        if self._first is not None:
-            self._first.cancel()
-            with contextlib.suppress(asyncio.CancelledError, DeviceError):
-                connection = await self._first
-                await connection.close()
+        if (first := self._first) is None:
+            return
+        await ended(first, DeviceError)
+        if not first.cancelled() and first.exception() is None:
+            await first.result().close()
 
 
 @asynccontextmanager

@@ -47,13 +47,19 @@ SHELLS: dict[str, tuple[tuple[str, ...] | None, str]] = {
 
 @cache
 def agent_file() -> Path:
-    """The agent as a file, which a shell can be started with; gone with this process."""
+    """The agent as a file, which a shell can be started with; gone with this process, or when tests are over."""
     folder = Path(tempfile.mkdtemp(prefix="farm-agent-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    atexit.register(forget_agent_file)
     folder.chmod(0o755)  # some tests become users without rights
     path = folder / "agent.sh"
     path.write_bytes(agent_script().content)
     return path
+
+
+def forget_agent_file() -> None:
+    if agent_file.cache_info().currsize:
+        shutil.rmtree(agent_file().parent, ignore_errors=True)
+        agent_file.cache_clear()
 
 
 def make_box(folder: Path, shell: str) -> Path:

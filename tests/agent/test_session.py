@@ -415,6 +415,40 @@ async def test_the_store_is_looked_at_where_the_run_before_was_cut_off(
         assert len(await session.missing([artifact])) == 1
 
 
+@pytest.mark.parametrize("fails", [False, True], ids=["done", "failed"])
+async def test_a_limit_that_is_reached_while_the_device_is_given_back_changes_nothing(
+    phone: Phone, reach: Reach, fails: bool
+):
+    phone.change_script("do_release() { # epoch\n", "do_release() { # epoch\n  sleep 1\n")
+    own = DeviceError("own", stage=Stage.EXECUTE, fault=Fault.DEVICE, cause="own")
+    session = reach.session(device_s=60)
+    with pytest.raises(DeviceError, match="own") if fails else contextlib.nullcontext():
+        async with session:
+            session._whole.reschedule(asyncio.get_running_loop().time() + 0.3)
+            if fails:
+                raise own
+    assert asyncio.current_task().cancelling() == 0
+    assert reach.notes == []
+    assert phone.talk()("holder") == ()
+
+
+async def test_a_cancellation_while_the_device_is_given_back_is_raised_when_it_is(phone: Phone, reach: Reach):
+    phone.change_script("do_release() { # epoch\n", "do_release() { # epoch\n  sleep 1\n")
+    inside = asyncio.Event()
+
+    async def use() -> None:
+        async with reach.session(device_s=60):
+            inside.set()
+
+    task = asyncio.create_task(use())
+    await inside.wait()
+    await asyncio.sleep(0.2)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert phone.talk()("holder") == ()
+
+
 async def test_a_login_that_is_refused_while_the_device_starts_is_tried_again(
     reach: Reach, monkeypatch: pytest.MonkeyPatch
 ):
