@@ -50,6 +50,8 @@ INCONCLUSIVE, INVALID = Verdict.INCONCLUSIVE, Verdict.INVALID
         (ended(canary=(SLOWER,) * 5), ExitCode.UNDECIDED, Decision.UNDECIDED),
         (ended(canary=(UNCHANGED,) * 20 + (SLOWER, INVALID)), ExitCode.OK, None),
         (ended(UNCHANGED, canary=(FASTER,) * 5, max_undecided=9), ExitCode.UNDECIDED, Decision.UNDECIDED),
+        (ended(SLOWER, canary=(FASTER,) * 5), ExitCode.UNDECIDED, Decision.UNDECIDED),
+        (ended(SLOWER, canary=(FASTER,) * 5, outputs=(WRONG,)), ExitCode.REGRESSION, Decision.NO_GO),
         (ended(outputs=(WRONG,)), ExitCode.REGRESSION, Decision.NO_GO),
         (ended(outputs=(replace(WRONG, verdict=OutputVerdict.FINDING),)), ExitCode.OK, None),
         (ended(UNCHANGED, outputs=(UNKNOWN,)), ExitCode.UNDECIDED, Decision.UNDECIDED),
