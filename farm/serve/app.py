@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from functools import partial
 from urllib.parse import parse_qs
 
@@ -13,6 +12,7 @@ from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from farm.errors import RequestError
 from farm.model.limits.deadlines import Deadlines
@@ -134,9 +134,9 @@ class Pages:
         if found.media_type == "application/octet-stream":
             headers["Content-Disposition"] = "attachment"
         if request.method == "HEAD":
-            os.close(found.handle)
+            found.file.close()
             return Response(headers=headers, media_type=found.media_type)
-        return StreamingResponse(_blocks(found), headers=headers, media_type=found.media_type)
+        return _Sent(found, headers)
 
     async def _cancel(self, request: Request) -> Response:
         form = await self._form(request)
@@ -249,15 +249,24 @@ async def _static(media_type: str, body: bytes, _request: Request) -> Response:
     return Response(body, media_type=media_type)
 
 
-async def _blocks(opened: Opened) -> AsyncIterator[bytes]:
-    """As much as there was when it was opened."""
-    left = opened.size_bytes
-    try:
+class _Sent(StreamingResponse):
+    """A file, as much of it as there was when it was opened. It is closed here and not by the generator: of
+    one that never begins, since the client is gone, no `finally` runs.
+    """
+
+    def __init__(self, opened: Opened, headers: Mapping[str, str]) -> None:
+        super().__init__(self._blocks(), headers=headers, media_type=opened.media_type)
+        self._opened = opened
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self._opened.file:
+            await super().__call__(scope, receive, send)
+
+    async def _blocks(self) -> AsyncIterator[bytes]:
+        left = self._opened.size_bytes
         while left:
-            block = await asyncio.to_thread(os.read, opened.handle, min(BLOCK_BYTES, left))
+            block = await asyncio.to_thread(self._opened.file.read, min(BLOCK_BYTES, left))
             if not block:
                 return
             left -= len(block)
             yield block
-    finally:
-        await asyncio.to_thread(os.close, opened.handle)

@@ -8,6 +8,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 
 from farm.store.runs import RUN_ID
@@ -23,9 +24,9 @@ NAMED_TEXTS = frozenset({"stdout", "stderr", "telemetry"})
 
 @dataclass(frozen=True)
 class Opened:
-    """A file that is open for reading: who has it closes `handle`."""
+    """A file that is open for reading: who has it closes it."""
 
-    handle: int
+    file: FileIO
     size_bytes: int
     media_type: str
     is_page: bool
@@ -71,7 +72,7 @@ def open_file(folder: Path, name: str) -> Opened | None:
         os.close(handle)
         return None
     media_type, is_page = _media_type(name, found.st_size)
-    return Opened(handle, found.st_size, media_type, is_page)
+    return Opened(FileIO(handle), found.st_size, media_type, is_page)
 
 
 def _opened(root: Path, parts: tuple[str, ...]) -> int:

@@ -26,8 +26,8 @@ def text_of(folder: Path, name: str) -> tuple[str, str] | None:
     found = open_file(folder, name)
     if found is None:
         return None
-    with os.fdopen(found.handle) as stream:
-        return stream.read(), found.media_type
+    with found.file as stream:
+        return stream.read().decode(), found.media_type
 
 
 def test_files_of_the_run_and_links_inside_of_it_are_there(run: Path) -> None:
