@@ -18,6 +18,7 @@ class Timeouts:
     the first. `ConnectTimeout` of ~/.ssh/config overrides `connect_s`.
     """
 
+    ssh_files_s: float = Deadlines.ssh_files_s
     connect_s: float = Deadlines.connect_s
     login_s: float = Deadlines.login_s
     keepalive_s: float = Deadlines.keepalive_s
@@ -30,7 +31,10 @@ class Timeouts:
     def of(cls, deadlines: Deadlines) -> Self:
         """Those that a user may choose."""
         return cls(
-            connect_s=deadlines.connect_s, login_s=deadlines.login_s, keepalive_s=deadlines.keepalive_s
+            ssh_files_s=deadlines.ssh_files_s,
+            connect_s=deadlines.connect_s,
+            login_s=deadlines.login_s,
+            keepalive_s=deadlines.keepalive_s,
         )
 
 

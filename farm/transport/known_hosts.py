@@ -7,7 +7,6 @@ does not name are looked up in the user's own files, which are never written. Th
 
 from __future__ import annotations
 
-import stat
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,6 +16,7 @@ from farm.errors import RequestError
 from farm.files import write_atomic
 from farm.transport.library import asyncssh
 from farm.transport.openssh.configuration import DEFAULT_PORT
+from farm.transport.reading import require_no_pipe
 
 # Preferred first; one handshake per row when the keys of a host are fetched.
 KEY_KINDS = (
@@ -189,8 +189,7 @@ def _bare(line: str) -> str:
 
 def _read(path: Path) -> str:
     try:
-        if stat.S_ISFIFO(path.stat().st_mode):
-            raise RequestError("is a pipe, not a file", source=str(path))
+        require_no_pipe(path)
         return path.read_bytes().decode("utf-8", "surrogateescape")
     except (FileNotFoundError, NotADirectoryError):
         return ""

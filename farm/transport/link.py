@@ -15,7 +15,7 @@ from farm.transport.channel import ClientSession, SshChannel
 from farm.transport.faults import LOST, TRANSLATED, Peer, failure, lost, translate
 from farm.transport.known_hosts import KEY_KINDS, Trust, describe, trust
 from farm.transport.library import asyncssh
-from farm.transport.reading import in_turn
+from farm.transport.reading import in_time, in_turn
 from farm.transport.route import Hop
 
 _LOGINS_PER_JUMP_HOST = 8
@@ -277,7 +277,8 @@ async def _login(
     deadline = asyncio.timeout(hop.connect_s or timeouts.connect_s)
     owner = _Owner(deadline, timeouts.login_s)
     try:
-        trusted = Trust((hop.key,)) if hop.key else await trust_of(hop, known_hosts)
+        async with in_time(timeouts.ssh_files_s, hop.peer):
+            trusted = Trust((hop.key,)) if hop.key else await trust_of(hop, known_hosts)
         async with deadline:
             connection = await asyncssh.connect(
                 client_factory=lambda: owner,

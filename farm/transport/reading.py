@@ -7,13 +7,20 @@ processor time, for these wait for one another's turn at Python, not for the dis
 from __future__ import annotations
 
 import asyncio
+import errno
+import stat
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future
+from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
+
+from farm.errors import Fault
+from farm.transport.faults import Peer, failure
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -61,6 +68,24 @@ class _Turns:
 
 
 _turns: WeakKeyDictionary[asyncio.AbstractEventLoop, _Turns] = WeakKeyDictionary()
+
+
+@asynccontextmanager
+async def in_time(limit_s: float, peer: Peer) -> AsyncIterator[None]:
+    """For what reads files, whose disk may be gone. Raises DeviceError `ssh-files` when it takes longer."""
+    try:
+        async with asyncio.timeout(limit_s):
+            yield
+    except TimeoutError as error:
+        text = f"SSH's own files were not read for {{title}} within {limit_s:g} s (deadline ssh-files)"
+        hint = f"is their disk there (ls -l ~/.ssh)? or longer: --deadline ssh-files={2 * limit_s:g}"
+        raise failure(peer, "ssh-files", Fault.USER, text, hint=hint) from error
+
+
+def require_no_pipe(path: Path) -> None:
+    """It would be waited for without an end. Raises OSError, also where there is no such file."""
+    if stat.S_ISFIFO(path.stat().st_mode):
+        raise OSError(errno.EINVAL, "it is a pipe, not a file")
 
 
 async def in_turn(work: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:

@@ -18,7 +18,7 @@ from farm.transport.library import asyncssh
 from farm.transport.openssh.configuration import DEFAULT_PORT, Settings, settings_of
 from farm.transport.openssh.options import options_of
 from farm.transport.openssh.preferred import preferred
-from farm.transport.reading import in_turn
+from farm.transport.reading import in_turn, require_no_pipe
 
 _MAX_HOPS = 8
 
@@ -86,11 +86,16 @@ async def route(device: Device) -> tuple[Hop, ...]:
     return tuple(reversed(hops))
 
 
+def peer_of(device: str, address: Address, identity: tuple[Path, ...]) -> Peer:
+    """For messages, as long as it is not known which user and port a configuration gives."""
+    return Peer(device, address.host, shlex.join((*ssh_argv(address, "-v", identity=identity), "true")))
+
+
 async def _hop(
     device: str, address: Address, identity: tuple[Path, ...], also: tuple[Path, ...]
 ) -> tuple[Hop, tuple[Address, ...]]:
     """One hop, and the jump hosts before it. `also` are identities to try besides the usual ones."""
-    peer = Peer(device, address.host, shlex.join((*ssh_argv(address, "-v", identity=identity), "true")))
+    peer = peer_of(device, address, identity)
     try:
         settings = await settings_of(address)
         return await in_turn(_configured, peer, settings, identity, also)
@@ -150,6 +155,7 @@ def _identities(files: list[Path], peer: Peer, *, required: frozenset[Path], onl
     for path in files:
         file = path.expanduser()
         try:
+            require_no_pipe(file)
             asyncssh.read_private_key(file)
             usable.append(str(file))
             continue
@@ -187,6 +193,7 @@ def _identities(files: list[Path], peer: Peer, *, required: frozenset[Path], onl
 
 def _public(file: Path) -> bytes | None:
     try:
+        require_no_pipe(file)
         return asyncssh.read_public_key(file).public_data
     except (OSError, asyncssh.KeyImportError):
         return None

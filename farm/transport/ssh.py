@@ -12,7 +12,8 @@ from farm.transport.channel import SshChannel, command_line
 from farm.transport.embedded import EmbeddedServer
 from farm.transport.faults import LOST, failure, lost
 from farm.transport.link import Link, open_link, retrying
-from farm.transport.route import Hop, route
+from farm.transport.reading import in_time
+from farm.transport.route import Hop, peer_of, route
 
 # A server with MaxSessions 1 costs one connection per program; more than this is a leak in farm.
 _MAX_LINKS = 8
@@ -73,7 +74,9 @@ class SshTransport:
 
     async def _route(self) -> tuple[Hop, ...]:
         if not self._device.is_local:
-            return await route(self._device)
+            where = self._device.address
+            async with in_time(self._timeouts.ssh_files_s, peer_of(self._device.name, where, where.identity)):
+                return await route(self._device)
         if self._embedded is None:
             raise ValueError("device `local` needs the embedded server")
         return (self._embedded.hop(self._device.name),)

@@ -120,6 +120,29 @@ async def test_an_identity_file_that_is_no_key(sshd, pins, tmp_path):
     assert error.cause == "identity-missing"
 
 
+async def test_a_pipe_in_the_place_of_a_file_of_ssh_is_told_and_not_waited_for(sshd, pins, tmp_path, home):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    error = await refusal(Device("d", replace(sshd.address, identity=(pipe,)), RUNTIME), pins)
+    assert (error.cause, error.fault) == ("identity-missing", Fault.USER)
+    assert "it is a pipe, not a file" in error.message
+    os.mkfifo(home / ".ssh" / "config")
+    error = await refusal(sshd.device("d"), pins)
+    assert (error.cause, error.fault) == ("ssh-config", Fault.USER)
+    assert "it is a pipe, not a file" in error.message
+
+
+async def test_files_of_ssh_that_are_not_read_in_time_are_told_by_their_deadline(
+    sshd, pins, home, monkeypatch
+):
+    (home / ".ssh" / "config").write_text('Match exec "sleep 2"\n User nobody\n')
+    timeouts = Timeouts(attempts=1, ssh_files_s=0.3)
+    error = await refusal(Device("d", replace(sshd.address, host="localhost"), RUNTIME), pins, timeouts)
+    assert (error.cause, error.fault) == ("ssh-files", Fault.USER)
+    assert error.message == "SSH's own files were not read for localhost within 0.3 s (deadline ssh-files)"
+    assert error.hint.endswith("--deadline ssh-files=0.6")
+
+
 async def test_a_host_that_speaks_another_protocol(tmp_path):
     async with talker(b"SSH-1.5-ancient\r\n") as port:
         error = await refusal(Device("d", Address("127.0.0.1", port), RUNTIME), tmp_path / "none")

@@ -25,7 +25,7 @@ from weakref import WeakKeyDictionary
 from farm.errors import RequestError
 from farm.model.device import Address
 from farm.transport.openssh import alike
-from farm.transport.reading import in_turn
+from farm.transport.reading import in_turn, require_no_pipe
 
 DEFAULT_PORT = 22
 READ_LIMIT_S = 30.0
@@ -224,6 +224,7 @@ def _defaults(ssh: str) -> Mapping[str, tuple[str, ...]]:
 def _can_be_read(path: Path) -> None:
     """OpenSSH ignores its file then; its user should know."""
     try:
+        require_no_pipe(path)
         with path.open("rb"):
             pass
     except IsADirectoryError:
