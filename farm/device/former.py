@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import getpass
 import hashlib
 import os
 import socket
@@ -17,6 +16,7 @@ import time
 from pathlib import Path
 
 from farm import resources
+from farm.user import own_user
 
 FORGOTTEN_S = 86_400.0
 
@@ -26,11 +26,7 @@ _guard = threading.Lock()
 
 def own_name(work: str) -> str:
     """The name under which this process holds devices for some work."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):  # in a container a user may have a number and no name
-        user = f"uid-{os.getuid()}"
-    return f"{user}@{socket.gethostname()} pid {os.getpid()} {work}"
+    return f"{own_user()}@{socket.gethostname()} pid {os.getpid()} {work}"
 
 
 def hold(holder: str) -> None:

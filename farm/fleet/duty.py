@@ -15,7 +15,9 @@ from dbos import DBOS
 
 from farm.fleet.client import LANE, RUNNING, status_table
 from farm.fleet.database import WORKERS, Store, now
-from farm.fleet.nouns import VERSION, own_user, queue_of
+from farm.fleet.nouns import VERSION, queue_of
+from farm.user import own_user
+from farm.visible import visible
 
 BEATS = 6
 """In the time to live of a worker."""
@@ -78,7 +80,7 @@ class Duty:
                     started_at=now(),
                 )
             )
-            self.store.note(connection, "worker", (own_user(), worker.host), detail=worker.id)
+            self.store.note(connection, "worker", (visible(own_user()), worker.host), detail=worker.id)
 
     def turn(self) -> None:
         """Give a sign of life, and take over from those that give none. Raises RunError: then nothing that

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
 import importlib.util
-import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +14,6 @@ from sqlalchemy.exc import ArgumentError
 
 import farm
 from farm.errors import RequestError
-from farm.visible import visible
 
 if TYPE_CHECKING:
     from farm.fleet.shelf import Shelf
@@ -107,14 +104,6 @@ def require_engine() -> None:
             f"not installed, and needed for a fleet: {', '.join(missing)}",
             hint="pip install 'megengine-farm[fleet]'",
         )
-
-
-def own_user() -> str:
-    """The login name of this process."""
-    try:
-        return visible(getpass.getuser())
-    except (KeyError, OSError):  # in a container a user may have a number and no name
-        return f"uid-{os.getuid()}"
 
 
 def site_name(text: str) -> str:

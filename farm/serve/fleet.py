@@ -79,7 +79,9 @@ class Fleet:
     async def look(self) -> tuple[FleetDevice, ...]:
         """What is known; devices are asked from now on until nobody looks any more."""
         self._asked_at = asyncio.get_running_loop().time()
-        await asyncio.to_thread(self._beside)
+        runs, quarantine = await asyncio.to_thread(self._beside)
+        for name, seen in self._seen.items():
+            seen.now = replace(_with_runs(seen.now, runs), quarantine=quarantine.get(name))
         if self._watching is None or self._watching.done():
             self._watching = asyncio.create_task(self._watch(), name="watching the fleet")
         return tuple(one.now for one in self._seen.values())
@@ -90,15 +92,14 @@ class Fleet:
             self._watching.cancel()
             await asyncio.wait({self._watching}, timeout=self._deadlines.serve_end_s)
 
-    def _beside(self) -> None:
-        """With what runs and notes of this machine say."""
+    def _beside(self) -> tuple[Sequence[RunNow], Mapping[str, str]]:
+        """What runs and notes of this machine say. In a thread, which changes nothing."""
         runs = self._shelf.recent(RECENT_S).running
         quarantine: Mapping[str, str] = {}
         with contextlib.suppress(FarmError, OSError):
             found = in_quarantine(self._shelf.runs_dir)
             quarantine = {name: one_line(one.sentence, LONGEST) for name, one in found.items()}
-        for name, seen in self._seen.items():
-            seen.now = replace(_with_runs(seen.now, runs), quarantine=quarantine.get(name))
+        return runs, quarantine
 
     def _is_looked_at(self) -> bool:
         idle_s = asyncio.get_running_loop().time() - self._asked_at

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import getpass
 import os
 import signal
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -19,6 +17,7 @@ from farm.transport.faults import Peer
 from farm.transport.known_hosts import host_name
 from farm.transport.library import asyncssh
 from farm.transport.route import ALWAYS, Hop
+from farm.user import own_home, own_user
 
 _HOST = "127.0.0.1"
 _KEY_TYPE = "ssh-ed25519"
@@ -95,7 +94,7 @@ class EmbeddedServer:
             "config": None,
             "host": _HOST,
             "port": port,
-            "username": getpass.getuser(),
+            "username": own_user(),
             "client_keys": [self._client_key],
             "agent_path": None,
         }
@@ -166,7 +165,7 @@ class _Session(Stream, asyncssh.SSHServerSession[bytes]):
             "-c",
             self._command,
             start_new_session=True,
-            cwd=Path.home(),
+            cwd=own_home(),
             env=environment,
         )
         process = asyncio.subprocess.Process(transport, program, loop)

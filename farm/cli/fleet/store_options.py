@@ -11,6 +11,7 @@ import typer
 
 from farm.errors import RequestError
 from farm.model.limits.deadlines import Deadlines
+from farm.user import own_user
 from farm.visible import visible
 
 if TYPE_CHECKING:
@@ -89,8 +90,6 @@ def shelf_for(store: Store, url: str | None) -> Shelf:
 
 def user_name(given: str | None) -> str:
     """Who asks, as it is kept: on one line. Raises RequestError for an empty name."""
-    from farm.fleet.nouns import own_user
-
     name = given if given is not None else own_user()
     if not name.strip() or len(name) > LONGEST_NAME:
         raise RequestError("--user is empty or too long", hint="--user NAME, at most 64 characters")

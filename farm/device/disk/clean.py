@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Container, Iterator
 
 from farm.device.disk.stock import Stock, Stored, StoredTree
@@ -21,12 +21,16 @@ def removable(stock: Stock, needed: Container[str] = frozenset()) -> Iterator[Re
     links = Counter(sha256 for tree in stock.trees for sha256 in tree.sha256s)
     whole = [file for file in stock.files if file.sha256 is not None and file.sha256 not in needed]
     yield from (file for file in whole if not links[file.sha256 or ""])
+    named: dict[str | None, list[tuple[int, Stored]]] = defaultdict(list)
+    for place, file in enumerate(whole):
+        named[file.sha256].append((place, file))
     for tree in stock.trees:
         if tree.sha256s and all(sha256 in needed for sha256 in tree.sha256s):
             continue
         yield tree
         links.subtract(tree.sha256s)
-        yield from (file for file in whole if file.sha256 in tree.sha256s and not links[file.sha256 or ""])
+        freed = [one for sha256 in tree.sha256s if not links[sha256] for one in named.pop(sha256, ())]
+        yield from (file for _, file in sorted(freed))
 
 
 def enough(removals: Iterator[Removal], wanted_bytes: int) -> tuple[tuple[Removal, ...], int]:

@@ -66,7 +66,7 @@ def wanted(pin: Pin, device: Device, facts: Facts) -> Wanted:
             continue
         try:
             cores = () if what == "turbo" else _cores(pin, device, facts)
-            settings += of(pin, facts, cores)
+            settings += tuple(of(pin, facts, cores))  # all of them, or none
         except RequestError as error:
             refused.append(f"{what} not pinned: {error.message}")
     return Wanted(tuple(settings), tuple(refused))

@@ -19,9 +19,7 @@ def _of(default_s: float, text: str, option: str = "", *, may_be_0: bool = False
 class Deadlines:
     """All in seconds. The name of one is that of its field without `_s`, with `-` for `_`."""
 
-    ssh_files_s: float = _of(
-        60.0, "read SSH's configuration, keys and known hosts, and ask `ssh` for its own"
-    )
+    ssh_files_s: float = _of(60.0, "read SSH's configuration, keys and known hosts, and ask `ssh` for it")
     connect_s: float = _of(15.0, "TCP to a device or jump host")
     login_s: float = _of(30.0, "log in, from TCP to the SSH session")
     agent_start_s: float = _of(60.0, "start the agent, installed first where it is missing")

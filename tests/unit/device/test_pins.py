@@ -33,6 +33,12 @@ def test_a_governor_is_of_all_cores_or_of_those_that_are_named() -> None:
     assert pairs(Pin("performance", cores="0-1")) == pairs(Pin("performance", cores="all")) == both
 
 
+def test_a_frequency_that_one_of_the_cores_does_not_have_is_set_on_none() -> None:
+    found = wanted(Pin(frequency_khz=700_000), DEVICE, FACTS)  # core 0 has it
+    assert found.settings == ()
+    assert found.refused == ("frequency not pinned: core 1 does 800000 to 2400000 kHz, not 700000",)
+
+
 @pytest.mark.parametrize(
     ("khz", "low", "high"),
     [

@@ -46,6 +46,12 @@ def test_nothing_that_is_needed_goes_however_old() -> None:
     assert paths(STOCK, A, B, C, D) == []
 
 
+def test_what_one_tree_frees_goes_in_the_order_of_the_stock() -> None:
+    files = tuple(stored(f"{number:064x}") for number in range(40))
+    old = tree("old", *(file.sha256 or "" for file in files))
+    assert tuple(removable(Stock(100, 50, files, (old,)))) == (old, *files)
+
+
 def test_no_more_goes_than_is_wanted() -> None:
     for wanted, freed in ((0, 0), (1, 5), (5, 5), (11, 20), (21, 30), (1000, 50)):
         removals, bytes_ = enough(removable(STOCK), wanted)
