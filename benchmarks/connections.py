@@ -34,6 +34,7 @@ from farm import agents
 from farm.device.start import BOOTSTRAP
 from farm.inventory import read_devices
 from farm.model.device import ALL_DEVICES, KNOWN_HOSTS, Device
+from farm.model.limits.deadlines import Deadlines
 from farm.run.devices.agents import agent_of
 from farm.run.devices.check import check_devices
 from farm.sim.fleet import fleet
@@ -91,7 +92,7 @@ async def calls_ms(place: Place, count: int) -> float:
     async with open_transports(place.devices, known_hosts=place.known) as transports:
 
         async def talk(device: Device) -> None:
-            async with agent_of(device, transports) as agent:
+            async with agent_of(device, transports, Deadlines()) as agent:
                 await is_ready.wait()
                 for _ in range(count):
                     await agent.held()

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from farm.errors import RequestError
+
+
+def finite(seconds: float | None) -> float | None:
+    """For a number of seconds, whose range lets `inf` through. Raises RequestError."""
+    if seconds is not None and not math.isfinite(seconds):
+        raise RequestError(f"{seconds} is no number of seconds", hint="a year is 31536000")
+    return seconds
+
 
 Inventory = Annotated[
     Path | None,
@@ -214,13 +225,21 @@ SilenceLimit = Annotated[
 Wait = Annotated[
     float,
     typer.Option(
-        "--wait", help="Seconds to wait for a device that is in use by another run.", metavar="S", min=0
+        "--wait",
+        help="Seconds to wait for a device that is in use by another run.",
+        metavar="S",
+        min=0,
+        callback=finite,
     ),
 ]
 Reconnect = Annotated[
     float,
     typer.Option(
-        "--reconnect", help="Seconds to keep trying to restore a lost connection.", metavar="S", min=0
+        "--reconnect",
+        help="Seconds to keep trying to restore a lost connection.",
+        metavar="S",
+        min=0,
+        callback=finite,
     ),
 ]
 Deadline = Annotated[

@@ -36,15 +36,14 @@ SENSE_LIMIT_BYTES = 1 << 18
 PROCESSES_LIMIT_BYTES = 8 << 20
 LISTING_LIMIT_BYTES = 16 << 20
 STOCK_LIMIT_BYTES = 16 << 20
-SMALL_TEXT_BYTES = 16 << 10
-"""Of a listing that is read at once; a longer one is read in a thread."""
 """What a reply may have. Such texts are read in threads: one of a device that lies takes seconds, in which
 the connections to others must stay alive.
 """
+SMALL_TEXT_BYTES = 16 << 10
+"""Of a listing that is read at once; a longer one is read in a thread."""
 REMOVED_AT_ONCE = 200
 SET_AT_ONCE = 60
 HELD_FIELDS = {"held": 5, HELD_ELSEWHERE: 6}
-DEFAULTS = Deadlines()
 
 
 @dataclass(frozen=True)
@@ -96,9 +95,7 @@ class Agent:
         self._line = line
 
     @classmethod
-    async def start(
-        cls, connection: Connection, workdir: str, script: Script, deadlines: Deadlines = DEFAULTS
-    ) -> Agent:
+    async def start(cls, connection: Connection, workdir: str, script: Script, deadlines: Deadlines) -> Agent:
         """Start the agent, putting it on the device first when it is not there under its digest."""
         channel, greeting = await start_agent(connection, workdir, script, deadlines)
         path = f"{greeting.workdir}/agents/{script.sha256}.sh"

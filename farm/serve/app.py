@@ -166,7 +166,7 @@ class Pages:
         limit_s = self._deadlines.check_s
         try:
             async with asyncio.timeout(limit_s):
-                made = await release_one(device, self._fleet.known_hosts, asked)
+                made = await release_one(device, self._fleet.known_hosts, self._deadlines, asked)
         except TimeoutError:
             return _told_error(
                 504, "It is not known", f"{device.name} did not answer {self._deadlines.ran_out('check')}."

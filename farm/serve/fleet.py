@@ -131,7 +131,7 @@ class Fleet:
         """Ask one device again and again, over one connection. Raises DeviceError."""
         async with contextlib.AsyncExitStack() as stack:
             async with self._turns:
-                agent = await stack.enter_async_context(agent_of(seen.device, transports))
+                agent = await stack.enter_async_context(agent_of(seen.device, transports, self._deadlines))
             while self._is_looked_at() and seen.now.by_run is None:
                 is_free = await self._ask(seen, agent)
                 if is_free:

@@ -97,7 +97,7 @@ async def test_what_is_asked_in_one_moment_is_sent_together_and_answered_in_orde
 
 
 async def test_a_home_in_the_workdir_is_expanded_on_the_device(connection: LocalConnection):
-    agent = await Agent.start(connection, "~/here", SCRIPT)
+    agent = await Agent.start(connection, "~/here", SCRIPT, Deadlines())
     assert agent.workdir == str(connection.phone.folder / "here")
 
 
@@ -116,7 +116,7 @@ async def test_a_workdir_that_cannot_be_is_told_with_a_reason(
 ):
     connection = LocalConnection(phone, NOISE, {"PATH": phone.path, "HOME": home})
     with pytest.raises(DeviceError) as error:
-        await Agent.start(connection, workdir, SCRIPT)
+        await Agent.start(connection, workdir, SCRIPT, Deadlines())
     assert error.value.cause == cause
     assert "?" not in error.value.message
     await connection.close()

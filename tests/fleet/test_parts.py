@@ -151,6 +151,21 @@ def test_a_file_is_in_the_storage_whole_and_as_its_digest_says(tmp_path: Path) -
     assert not (tmp_path / "again").exists()
 
 
+def test_a_file_in_the_place_of_the_storage_is_an_error_of_the_storage(tmp_path: Path) -> None:
+    shelf = shelf_of((tmp_path / "shared").as_uri())
+    (tmp_path / "shared").write_bytes(b"")
+    source = tmp_path / "model.mge"
+    source.write_bytes(b"weights")
+    sha256 = hashlib.sha256(b"weights").hexdigest()
+    for use in (
+        lambda: shelf.put(source, sha256),
+        lambda: shelf.put_bytes(b"weights"),
+        lambda: shelf.get(sha256, source / "here"),
+    ):
+        with pytest.raises(ShelfError):
+            use()
+
+
 async def test_a_storage_that_is_away_is_waited_for_and_told_of_once(tmp_path: Path) -> None:
     shelf = shelf_of(str(tmp_path / "shared"))
     told: list[str] = []

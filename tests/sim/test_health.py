@@ -203,3 +203,16 @@ async def test_a_watch_in_json_is_a_line_for_each_look_and_a_hung_device_holds_u
     looks = [json.loads(line) for line in watched.lines]
     assert {one["device"] for one in looks} == {"well"}
     assert all(one["at"] and one["findings"] == [] for one in looks)
+
+
+@pytest.mark.parametrize("words", [("check",), ("clean",), ("release",)], ids=lambda words: words[0])
+async def test_a_deadline_that_is_given_holds_for_the_agent_of_each_command(
+    farm: Farm, devices: Path, words: tuple[str, ...]
+) -> None:
+    slow = Properties(login=Login(forced='sleep 3; exec sh -c "$SSH_ORIGINAL_COMMAND"'))
+    async with fleet({"slow": slow}, devices) as running:
+        given = ("--inventory", str(running.inventory), "--deadline", "agent-start=0.5", "--json")
+        outcome = await asyncio.to_thread(farm, "devices", *words, "slow", *given)
+    assert outcome.code == 3, outcome.stderr
+    (one,) = json.loads(outcome.stdout)
+    assert "within 0.5 s (deadline agent-start)" in one["error"]

@@ -36,6 +36,7 @@ def command(
             metavar="S",
             min=1,
             max=86_400,
+            callback=args.finite,
         ),
     ] = None,
     inventory: args.Inventory = None,

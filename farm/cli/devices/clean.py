@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from farm.cli import arguments as args
+from farm.cli.bench.deadline_options import with_deadlines
 from farm.cli.terminal.console import out, say
 from farm.cli.terminal.json_output import show_json
 from farm.cli.terminal.loop import run
@@ -42,8 +43,14 @@ def command(
     ] = "0",
     wait: Annotated[
         float,
-        typer.Option(help="Seconds to wait for a device that is in use by a run.", metavar="S", min=0),
+        typer.Option(
+            help="Seconds to wait for a device that is in use by a run.",
+            metavar="S",
+            min=0,
+            callback=args.finite,
+        ),
     ] = 0,
+    deadline: args.Deadline = None,
     json: args.Json = False,
 ) -> None:
     """Show what farm keeps on devices and would remove; with --yes, remove it.
@@ -56,7 +63,7 @@ def command(
         own_name("farm devices clean"),
         _portion(keep),
         yes,
-        Deadlines(lease_wait_s=wait),
+        with_deadlines(Deadlines(lease_wait_s=wait), deadline or ()),
         lambda device, text: say(f"{device}: {text}"),
     )
     cleaned = run(clean_devices(chosen, loaded.known_hosts, cleaning))

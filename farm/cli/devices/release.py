@@ -8,11 +8,13 @@ from typing import Annotated, Any
 import typer
 
 from farm.cli import arguments as args
+from farm.cli.bench.deadline_options import with_deadlines
 from farm.cli.terminal.console import out, plain, say
 from farm.cli.terminal.json_output import show_json
 from farm.cli.terminal.loop import run
 from farm.errors import ExitCode
 from farm.inventory import read_devices
+from farm.model.limits.deadlines import Deadlines
 from farm.run.devices.release import Released, release_devices
 from farm.visible import visible
 
@@ -25,6 +27,7 @@ def command(
     devices: Annotated[str, typer.Argument(help="A selector, as in --devices.", metavar="SELECTOR")],
     inventory: args.Inventory = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Break the lease. Without: only show it.")] = False,
+    deadline: args.Deadline = None,
     json: args.Json = False,
 ) -> None:
     """Show whose lease each device has; with --yes, break it.
@@ -32,8 +35,9 @@ def command(
     What runs on the device is killed, and settings that were changed are restored. The run that held it loses
     the device, with the name of who broke the lease as the reason; `farm runs resume` goes on with it.
     """
+    deadlines = with_deadlines(Deadlines(), deadline or ())
     loaded, chosen = read_devices(inventory, devices)
-    released = run(release_devices(chosen, loaded.known_hosts, breaks=yes))
+    released = run(release_devices(chosen, loaded.known_hosts, deadlines, breaks=yes))
     if json:
         show_json([asdict(one) for one in released])
     else:

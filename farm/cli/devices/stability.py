@@ -76,7 +76,10 @@ def command(
     wait: Annotated[
         float,
         typer.Option(
-            help="With --measure: seconds to wait for a device that a run uses.", metavar="S", min=0
+            help="With --measure: seconds to wait for a device that a run uses.",
+            metavar="S",
+            min=0,
+            callback=args.finite,
         ),
     ] = 0,
     inventory: args.Inventory = None,

@@ -28,7 +28,10 @@ def command(
     artifacts: fleet.Artifacts = None,
     runs_dir: args.RunsDir = Path("runs"),
     wait: Annotated[
-        float, typer.Option(help="Seconds to wait until all its lanes are over.", metavar="S", min=0)
+        float,
+        typer.Option(
+            help="Seconds to wait until all its lanes are over.", metavar="S", min=0, callback=args.finite
+        ),
     ] = 0.0,
     deadline: args.Deadline = None,
     json: args.Json = False,

@@ -46,6 +46,7 @@ def command(
             help="Seconds without a sign of life after which others of the site take over.",
             metavar="S",
             min=SHORTEST_TTL_S,
+            callback=args.finite,
         ),
     ] = 30.0,
     allow_user: Annotated[

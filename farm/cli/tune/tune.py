@@ -104,10 +104,7 @@ def command(
         str | None, typer.Option(help="What the outputs should be, as for farm bench.", metavar="MODEL:FILE")
     ] = None,
     tolerance: args.Tolerances = None,
-    wait: Annotated[
-        float,
-        typer.Option(help="Seconds to wait for a device that is in use by another run.", metavar="S", min=0),
-    ] = 0,
+    wait: args.Wait = 0,
     deadline: Annotated[
         list[str] | None,
         typer.Option(help="Another limit on a wait, as for farm bench; repeatable.", metavar="NAME=S"),

@@ -6,6 +6,7 @@ A file is there whole or not at all, and its digest is looked at each time that 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import secrets
 from abc import ABC, abstractmethod
@@ -62,7 +63,8 @@ class Shelf(ABC):
         except OSError as error:
             raise self._error(error) from error
         finally:
-            temporary.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
 
     def get_bytes(self, sha256: str, most_bytes: int) -> bytes:
         """A small file. Raises ShelfError, LostError for one that is missing, larger or another one."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import os
 import secrets
 from pathlib import Path
 
-from farm.files import PRIVATE_FOLDER, digest_path, private_folder
+from farm.files import PRIVATE_FOLDER, digest_path, private_folder, write_atomic
 from farm.fleet.shelf.base import LostError, Shelf, ShelfError
 
 BLOCK_BYTES = 1 << 20
@@ -49,22 +50,19 @@ class FolderShelf(Shelf):
         except OSError as error:
             raise self._error(error) from error
         finally:
-            temporary.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
 
     def put_bytes(self, data: bytes) -> str:
         """See `Shelf`."""
         sha256 = hashlib.sha256(data).hexdigest()
         kept = digest_path(self._root, sha256)
-        temporary = kept.with_name(f".{sha256[:16]}.{secrets.token_hex(4)}")
         try:
             self._require_root()
             private_folder(kept.parent)
-            temporary.write_bytes(data)
-            temporary.replace(kept)
+            write_atomic(kept, data)
         except OSError as error:
             raise self._error(error) from error
-        finally:
-            temporary.unlink(missing_ok=True)
         return sha256
 
     def _copy(self, sha256: str, to: Path) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import math
 import re
+import tokenize
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -32,6 +33,9 @@ NARROWER |= {"bool": "uint8", "double": "float32", "int16": "int32", "uint16": "
 MAX_HEADER_BYTES = 1 << 16
 _LARGEST_INTEGER = 1 << 53
 """Larger integers are not exact in float64, which integers are compared in."""
+
+DAMAGED = (ValueError, EOFError, SyntaxError, TypeError, tokenize.TokenError, RecursionError, MemoryError)
+"""What numpy raises for a header that is none: it is read as Python."""
 
 _PLAIN_TYPES = {
     b"<f4": ("float32", 4), b"<i4": ("int32", 4), b"<i2": ("int16", 2), b"<u2": ("uint16", 2),

@@ -138,7 +138,7 @@ async def look_at(device: Device, transports: Transports, beside: Beside) -> Loo
     try:
         async with asyncio.timeout(beside.deadlines.check_s):
             seen = await asyncio.to_thread(_with_files, seen, beside.runs_dir)
-            return await _asked(seen, transports)
+            return await _asked(seen, transports, beside.deadlines)
     except DeviceError as error:
         trouble = Trouble(error.cause, error.stage.value, error.message, error.hint)
     except TimeoutError:
@@ -155,9 +155,9 @@ def _with_files(look: Look, runs_dir: Path | None) -> Look:
     return replace(look, files=read_build(look.device.runtime), quarantine=quarantine)
 
 
-async def _asked(look: Look, transports: Transports) -> Look:
+async def _asked(look: Look, transports: Transports, deadlines: Deadlines) -> Look:
     device = look.device
-    async with agent_of(device, transports) as agent:
+    async with agent_of(device, transports, deadlines) as agent:
         # Asked together, answered one after the other: the clock first, before anything takes time.
         off_s, facts, held, left = await asyncio.gather(
             _clock_off_s(agent),

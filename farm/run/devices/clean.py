@@ -88,7 +88,7 @@ async def _clean(device: Device, transports: Transports, cleaning: Cleaning) -> 
 
 
 async def _shown(device: Device, transports: Transports, cleaning: Cleaning) -> Cleaned:
-    async with agent_of(device, transports) as agent:
+    async with agent_of(device, transports, cleaning.deadlines) as agent:
         holder = await agent.holder()
         if holder is not None and not await asyncio.to_thread(former.is_gone, holder):
             raise DeviceError(

@@ -110,7 +110,7 @@ async def _leased(device: Device, transports: Transports, switching: Switching) 
     script = agents.agent_script()
     connection = await transports.to(device).connect()
     try:
-        agent = await Agent.start(connection, device.workdir, script)
+        agent = await Agent.start(connection, device.workdir, script, switching.deadlines)
         lease = await _lease(agent, switching)
         try:
             yield

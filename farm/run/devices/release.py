@@ -11,8 +11,9 @@ from farm.device.agent import Held
 from farm.device.former import own_name
 from farm.errors import DeviceError
 from farm.model.device import Device
+from farm.model.limits.deadlines import Deadlines
 from farm.run.devices.agents import agent_of
-from farm.transport.base import Transports
+from farm.transport.base import Timeouts, Transports
 from farm.transport.pool import open_transports
 
 
@@ -31,28 +32,30 @@ class Released:
 
 
 async def release_devices(
-    devices: Sequence[Device], known_hosts: Path, *, breaks: bool
+    devices: Sequence[Device], known_hosts: Path, deadlines: Deadlines, *, breaks: bool
 ) -> tuple[Released, ...]:
     """All at once; the result is in the order of `devices`. Only what is held now is ended: a lease that
     somebody takes meanwhile stays.
     """
-    async with open_transports(devices, known_hosts=known_hosts) as transports:
-        work = (_release(device, transports, breaks=breaks) for device in devices)
+    timeouts = Timeouts.of(deadlines)
+    async with open_transports(devices, known_hosts=known_hosts, timeouts=timeouts) as transports:
+        work = (_release(device, transports, deadlines, breaks=breaks) for device in devices)
         return tuple(await asyncio.gather(*work))
 
 
-async def release_one(device: Device, known_hosts: Path, epoch: int | None) -> Released:
+async def release_one(device: Device, known_hosts: Path, deadlines: Deadlines, epoch: int | None) -> Released:
     """The lease of one device; where it is that of `epoch`, it is broken, and no other ever is."""
-    async with open_transports([device], known_hosts=known_hosts) as transports:
-        return await _release(device, transports, breaks=epoch is not None, only=epoch)
+    timeouts = Timeouts.of(deadlines)
+    async with open_transports([device], known_hosts=known_hosts, timeouts=timeouts) as transports:
+        return await _release(device, transports, deadlines, breaks=epoch is not None, only=epoch)
 
 
 async def _release(
-    device: Device, transports: Transports, *, breaks: bool, only: int | None = None
+    device: Device, transports: Transports, deadlines: Deadlines, *, breaks: bool, only: int | None = None
 ) -> Released:
     held: Held | None = None
     try:
-        async with agent_of(device, transports) as agent:
+        async with agent_of(device, transports, deadlines) as agent:
             held = await agent.held()
             if held is None or not breaks or only not in (None, held.epoch):
                 return Released(device.name, held)

@@ -15,6 +15,7 @@ from farm.dumps.malformed import MalformedError
 from farm.dumps.tensor import HEAD_BYTES, parse_head
 from farm.files import sha256_of
 from farm.model.outputs import Against, Compared, OutputVerdict, Tolerance
+from farm.plan.content.npy import DAMAGED
 from farm.run.outputs.files import OutputFile, are_small
 from farm.visible import one_line
 
@@ -49,7 +50,7 @@ def _values(file: OutputFile, in_memory: bool) -> Values:
         return _dumped(file, in_memory) if file.name is None else _golden(file, file.name, in_memory)
     except OSError as error:
         raise _UnreadableError(f"{file.shown} cannot be read: {error.strerror or error}") from error
-    except (ValueError, EOFError, MalformedError) as error:
+    except (*DAMAGED, MalformedError) as error:
         raise _UnreadableError(f"{file.shown} cannot be read: {error}") from error
 
 

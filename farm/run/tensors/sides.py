@@ -18,6 +18,7 @@ from farm.dumps.malformed import MalformedError
 from farm.dumps.tensor import HEAD_BYTES, TensorHead, item_bytes, parse_head
 from farm.dumps.tensor_names import io_file_key, out_file_key
 from farm.model.dumps import DumpedTensor
+from farm.plan.content.npy import DAMAGED
 from farm.run.tensors.source import Source, open_file
 from farm.visible import one_line
 
@@ -139,7 +140,7 @@ def _read(found: Dump, path: Path) -> None:
             os.close(descriptor)
     except MalformedError as error:
         found.refuse(f"{_shown(path)}: {one_line(error.message, NAME_CHARS)}")
-    except (OSError, ValueError) as error:
+    except (OSError, *DAMAGED) as error:
         found.refuse(f"{_shown(path)} cannot be read: {getattr(error, 'strerror', None) or error}")
 
 

@@ -39,7 +39,8 @@ ASIDE = ".import-"
 UNFINISHED_S = 86_400
 """After so long one is of a farm that was killed."""
 
-BROKEN = (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error)
+BROKEN = (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error, ValueError, OverflowError)
+"""`tarfile` lets numbers through that are none, of headers that are not looked at here."""
 
 
 @dataclass(frozen=True)

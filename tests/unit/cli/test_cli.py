@@ -115,3 +115,17 @@ def test_a_command_that_is_misspelt_is_answered_with_the_nearest(words: str, mea
     )
     assert done.returncode == 2
     assert f"Did you mean '{meant}'?" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["bench --reconnect", "bench --wait", "devices clean x --wait", "runs fetch x --wait", "tune --wait"],
+)
+def test_no_wait_is_for_ever(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: str
+) -> None:
+    monkeypatch.setattr("sys.argv", ["farm", *words.split(), "inf"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == ExitCode.REQUEST
+    assert "inf is no number of seconds" in capsys.readouterr().err

@@ -313,3 +313,11 @@ async def test_golden_files_and_the_first_run_of_outputs_are_compared(tmp_path: 
 def test_a_golden_file_in_another_order_is_named(tmp_path: Path, array: np.ndarray) -> None:
     np.save(tmp_path / "x.npy", array)
     assert "save it with numpy.ascontiguousarray" in told(read_dump("d", [tmp_path / "x.npy"]))
+
+
+@pytest.mark.parametrize(
+    "header", [b"{'descr': (", b"{'descr': '<f4', 'shape': (" + b"(" * 3000, b"\xff", b"", b"{}"]
+)
+def test_a_header_of_a_golden_file_that_is_none_is_told(tmp_path: Path, header: bytes) -> None:
+    (tmp_path / "x.npy").write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
+    assert "cannot be read" in told(read_dump("d", [tmp_path / "x.npy"]))

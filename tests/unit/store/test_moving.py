@@ -177,6 +177,15 @@ def test_an_archive_that_somebody_made_writes_nothing_outside_and_nothing_inside
     assert not (tmp_path / "evil").exists()
 
 
+@pytest.mark.parametrize("header", ["GNU.sparse.map", "GNU.sparse.size"])
+def test_a_header_whose_numbers_are_none_is_damage(
+    tmp_path: Path, there: Path, store: KeptStore, header: str
+) -> None:
+    member = tarfile.TarInfo("run/a")
+    member.pax_headers = {header: "x"}
+    refused(forged(tmp_path / "forged", said("run/a"), (member, b"")), there, store, "damaged")
+
+
 @pytest.mark.parametrize(
     "data", [b"", b"no archive", gzip.compress(b"no tar", mtime=0), gzip.compress(b"\0" * 10_240, mtime=0)]
 )
