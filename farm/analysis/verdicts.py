@@ -32,9 +32,12 @@ def screen_settles(effect: Effect, minimum_effect: float) -> bool:
     True when the 90 % interval lies within the minimum effect (a fraction: 0.03 is 3 %), which is the test
     of equivalence (two one-sided tests) at 5 %, and the effect is surely (99.99 %) less than 5/3 of it: ten
     pairs of noisy rounds are alike by chance now and then, and 5 % is not to be called `unchanged` then.
+    Fewer than `FEWEST_PAIRS` settle nothing.
     """
     if effect.low is None or effect.high is None or effect.low_90 is None or effect.high_90 is None:
         return False
+    if effect.n < FEWEST_PAIRS:
+        return False  # that of few rounds of two nights has bounds, but no comparison is made of them
     minimum = math.log1p(minimum_effect)
     estimate, low, high = (math.log(ratio) for ratio in (effect.ratio, effect.low, effect.high))
     low_90, high_90 = math.log(effect.low_90), math.log(effect.high_90)

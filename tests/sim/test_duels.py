@@ -142,3 +142,17 @@ async def test_what_cannot_be_confirmed_stays_open(farm: Farm, devices: Path) ->
         assert len(running.devices["arm-1"].runs()) == 2
     assert outcome.code == 5, outcome.stderr
     assert "nothing can be confirmed of old and one: arm-1/tiny/default of old" in outcome.stderr
+
+
+async def test_two_nights_of_the_usual_few_rounds_are_decided_by_fresh_pairs(
+    farm: Farm, devices: Path
+) -> None:
+    quiet = Program(noise=0.001)
+    async with fleet({"arm-1": Properties(quiet)}, devices) as running:
+        given = ("bench", "--inventory", str(running.inventory), "--model", "bundled:tiny", "--iter", "10")
+        before = await asyncio.to_thread(farm, *given, "--run-id", "before")
+        after = await asyncio.to_thread(farm, *given, "--run-id", "after", "--baseline", "before")
+    assert (before.code, after.code) == (0, 0), after.stderr
+    results: Results = json.loads((farm.folder / "runs/after/results.json").read_text("utf-8"))
+    (one,) = results["comparisons"]
+    assert (one["verdict"], one["confirm"]["n"]) == ("unchanged", 20)

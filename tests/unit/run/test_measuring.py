@@ -356,6 +356,22 @@ async def test_an_earlier_run_is_measured_again_only_where_it_looks_changed(tmp_
     assert results.comparisons[1].verdict is Verdict.UNCHANGED
 
 
+@pytest.mark.parametrize(("then", "now"), [(3, 10), (10, 3), (3, 3)])
+async def test_a_night_of_few_rounds_settles_nothing_and_is_measured_again(
+    tmp_path: Path, then: int, now: int
+) -> None:
+    before_ms = tuple(2.0 + 0.001 * number for number in range(then))
+    duels = (replace(AB[0], since="old"),)
+    made = replace(
+        plan("ab", duels=duels, sampling=Sampling(now)), earlier=(Earlier("d/m/a", "old", before_ms),)
+    )
+    bench = Bench(made, tmp_path, noisy(1.0, 0.001))
+    results = await bench.run()
+    assert bench.counts("a") == {"confirm": 20}
+    assert bench.counts("b") == {"screen": now, "confirm": 20}
+    assert results.comparisons[0].verdict is Verdict.UNCHANGED
+
+
 async def test_what_changed_on_the_device_since_an_earlier_run_is_no_reason_to_compare_nothing(
     tmp_path: Path,
 ) -> None:
