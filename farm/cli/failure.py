@@ -123,10 +123,12 @@ def _name(error: BaseException) -> str:
 
 
 def _text(error: BaseException) -> bytes:
+    from farm.cli.typed import without_passwords
+
     words = " ".join(ascii(word) for word in sys.argv)
     lines = traceback.format_exception(error)
     head = f"farm {farm.__version__}, Python {platform.python_version()}, {platform.platform()}\n{words}\n\n"
-    return (head + "".join(lines)).encode("utf-8", "backslashreplace")
+    return without_passwords(head + "".join(lines)).encode("utf-8", "backslashreplace")
 
 
 def _place(error: BaseException) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -23,6 +22,7 @@ from farm.cli.terminal.console import say
 from farm.cli.terminal.live import Display
 from farm.cli.terminal.loop import run
 from farm.cli.terminal.progress import Bar, Lines
+from farm.cli.typed import own_command
 from farm.compare.outcome import exit_code
 from farm.errors import ExitCode, RequestError
 from farm.model.device import Device, Inventory
@@ -147,7 +147,7 @@ def measure(
     """Run a plan with its display; `finished` is called with what it came to, also of one that is
     interrupted, and what it says is handed on.
     """
-    settings = settings_of(directory.run_id, around, ("farm", *sys.argv[1:]))
+    settings = settings_of(directory.run_id, around, own_command())
     wheel = None
     if around.runtime is not None and may_run_wheel(plan):
         wheel = wheel_files(around.runtime, Lines().update)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +16,7 @@ from farm.cli.fleet import store_options as fleet
 from farm.cli.terminal.console import out, plain, say
 from farm.cli.terminal.json_output import show_json
 from farm.cli.terminal.progress import Bar
+from farm.cli.typed import own_command
 from farm.errors import RequestError
 from farm.model.limits.deadlines import Deadlines
 from farm.model.request import Request
@@ -77,7 +77,7 @@ def command(
         from farm.fleet.database import now
         from farm.fleet.submit import Offer, submit
 
-        how = How(run, fleet.user_name(user), ("farm", *sys.argv[1:]), now(), deadlines)
+        how = How(run, fleet.user_name(user), own_command(), now(), deadlines)
         with Bar() as bar:
             told = lambda done, total: bar.update("files", done, total)  # noqa: E731
             submitted = submit(opened, shelf, Offer(plan, how, priority, told))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,6 +17,7 @@ from farm.cli.fleet.submit import require_possible
 from farm.cli.terminal.console import out, plain
 from farm.cli.terminal.json_output import show_json
 from farm.cli.terminal.progress import Bar
+from farm.cli.typed import own_command
 from farm.model.limits.deadlines import Deadlines
 from farm.model.request import Request
 from farm.plan.prepare import prepare
@@ -80,7 +80,7 @@ def command(
         from farm.fleet.nouns import VERSION
         from farm.fleet.submit import Offer, stored
 
-        how = How(name, fleet.user_name(user), ("farm", *sys.argv[1:]), now(), deadlines)
+        how = How(name, fleet.user_name(user), own_command(), now(), deadlines)
         require_short(name, [device.name for device in plan.devices])
         with Bar() as bar:
             told = lambda done, total: bar.update("files", done, total)  # noqa: E731
