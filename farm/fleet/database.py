@@ -199,9 +199,12 @@ class Store:
 
     def replace(self, key: str, value: str) -> None:
         """Keep a value in the place of what there was. Raises RunError."""
+        asked = sa.update(ABOUT).where(ABOUT.c.key == key).values(value=value)
         with self.transaction() as connection:
-            connection.execute(sa.delete(ABOUT).where(ABOUT.c.key == key))
-            connection.execute(sa.insert(ABOUT).values(key=key, value=value))
+            is_there = connection.execute(asked).rowcount > 0
+        if not is_there and self.remember(key, value) != value:  # another was faster
+            with self.transaction() as connection:
+                connection.execute(asked)
 
     def note(self, connection: sa.Connection, did: str, who: tuple[str, str], **more: str | None) -> None:
         """A line of the audit trail, in the transaction of what was done; `who` is user and host."""

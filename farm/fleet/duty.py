@@ -125,7 +125,7 @@ class Duty:
                     table.c.status.in_(RUNNING),
                     table.c.queue_name == queue_of(self.worker.site),
                     table.c.application_version == VERSION,
-                    table.c.executor_id != self.worker.id,
+                    table.c.executor_id.is_distinct_from(self.worker.id),
                 )
                 .distinct()
             )

@@ -20,7 +20,7 @@ from farm.fleet.bundle import MOST_BYTES, LaneDocument, plan_of, read_lane
 from farm.fleet.client import CANCELLED, DONE, LaneState, client_of, failure_of, lanes_of, steps_of
 from farm.fleet.database import RUNS, Store, now
 from farm.fleet.live import artifacts_of, placed
-from farm.fleet.shelf import Shelf, patiently
+from farm.fleet.shelf import LostError, Shelf, patiently
 from farm.model.device import Inventory
 from farm.model.journal import Event
 from farm.model.limits.deadlines import Deadlines
@@ -83,8 +83,8 @@ async def fetch(store: Store, shelf: Shelf, wanted: Wanted) -> tuple[RunDirector
         lines, whole = await asyncio.to_thread(_read, store, shelf, wanted.run, found)
         planned = await asyncio.to_thread(_planned, store, shelf, wanted.run)
         await asyncio.to_thread(_begin, directory, planned, lines)
-        await _files(directory, shelf, lines, wanted)
-        return directory, await _concluded(directory, whole, wanted)
+        lost = await _files(directory, shelf, lines, wanted)
+        return directory, await _concluded(directory, whole, wanted, lost)
     except BaseException:
         await asyncio.to_thread(shutil.rmtree, directory.path, ignore_errors=True)
         raise
@@ -107,12 +107,15 @@ def _read(store: Store, shelf: Shelf, run: str, found: Sequence[LaneState]) -> t
     with client_of(store) as client:
         digests = _arguments(client, [lane.id for lane in found])
         for lane in found:
-            for step in steps_of(client, lane.id):
-                events += _events(step)
-            data = shelf.get_bytes(digests[lane.id], MOST_BYTES)
-            documents.append(read_lane(data, run, lane.device))
             if lane.status not in {DONE, CANCELLED}:
                 failed[lane.device] = failure_of(client, lane.id)
+            try:
+                for step in steps_of(client, lane.id):
+                    events += _events(step)
+            except RequestError as error:  # of this lane: what the others measured is there
+                failed[lane.device] = error.message
+            data = shelf.get_bytes(digests[lane.id], MOST_BYTES)
+            documents.append(read_lane(data, run, lane.device))
     parts = [plan_of(document, Path("/nowhere")) for document in documents]
     plan = replace(
         parts[0],
@@ -131,7 +134,8 @@ def _arguments(client: Any, ids: Sequence[str]) -> dict[str, str]:
         given: Any = one.input
         arguments: Any = given.get("args", ()) if isinstance(given, dict) else ()
         if len(arguments) != 1 or not isinstance(arguments[0], str):
-            raise RequestError(f"lane {one.workflow_id} is none of farm's", hint="farm runs cancel")
+            run = one.workflow_id.partition("/")[0]
+            raise RequestError(f"lane {one.workflow_id} is none of farm's", hint=f"farm runs cancel {run}")
         found[one.workflow_id] = arguments[0]
     return found
 
@@ -148,7 +152,7 @@ def _planned(store: Store, shelf: Shelf, run: str) -> Results:
         sha256 = connection.scalar(sa.select(RUNS.c.plan_sha256).where(RUNS.c.run == run))
     if sha256 is None:
         raise RequestError(
-            f"run {run} has lanes in the store, but nobody submitted it", hint="farm runs cancel"
+            f"run {run} has lanes in the store, but nobody submitted it", hint=f"farm runs cancel {run}"
         )
     return results_from_json(shelf.get_bytes(sha256, MOST_PLAN_BYTES), f"the plan of {run}")
 
@@ -161,18 +165,28 @@ def _begin(directory: RunDirectory, planned: Results, events: Sequence[Event]) -
         file.close()
 
 
-async def _files(directory: RunDirectory, shelf: Shelf, events: Sequence[Event], wanted: Wanted) -> None:
+async def _files(
+    directory: RunDirectory, shelf: Shelf, events: Sequence[Event], wanted: Wanted
+) -> tuple[str, ...]:
+    """What of them is lost: a log that is gone costs none of the times."""
+    lost: list[str] = []
     every = list(dict.fromkeys(one for event in events for one in artifacts_of(event)))
     for done, produced in enumerate(every, 1):
         put = lambda one=produced: placed(shelf, directory.path, one)  # noqa: E731
-        await patiently(put, wanted.note, wanted.deadlines)
+        try:
+            await patiently(put, wanted.note, wanted.deadlines)
+        except LostError as error:
+            lost.append(f"{produced.path}: {error.message}")
         wanted.told(done, len(every))
+    return tuple(lost)
 
 
-async def _concluded(directory: RunDirectory, whole: _Whole, wanted: Wanted) -> Results:
+async def _concluded(directory: RunDirectory, whole: _Whole, wanted: Wanted, lost: Sequence[str]) -> Results:
     """What no lane could say alone: comparisons across devices, cells that were not measured, the end."""
     file, found = await asyncio.to_thread(directory.reopen)
-    recorder = Recorder(directory, found.progress, JournalWriter(file), hider_of(whole.plan), found.losses)
+    recorder = Recorder(
+        directory, found.progress, JournalWriter(file), hider_of(whole.plan), (*found.losses, *lost)
+    )
     around = Around(Inventory((), None, Path("/nowhere")), None, wanted.deadlines)
     settings = await asyncio.to_thread(settings_of, directory.run_id, around, whole.document.how.command)
     told: Listener = lambda event: wanted.note(event.text)  # noqa: E731

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
 from farm.fleet.database import ABOUT, Store
 
+_NUMBER = re.compile(r"[0-9]{1,9}\Z")
 OF_ALL, OF_ONE = "most-waiting", "most-waiting-per-user"
 
 
@@ -35,6 +37,6 @@ def limits(store: Store, site: str | None = None) -> tuple[Limits, ...]:
     asked = sa.select(ABOUT.c.key, ABOUT.c.value).where(ABOUT.c.key.startswith(OF_ALL))
     with store.transaction() as connection:
         rows = {str(key): str(value) for key, value in connection.execute(asked)}
-    found = {key: int(value) for key, value in rows.items() if value.isdecimal()}
+    found = {key: int(value) for key, value in rows.items() if _NUMBER.match(value)}
     sites = sorted({key.partition("/")[2] for key in found if site in (None, key.partition("/")[2])})
     return tuple(Limits(one, found.get(limit_key(one)), found.get(user_limit_key(one))) for one in sites)

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -20,6 +19,7 @@ from farm.files import digest_path, private_folder
 from farm.fleet.bundle import MOST_BYTES, LaneDocument, make_readers, plan_of, read_lane
 from farm.fleet.nouns import Site, split_lane, work_id
 from farm.fleet.shelf import Shelf, patiently
+from farm.fleet.shelf.base import DIGEST
 from farm.fleet.stepped import StepJournal
 from farm.model.artifact import Produced
 from farm.model.device import Device, RuntimeKind
@@ -47,7 +47,6 @@ from farm.visible import relative_href
 LEASE_REST_S = 15.0
 """Longer than a lease lives that nobody gives back: who comes after a cancelled lane waits for that."""
 CLOSE_S = 20.0
-DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 
 
 def prepare() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import time
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -17,6 +18,9 @@ from farm.fleet.database import Store
 from farm.visible import one_line
 
 ENGINE = "dbos"
+AGAIN_S = 60.0
+"""After so long the same is told again."""
+MOST_TOLD = 100
 PICKLE = "py_pickle"
 TABLES = ("workflow_status", "operation_outputs", "workflow_events", "notifications", "streams")
 """Those of the engine whose rows say how they are serialized."""
@@ -108,15 +112,21 @@ class _Said(logging.Handler):
     def __init__(self, store: Store, note: Callable[[str], None]) -> None:
         super().__init__(logging.WARNING)
         self._store, self._note = store, note
-        self._last = ""
+        self._told_at: dict[str, float] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
         text = self._store.url.hide(record.getMessage())
         if record.exc_info and record.exc_info[1] is not None:
             text += f" {self._store.url.hide(str(record.exc_info[1]))}"
         text = one_line(text, 200)
-        if text != self._last:  # a store that is away is told of once, not each second
-            self._last = text
+        now_s = time.monotonic()
+        told_at = self._told_at.get(text)
+        if (
+            told_at is None or now_s - told_at > AGAIN_S
+        ):  # a store that is away is told of once, not each second
+            if len(self._told_at) >= MOST_TOLD:
+                self._told_at.clear()
+            self._told_at[text] = now_s
             with contextlib.suppress(Exception):
                 self._note(f"engine: {text}")
 

@@ -77,10 +77,12 @@ class Lane:
         self._is_checked = self._earlier.is_checked
         self._allowance = Allowance()
         self._live: Session | None = None
+        self._is_abandoned = False
         self._boot_id: str | None = None
 
     def abandon(self) -> None:
         """Another process goes on with this lane: the lease is not given back when it is cancelled."""
+        self._is_abandoned = True
         if self._live is not None:
             self._live.abandon()
 
@@ -95,7 +97,8 @@ class Lane:
             except DeviceError as error:
                 self._give_up(error)
             except asyncio.CancelledError:
-                self._emit(Kind.FAILED, "interrupted; device released")
+                what = "another process goes on with it" if self._is_abandoned else "device released"
+                self._emit(Kind.FAILED, f"interrupted; {what}")
                 raise
             except OSError as error:
                 self._give_up(

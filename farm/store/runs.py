@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -48,15 +49,21 @@ class RunDirectory:
         """Make the folder. Raises RequestError for a taken or invalid name, RunError for disk errors."""
         require_run_id(run_id)
         path = runs_dir / run_id
+        is_made = False
         try:
             runs_dir.mkdir(parents=True, exist_ok=True)
-            for folder in (path, path / "artifacts", path / "cells"):
-                folder.mkdir(PRIVATE_FOLDER)
+            path.mkdir(PRIVATE_FOLDER)
+            is_made = True
+            for name in ("artifacts", "cells"):
+                (path / name).mkdir(PRIVATE_FOLDER)
         except FileExistsError as error:
             raise RequestError(
-                f"run {run_id} already exists in {runs_dir}", hint="use another --run-id, or none"
+                f"run {run_id} already exists in {runs_dir}",
+                hint=f"farm runs show {run_id}; a new run gets another --run-id, or none",
             ) from error
         except OSError as error:
+            if is_made:  # on a full disk
+                shutil.rmtree(path, ignore_errors=True)
             raise _cannot("create the run directory", path, error) from error
         return cls(path)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import pickle
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import sqlalchemy as sa
 
 from farm.errors import RequestError
 from farm.fleet.database import Store
+from farm.fleet.limits import limits
 from farm.fleet.nouns import VERSION, store_url
 from farm.fleet.schema import PickleError
 from farm.model.limits.deadlines import Deadlines
@@ -74,6 +76,24 @@ def test_a_store_of_another_schema_is_refused_by_name(store: Store, schema: str,
     store.replace("schema", schema)
     with pytest.raises(RequestError, match=f"the {word} schema {schema}"):
         store.open()
+
+
+def test_many_that_set_the_same_value_of_a_store_at_once_all_do(store: Store) -> None:
+    def set_it(value: str) -> None:
+        for _ in range(20):
+            store.replace("most-waiting/lab", value)
+            with store.transaction() as connection:
+                connection.execute(sa.text("DELETE FROM farm_about WHERE key = 'most-waiting/lab'"))
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(set_it, "1234"))
+    store.replace("most-waiting/lab", "5")
+    assert store.recall("most-waiting/lab") == "5"
+
+
+def test_a_limit_that_is_no_number_is_none(store: Store) -> None:
+    store.replace("most-waiting/lab", "9" * 5000)
+    assert limits(store) == ()
 
 
 def test_a_store_of_a_newer_engine_is_refused(store: Store) -> None:

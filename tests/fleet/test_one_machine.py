@@ -5,7 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
+from farm.fleet.database import Store
+from farm.fleet.nouns import store_url
+from farm.model.limits.deadlines import Deadlines
 from farm.sim.fleet import fleet
 from farm.sim.properties import Properties
 from tests.fleet.conftest import WHOLE, Lab, rounds_of
@@ -30,3 +34,30 @@ async def test_what_was_submitted_becomes_a_run_as_of_farm_bench(small: Lab, dev
     shown = small.farm("runs", "show", "one")
     assert shown.code == 0, shown.stderr
     assert not list((small.folder / "cache/fleet").iterdir()), "the worker left its folder"
+
+
+async def test_what_is_lost_of_one_lane_costs_the_others_nothing(small: Lab, devices: Path) -> None:
+    """A step whose row was damaged, and a log that is gone from the storage."""
+    async with fleet({"board": Properties(), "phone": Properties()}, devices) as running:
+        assert (await small.submit(running, "one")).code == 0
+        ended = await small.end_by_itself(small.worker(running, "--drain"))
+        assert ended.code == 0, ended.stderr
+    store = Store(store_url(small.url), Deadlines())
+    damaged = '{"lines": 5, "is_over": false}'
+    with store.engine.begin() as connection:
+        asked = "UPDATE operation_outputs SET output = :text WHERE workflow_uuid = 'one/phone' AND function_id = 2"
+        assert connection.execute(sa.text(asked), {"text": damaged}).rowcount == 1
+    store.close()
+    logs = [path for path in (small.folder / "shared").rglob("*") if path.is_file() and len(path.name) == 64]
+    gone = max(
+        (path for path in logs if b"load_and_run" in path.read_bytes()[:4000]), key=lambda path: path.name
+    )
+    gone.unlink()
+    fetched = await small.fetch("one")
+    assert fetched.code == 3, fetched.stderr
+    assert rounds_of(fetched.results) == WHOLE
+    assert any(gone.name[:12] in loss for loss in fetched.results["losses"])
+    (phone,) = {
+        cell["error"] for cell in fetched.results["cells"] if cell["device"] == "phone" and cell["error"]
+    }
+    assert "a step of the store cannot be read" in phone

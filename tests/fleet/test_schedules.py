@@ -115,6 +115,34 @@ async def test_a_schedule_of_lost_files_is_told_and_the_others_do_not_wait(lab: 
     store.close()
 
 
+@pytest.mark.parametrize(
+    "at_s", [-9_000_000_000_000_000_000, -9_000_000_000_000_000, 9_000_000_000_000_000_000]
+)
+async def test_a_time_that_is_none_is_told_and_the_others_do_not_wait(
+    lab: Lab, devices: Path, at_s: int
+) -> None:
+    from farm.fleet.database import Store
+
+    async with fleet({"board": Properties()}, devices) as running:
+        await add(lab, running, "broken", "--iter", "7")
+        await add(lab, running, "sound")
+    moved(lab, "sound", -10)
+    store = Store(store_url(lab.url), Deadlines())
+    with store.transaction() as connection:
+        connection.execute(
+            sa.text("UPDATE farm_schedules SET next_s = :at WHERE name = 'broken'"), {"at": at_s}
+        )
+    shelf = shelf_of((lab.folder / "shared").as_uri())
+    notes: list[str] = []
+    listed = await lab("schedule", "list", "--json")
+    runs = await asyncio.to_thread(fire, store, shelf, notes.append)
+    store.close()
+    assert [run.partition("-")[0] for run in runs] == ["sound"]
+    assert any("is no time" in note for note in notes) == (at_s < 0)
+    assert listed.code == 0, listed.stderr
+    assert "is no time" in str(listed.results)
+
+
 async def test_what_is_kept_is_listed_replaced_and_removed(lab: Lab, devices: Path) -> None:
     async with fleet({"board": Properties()}, devices) as running:
         await add(lab, running, "night", "--timezone", "Europe/Berlin")

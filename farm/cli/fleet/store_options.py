@@ -12,7 +12,7 @@ import typer
 from farm.errors import RequestError
 from farm.model.limits.deadlines import Deadlines
 from farm.user import own_user
-from farm.visible import visible
+from farm.visible import one_line
 
 if TYPE_CHECKING:
     from farm.fleet.database import Store
@@ -93,7 +93,7 @@ def user_name(given: str | None) -> str:
     name = given if given is not None else own_user()
     if not name.strip() or len(name) > LONGEST_NAME:
         raise RequestError("--user is empty or too long", hint="--user NAME, at most 64 characters")
-    return visible(name)
+    return one_line(name, LONGEST_NAME)
 
 
 def require_times(cron: str, timezone: str) -> None:
@@ -114,7 +114,9 @@ def moment(at_s: int, timezone: str) -> str:
     try:
         return shown(at_s, zone_of(timezone))
     except RequestError:  # a zone that is not known here
-        return shown(at_s, zone_of("UTC"))
+        return moment(at_s, "UTC")
+    except ValueError as error:
+        return str(error)
 
 
 def next_text(schedule: Schedule) -> str:

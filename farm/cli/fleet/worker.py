@@ -96,6 +96,9 @@ def command(
         with own_folder(Path(resources.cache_folder()) / "fleet", worker.id) as folder:
             here = Site(site, read, shelf, folder, frozenset(allow_user or ()), deadlines, say, _tell)
             say(f"worker {worker.id}: {len(mine)} devices, {parallel} at once, store {opened.url}")
+            if not mine:
+                others = ", ".join(sorted({device.site for device in read.devices if device.site}))
+                say(f"no device of the inventory is of site {site}; it has {others or 'no sites'}", "yellow")
             run(work(opened, worker, here, is_drain=drain))
 
 

@@ -80,12 +80,15 @@ def _due(schedule: Schedule, now_s: float) -> Due:
     try:
         after_s = next_s(schedule.cron, zone, now_s)
         times = missed(schedule.cron, zone, schedule.next_s, now_s)
+        stamp(schedule.next_s)
         for device, _, _ in schedule.lanes:
             split_lane(f"{schedule.name}/{device}")
     except ValueError as error:  # croniter's errors are these, too
         raise RequestError(str(error), hint=f"farm schedule remove {schedule.name}") from error
     if schedule.priority not in PRIORITIES:
-        raise RequestError(f"{schedule.priority!r} is no priority", hint="farm schedule remove it")
+        raise RequestError(
+            f"{schedule.priority!r} is no priority", hint=f"farm schedule remove {schedule.name}"
+        )
     return Due(schedule, after_s, times)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from croniter import CroniterError, croniter
@@ -35,8 +35,8 @@ def require_cron(text: str) -> None:
 
 
 def next_s(cron: str, zone: ZoneInfo, after_s: float) -> int:
-    """The first time after another, in seconds since 1970 (UTC)."""
-    found: datetime = croniter(cron, datetime.fromtimestamp(after_s, zone)).get_next(datetime)
+    """The first time after another, in seconds since 1970 (UTC). Raises ValueError for what is no time."""
+    found: datetime = croniter(cron, _at(after_s, zone)).get_next(datetime)
     return int(found.timestamp())
 
 
@@ -50,9 +50,17 @@ def missed(cron: str, zone: ZoneInfo, due_s: int, now_s: float) -> int:
 
 
 def shown(at_s: int, zone: ZoneInfo) -> str:
-    return datetime.fromtimestamp(at_s, zone).isoformat(timespec="minutes")
+    """Raises ValueError for what is no time."""
+    return _at(at_s, zone).isoformat(timespec="minutes")
 
 
 def stamp(at_s: int) -> str:
     """As it stands in the name of a run."""
-    return f"{datetime.fromtimestamp(at_s, UTC):%Y%m%d-%H%M%S}"
+    return f"{_at(at_s, UTC):%Y%m%d-%H%M%S}"
+
+
+def _at(at_s: float, zone: tzinfo) -> datetime:
+    try:
+        return datetime.fromtimestamp(at_s, zone)
+    except (ValueError, OverflowError, OSError) as error:  # each for numbers of another size
+        raise ValueError(f"{at_s} s since 1970 is no time") from error

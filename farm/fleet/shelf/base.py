@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import re
 import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -17,8 +18,10 @@ from typing import TypeVar
 from farm.errors import RunError
 from farm.files import private_folder
 from farm.model.limits.deadlines import Deadlines
+from farm.visible import one_line
 
 T = TypeVar("T")
+DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 PAUSE_S = 2.0
 """Between two tries of a storage that is away or full."""
 
@@ -53,6 +56,7 @@ class Shelf(ABC):
 
     def get(self, sha256: str, to: Path, *, executable: bool = False) -> None:
         """Copy a file to a place, whose folder is made. Raises ShelfError, LostError."""
+        self._require_digest(sha256)
         temporary = to.with_name(f".{to.name[:100]}.{secrets.token_hex(4)}")
         try:
             private_folder(to.parent)
@@ -68,6 +72,7 @@ class Shelf(ABC):
 
     def get_bytes(self, sha256: str, most_bytes: int) -> bytes:
         """A small file. Raises ShelfError, LostError for one that is missing, larger or another one."""
+        self._require_digest(sha256)
         data = self._read(sha256, most_bytes + 1)
         if len(data) > most_bytes or hashlib.sha256(data).hexdigest() != sha256:
             raise self._other(sha256)
@@ -92,6 +97,11 @@ class Shelf(ABC):
             f"{self.url} does not have the file {sha256[:12]}",
             hint="was it removed, or is another --artifacts meant? Submit again",
         )
+
+    def _require_digest(self, sha256: str) -> None:
+        """What is no digest is a path: it could lead anywhere."""
+        if not DIGEST.match(sha256):
+            raise LostError(f"{one_line(sha256, 64)!r} is no digest of a file", hint="submit again")
 
     def _other(self, sha256: str) -> LostError:
         return LostError(
