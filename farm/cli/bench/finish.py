@@ -10,7 +10,7 @@ from farm.cli.bench.skips import skips_of
 from farm.cli.terminal.comparisons import summary
 from farm.cli.terminal.console import out, say, show_error
 from farm.cli.terminal.json_output import show_json
-from farm.cli.terminal.results import results_table
+from farm.cli.terminal.results import doubts_of, results_table
 from farm.errors import RunError
 from farm.model.run import CellStatus, Results
 from farm.report.parts.environment import outages_of, restarts_of
@@ -35,6 +35,8 @@ def finish(directory: RunDirectory, results: Results, *, json: bool) -> bool:
         show_json(results_to_dict(results))
         return report is not None
     out.print(results_table(results))
+    for doubt in doubts_of(results):
+        say(doubt, "yellow")
     for told in summary(results):
         out.print(told)
     for device in results.devices:
@@ -55,7 +57,10 @@ def finish(directory: RunDirectory, results: Results, *, json: bool) -> bool:
     for line in skips_of(skipped, "the report has them"):
         say(line)
     say_failures(results)
-    say(f"results: {directory.path / 'results.json'}")
+    written = directory.path / "results.json"
+    say(f"results: {written if written.is_file() else 'not written'}")
+    if not written.is_file():
+        say(f"  try: make room, then farm runs resume {directory.run_id}")
     say(f"report:  {report or 'not written'}")
     return report is not None
 

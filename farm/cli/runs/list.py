@@ -12,7 +12,7 @@ from farm.cli.terminal.json_output import show_json
 from farm.cli.terminal.tables import simple_table
 from farm.errors import RequestError
 from farm.store.notes.tags import all_tags
-from farm.store.runs import all_runs
+from farm.store.runs import RunDirectory, all_runs
 
 SETTINGS: dict[str, Any] = {
     "epilog": "Examples:\n\n  farm runs list\n\n  farm runs list --runs-dir /data/runs --json"
@@ -23,7 +23,7 @@ def command(runs_dir: args.RunsDir = Path("runs"), json: args.Json = False) -> N
     """List runs, oldest first."""
     rows = []
     tags = _tags(runs_dir)
-    for run in all_runs(runs_dir):
+    for run in sorted(all_runs(runs_dir), key=RunDirectory.started):
         named = " ".join(tags.get(run.run_id, ()))
         try:
             results = run.results()

@@ -10,7 +10,7 @@ from farm.cli.bench.outputs import outputs_lines
 from farm.cli.terminal.comparisons import summary
 from farm.cli.terminal.console import out, plain
 from farm.cli.terminal.json_output import show_json
-from farm.cli.terminal.results import results_table
+from farm.cli.terminal.results import doubts_of, results_table
 from farm.model.run import RunStatus
 from farm.report.parts.environment import outages_of, restarts_of
 from farm.store.codec import results_to_dict
@@ -36,6 +36,8 @@ def command(run: args.Run, runs_dir: args.RunsDir = Path("runs"), json: args.Jso
     for loss in results.losses:
         out.print(plain(f"not all is here: {loss}"))
     out.print(results_table(results))
+    for doubt in doubts_of(results):
+        out.print(plain(doubt, "yellow"))
     for line in summary(results):
         out.print(line)
     for device in results.devices:

@@ -6,12 +6,18 @@ import sys
 
 import typer
 
+from farm.errors import RequestError
+
 
 def agreed(question: str) -> bool:
-    """The answer of a person. No answer (Ctrl-C, the end of the input) is an interruption."""
+    """The answer of a person. Ctrl-C is an interruption, and so is the end of what a person types. Raises
+    RequestError where nobody can answer.
+    """
     try:
         return typer.confirm(question, err=True)
     except typer.Abort as error:  # which would end with exit code 1: a regression
+        if isinstance(error.__context__, EOFError) and not (sys.stdin and sys.stdin.isatty()):
+            raise RequestError(f"nobody answered: {question}", hint="--yes agrees beforehand") from error
         raise KeyboardInterrupt from error
 
 

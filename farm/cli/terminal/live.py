@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
@@ -20,6 +21,7 @@ from farm.visible import visible
 BAR_CELLS = 12
 REFRESH_PER_S = 4
 LINE_EVERY_S = 10.0
+_NUMBERS = re.compile(r"[0-9]+")
 
 
 @dataclass
@@ -30,6 +32,8 @@ class _Row:
     total: int | None = None
     left: str = ""
     printed_at: float = float("-inf")
+    told: dict[str, float] = field(default_factory=dict)
+    """When a step was printed last, by its text without its numbers."""
 
 
 class Display:
@@ -71,10 +75,17 @@ class Display:
             self._line(event, row)
 
     def _line(self, event: Event, row: _Row) -> None:
-        """In a log: every step, but rounds and transfers at most every LINE_EVERY_S seconds."""
+        """In a log: every step, but rounds, transfers and steps that differ in their numbers only (`cooling
+        54 -> 47 C`) at most every LINE_EVERY_S seconds.
+        """
         now = time.monotonic()
         if event.kind in (Kind.ROUND, Kind.TRANSFER) and now - row.printed_at < LINE_EVERY_S:
             return
+        if event.kind is Kind.STEP:
+            words = _NUMBERS.sub("0", event.text)
+            if now - row.told.get(words, float("-inf")) < LINE_EVERY_S:
+                return
+            row.told[words] = now
         row.printed_at = now
         err.print(plain(f"{event.device}: {event.text}{_fraction(event)}"))
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from rich.console import RenderableType
 from rich.text import Text
 
 from farm.cli.terminal.tables import Row, matrix
 from farm.model.run import CellResult, CellStatus, Results
 from farm.report.numerals import decimals_for, in_ms
+from farm.report.parts.cell import quality_warning
+
+MOST_DOUBTS = 10
 
 _STYLES = {
     CellStatus.COMPLETED: "",
@@ -29,6 +34,14 @@ def results_table(results: Results) -> RenderableType:
             found = (cells.get((device.name, model.name, variant)) for variant in variants)
             rows.append((device.name, model.name, [_cell(cell, decimals) for cell in found]))
     return matrix("median of rounds in ms (range over rounds)", variants, rows)
+
+
+def doubts_of(results: Results) -> Iterator[str]:
+    """Cells whose number is of rounds that were not all sound: what the table cannot show."""
+    doubtful = [(cell.id, told) for cell in results.cells if cell.summary and (told := quality_warning(cell))]
+    yield from (f"{name}: {told}" for name, told in doubtful[:MOST_DOUBTS])
+    if len(doubtful) > MOST_DOUBTS:
+        yield f"and {len(doubtful) - MOST_DOUBTS} more cells with such rounds; the report has them"
 
 
 def _cell(cell: CellResult | None, decimals: int) -> Text:

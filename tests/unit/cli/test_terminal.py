@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from farm.cli.main import main
+from farm.cli.terminal.asking import agreed
 from farm.cli.terminal.console import say, show_error
 from farm.cli.terminal.live import Display
 from farm.cli.terminal.progress import Bar
+from farm.cli.terminal.results import doubts_of
 from farm.errors import RequestError
+from farm.model.device import Address, Device, Runtime, RuntimeKind
 from farm.model.matrix import Plan
+from farm.model.run import Quality
+from farm.report.parts.cell import counted
+from farm.run.events import Event, Kind
 from farm.store.codec import results_to_json
 from tests.data.results import make
 
@@ -112,3 +120,43 @@ def test_a_report_is_written_into_what_is_no_file_and_through_a_link(
     assert pipe.is_fifo()
     assert link.is_symlink()
     assert (tmp_path / "target.html").read_bytes().startswith(b"<!doctype html>")
+
+
+def test_steps_that_differ_in_their_numbers_only_do_not_fill_a_log(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    device = Device("d", Address("h"), Runtime(RuntimeKind.WHEEL))
+    with Display(Plan((device,), (), (), (), (), 1, 1)) as display:
+        for celsius in range(54, 46, -1):
+            display.on_event(Event("d", Kind.STEP, f"cooling {celsius} -> 47 C"))
+        display.on_event(Event("d", Kind.STEP, "deploying"))
+    assert capsys.readouterr().err == "d: cooling 54 -> 47 C\nd: deploying\n"
+
+
+def test_a_question_that_nobody_can_answer_is_told_with_what_to_type(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    with pytest.raises(RequestError, match=r"nobody answered: Trust lab\?") as refused:
+        agreed("Trust lab?")
+    assert refused.value.hint == "--yes agrees beforehand"
+
+
+def test_rounds_that_were_not_sound_are_told_below_the_table() -> None:
+    results = make.small()
+    cell = next(one for one in results.cells if one.summary)
+    busy = replace(cell, rounds=tuple(replace(one, quality=Quality.BUSY) for one in cell.rounds))
+    told = list(doubts_of(replace(results, cells=(busy,))))
+    assert told == [f"{cell.id}: device busy: {len(counted(cell))} of {len(counted(cell))} rounds"]
+    assert len(list(doubts_of(replace(results, cells=(busy,) * 30)))) == 11
+
+
+def test_runs_are_listed_by_when_they_began(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, at_s in (("b", 100), ("c", 50), ("a", 200)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "results.json").write_bytes(results_to_json(make.small()))
+        os.utime(tmp_path / name / "results.json", (at_s, at_s))
+    monkeypatch.setattr("sys.argv", ["farm", "runs", "list", "--runs-dir", str(tmp_path), "--json"])
+    with pytest.raises(SystemExit):
+        main()
+    assert [one["run_id"] for one in json.loads(capsys.readouterr().out)] == ["c", "b", "a"]
