@@ -91,7 +91,9 @@ def part_of(plan: Plan, device: Device) -> Plan:
         devices=(device,),
         cells=cells,
         skips=(),
-        duels=tuple(duel for duel in plan.duels if {duel.baseline, duel.candidate} <= ids),
+        duels=tuple(
+            duel for duel in plan.duels_on.get(device.name, ()) if {duel.baseline, duel.candidate} <= ids
+        ),
     )
 
 

@@ -249,6 +249,32 @@ class Plan:
         return {name: tuple(cells) for name, cells in found.items()}
 
     @cached_property
+    def duels_on(self) -> Mapping[str, tuple[Duel, ...]]:
+        """Those with a cell of each device, by its name."""
+        name_of = {cell.id: cell.device.name for cell in self.cells}
+        found: dict[str, list[Duel]] = {}
+        for duel in self.duels:
+            for name in dict.fromkeys(name_of.get(cell) for cell in (duel.baseline, duel.candidate)):
+                if name is not None:
+                    found.setdefault(name, []).append(duel)
+        return {name: tuple(duels) for name, duels in found.items()}
+
+    @cached_property
+    def duel_of(self) -> Mapping[str, Duel]:
+        """The first of each candidate, by its id, canaries aside."""
+        return {duel.candidate: duel for duel in reversed(self.duels) if not duel.is_canary}
+
+    @cached_property
+    def doubles(self) -> frozenset[str]:
+        """The other sides of canaries, which are the same cells."""
+        return frozenset(duel.candidate for duel in self.duels if duel.is_canary)
+
+    @cached_property
+    def earlier_of(self) -> Mapping[str, Earlier]:
+        """What earlier runs have, by cell."""
+        return {one.cell: one for one in self.earlier}
+
+    @cached_property
     def device_of(self) -> Mapping[str, Device]:
         """Devices as the inventory has them, by name."""
         return {device.name: device for device in self.devices}

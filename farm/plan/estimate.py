@@ -122,14 +122,11 @@ def expected(plan: Plan, past: Sequence[Results]) -> Expected | None:
 def _most(plan: Plan, device: str, known: Times, screen: Span) -> Span | None:
     """With a budget that is the limit; without `auto` every duel may be confirmed with as many pairs."""
     sampling = plan.sampled
+    duels = plan.duels_on.get(device, ())
     if sampling.budget_s is not None:
-        return Span(screen.low_s, max(screen.low_s, sampling.budget_s))
-    dueling = {
-        cell
-        for duel in plan.duels
-        if duel.candidate.split("/", 1)[0] == device
-        for cell in (duel.baseline, duel.candidate)
-    }
+        most = Span(screen.low_s, max(screen.high_s, sampling.budget_s))
+        return most if duels or sampling.is_auto else None
+    dueling = {cell for duel in duels for cell in (duel.baseline, duel.candidate)}
     if sampling.is_auto or not dueling:
         return None
     more = span(known, dict.fromkeys(dueling, sampling.fresh_pairs))

@@ -285,6 +285,10 @@ class Recorder:
         """The results so far, cells in the order of the plan."""
         return self._progress.results()
 
+    def records(self) -> Results:
+        """The same without cells and what comes of them: devices and models as they are so far."""
+        return self._progress.records()
+
     async def end(self, status: RunStatus, ended_at: str) -> Results:
         """End the run: the final results, on disk too unless their `losses` say that they are not."""
         self._keep(RunEnded(status=status, ended_at=ended_at))

@@ -139,8 +139,7 @@ class Progress:
         """
         is_over = self.status is not RunStatus.RUNNING
         results = replace(
-            self._frame,
-            devices=tuple(self._devices.values()),
+            self.records(),
             cells=tuple(
                 self._cell(cell) for cell in self._cells.values() if is_over or self.is_closed(cell.id)
             ),
@@ -150,6 +149,10 @@ class Progress:
         needed = tuple(cell for cell in results.cells if not self._was_not_needed(cell.id))
         compared = comparisons(results) if is_over else ()
         return replace(results, cells=needed, comparisons=compared)
+
+    def records(self) -> Results:
+        """The same without cells, which take a second of a large run: for its devices and models."""
+        return replace(self._frame, devices=tuple(self._devices.values()))
 
     def cell(self, cell: str) -> CellResult:
         """A cell as it is so far. Raises KeyError."""

@@ -51,9 +51,10 @@ class Measuring:
     def __init__(self, plan: Plan, cells: Sequence[Cell], recorder: Recorder, watch: Watch) -> None:
         self._plan = plan
         self._cells = {cell.id: cell for cell in cells}
-        self._duels = tuple(d for d in plan.duels if {d.baseline, d.candidate} & self._cells.keys())
+        duels = plan.duels_on.get(cells[0].device.name, ())
+        self._duels = tuple(d for d in duels if {d.baseline, d.candidate} & self._cells.keys())
         self._dueling = {cell for duel in self._duels for cell in (duel.baseline, duel.candidate)}
-        self._earlier = {one.cell: one for one in plan.earlier}
+        self._earlier = plan.earlier_of
         self._recorder = recorder
         self._watch = watch
         self._began = watch.clock()
@@ -158,10 +159,11 @@ class Measuring:
     def _apart(self) -> dict[str, str]:
         """What changed of a device since the run of a baseline, by id of the baseline."""
         found: dict[str, str] = {}
+        records = self._recorder.records()
         for duel in self._duels:
             earlier, candidate = self._earlier.get(duel.baseline), self._cells.get(duel.candidate)
             if earlier and candidate:
-                now = Side(self._recorder.results(), self._recorder.cell(candidate))
+                now = Side(records, self._recorder.cell(candidate))
                 apart = differences(dict(earlier.fingerprint), fingerprint(now), duel.change).blocking
                 found |= {duel.baseline: "; ".join(apart)} if apart else {}
         return found

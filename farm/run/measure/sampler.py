@@ -36,7 +36,7 @@ class Screened:
     device: str
     cells: dict[str, CellResult]
     duels: tuple[Duel, ...]
-    earlier: dict[str, Earlier]
+    earlier: Mapping[str, Earlier]
     sampling: Sampling
     comparing: Comparing
     seconds_of: Callable[[str], float]

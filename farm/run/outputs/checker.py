@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from farm.model.comparison import Change, Duel
 from farm.model.device import Device
-from farm.model.matrix import Cell, Plan
+from farm.model.matrix import Cell
 from farm.model.outputs import Against, Check, Compared, OutputCheck, OutputVerdict
 from farm.plan.matrix import cells_of
 from farm.run.context import RunContext
@@ -30,15 +30,16 @@ async def check_device(context: RunContext, device: Device) -> tuple[OutputCheck
     checker = _Checker(context)
     sides: dict[str, _Side] = {}
     found: list[OutputCheck] = []
-    for cell in cells_of(context.plan, device):
-        if not context.recorder.is_closed(cell) and not _is_double(context.plan, cell):
+    cells = cells_of(context.plan, device)
+    for cell in cells:
+        if not context.recorder.is_closed(cell) and cell.id not in context.plan.doubles:
             sides[cell.id], check = await checker.itself(cell)
             found.append(check)
     for side in sides.values():
         found += await checker.golden(side)
         found += await checker.baseline(side, sides)
         found += await checker.variant(side, sides)
-    await context.recorder.outputs(context.plan.cells, tuple(found))
+    await context.recorder.outputs(cells, tuple(found))
     return tuple(found)
 
 
@@ -70,11 +71,6 @@ async def check_devices(context: RunContext) -> tuple[OutputCheck, ...]:
 def is_worth_telling(check: OutputCheck) -> bool:
     """Whether it is more than what is hoped for, and not what was told of the same cell before."""
     return check.verdict not in GOOD and not check.sentence.endswith(UNSTEADY)
-
-
-def _is_double(plan: Plan, cell: Cell) -> bool:
-    """Whether it is the other side of a canary, which is the same cell."""
-    return any(duel.is_canary and duel.candidate == cell.id for duel in plan.duels)
 
 
 @dataclass(frozen=True)
@@ -198,7 +194,7 @@ class _Checker:
         return Compared(OutputVerdict.NOT_COMPARABLE, UNSTEADY)
 
     def _duel(self, cell: Cell) -> Duel | None:
-        return next((one for one in self._plan.duels if one.candidate == cell.id and not one.is_canary), None)
+        return self._plan.duel_of.get(cell.id)
 
     async def _compare(
         self, candidate: Run, reference: Run, against: Against, *, is_strict: bool = False

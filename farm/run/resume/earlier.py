@@ -98,5 +98,5 @@ class Earlier:
     def _traits(self, facts: Facts) -> Fingerprint:
         """What of the device decides its times; all else is the same on both sides."""
         record = replace(self._record, facts=facts)
-        results = replace(self._recorder.results(), devices=(record,))
+        results = replace(self._recorder.records(), devices=(record,))
         return fingerprint(Side(results, self._recorder.cell(self._cells[0])))
