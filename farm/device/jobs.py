@@ -181,7 +181,7 @@ async def drop_later(session: Session, job: str) -> None:
     of the device.
     """
     session.to_drop.append(job)
-    if len(session.to_drop) == DROPPED_AT_ONCE:
+    if len(session.to_drop) >= DROPPED_AT_ONCE:  # more where a drop failed
         await drop(session, *session.to_drop)
         session.to_drop.clear()
 

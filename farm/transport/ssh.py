@@ -98,7 +98,8 @@ class SshConnection:
         if not self._links:
             raise lost(self._peer)
         first, *others = self._links
-        for link in [first, *(link for link in others if not link.is_lost)]:
+        self._links = [first, *(link for link in others if not link.is_lost)]
+        for link in self._links:
             channel = await link.open(command)
             if channel is not None:
                 return channel
