@@ -99,11 +99,12 @@ class Duty:
         for name in self._dead(others):
             taken = recovered(name)
             self._bury(name)
-            self.note(f"worker {name} gives no sign of life: {taken} of its lanes wait again")
+            lanes = f"{taken} of its lanes wait again" if taken else "it had no lanes"
+            self.note(f"worker {name} gives no sign of life: {lanes}")
 
     def _beat(self) -> dict[str, tuple[int, float, bool]]:
-        """Count; then the workers that have lanes of this site, with their count, time to live, and whether
-        they have ended.
+        """Count; then the other workers of this site, and those that have lanes of it: their count, time to
+        live, and whether they have ended.
         """
         table = status_table(self.store)
         with self.store.transaction() as connection:
@@ -125,11 +126,16 @@ class Duty:
                     table.c.status.in_(RUNNING),
                     table.c.queue_name == queue_of(self.worker.site),
                     table.c.application_version == VERSION,
-                    table.c.executor_id.is_distinct_from(self.worker.id),
+                    table.c.executor_id != self.worker.id,
                 )
                 .distinct()
             )
-            rows = connection.execute(asked).all()
+            idle = sa.select(WORKERS.c.id, WORKERS.c.beat, WORKERS.c.ttl_s, WORKERS.c.ended_at).where(
+                WORKERS.c.site == self.worker.site,
+                WORKERS.c.ended_at.is_(None),
+                WORKERS.c.id != self.worker.id,
+            )
+            rows = [*connection.execute(idle).all(), *connection.execute(asked).all()]
         return {
             str(name): (int(beat or 0), float(ttl_s or 0), beat is None or ended is not None)
             for name, beat, ttl_s, ended in rows

@@ -143,6 +143,27 @@ async def test_a_time_that_is_none_is_told_and_the_others_do_not_wait(
     assert "is no time" in str(listed.results)
 
 
+async def test_a_schedule_whose_lanes_cannot_be_read_is_listed_told_and_removed(
+    lab: Lab, devices: Path
+) -> None:
+    from farm.fleet.database import Store
+
+    async with fleet({"board": Properties()}, devices) as running:
+        await add(lab, running, "broken")
+    moved(lab, "broken", -10)
+    store = Store(store_url(lab.url), Deadlines())
+    with store.transaction() as connection:
+        connection.execute(sa.text("UPDATE farm_schedules SET lanes = '[[1]]' WHERE name = 'broken'"))
+    notes: list[str] = []
+    shelf = shelf_of((lab.folder / "shared").as_uri())
+    assert await asyncio.to_thread(fire, store, shelf, notes.append) == []
+    store.close()
+    assert notes == ["schedule broken: its row in the store names no lane"]
+    listed: Any = (await lab("schedule", "list", "--json")).results
+    assert "names no lane" in listed[0]["last_how"]
+    assert (await lab("schedule", "remove", "broken")).code == 0
+
+
 async def test_what_is_kept_is_listed_replaced_and_removed(lab: Lab, devices: Path) -> None:
     async with fleet({"board": Properties()}, devices) as running:
         await add(lab, running, "night", "--timezone", "Europe/Berlin")

@@ -47,6 +47,27 @@ async def test_another_worker_of_the_site_goes_on_with_the_lane_of_a_killed_one(
     assert fetched.results["status"] == "completed"
 
 
+async def test_a_worker_that_was_killed_without_a_lane_does_not_stay_in_the_queue(
+    lab: Lab, devices: Path
+) -> None:
+    async def until_there_are(count: int) -> None:
+        for _ in range(150):
+            queue = await lab("queue", "--json")
+            if queue.code == 0 and len(queue.results["workers"]) == count:
+                return
+            await asyncio.sleep(0.2)
+        raise AssertionError(f"there are not {count} workers in the queue")
+
+    async with fleet({"board": SLOW}, devices) as running:
+        shared = ("--artifacts", (lab.folder / "shared").as_uri())
+        first, second = lab.worker(running, *shared), lab.worker(running, *shared)
+        await until_there_are(2)
+        await kill(first)
+        await until_there_are(1)
+        ended = await lab.end(second)
+    assert "gives no sign of life: it had no lanes" in ended.stderr
+
+
 @pytest.mark.long
 async def test_a_worker_that_is_told_to_end_gives_its_lane_back_at_once(lab: Lab, devices: Path) -> None:
     async with fleet({"board": SLOW}, devices) as running:

@@ -51,7 +51,10 @@ def command(
     ] = 30.0,
     allow_user: Annotated[
         list[str] | None,
-        typer.Option(help="Run lanes of this user only; repeatable. Default: everybody's.", metavar="NAME"),
+        typer.Option(
+            help="Run lanes of this user only, those of others fail; repeatable. Default: everybody's.",
+            metavar="NAME",
+        ),
     ] = None,
     most_waiting: Annotated[
         int | None,

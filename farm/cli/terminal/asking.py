@@ -17,6 +17,7 @@ def agreed(question: str) -> bool:
         return typer.confirm(question, err=True)
     except typer.Abort as error:  # which would end with exit code 1: a regression
         if isinstance(error.__context__, EOFError) and not (sys.stdin and sys.stdin.isatty()):
+            typer.echo(err=True)  # what stands there is the question
             raise RequestError(f"nobody answered: {question}", hint="--yes agrees beforehand") from error
         raise KeyboardInterrupt from error
 

@@ -76,7 +76,7 @@ def fire(store: Store, shelf: Shelf, note: Callable[[str], None]) -> list[str]:
 
 def _due(schedule: Schedule, now_s: float) -> Due:
     """Raises RequestError for a row that names no time or no lane."""
-    zone = zone_of(schedule.timezone)
+    zone, hint = zone_of(schedule.timezone), f"farm schedule remove {schedule.name}"
     try:
         after_s = next_s(schedule.cron, zone, now_s)
         times = missed(schedule.cron, zone, schedule.next_s, now_s)
@@ -84,11 +84,11 @@ def _due(schedule: Schedule, now_s: float) -> Due:
         for device, _, _ in schedule.lanes:
             split_lane(f"{schedule.name}/{device}")
     except ValueError as error:  # croniter's errors are these, too
-        raise RequestError(str(error), hint=f"farm schedule remove {schedule.name}") from error
+        raise RequestError(str(error), hint=hint) from error
+    if not schedule.lanes:
+        raise RequestError("its row in the store names no lane", hint=hint)
     if schedule.priority not in PRIORITIES:
-        raise RequestError(
-            f"{schedule.priority!r} is no priority", hint=f"farm schedule remove {schedule.name}"
-        )
+        raise RequestError(f"{schedule.priority!r} is no priority", hint=hint)
     return Due(schedule, after_s, times)
 
 

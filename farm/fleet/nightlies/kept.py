@@ -103,20 +103,20 @@ def get(store: Store, name: str) -> Schedule:
 
 
 def schedules(store: Store) -> tuple[Schedule, ...]:
-    """All, the next first; rows that cannot be read are left out. Raises RunError."""
+    """All, the next first; one whose lanes cannot be read has none. Raises RunError."""
     with store.transaction() as connection:
         rows = connection.execute(sa.select(SCHEDULES).order_by(SCHEDULES.c.next_s, SCHEDULES.c.name))
         found = rows.mappings().all()
-    return tuple(one for row in found if (one := _schedule(row)) is not None)
+    return tuple(map(_schedule, found))
 
 
-def _schedule(row: sa.RowMapping) -> Schedule | None:
+def _schedule(row: sa.RowMapping) -> Schedule:
     try:
         lanes = tuple(
             (str(device), str(site), str(sha256)) for device, site, sha256 in json.loads(row["lanes"])
         )
     except (ValueError, TypeError, RecursionError):
-        return None
+        lanes = ()
     names = ("name", "user", "cron", "timezone", "priority", "next_s", "last_run", "last_at", "last_how")
     return Schedule(
         version=row["farm_version"],
