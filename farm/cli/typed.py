@@ -1,10 +1,27 @@
-"""The command as it was typed, as it is kept: what is kept is read by others."""
+"""The command as it was typed: as it is kept, which others read, and in what is to be typed next."""
 
 from __future__ import annotations
 
 import re
+import shlex
 import sys
 
+TAKE = {
+    "--inventory": (
+        "bench", "bisect", "compare", "devices check", "devices clean", "devices discover", "devices list",
+        "devices power", "devices provision", "devices quarantine", "devices release", "devices stability",
+        "devices trust", "nightly", "plan", "release", "schedule add", "serve", "submit", "tune", "worker",
+    ),
+    "--runs-dir": (
+        "bench", "bisect", "compare", "devices check", "devices quarantine", "devices restore",
+        "devices stability", "dumps compare", "export", "history", "nightly", "plan", "profiles compare",
+        "profiles show", "release", "report", "runs export", "runs fetch", "runs gc", "runs import",
+        "runs index", "runs list", "runs resume", "runs show", "runs tag", "schedule add", "serve", "site",
+        "submit", "tune",
+    ),
+}  # fmt: skip
+"""The commands that take an option which says where things are. A test compares."""
+_SHORT = {"--inventory": "-i"}
 _PASSWORD = re.compile(r"(\w://[^\s:/@]*):\S*@")
 
 
@@ -16,3 +33,27 @@ def without_passwords(text: str) -> str:
 def own_command() -> tuple[str, ...]:
     """The words of this process's command."""
     return ("farm", *map(without_passwords, sys.argv[1:]))
+
+
+def hint_line(hint: str | None) -> str:
+    """What to type next, with the places that this command was given: without them it would be of others."""
+    text = hint or ""
+    for option, commands in TAKE.items():
+        value = _given(option)
+        if value is not None:
+            words = f" {option} {shlex.quote(value)}"
+            named = "|".join(map(re.escape, sorted(commands, key=len, reverse=True)))
+            text = re.sub(rf"\bfarm (?:{named})\b(?![^;(]*{option})", lambda at: at[0] + words, text)  # noqa: B023
+    return f"  try: {text}"
+
+
+def _given(option: str) -> str | None:
+    short = _SHORT.get(option)
+    for word, following in zip(sys.argv[1:], [*sys.argv[2:], None], strict=True):
+        if word in (option, short):
+            return following
+        if word.startswith(f"{option}="):
+            return word.partition("=")[2]
+        if short and word.startswith(short) and len(word) > len(short):
+            return word.removeprefix(short)
+    return None

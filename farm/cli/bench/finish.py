@@ -11,6 +11,7 @@ from farm.cli.terminal.comparisons import summary
 from farm.cli.terminal.console import out, say, show_error
 from farm.cli.terminal.json_output import show_json
 from farm.cli.terminal.results import doubts_of, results_table
+from farm.cli.typed import hint_line
 from farm.errors import RunError
 from farm.model.run import CellStatus, Results
 from farm.report.parts.environment import outages_of, restarts_of
@@ -60,7 +61,7 @@ def finish(directory: RunDirectory, results: Results, *, json: bool) -> bool:
     written = directory.path / "results.json"
     say(f"results: {written if written.is_file() else 'not written'}")
     if not written.is_file():
-        say(f"  try: make room, then farm runs resume {directory.run_id}")
+        say(hint_line(f"make room, then farm runs resume {directory.run_id}"))
     say(f"report:  {report or 'not written'}")
     return report is not None
 
@@ -70,4 +71,4 @@ def say_failures(results: Results) -> None:
     for line, hint in failures_of(results):
         say(line, "red")
         if hint:
-            say(f"  try: {hint}")
+            say(hint_line(hint))

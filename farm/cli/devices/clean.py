@@ -14,6 +14,7 @@ from farm.cli.terminal.console import out, say
 from farm.cli.terminal.json_output import show_json
 from farm.cli.terminal.loop import run
 from farm.cli.terminal.tables import simple_table
+from farm.cli.typed import hint_line
 from farm.device.former import own_name
 from farm.errors import ExitCode, RequestError
 from farm.inventory import read_devices
@@ -90,7 +91,7 @@ def _show(cleaned: Sequence[Cleaned]) -> None:
         if one.error:
             say(f"{one.device}: {one.stage}: {one.error}", "red")
             if one.hint:
-                say(f"  try: {one.hint}")
+                say(hint_line(one.hint))
         else:
             say(f"{one.device}: {_sentence(one)}")
 

@@ -16,6 +16,7 @@ from farm.cli.terminal.console import err, out, plain, say
 from farm.cli.terminal.json_output import show_json
 from farm.cli.terminal.loop import run
 from farm.cli.terminal.tables import simple_table
+from farm.cli.typed import hint_line
 from farm.errors import ExitCode, RequestError, RunError
 from farm.files import SHARED_FILE, is_file, user_path, write_atomic
 from farm.inventory import read_devices
@@ -223,7 +224,7 @@ def _tell(found: Sequence[Found], already: dict[tuple[str, int | None], str], as
         elif host.error:
             say(f"{host.title}: {host.error}", "red")
             if host.hint:
-                say(f"  try: {host.hint}")
+                say(hint_line(host.hint))
         elif host.known is Known.CHANGED:
             say(
                 f"{host.title}: another host key is pinned: reinstalled, or an attack; farm does not log in",

@@ -13,6 +13,7 @@ from farm.cli.bench.deadline_options import with_deadlines
 from farm.cli.terminal.console import out, plain, say
 from farm.cli.terminal.json_output import show_json
 from farm.cli.terminal.loop import run
+from farm.cli.typed import hint_line
 from farm.device.former import own_name
 from farm.errors import ExitCode, RequestError
 from farm.inventory import read_devices
@@ -84,6 +85,6 @@ def _show(switched: Sequence[Switched]) -> None:
             out.print(plain(f"{one.device}: {line}"))
         if one.error:
             say(f"{one.device}: {one.error}", "red")
-            say(f"  try: {one.hint}")
+            say(hint_line(one.hint))
         else:
             say(f"{one.device}: power {one.action}: done", "green")

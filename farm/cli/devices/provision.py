@@ -16,6 +16,7 @@ from farm.cli.terminal.console import out, say
 from farm.cli.terminal.json_output import show_json
 from farm.cli.terminal.loop import run
 from farm.cli.terminal.tables import simple_table
+from farm.cli.typed import hint_line
 from farm.device.former import own_name
 from farm.errors import ExitCode, RequestError
 from farm.files import user_path
@@ -143,11 +144,11 @@ def _show(done: Sequence[Provisioned]) -> None:
         for outcome in one.outcomes:
             if outcome.hint:
                 say(f"{one.device}: {outcome.task}: {outcome.why}", "red")
-                say(f"  try: {outcome.hint}")
+                say(hint_line(outcome.hint))
         if one.error:
             say(f"{one.device}: {one.stage}: {one.error}", "red")
             if one.hint:
-                say(f"  try: {one.hint}")
+                say(hint_line(one.hint))
 
 
 def _as_json(one: Provisioned) -> dict[str, Any]:

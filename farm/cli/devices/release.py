@@ -12,6 +12,7 @@ from farm.cli.bench.deadline_options import with_deadlines
 from farm.cli.terminal.console import out, plain, say
 from farm.cli.terminal.json_output import show_json
 from farm.cli.terminal.loop import run
+from farm.cli.typed import hint_line
 from farm.errors import ExitCode
 from farm.inventory import read_devices
 from farm.model.limits.deadlines import Deadlines
@@ -44,7 +45,7 @@ def command(
         for one in released:
             if one.error:
                 say(f"{one.device}: {one.stage}: {one.error}", "red")
-                say(f"  try: {one.hint}")
+                say(hint_line(one.hint))
             else:
                 out.print(plain(f"{one.device}: {_sentence(one)}"))
     if any(one.error for one in released):

@@ -11,6 +11,7 @@ from farm.cli.terminal.comparisons import summary
 from farm.cli.terminal.console import out, plain
 from farm.cli.terminal.json_output import show_json
 from farm.cli.terminal.results import doubts_of, results_table
+from farm.cli.typed import hint_line
 from farm.model.run import RunStatus
 from farm.report.parts.environment import outages_of, restarts_of
 from farm.store.codec import results_to_dict
@@ -51,7 +52,7 @@ def command(run: args.Run, runs_dir: args.RunsDir = Path("runs"), json: args.Jso
         if cell.error or cell.reason:
             out.print(plain(f"{cell.id}: {cell.status}: {cell.error or cell.reason}"))
             if cell.hint:
-                out.print(plain(f"  try: {cell.hint}"))
+                out.print(plain(hint_line(cell.hint)))
     if results.status is RunStatus.INTERRUPTED:
-        out.print(plain(f"  try: farm runs resume {results.run_id}"))
+        out.print(plain(hint_line(f"farm runs resume {results.run_id}")))
     out.print(plain(f"files: {directory.path}"))

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from farm.cli.terminal.streams import WIDEST
+from farm.cli.typed import hint_line
 from farm.errors import FarmError
 from farm.visible import visible
 
@@ -39,6 +40,7 @@ def show_error(error: FarmError) -> None:
     line.append_text(plain(str(error)))
     err.print(line)
     if error.hint:
-        hint = Text("  try: ", style="bold")
-        hint.append_text(plain(error.hint))
+        begins, _, typed = hint_line(error.hint).partition(": ")
+        hint = Text(f"{begins}: ", style="bold")
+        hint.append_text(plain(typed))
         err.print(hint)

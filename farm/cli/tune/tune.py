@@ -16,6 +16,7 @@ from farm.cli.terminal.json_output import show_json
 from farm.cli.tune.begin import Begun, begun, build_of, facts_of, new_tune, require_same, target_of
 from farm.cli.tune.shown import answer, dropped_lines, table, tell, told_space
 from farm.cli.tune.step import How, measured, require_new
+from farm.cli.typed import hint_line
 from farm.compare.outcome import measured_code
 from farm.errors import ExitCode, RequestError
 from farm.model.device import Facts
@@ -187,7 +188,7 @@ def _searched(tune: Tune, begin: Begun, how: How) -> ExitCode:
         tune = search(tune, begin.request, world)
     except BrokenError as error:
         say(f"{error.message}", "red")
-        say(f"  try: {error.hint}")
+        say(hint_line(error.hint))
         return measured_code(error.results) or ExitCode.CELLS_FAILED
     except KeyboardInterrupt:
         say(f"farm tune --resume {tune.id} goes on with it")

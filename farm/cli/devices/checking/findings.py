@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from farm.cli.terminal.console import say
+from farm.cli.typed import hint_line
 from farm.run.health.nouns import Finding, Severity
 
 STYLES = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "dim"}
@@ -17,7 +18,7 @@ def lines_of(device: str, findings: Iterable[Finding]) -> Iterator[Line]:
     """What was found, and what to do about it."""
     for one in findings:
         yield f"{device}: {one.severity} ({one.rule}): {one.text}", STYLES[one.severity]
-        yield f"  try: {one.todo}", ""
+        yield hint_line(one.todo), ""
 
 
 def say_findings(device: str, findings: Iterable[Finding]) -> None:
