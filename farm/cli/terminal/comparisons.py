@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from farm.cli.terminal.console import plain
+from farm.cli.terminal.tables import keep_whole
 from farm.compare.outcome import asked, canaries, counts, decision, ranked, wrong_outputs
 from farm.compare.words import SYMBOLS, change_of, interval, pairs_of
 from farm.model.comparison import Comparison, Verdict
@@ -21,6 +22,9 @@ STYLES = {
     Verdict.INVALID: "magenta",
     Verdict.UNCHANGED: "dim",
 }
+
+VERDICT, CELL = 1, 2
+"""Columns whose words are not broken."""
 
 WORST = 5
 """Comparisons that the end of a bench names."""
@@ -45,6 +49,8 @@ def comparisons_table(comparisons: Iterable[Comparison]) -> Table:
             (interval(one.effect) if one.effect else None) or MISSING,
             pairs_of(one.effect, fresh=one.confirm is not None) if one.effect else MISSING,
         )
+    keep_whole(table, VERDICT, 4)
+    keep_whole(table, CELL, 3)
     return table
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
 from rich.console import RenderableType
 from rich.measure import Measurement
 from rich.table import Table
@@ -71,10 +72,18 @@ def _listed(title: str, variants: Sequence[str], rows: Sequence[Row]) -> Iterato
 
 
 def simple_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    """A listing: no lines, cells folded rather than cut."""
+    """A listing: no lines, cells folded rather than cut, but for the name of a row, which is copied."""
     table = Table(box=None, padding=(0, 2, 0, 0))
     for name in columns:
         table.add_column(name, overflow="fold")
     for row in rows:
         table.add_row(*map(plain, row))  # as text: a name may look like markup
+    keep_whole(table, 0, 2)
     return table
+
+
+def keep_whole(table: Table, column: int, part: int) -> None:
+    """Do not fold the cells of a column unless they take more than a `part` of the width."""
+    longest = max((cell_len(str(cell)) for cell in table.columns[column].cells), default=0)
+    if longest * part <= out.width:
+        table.columns[column].no_wrap = True

@@ -13,6 +13,7 @@ import pytest
 from rich.console import Console
 
 from farm.cli.dumps.tables import shown
+from farm.cli.terminal import tables
 from farm.errors import ExitCode
 from farm.run.tensors.compare import How, compare_dumps
 from tests.unit.cli.test_compare import Farm, farm
@@ -87,10 +88,11 @@ def test_a_dump_that_is_not_there_is_a_wrong_request(
     assert said in err
 
 
-async def test_the_table_is_as_wide_as_a_terminal(dumps: Path) -> None:
+async def test_the_table_is_as_wide_as_a_terminal(dumps: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sides = [(name, [dumps / name]) for name in ("a", "b", "odd")]
     found = await compare_dumps(sides[0], sides[1:], How())
     screen = Console(width=80, record=True, file=io.StringIO())
+    monkeypatch.setattr(tables, "out", screen)
     for one in shown(found, show_all=True):
         screen.print(one)
     lines = screen.export_text().splitlines()

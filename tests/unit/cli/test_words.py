@@ -16,10 +16,12 @@ from farm.cli.bench.finish import finish
 from farm.cli.bench.skips import REASONS_SHOWN, skips_of
 from farm.cli.main import main
 from farm.cli.terminal import tables
+from farm.cli.terminal.comparisons import comparisons_table
 from farm.cli.terminal.results import results_table
-from farm.cli.terminal.tables import matrix, plan_table
+from farm.cli.terminal.tables import matrix, plan_table, simple_table
 from farm.files import sha256_of
 from farm.model.artifact import Artifact
+from farm.model.comparison import Change, Comparison, Verdict
 from farm.model.device import Address, Device, Runtime, RuntimeKind
 from farm.model.matrix import Model
 from farm.model.options import OptionSet, Variant
@@ -63,6 +65,25 @@ def test_variants_are_columns_where_there_is_room(monkeypatch: pytest.MonkeyPatc
     few = LONG[:1]
     assert "│" in "".join(shown(monkeypatch, 80, lambda: results_table(many(few))))
     assert "│" in "".join(shown(monkeypatch, 2000, lambda: results_table(many(LONG))))
+
+
+def test_the_name_of_a_row_is_not_broken_where_a_terminal_is_narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    run, reason = "20261128-090622-534e", "completed, " * 12
+    rows = [(run, reason, reason), ("x", "y", "z")]
+    lines = shown(monkeypatch, 80, lambda: simple_table(("run", "cells", "tags"), rows))
+    assert any(line.startswith(run) for line in lines)
+    assert max(map(len, lines)) <= 80
+    endless = [("x" * 300, reason, reason)]
+    assert max(map(len, shown(monkeypatch, 80, lambda: simple_table(("run", "a", "b"), endless)))) <= 80
+
+
+def test_neither_a_verdict_nor_a_cell_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = Comparison(
+        "phone-2", "phone-2/tiny/plain", "phone-2/tiny/plain", Change.BUILD, Verdict.INCONCLUSIVE, ""
+    )
+    lines = shown(monkeypatch, 80, lambda: comparisons_table([one]))
+    assert any("inconclusive  phone-2/tiny/plain" in line for line in lines)
+    assert max(map(len, lines)) <= 80
 
 
 def test_a_plan_of_many_variants_breaks_no_name_either(monkeypatch: pytest.MonkeyPatch) -> None:
