@@ -69,7 +69,7 @@ def diagnose(
             Fault.RUNTIME,
             "unknown",
             f"the program ended with exit code {exit_code}; its output has no known error",
-            "see stderr",
+            "see its stderr.txt, below cells/ in the folder of the run",
         )
     )
 
@@ -130,7 +130,12 @@ def _exception(output: str) -> Cause | None:
         return None
     extra = _EXTRA.search(output)
     text = one_line(extra["extra"] if extra else found["what"], WORD_LIMIT)
-    return Cause(Fault.RUNTIME, "exception", f"the program threw an exception: {text}", "see stderr")
+    return Cause(
+        Fault.RUNTIME,
+        "exception",
+        f"the program threw an exception: {text}",
+        "see its stderr.txt, below cells/ in the folder of the run",
+    )
 
 
 def _by_code(exit_code: int | None) -> Cause | None:

@@ -105,7 +105,12 @@ EXIT_CODES: dict[int, Ending] = {
         "exit code 0, but the times in the log are incomplete",
         "check `env:` of the device in the inventory: RUNTIME_OVERRIDE_LOG_LEVEL hides the times",
     ),
-    1: Ending("refused", RUNTIME, "the program rejected its command line or stopped early", "see stderr"),
+    1: Ending(
+        "refused",
+        RUNTIME,
+        "the program rejected its command line or stopped early",
+        "see its stderr.txt, below cells/ in the folder of the run",
+    ),
     126: Ending("not-executable", USER, "the program cannot be executed on the device"),
     127: Ending("program-missing", USER, "program not found on the device"),
     132: Ending(
@@ -115,7 +120,10 @@ EXIT_CODES: dict[int, Ending] = {
         "use a build for this processor",
     ),
     134: Ending(
-        "aborted", RUNTIME, "the program aborted (SIGABRT); its output has no known error", "see stderr"
+        "aborted",
+        RUNTIME,
+        "the program aborted (SIGABRT); its output has no known error",
+        "see its stderr.txt, below cells/ in the folder of the run",
     ),
     135: Ending(
         "crashed", RUNTIME, "the program crashed (SIGBUS); a full disk or a truncated library has this effect"
@@ -127,7 +135,12 @@ EXIT_CODES: dict[int, Ending] = {
         "the program was killed (SIGKILL), most likely because the device ran out of memory",
         "`farm devices check --json` shows the memory",
     ),
-    139: Ending("crashed", RUNTIME, "the program crashed (SIGSEGV) without an error text", "see stderr"),
+    139: Ending(
+        "crashed",
+        RUNTIME,
+        "the program crashed (SIGSEGV) without an error text",
+        "see its stderr.txt, below cells/ in the folder of the run",
+    ),
     143: Ending("killed", DEVICE, "the program was terminated on the device (SIGTERM)"),
     255: Ending("refused", FARM, "the program was started without arguments"),
 }

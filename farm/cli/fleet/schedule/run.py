@@ -32,4 +32,6 @@ def command(
     if json:
         show_json(fleet.schedule_json(found))
         return
-    out.print(plain(f"{found.name}: a worker begins it now"))
+    out.print(
+        plain(f"{found.name}: due now; a worker of {found.version} begins it, unless its last run goes on")
+    )
