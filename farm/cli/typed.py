@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import sys
+from itertools import pairwise
 
 TAKE = {
     "--inventory": (
@@ -22,7 +23,8 @@ TAKE = {
 }  # fmt: skip
 """The commands that take an option which says where things are. A test compares."""
 _SHORT = {"--inventory": "-i"}
-_PASSWORD = re.compile(r"(\w://[^\s:/@]*):\S*@")
+_PASSWORD = re.compile(r"(\w://[^\s:/]*):[^\n]*@")
+"""As SQLAlchemy takes a URL apart: a user may have an `@`, a password a blank."""
 
 
 def without_passwords(text: str) -> str:
@@ -49,9 +51,10 @@ def hint_line(hint: str | None) -> str:
 
 def _given(option: str) -> str | None:
     short = _SHORT.get(option)
-    for word, following in zip(sys.argv[1:], [*sys.argv[2:], None], strict=True):
+    words = [*sys.argv[1:], ""]
+    for word, following in pairwise(words):
         if word in (option, short):
-            return following
+            return following or None
         if word.startswith(f"{option}="):
             return word.partition("=")[2]
         if short and word.startswith(short) and len(word) > len(short):

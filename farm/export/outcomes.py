@@ -57,10 +57,11 @@ def items(results: Results) -> Iterator[Item]:
 
 
 def _compared(results: Results, undecided: Weight) -> Iterator[Item]:
+    is_doubtful = canaries(results.comparisons).is_out_of_bounds
     for one in ranked(results.comparisons):
         weight = Weight.GOOD
         if one.verdict is Verdict.SLOWER:
-            weight = Weight.BAD
+            weight = undecided if is_doubtful else Weight.BAD
         elif one.verdict in UNDECIDED:
             weight = undecided
         yield Item(one.device, one.candidate, one.verdict, weight, one.sentence)

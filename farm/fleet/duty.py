@@ -132,6 +132,7 @@ class Duty:
             )
             idle = sa.select(WORKERS.c.id, WORKERS.c.beat, WORKERS.c.ttl_s, WORKERS.c.ended_at).where(
                 WORKERS.c.site == self.worker.site,
+                WORKERS.c.farm_version == VERSION,
                 WORKERS.c.ended_at.is_(None),
                 WORKERS.c.id != self.worker.id,
             )

@@ -19,7 +19,7 @@ from farm.files import digest_path, private_folder
 from farm.fleet.bundle import MOST_BYTES, LaneDocument, make_readers, plan_of, read_lane
 from farm.fleet.nouns import Site, split_lane, work_id
 from farm.fleet.shelf import Shelf, patiently
-from farm.fleet.shelf.base import DIGEST
+from farm.fleet.shelf.base import DIGEST, LostError, require_digest
 from farm.fleet.stepped import StepJournal
 from farm.model.artifact import Produced
 from farm.model.device import Device, RuntimeKind
@@ -245,7 +245,10 @@ def _fresh(folder: Path) -> None:
 
 
 def placed(shelf: Shelf, run: Path, produced: Produced) -> None:
-    """A file of a round where the run directory has it. Raises RunError."""
+    """A file of a round where the run directory has it. Raises LostError for what is no file of a round, and
+    ShelfError.
+    """
+    require_digest(produced.sha256)
     place, kept = place_of(run, produced), digest_path(run / "artifacts", produced.sha256)
     if not kept.is_file():
         shelf.get(produced.sha256, kept)
@@ -255,7 +258,7 @@ def placed(shelf: Shelf, run: Path, produced: Produced) -> None:
 
 
 def place_of(folder: Path, produced: Produced) -> Path:
-    """Where a file of a run belongs. Raises RunError for a name that leads out of it."""
+    """Where a file of a run belongs. Raises LostError for a name that leads out of it."""
     if relative_href(produced.path) is None or not produced.path.startswith("cells/"):
-        raise RunError(f"a step of the store names the file {produced.path!r}", hint="farm runs cancel it")
+        raise LostError(f"a step of the store names the file {produced.path!r}", hint="submit again")
     return folder / produced.path

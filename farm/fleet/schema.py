@@ -120,10 +120,8 @@ class _Said(logging.Handler):
             text += f" {self._store.url.hide(str(record.exc_info[1]))}"
         text = one_line(text, 200)
         now_s = time.monotonic()
-        told_at = self._told_at.get(text)
-        if (
-            told_at is None or now_s - told_at > AGAIN_S
-        ):  # a store that is away is told of once, not each second
+        told_at = self._told_at.get(text, -AGAIN_S)
+        if now_s - told_at >= AGAIN_S:  # a store that is away is told of once a minute, not each second
             if len(self._told_at) >= MOST_TOLD:
                 self._told_at.clear()
             self._told_at[text] = now_s

@@ -76,4 +76,4 @@ def is_good(night: Night, after: State, lost: Collection[str]) -> bool:
     with the night before it for as long as it is.
     """
     is_bad = any(one.finding.kind in BAD or one.finding.kind is Kind.FEW_MEASURED for one in after.open)
-    return bool(night.measured) and not (is_bad or night.accepted or lost)
+    return bool(night.measured) and night.is_sound and not (is_bad or night.accepted or lost)

@@ -62,7 +62,7 @@ class Night:
     """What came of a night: everything that holds (`findings`), what is known and `accepted`, and what was
     `decided` at all: kinds, cells and baselines of which it was seen whether they hold. `cells` and
     `baselines` are those that the suite has by now. Of a night that did not run nothing but `findings` is
-    known, and `wanted` is 0.
+    known, and `wanted` is 0. `is_sound`: its canaries do not say that nothing can be decided.
     """
 
     run: str
@@ -73,6 +73,7 @@ class Night:
     wanted: int = 0
     cells: frozenset[str] = frozenset()
     baselines: frozenset[str] = frozenset()
+    is_sound: bool = True
 
 
 @dataclass(frozen=True)

@@ -111,12 +111,17 @@ def expected(plan: Plan, past: Sequence[Results]) -> Expected | None:
         if total is None:
             continue
         unknown += sum(not found for found in known.values())
-        start = Span(before_s, before_s)
-        spans.append((total + start, _most(plan, device.name, known, total + start)))
+        whole = total + Span(before_s, before_s)
+        spans.append((_limited(whole, plan.sampled.budget_s), _most(plan, device.name, known, whole)))
     if not spans:
         return None
     slowest, most = max(spans, key=lambda one: one[0].high_s)
     return Expected(slowest, most, unknown, len(plan.cells), len(past))
+
+
+def _limited(screen: Span, budget_s: float | None) -> Span:
+    """A budget ends the screen, too."""
+    return screen if budget_s is None else Span(min(screen.low_s, budget_s), min(screen.high_s, budget_s))
 
 
 def _most(plan: Plan, device: str, known: Times, screen: Span) -> Span | None:
@@ -124,7 +129,7 @@ def _most(plan: Plan, device: str, known: Times, screen: Span) -> Span | None:
     sampling = plan.sampled
     duels = plan.duels_on.get(device, ())
     if sampling.budget_s is not None:
-        most = Span(screen.low_s, max(screen.high_s, sampling.budget_s))
+        most = Span(screen.low_s, max(screen.low_s, sampling.budget_s))
         return most if duels or sampling.is_auto else None
     dueling = {cell for duel in duels for cell in (duel.baseline, duel.candidate)}
     if sampling.is_auto or not dueling:

@@ -266,9 +266,12 @@ async def shown_host_keys(
     return tuple(keys)
 
 
-async def trust_of(hop: Hop, known_hosts: Path) -> Trust:
-    """`trust` for a hop, read in a thread: these files may lie on a disk that is slow or far away."""
-    return await in_turn(trust, hop.known_as, known_hosts, hop.known_hosts)
+async def trust_of(hop: Hop, known_hosts: Path, limit_s: float = Timeouts.ssh_files_s) -> Trust:
+    """`trust` for a hop, read in a thread: these files may lie on a disk that is slow or far away. Raises
+    DeviceError `ssh-files`.
+    """
+    async with in_time(limit_s, hop.peer):
+        return await in_turn(trust, hop.known_as, known_hosts, hop.known_hosts)
 
 
 async def _login(
@@ -277,8 +280,7 @@ async def _login(
     deadline = asyncio.timeout(hop.connect_s or timeouts.connect_s)
     owner = _Owner(deadline, timeouts.login_s)
     try:
-        async with in_time(timeouts.ssh_files_s, hop.peer):
-            trusted = Trust((hop.key,)) if hop.key else await trust_of(hop, known_hosts)
+        trusted = Trust((hop.key,)) if hop.key else await trust_of(hop, known_hosts, timeouts.ssh_files_s)
         async with deadline:
             connection = await asyncssh.connect(
                 client_factory=lambda: owner,

@@ -12,13 +12,14 @@ from urllib.parse import urlsplit
 from farm.errors import Fault, RequestError
 from farm.model.device import Address, Device
 from farm.transport.address import ssh_argv
+from farm.transport.base import Timeouts
 from farm.transport.faults import Peer, failure
 from farm.transport.known_hosts import host_name
 from farm.transport.library import asyncssh
 from farm.transport.openssh.configuration import DEFAULT_PORT, Settings, settings_of
 from farm.transport.openssh.options import options_of
 from farm.transport.openssh.preferred import preferred
-from farm.transport.reading import in_turn, require_no_pipe
+from farm.transport.reading import in_time, in_turn, require_no_pipe
 
 _MAX_HOPS = 8
 
@@ -67,12 +68,18 @@ class _Identities:
     agent: tuple[bytes, ...] | None
 
 
-async def route(device: Device) -> tuple[Hop, ...]:
+async def route(device: Device, limit_s: float = Timeouts.ssh_files_s) -> tuple[Hop, ...]:
     """All hops to `device`, itself last.
 
-    Raises DeviceError: `identity-missing` for an identity of the inventory that cannot be used, and
-    `ssh-config` for mistakes there, among them jump hosts that form a loop.
+    Raises DeviceError: `identity-missing` for an identity of the inventory that cannot be used, `ssh-config`
+    for mistakes there, among them jump hosts that form a loop, `ssh-files` after `limit_s`.
     """
+    where = device.address
+    async with in_time(limit_s, peer_of(device.name, where, where.identity)):
+        return await _route(device)
+
+
+async def _route(device: Device) -> tuple[Hop, ...]:
     hop, jumps = await _hop(device.name, device.address, device.address.identity, ())
     hops = [hop]
     # Like OpenSSH: a list of jump hosts is complete, but ~/.ssh/config may add hosts before its first one.

@@ -12,8 +12,7 @@ from farm.transport.channel import SshChannel, command_line
 from farm.transport.embedded import EmbeddedServer
 from farm.transport.faults import LOST, failure, lost
 from farm.transport.link import Link, open_link, retrying
-from farm.transport.reading import in_time
-from farm.transport.route import Hop, peer_of, route
+from farm.transport.route import Hop, route
 
 # A server with MaxSessions 1 costs one connection per program; more than this is a leak in farm.
 _MAX_LINKS = 8
@@ -74,9 +73,7 @@ class SshTransport:
 
     async def _route(self) -> tuple[Hop, ...]:
         if not self._device.is_local:
-            where = self._device.address
-            async with in_time(self._timeouts.ssh_files_s, peer_of(self._device.name, where, where.identity)):
-                return await route(self._device)
+            return await route(self._device, self._timeouts.ssh_files_s)
         if self._embedded is None:
             raise ValueError("device `local` needs the embedded server")
         return (self._embedded.hop(self._device.name),)
@@ -88,6 +85,7 @@ class SshConnection:
     def __init__(self, hop: Hop, first: Link, another: Callable[[], Awaitable[Link]]) -> None:
         self._peer = hop.peer
         self._links = [first]  # none once closed
+        self._lost: list[Link] = []
         self._another = another
         where = hop.options
         self.endpoint = Endpoint(where["host"], where["port"], where["username"], first.host_key)
@@ -98,6 +96,7 @@ class SshConnection:
         if not self._links:
             raise lost(self._peer)
         first, *others = self._links
+        self._lost += (link for link in others if link.is_lost)
         self._links = [first, *(link for link in others if not link.is_lost)]
         for link in self._links:
             channel = await link.open(command)
@@ -119,6 +118,6 @@ class SshConnection:
 
     async def close(self) -> None:
         """See `farm.transport.base.Connection.close`."""
-        links, self._links = self._links, []
+        links, self._links = [*self._links, *self._lost], []
         for link in links:
             await link.close()

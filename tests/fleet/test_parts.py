@@ -18,10 +18,12 @@ import pytest
 from farm.errors import ExitCode, RequestError
 from farm.fleet.bundle import How, lane_document, plan_of, read_lane
 from farm.fleet.client import LaneState
+from farm.fleet.live import placed
 from farm.fleet.nouns import VERSION, split_lane, store_url
 from farm.fleet.shelf import LostError, ShelfError, patiently, shelf_of
 from farm.fleet.waiting import WorkerState, explained
 from farm.fleet.worker import Running
+from farm.model.artifact import Produced
 from farm.model.device import Address, Device, Runtime, RuntimeKind
 from farm.model.limits.deadlines import Deadlines
 from farm.model.matrix import Model
@@ -164,6 +166,18 @@ def test_a_file_in_the_place_of_the_storage_is_an_error_of_the_storage(tmp_path:
     ):
         with pytest.raises(ShelfError):
             use()
+
+
+@pytest.mark.parametrize(
+    ("path", "sha256"), [("cells/a", "../../../../etc/passwd"), ("../a", "0" * 64), ("cells/a", "0" * 64)]
+)
+def test_a_file_of_a_step_that_leads_elsewhere_is_lost(tmp_path: Path, path: str, sha256: str) -> None:
+    shelf = shelf_of((tmp_path / "shared").as_uri())
+    shelf.make()
+    (tmp_path / "run").mkdir()
+    with pytest.raises(LostError):
+        placed(shelf, tmp_path / "run", Produced("stdout", path, sha256, 1))
+    assert not any((tmp_path / "run").rglob("a"))
 
 
 async def test_a_storage_that_is_away_is_waited_for_and_told_of_once(tmp_path: Path) -> None:

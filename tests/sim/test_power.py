@@ -97,7 +97,7 @@ async def test_a_device_that_another_holds_is_never_switched(
         await asyncio.to_thread(farm.interrupt, process, signal.SIGINT)
     assert outcome.code == 3
     assert "held by " in outcome.stderr
-    assert "farm devices release one" in outcome.stderr
+    assert f"farm devices release --inventory {running.inventory} one" in outcome.stderr
     assert status.code == 0, status.stderr
     assert pdu.asked == ["status one 127.0.0.1"]
     assert still

@@ -63,11 +63,12 @@ def command(
             "first no limit.",
             metavar="N",
             min=0,
+            max=999_999_999,
         ),
     ] = None,
     most_waiting_per_user: Annotated[
         int | None,
-        typer.Option(help="The same, for the lanes of one user.", metavar="N", min=0),
+        typer.Option(help="The same, for the lanes of one user.", metavar="N", min=0, max=999_999_999),
     ] = None,
     deadline: args.Deadline = None,
     drain: Annotated[bool, typer.Option("--drain", help="End when no lane is left at the site.")] = False,

@@ -109,6 +109,8 @@ def measured(tonight: Tonight) -> Measured:
     )
     night = with_drifts(night, results, runs_dir, tonight.nights.load()[0])
     most, unknown = results.comparing.max_undecided, unknown_outputs(results)
+    if not night.is_sound:
+        say("its canaries differed from themselves too often: this night decides nothing", "yellow")
     return Measured(
         replace(
             night,
@@ -116,7 +118,7 @@ def measured(tonight: Tonight) -> Measured:
             baselines=frozenset((*settings.baselines, THIS_RUN)),
         ),
         measured_code(results),
-        any(is_open(some, most, unknown) for some in compared.values()),
+        not night.is_sound or any(is_open(some, most, unknown) for some in compared.values()),
         directory.report_path if is_reported else None,
         _lost(results, baselines.runs.get(LAST_GOOD), runs_dir),
     )

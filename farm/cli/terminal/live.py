@@ -21,7 +21,8 @@ from farm.visible import visible
 BAR_CELLS = 12
 REFRESH_PER_S = 4
 LINE_EVERY_S = 10.0
-_NUMBERS = re.compile(r"[0-9]+")
+_NUMBERS = re.compile(r"(?<![\w=/.-])[0-9]+(?![\w=/.-])")
+"""That stand alone: `resnet18` and `resnet50` are two names."""
 
 
 @dataclass

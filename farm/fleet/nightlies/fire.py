@@ -76,7 +76,11 @@ def fire(store: Store, shelf: Shelf, note: Callable[[str], None]) -> list[str]:
 
 def _due(schedule: Schedule, now_s: float) -> Due:
     """Raises RequestError for a row that names no time or no lane."""
-    zone, hint = zone_of(schedule.timezone), f"farm schedule remove {schedule.name}"
+    hint = f"farm schedule remove {schedule.name}"
+    try:
+        zone = zone_of(schedule.timezone)
+    except RequestError as error:
+        raise RequestError(f"its time zone {schedule.timezone!r} is not known here", hint=hint) from error
     try:
         after_s = next_s(schedule.cron, zone, now_s)
         times = missed(schedule.cron, zone, schedule.next_s, now_s)

@@ -34,6 +34,12 @@ class LostError(RunError):
     """A file is not there, or is not what its digest says: trying again does not help."""
 
 
+def require_digest(sha256: str) -> None:
+    """What is no digest is a path: it could lead anywhere. Raises LostError."""
+    if not DIGEST.match(sha256):
+        raise LostError(f"{one_line(sha256, 64)!r} is no digest of a file", hint="submit again")
+
+
 class Shelf(ABC):
     """See the module. Its calls block: not for an event loop's thread."""
 
@@ -56,7 +62,7 @@ class Shelf(ABC):
 
     def get(self, sha256: str, to: Path, *, executable: bool = False) -> None:
         """Copy a file to a place, whose folder is made. Raises ShelfError, LostError."""
-        self._require_digest(sha256)
+        require_digest(sha256)
         temporary = to.with_name(f".{to.name[:100]}.{secrets.token_hex(4)}")
         try:
             private_folder(to.parent)
@@ -72,7 +78,7 @@ class Shelf(ABC):
 
     def get_bytes(self, sha256: str, most_bytes: int) -> bytes:
         """A small file. Raises ShelfError, LostError for one that is missing, larger or another one."""
-        self._require_digest(sha256)
+        require_digest(sha256)
         data = self._read(sha256, most_bytes + 1)
         if len(data) > most_bytes or hashlib.sha256(data).hexdigest() != sha256:
             raise self._other(sha256)
@@ -97,11 +103,6 @@ class Shelf(ABC):
             f"{self.url} does not have the file {sha256[:12]}",
             hint="was it removed, or is another --artifacts meant? Submit again",
         )
-
-    def _require_digest(self, sha256: str) -> None:
-        """What is no digest is a path: it could lead anywhere."""
-        if not DIGEST.match(sha256):
-            raise LostError(f"{one_line(sha256, 64)!r} is no digest of a file", hint="submit again")
 
     def _other(self, sha256: str) -> LostError:
         return LostError(

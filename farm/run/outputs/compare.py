@@ -68,7 +68,7 @@ def _dumped(file: OutputFile, in_memory: bool) -> Values:
     else:
         count = (size_bytes - head.start) // storage.itemsize
         flat = np.memmap(file.path, storage, "r", head.start, (count,))
-    return Values(one_line(head.name, NAME_LIMIT), head.dtype, head.shape, flat)
+    return Values(one_line(head.name, NAME_LIMIT), head.dtype, head.shape, flat, head.scale, head.zero_point)
 
 
 def _golden(file: OutputFile, name: str, in_memory: bool) -> Values:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from farm.errors import RequestError
-from farm.store.notes.files import Notes
+from farm.store.notes.files import Notes, is_name
 from farm.suggest import nearest
 
 FOLDER = ".quarantine"
@@ -52,13 +52,12 @@ def in_quarantine(runs_dir: Path) -> Mapping[str, Quarantine]:
 
 def quarantine_of(runs_dir: Path, device: str) -> Quarantine | None:
     """The same of one device, whose file alone is read."""
-    notes = _notes(runs_dir)
-    if not notes.has(device):
+    if not is_name(device):
         return None
     try:
-        one = Quarantine(device, **notes.read(device))
+        one = Quarantine(device, **_notes(runs_dir).read(device))
     except RequestError as error:
-        if not notes.has(device):  # somebody ended it meanwhile
+        if isinstance(error.__cause__, FileNotFoundError):  # there is none, or somebody ended it meanwhile
             return None
         one = Quarantine(device, error.message, "", "", BY_HAND)
     return one if one.holds(datetime.now(UTC)) else None

@@ -129,8 +129,15 @@ def test_steps_that_differ_in_their_numbers_only_do_not_fill_a_log(
     with Display(Plan((device,), (), (), (), (), 1, 1)) as display:
         for celsius in range(54, 46, -1):
             display.on_event(Event("d", Kind.STEP, f"cooling {celsius} -> 47 C"))
-        display.on_event(Event("d", Kind.STEP, "deploying"))
-    assert capsys.readouterr().err == "d: cooling 54 -> 47 C\nd: deploying\n"
+        display.on_event(Event("d", Kind.STEP, "resnet18/threads=1: searching"))
+        display.on_event(Event("d", Kind.STEP, "resnet50/threads=1: searching"))
+        display.on_event(Event("d", Kind.STEP, "resnet50/threads=4: searching"))
+    assert capsys.readouterr().err.splitlines() == [
+        "d: cooling 54 -> 47 C",
+        "d: resnet18/threads=1: searching",
+        "d: resnet50/threads=1: searching",
+        "d: resnet50/threads=4: searching",
+    ]
 
 
 def test_a_question_that_nobody_can_answer_is_told_with_what_to_type(monkeypatch: pytest.MonkeyPatch) -> None:

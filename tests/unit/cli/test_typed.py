@@ -16,6 +16,8 @@ from farm.cli.typed import TAKE, hint_line, own_command, without_passwords
         ("--store=postgresql://farm:p@ss/w:rd@db:5432/farm", "--store=postgresql://farm:***@db:5432/farm"),
         ("postgresql://:hunter2@db/farm", "postgresql://:***@db/farm"),
         ("postgresql://farm@db:5432/farm", "postgresql://farm@db:5432/farm"),
+        ("postgresql://me@corp:secret@db/farm", "postgresql://me@corp:***@db/farm"),
+        ("postgresql://farm:pa ss@db/farm", "postgresql://farm:***@db/farm"),
         ("sqlite:///farm-store.db", "sqlite:///farm-store.db"),
         ("ann@lab", "ann@lab"),
         ("bundled:tiny", "bundled:tiny"),
@@ -67,3 +69,8 @@ def test_a_hint_names_the_places_that_were_given(
 def test_a_place_with_a_blank_is_quoted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.argv", ["farm", "plan", "-i", r"my lab\\1.yaml"])
     assert hint_line("farm plan") == r"  try: farm plan --inventory 'my lab\\1.yaml'"
+
+
+def test_a_hint_of_a_command_without_words_is_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["farm"])
+    assert hint_line("farm devices check d") == "  try: farm devices check d"

@@ -206,6 +206,16 @@ def test_cells_of_devices_in_quarantine_are_wanted() -> None:
     assert night_of(results, {}, (), TODAY, min_measured=0.9).findings == ()
 
 
+def test_a_night_whose_canaries_differ_too_often_decides_nothing_and_is_no_baseline() -> None:
+    canary = replace(compared(Verdict.SLOWER, candidate="arm-1/m/canary"), is_canary=True)
+    results = replace(run(cell(*timed([10.0] * 6))), run_id="n", comparisons=(canary,) * 5)
+    made = night_of(results, {"last-good": [SLOW]}, (), TODAY, min_measured=0.9)
+    assert (made.findings, made.decided, made.is_sound) == ((), frozenset(), False)
+    assert not good(made)
+    sound = night_of(replace(results, comparisons=()), {"last-good": [SLOW]}, (), TODAY, min_measured=0.9)
+    assert kinds(sound.findings) == ["slower"]
+
+
 FINDINGS = st.builds(
     Finding,
     st.sampled_from(list(Kind)[:-1]),

@@ -329,6 +329,19 @@ def test_a_dump_of_gigabytes_is_a_memory_map(tmp_path: Path, monkeypatch: pytest
     assert len(mapped) == 2
 
 
+@pytest.mark.parametrize(("scale", "verdict"), [("0.1", "equal"), ("0.5", "wrong")])
+def test_quantised_outputs_are_what_their_scales_make_of_them(
+    tmp_path: Path, scale: str, verdict: str
+) -> None:
+    for name, its in (("a", "0.1"), ("b", scale)):
+        text = NAME.replace(b"Float32", f"QuantizedS8<{its}>".encode())
+        head = struct.pack("<10I", len(text), 100_002, 7, 4, *(0,) * 6) + text
+        (tmp_path / name).write_bytes(head + bytes([10, 20, 30, 40]))
+    found = compare_files([file(tmp_path / "b")], [file(tmp_path / "a")], Against.BASELINE, True, ())
+    assert found.verdict == verdict
+    assert found.tensors[0].scale == 0.1
+
+
 def test_a_golden_file_of_many_megabytes_is_a_memory_map_too(tmp_path: Path) -> None:
     values = np.zeros(3 << 20, np.float32)  # 12 MiB
     np.save(tmp_path / "g.npy", values)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -88,6 +90,22 @@ def test_one_that_another_process_ends_while_all_are_read_leaves_no_device_out(
     assert in_quarantine(tmp_path) == {}
 
 
+def test_one_that_a_disk_does_not_give_leaves_its_device_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tmp_path, "arm-1", "loud fan", 1)
+    really, note = Path.open, tmp_path / FOLDER / "arm-1"
+
+    def broken(path: Path, *words: Any) -> Any:
+        if path == note:
+            raise OSError(errno.EIO, "Input/output error")
+        return really(path, *words)
+
+    monkeypatch.setattr(Path, "open", broken)
+    monkeypatch.setattr(Path, "exists", lambda _: False)
+    assert "Input/output error" in in_quarantine(tmp_path)["arm-1"].why
+
+
 def test_of_one_device_no_other_file_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(tmp_path, "arm-1", "loud fan", 1)
     put(tmp_path, "arm-2", "x", 1)
@@ -102,7 +120,7 @@ def test_of_one_device_no_other_file_is_read(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(Notes, "read", noted)
     found = [quarantine_of(tmp_path, name) for name in ("arm-1", "arm-3", "arm-9", "../arm-2")]
     assert [one and one.why for one in found] == ["loud fan", None, None, None]
-    assert read == ["arm-1", "arm-3"]
+    assert read == ["arm-1", "arm-3", "arm-9"]
 
 
 @pytest.mark.parametrize("until", ["", "soon", "2026-01-01", "9" * 30])
