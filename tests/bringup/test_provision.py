@@ -406,6 +406,7 @@ def test_a_health_check_names_the_task_that_mends_what_it_found(machine: Machine
         (name, rule) for name, rules in found.items() for rule in rules
     }
     told = room.farm("devices", "check", "-i", str(room.inventory)).stderr
-    assert f"farm devices provision --inventory {room.inventory} bare --task packages\n" in told
-    assert "farm devices provision odd --task governor\n" in told
-    assert "farm devices provision strange --task user --as USER" in told
+    command = f"farm devices provision --inventory {room.inventory}"
+    assert f"{command} bare --task packages\n" in told
+    assert f"{command} odd --task governor\n" in told
+    assert f"{command} strange --task user --as USER" in told
