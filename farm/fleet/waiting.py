@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -86,21 +86,24 @@ def _since_s(then: datetime, now: datetime | str) -> float:
     return max(0.0, (at.replace(tzinfo=None) - then.replace(tzinfo=None)).total_seconds())
 
 
-def explained(found: Sequence[LaneState], present: Iterable[WorkerState]) -> Iterable[Entry]:
+def explained(found: Sequence[LaneState], present: Sequence[WorkerState]) -> Iterable[Entry]:
     """Each lane with its reason; `found` in the order in which they are run."""
     alive = [one for one in present if one.is_alive]
+    names = {one.id for one in present}
+    serving: defaultdict[tuple[str, str | None], list[WorkerState]] = defaultdict(list)
+    for one in alive:
+        serving[one.site, one.version].append(one)
     busy = {(lane.site, lane.device): lane for lane in found if lane.is_running}
     running = Counter(lane.site for lane in found if lane.is_running)
     ahead: Counter[tuple[str, str]] = Counter()
     first: dict[tuple[str, str], LaneState] = {}
     for lane in found:
         if lane.is_running:
-            names = {one.id for one in present}
             where = f"runs at {lane.worker}"
             yield Entry(lane, where if lane.worker in names else f"{where}, which gives no sign of life")
             continue
         key = lane.site, lane.device
-        fit = [one for one in alive if one.site == lane.site and one.version == lane.version]
+        fit = serving[lane.site, lane.version]
         yield Entry(lane, _reason(lane, fit, alive, busy.get(key), (ahead[key], first.get(key)), running))
         ahead[key] += 1
         first.setdefault(key, lane)

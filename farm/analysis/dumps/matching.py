@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 
 from farm.analysis.dumps.layouts import views
@@ -91,11 +91,12 @@ def _constants(
     tensors: Sequence[DumpedTensor], by_id: Mapping[int, int], reader: DumpedTensor, paired: set[int]
 ) -> list[int]:
     """Places of what has no inputs and no partner behind a tensor, up to tensors that have a partner."""
-    found, seen = [], set(paired)
-    waiting = list(reader.inputs)
-    while waiting and len(seen) < len(paired) + MOST_BETWEEN:
-        place = by_id.get(waiting.pop(0))
-        if place is None or place in seen:
+    found: list[int] = []
+    seen: set[int] = set()
+    waiting = deque(reader.inputs)
+    while waiting and len(seen) < MOST_BETWEEN:
+        place = by_id.get(waiting.popleft())
+        if place is None or place in paired or place in seen:
             continue
         seen.add(place)
         waiting += tensors[place].inputs

@@ -25,7 +25,9 @@ _MIDR = re.compile(r"0x[0-9a-fA-F]{1,16}")
 def usable_cores(files: Files) -> tuple[int, ...]:
     """The cores that are online, less those that the agent may not use (affinity, cpuset)."""
     online = core_ids(first(files.get(ONLINE, []))) or tuple(_identities(files))
-    allowed = core_ids(dict(pairs(files.get("/proc/self/status", []))).get("Cpus_allowed_list", ""))
+    allowed = frozenset(
+        core_ids(dict(pairs(files.get("/proc/self/status", []))).get("Cpus_allowed_list", ""))
+    )
     return tuple(core for core in online if core in allowed) or online
 
 
@@ -92,10 +94,10 @@ def clusters_of(files: Files, cores: Sequence[int]) -> tuple[CoreCluster, ...]:
 def _clusters_of_x86(
     files: Files, cores: Sequence[int], frequencies: Mapping[int, int]
 ) -> tuple[CoreCluster, ...]:
-    kinds = {kind: core_ids(first(files.get(path, []))) for kind, path in HYBRID.items()}
+    kinds = {kind: frozenset(core_ids(first(files.get(path, [])))) for kind, path in HYBRID.items()}
+    known = frozenset[int]().union(*kinds.values())
     found = []
     for name in (*kinds, None):
-        known = [core for ids in kinds.values() for core in ids]
         of_kind = [core for core in cores if (core in kinds[name] if name else core not in known)]
         if of_kind:
             fastest = max((frequencies[core] for core in of_kind if core in frequencies), default=None)
