@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from farm.model.comparison import Duel, Earlier
-from farm.model.outputs import OutputVerdict
 from farm.model.run import CellResult, Results
 
 NOT_CONFIRMED = "no fresh pairs were measured to confirm it"
@@ -31,12 +30,13 @@ class Lookup:
 
 
 def lookup(results: Results) -> Lookup:
-    wrong = (one for one in results.outputs if one.verdict is OutputVerdict.WRONG)
     allotted = (one for phase in results.phases for one in phase.allotments)
     return Lookup(
         cells={cell.id: cell for cell in results.cells},
         earlier={one.cell: one for one in results.earlier},
-        wrong={one.cell: f"the outputs of {one.cell} are wrong: {one.sentence}" for one in wrong},
+        wrong={
+            cell: f"the outputs of {cell} are wrong: {one.sentence}" for cell, one in results.wrong.items()
+        },
         short={one.cells: one.reason for one in allotted if one.rounds < one.wanted},
         cut={phase.device: phase.cut for phase in results.phases if phase.cut},
     )

@@ -21,7 +21,6 @@ from farm.compare.rounds import MOST_DROPPED, values_ms
 from farm.compare.words import sentence
 from farm.errors import RequestError
 from farm.model.comparison import Change, Comparing, Comparison, Earlier, Effect, Verdict
-from farm.model.outputs import OutputVerdict
 from farm.model.run import CellResult, Results
 
 TWO_NIGHTS = "rounds of two runs, not pairs of one"
@@ -148,8 +147,7 @@ def _refusal(before: Side, after: Side, apart: Differences) -> str | None:
 
 def _wrong(side: Side) -> str | None:
     """A wrong result has no speed."""
-    checks = (one for one in side.results.outputs if one.cell == side.cell.id)
-    wrong = next((one for one in checks if one.verdict is OutputVerdict.WRONG), None)
+    wrong = side.results.wrong.get(side.cell.id)
     return None if wrong is None else f"the outputs of {wrong.cell} are wrong: {wrong.sentence}"
 
 

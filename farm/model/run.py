@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 
 from farm.errors import Fault, Stage
 from farm.model.artifact import Produced
@@ -14,7 +16,7 @@ from farm.model.matrix import RoundKind, Sampling, cell_id, column
 from farm.model.measurement import TensorInfo
 from farm.model.operators import Ceilings
 from farm.model.options import Value
-from farm.model.outputs import Checking, CheckInput, OutputCheck
+from farm.model.outputs import Checking, CheckInput, OutputCheck, OutputVerdict
 from farm.model.telemetry import Telemetry
 
 SCHEMA_VERSION = 3
@@ -310,6 +312,11 @@ class Results:
     checking: Checking = Checking()
     outputs: tuple[OutputCheck, ...] = ()
     resumed: tuple[str, ...] = ()
+
+    @cached_property
+    def wrong(self) -> Mapping[str, OutputCheck]:
+        """The first check of each cell that found wrong outputs, by the cell's id."""
+        return {one.cell: one for one in reversed(self.outputs) if one.verdict is OutputVerdict.WRONG}
 
     @property
     def columns(self) -> tuple[str, ...]:
