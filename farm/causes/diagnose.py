@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from farm.causes.endings import CRASHES, ENDINGS, EXIT_CODES
-from farm.causes.row import Row
+from farm.causes.row import SEE_STDERR, Row
 from farm.causes.texts import LOADER, TEXTS
 from farm.errors import Fault
 from farm.model.measurement import Cause
@@ -69,7 +69,7 @@ def diagnose(
             Fault.RUNTIME,
             "unknown",
             f"the program ended with exit code {exit_code}; its output has no known error",
-            "see its stderr.txt, below cells/ in the folder of the run",
+            SEE_STDERR,
         )
     )
 
@@ -134,7 +134,7 @@ def _exception(output: str) -> Cause | None:
         Fault.RUNTIME,
         "exception",
         f"the program threw an exception: {text}",
-        "see its stderr.txt, below cells/ in the folder of the run",
+        SEE_STDERR,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from farm.causes.row import Crash, Ending
+from farm.causes.row import SEE_STDERR, Crash, Ending
 from farm.errors import Fault
 
 USER, DEVICE, RUNTIME, FARM = Fault.USER, Fault.DEVICE, Fault.RUNTIME, Fault.FARM
@@ -109,7 +109,7 @@ EXIT_CODES: dict[int, Ending] = {
         "refused",
         RUNTIME,
         "the program rejected its command line or stopped early",
-        "see its stderr.txt, below cells/ in the folder of the run",
+        SEE_STDERR,
     ),
     126: Ending("not-executable", USER, "the program cannot be executed on the device"),
     127: Ending("program-missing", USER, "program not found on the device"),
@@ -123,7 +123,7 @@ EXIT_CODES: dict[int, Ending] = {
         "aborted",
         RUNTIME,
         "the program aborted (SIGABRT); its output has no known error",
-        "see its stderr.txt, below cells/ in the folder of the run",
+        SEE_STDERR,
     ),
     135: Ending(
         "crashed", RUNTIME, "the program crashed (SIGBUS); a full disk or a truncated library has this effect"
@@ -139,7 +139,7 @@ EXIT_CODES: dict[int, Ending] = {
         "crashed",
         RUNTIME,
         "the program crashed (SIGSEGV) without an error text",
-        "see its stderr.txt, below cells/ in the folder of the run",
+        SEE_STDERR,
     ),
     143: Ending("killed", DEVICE, "the program was terminated on the device (SIGTERM)"),
     255: Ending("refused", FARM, "the program was started without arguments"),

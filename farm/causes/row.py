@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from farm.errors import Fault
 from farm.model.options import OptionSet
 
+SEE_STDERR = "see its stderr.txt, below cells/ in the folder of the run"
+
 
 @dataclass(frozen=True)
 class Row:

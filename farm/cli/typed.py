@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import sys
+from collections.abc import Sequence
 from itertools import pairwise
 
 TAKE = {
@@ -43,10 +44,15 @@ def hint_line(hint: str | None) -> str:
     for option, commands in TAKE.items():
         value = _given(option)
         if value is not None:
-            words = f" {option} {shlex.quote(value)}"
-            named = "|".join(map(re.escape, sorted(commands, key=len, reverse=True)))
-            text = re.sub(rf"\bfarm (?:{named})\b(?![^;(]*{option})", lambda at: at[0] + words, text)  # noqa: B023
+            text = _with_option(text, commands, option, value)
     return f"  try: {text}"
+
+
+def _with_option(text: str, commands: Sequence[str], option: str, value: str) -> str:
+    """With the option behind each of the commands in a text that does not have it."""
+    named = "|".join(map(re.escape, sorted(commands, key=len, reverse=True)))
+    pattern = rf"\bfarm (?:{named})\b(?![^;(]*{option})"
+    return re.sub(pattern, lambda at: f"{at[0]} {option} {shlex.quote(value)}", text)
 
 
 def _given(option: str) -> str | None:

@@ -224,7 +224,10 @@ def _event(line: str) -> Event:
     try:
         return event_of(line.encode())
     except ValueError as error:
-        raise RunError(f"a step of the store cannot be read: {error}", hint="farm runs cancel it") from error
+        raise RunError(
+            f"a step of the store cannot be read: {error}",
+            hint="farm queue shows its run; farm runs cancel RUN ends it",
+        ) from error
 
 
 def _replayed(planned: Results, events: Sequence[Event]) -> Progress:
@@ -234,7 +237,10 @@ def _replayed(planned: Results, events: Sequence[Event]) -> Progress:
         for event in events:
             progress.apply(event)
     except KeyError as error:
-        raise RunError(f"a step of the store is about {error}", hint="farm runs cancel it") from error
+        raise RunError(
+            f"a step of the store is about {error}",
+            hint="farm queue shows its run; farm runs cancel RUN ends it",
+        ) from error
     return progress
 
 

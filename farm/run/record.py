@@ -286,7 +286,7 @@ class Recorder:
         return self._progress.results()
 
     def records(self) -> Results:
-        """The same without cells and what comes of them: devices and models as they are so far."""
+        """Devices and models as they are so far, and cells as they were planned."""
         return self._progress.records()
 
     async def end(self, status: RunStatus, ended_at: str) -> Results:

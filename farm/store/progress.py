@@ -151,7 +151,9 @@ class Progress:
         return replace(results, cells=needed, comparisons=compared)
 
     def records(self) -> Results:
-        """The same without cells, which take a second of a large run: for its devices and models."""
+        """Its devices and models as they are, and its cells as they were planned: all that is known of these takes
+        a second of a large run.
+        """
         return replace(self._frame, devices=tuple(self._devices.values()))
 
     def cell(self, cell: str) -> CellResult:
