@@ -151,8 +151,8 @@ class Progress:
         return replace(results, cells=needed, comparisons=compared)
 
     def records(self) -> Results:
-        """Its devices and models as they are, and its cells as they were planned: all that is known of these takes
-        a second of a large run.
+        """Its devices and models as they are, and its cells as they were planned: all that is known of these
+        takes a second of a large run.
         """
         return replace(self._frame, devices=tuple(self._devices.values()))
 
